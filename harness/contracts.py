@@ -1,0 +1,193 @@
+"""What a plugin's targets must be: a search method, a dataset provider, a device.
+
+The harness owns the loop. A method never fetches data, counts steps or decides when to stop: it is
+handed batches and asked for one step at a time, and it never sees a query label. Nothing here
+imports torch, so that a plugin's registration stays quick.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypedDict
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+
+    from harness.devices.profile import DeviceProfile
+    from harness.experiment.budget import Budget
+    from harness.space.genotype import Genotype
+
+__all__ = [
+    "Batch",
+    "DataRequest",
+    "Dataset",
+    "DatasetProvider",
+    "Device",
+    "Episode",
+    "ImageSet",
+    "SearchBatch",
+    "SearchContext",
+    "SearchMethod",
+    "SplitSummary",
+    "StepMetrics",
+    "TaskKind",
+]
+
+TaskKind = Literal["few-shot", "full-task"]
+
+
+# Search methods
+
+
+class Batch(NamedTuple):
+    """Images with their labels, on the trial's device."""
+
+    images: torch.Tensor  # (N, channels, height, width), float32, standardised
+    labels: torch.Tensor  # (N,), int64, in 0..ways-1
+
+
+class SearchBatch(NamedTuple):
+    """What one pair of updates learns from; in few-shot search both are the same batch."""
+
+    weights: Batch  # trains w
+    architecture: Batch  # trains α and β
+
+
+class StepMetrics(TypedDict):
+    """What a search step reports: means over the step's batches, before each update."""
+
+    loss: float
+    accuracy: float  # percent, on the step's own (support) images
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """All that a method is told about the trial before its first step."""
+
+    image_shape: tuple[int, int, int]  # channels, height, width
+    classes: int  # ways of an episode, or the classes of a full task
+    channels: int  # C, the width of a cell
+    budget: Budget
+    steps: int  # how often `search_step` will be called
+    device: torch.device
+    generator: torch.Generator  # on the CPU, seeded for this trial and task
+    initial_state: Mapping[str, torch.Tensor] | None = None  # what pretraining left, if any
+
+
+class SearchMethod(Protocol):
+    """A search method: built anew for each task, then asked for one step at a time.
+
+    The target is called with its parameters model (with nothing if it registered none). Torch's
+    global generators are seeded before `build`, from the trial's seed alone, so that every method
+    that builds the same space in the same order starts from the same weights.
+    """
+
+    def build(self, context: SearchContext) -> None:
+        """Make the search space on `context.device`, in its initial state."""
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Do one search step, which updates α, β and w: one pass over `batches`, not a second."""
+
+    def architecture(self) -> Genotype:
+        """Return the discrete architecture that the search has arrived at."""
+
+    def predict(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits of shape (N, classes) for images of shape (N, channels, height, width)."""
+
+    def state_dict(self) -> Mapping[str, torch.Tensor]:
+        """Return every tensor that a device has to store; its bytes are the metric `storage`."""
+
+
+# Data sets
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """How many classes a split has, and how many images its smallest class."""
+
+    classes: int
+    images_per_class: int
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One few-shot task. Images are float32 and standardised, labels int64 in 0..ways-1."""
+
+    support_images: NDArray[np.float32]  # (ways * shots, channels, height, width)
+    support_labels: NDArray[np.int64]  # (ways * shots,)
+    query_images: NDArray[np.float32]  # (ways * queries, channels, height, width)
+    query_labels: NDArray[np.int64]  # (ways * queries,)
+
+
+class ImageSet(Protocol):
+    """Labelled images that are read a batch at a time."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return standardised images (N, channels, height, width) and their labels (N,)."""
+
+
+class Dataset(Protocol):
+    """Images that are ready to be read, the same ones in the same order on every machine."""
+
+    fingerprint: str  # SHA-256 of the decoded images, their classes and their splits
+    kind: TaskKind
+    image_shape: tuple[int, int, int]  # channels, height, width
+    splits: Mapping[str, SplitSummary]
+
+    def episode(  # noqa: PLR0913 - the identity of an episode is what it is
+        self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
+    ) -> Episode:
+        """Return episode `index`, a pure function of the fingerprint and these arguments.
+
+        Raises:
+            UsageError: the split has too few classes, or a class too few images.
+        """
+
+    def images(self, split: str) -> ImageSet:
+        """Return all images of a split of a full task (`train`, `test`).
+
+        Raises:
+            UsageError: there is no such split.
+        """
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Where a provider may look and write, and whom it tells."""
+
+    data_root: Path | None  # where people keep their data sets; None: nothing was given
+    cache_root: Path  # where decoded images are kept between runs
+    report: Callable[[str], None]  # takes a sentence such as "decoding omniglot: 1,200 images"
+
+
+class DatasetProvider(Protocol):
+    """Finds, unpacks and decodes a data set; called with its parameters model."""
+
+    def prepare(self, request: DataRequest) -> Dataset:
+        """Return the data set; quick when its decoded images are already in the cache.
+
+        Raises:
+            DataError: it is not there, unreadable, truncated or unsafe to unpack.
+        """
+
+
+# Devices
+
+
+class Device(Protocol):
+    """A device that trials run on, or are emulated for; called with its parameters model."""
+
+    profile: DeviceProfile
+
+    def mode(self) -> Literal["measured", "emulated"]:
+        """Say whether this machine is the device, or only stands in for it."""
+
+    def torch_device(self) -> str:
+        """Name the torch device on this machine that computes, such as `cpu` or `cuda:0`."""

@@ -1,0 +1,1 @@
+"""What every device has: a profile. The devices themselves are plugins."""

@@ -1,0 +1,1 @@
+"""What is run and what it leaves: budgets, settings, trials, suites, records."""

@@ -1,0 +1,71 @@
+"""The whole plugin surface: seven hooks.
+
+A plugin is a module that the entry-point group `harness` names. It marks its hooks with
+`harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
+is imports neither torch nor the plugin's own code. What a target must be is in `harness.contracts`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pluggy import HookspecMarker
+
+if TYPE_CHECKING:
+    from harness.experiment.record import Record
+    from harness.experiment.trial import Trial
+
+hookspec = HookspecMarker("harness")
+
+
+class Register(Protocol):
+    """Gives a name to a lazy target."""
+
+    def __call__(
+        self, name: str, target: str, *, parameters: str | None = None, summary: str = ""
+    ) -> None:
+        """Register `target`, a `"module:attribute"` string, under `name`.
+
+        Args:
+            name: what people type: lower-case letters, digits and hyphens.
+            target: the class that is called with the parameters, see `harness.contracts`;
+                for a suite, the `"module:file.toml"` resource that describes it.
+            parameters: a pydantic model of the target's parameters (`name[key=value]`), in a module
+                that imports no torch. Without it the target takes no parameters.
+            summary: one line for `harness list`.
+        """
+
+
+@hookspec
+def harness_register_methods(register: Register) -> None:
+    """Register search methods: targets are `harness.contracts.SearchMethod` classes."""
+
+
+@hookspec
+def harness_register_datasets(register: Register) -> None:
+    """Register data sets: targets are `harness.contracts.DatasetProvider` classes."""
+
+
+@hookspec
+def harness_register_devices(register: Register) -> None:
+    """Register devices: targets are `harness.contracts.Device` classes."""
+
+
+@hookspec
+def harness_register_suites(register: Register) -> None:
+    """Register suites: targets are TOML files in a package, `"package.module:file.toml"`."""
+
+
+@hookspec
+def harness_trial_started(trial: Trial) -> None:
+    """Called before a trial's first step, in the process that runs the suite."""
+
+
+@hookspec
+def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
+    """Called after each search step; `event` is the row that goes to `steps.jsonl`."""
+
+
+@hookspec
+def harness_trial_finished(trial: Trial, record: Record) -> None:
+    """Called once the trial's record is on disk, whatever way the trial ended."""
