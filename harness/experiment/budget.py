@@ -19,16 +19,18 @@ class Budget(BaseModel):
     28 for few-shot tasks, 16 for a full task (section 6.2).
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    meta_epochs: CountOrNone = Field(0, description="meta-epochs of pretraining")
-    warmup_epochs: CountOrNone = Field(0, description="meta-epochs of these in which only w learns")
-    search_steps: Count = Field(10, description="search steps on each few-shot task")
-    epochs: Count = Field(50, description="epochs of a full task")
-    tasks: Count = Field(100, description="few-shot tasks a seed")
-    wall_clock_s: float | None = Field(None, gt=0, description="seconds a trial may take")
-    memory_mb: float | None = Field(None, gt=0, description="MiB of tensors alive at once")
-    channels: Count | None = Field(None, description="channels C of a cell")
+    meta_epochs: CountOrNone = Field(default=0, description="meta-epochs of pretraining")
+    warmup_epochs: CountOrNone = Field(
+        default=0, description="of these, meta-epochs in which only w learns"
+    )
+    search_steps: Count = Field(default=10, description="search steps on each few-shot task")
+    epochs: Count = Field(default=50, description="epochs of a full task")
+    tasks: Count = Field(default=100, description="few-shot tasks a seed")
+    wall_clock_s: float | None = Field(default=None, gt=0, description="seconds a trial may take")
+    memory_mb: float | None = Field(default=None, gt=0, description="MiB of tensors alive at once")
+    channels: Count | None = Field(default=None, description="channels C of a cell")
 
 
 NAMED_BUDGETS: dict[str, Budget] = {

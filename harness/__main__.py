@@ -1,0 +1,5 @@
+"""Lets `python -m harness` do what `harness` does."""
+
+from harness.cli.main import main
+
+main()

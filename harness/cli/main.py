@@ -1,0 +1,42 @@
+"""The command `harness`: the table of its subcommands, and nothing slow."""
+
+from __future__ import annotations
+
+import click
+
+from harness import __version__
+from harness.cli.groups import LazyCommand, LazyGroup
+
+__all__ = ["cli", "main"]
+
+COMMANDS = {
+    "run": LazyCommand(
+        "harness.cli.run:run", "Run trials and compare their memory, accuracy and time."
+    ),
+    "list": LazyCommand(
+        "harness.cli.list_command:list_command",
+        "List methods, datasets, devices, suites or budgets.",
+    ),
+    "show": LazyCommand(
+        "harness.cli.show:show", "Show what a name is and what parameters it takes."
+    ),
+    "plugins": LazyCommand("harness.cli.plugins:plugins", "See which plugins are in use."),
+    "doctor": LazyCommand(
+        "harness.cli.doctor:doctor", "Check that everything a run needs is there."
+    ),
+}
+
+
+@click.group(cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="harness")
+def cli() -> None:
+    """Re-run the claim that a neural-architecture-search method fits on a small device.
+
+    Every method meets the same tasks with the same budget on the same device; the harness writes
+    down memory, accuracy and time.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its status."""
+    cli(prog_name="harness")

@@ -1,0 +1,153 @@
+"""Shows a run's progress on standard error: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from harness.experiment.record import Record
+from harness.experiment.setting import FewShotSetting
+from harness.experiment.trial import Trial
+
+__all__ = ["BarProgress", "LineProgress", "ProgressView", "progress_on_stderr"]
+
+Event = dict[str, Any]
+MIB = 2**20
+LINE_EVERY_S = 10.0
+
+
+class ProgressView(Protocol):
+    """What a run tells, and a context to show it in."""
+
+    def __enter__(self) -> ProgressView:
+        """Start showing."""
+
+    def __exit__(self, *_: object) -> None:
+        """Stop showing."""
+
+    def said(self, sentence: str) -> None:
+        """Something worth a line, such as that a data set is being decoded."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial begins."""
+
+    def progressed(self, trial: Trial, event: Event) -> None:
+        """A search step is done."""
+
+    def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
+        """A trial has ended."""
+
+
+def progress_on_stderr(total: int) -> ProgressView:
+    """Choose bars or lines for `total` trials, by whether standard error is a terminal."""
+    return BarProgress(total) if sys.stderr.isatty() else LineProgress(total)
+
+
+class LineProgress:
+    """Plain lines: each trial's start and end, and now and then a step between."""
+
+    def __init__(self, total: int) -> None:
+        """Expect `total` trials."""
+        self._total, self._done = total, 0
+        self._last_line = 0.0
+
+    def __enter__(self) -> LineProgress:
+        """Nothing to prepare."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to clean up."""
+
+    def said(self, sentence: str) -> None:
+        """Print the sentence."""
+        self._last_line = time.monotonic()
+        print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - this is the printing module
+
+    def started(self, trial: Trial) -> None:
+        """Print which trial it is."""
+        self.said(f"[{self._done + 1}/{self._total}] {trial}")
+
+    def progressed(self, trial: Trial, event: Event) -> None:
+        """Print the step, if nothing was printed for ten seconds."""
+        if time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self.said(f"[{self._done + 1}/{self._total}] {describe_step(trial, event)}")
+
+    def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
+        """Print how it ended."""
+        self._done += 1
+        self.said(f"[{self._done}/{self._total}] {describe_end(trial, record, resumed=resumed)}")
+
+
+class BarProgress:
+    """Two bars: all trials, and the steps of the one at work."""
+
+    def __init__(self, total: int) -> None:
+        """Expect `total` trials."""
+        console = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._all = self._progress.add_task("trials", total=total)
+        self._steps = self._progress.add_task("", total=None, visible=False)
+
+    def __enter__(self) -> BarProgress:
+        """Start the live display."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        self._progress.stop()
+
+    def said(self, sentence: str) -> None:
+        """Print the sentence above the bars."""
+        self._progress.console.print(sentence, highlight=False, markup=False)
+
+    def started(self, trial: Trial) -> None:
+        """Show the trial's own bar."""
+        self._progress.reset(
+            self._steps, total=_steps(trial), visible=True, description=trial.method.label
+        )
+
+    def progressed(self, trial: Trial, event: Event) -> None:
+        """Advance the trial's bar, with the step's readings beside it."""
+        self._progress.update(self._steps, advance=1, description=describe_step(trial, event))
+
+    def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
+        """Advance the bar of all trials."""
+        self._progress.update(self._steps, visible=False)
+        self._progress.advance(self._all)
+        self.said(describe_end(trial, record, resumed=resumed))
+
+
+def describe_step(trial: Trial, event: Event) -> str:
+    """Say where a trial stands and what its last step read."""
+    return (
+        f"{trial.method.label} task {event['task'] + 1} step {event['step'] + 1}: "
+        f"loss {event['loss']:.3f}, accuracy {event['accuracy']:.0f} %, "
+        f"memory {event['memory_bytes'] / MIB:,.1f} MiB"
+    )
+
+
+def describe_end(trial: Trial, record: Record, *, resumed: bool) -> str:
+    """Say how a trial ended, and why if not well."""
+    how = record.status.replace("_", " ")
+    if record.error is not None:
+        how += f": {record.error.message}"
+    elif record.status == "ok" and record.metrics["accuracy"].value is not None:
+        how += f", accuracy {record.metrics['accuracy'].value:.2f} %"
+    return f"{trial}: {how}" + (" (finished earlier)" if resumed else "")
+
+
+def _steps(trial: Trial) -> int:
+    if isinstance(trial.setting, FewShotSetting):
+        return trial.budget.tasks * trial.budget.search_steps
+    return trial.budget.epochs

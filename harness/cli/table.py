@@ -1,0 +1,90 @@
+"""Prints the comparison after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from harness.report.summary import Row
+
+__all__ = ["print_rows"]
+
+MISSING = "–"
+NOT_FITTING = "X"
+EMULATED = "*"
+
+STATUS_WORDS = {
+    "out_of_memory": "does not fit",
+    "over_budget": "over budget",
+    "error": "error",
+    "interrupted": "interrupted",
+}
+
+
+def print_rows(rows: Sequence[Row], console: Console) -> None:
+    """Print one line a row, then what its marks mean."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("method", "data"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("memory MiB", "storage MiB", "accuracy %", "95 %", "time s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("device", no_wrap=True)
+    table.add_column("ended", no_wrap=True)
+    for row in rows:
+        table.add_row(*_cells(row))
+    console.print(table)
+    for line in _legend(rows):
+        console.print(line, highlight=False)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    mark = EMULATED if row.mode == "emulated" else ""
+    accuracy = _number(row.accuracy, mark)
+    if row.accuracy_std is not None:
+        accuracy = f"{row.accuracy:.2f} ± {row.accuracy_std:.2f}{mark}"
+    return (
+        row.method,
+        f"{row.dataset} {row.setting}",
+        _number(row.peak_memory_mib, mark) if row.fits else NOT_FITTING,
+        _number(row.storage_mib, mark),
+        accuracy,
+        MISSING if row.accuracy_interval is None else f"± {row.accuracy_interval:.2f}{mark}",
+        _number(row.search_time_s, mark),
+        f"{row.device} ({row.mode})",
+        _ended(row),
+    )
+
+
+def _number(value: float | None, mark: str) -> str:
+    return MISSING if value is None else f"{value:,.2f}{mark}"
+
+
+def _ended(row: Row) -> str:
+    """Say `ok`, or how many seeds ended in each other way."""
+    bad = [status for status in row.statuses if status != "ok"]
+    if not bad:
+        return "ok"
+    kinds = dict.fromkeys(bad)
+    if len(bad) == len(row.statuses) and len(kinds) == 1:
+        return STATUS_WORDS[bad[0]]
+    return ", ".join(f"{bad.count(kind)} of {row.seeds} {STATUS_WORDS[kind]}" for kind in kinds)
+
+
+def _legend(rows: Sequence[Row]) -> list[str]:
+    lines = []
+    if any(row.mode == "emulated" for row in rows):
+        lines.append(
+            f"{EMULATED} emulated: computed on this machine, memory counted and held to the "
+            "device's limit; time cannot be read."
+        )
+    if any(not row.fits for row in rows):
+        lines.append(f"{NOT_FITTING} needs more memory than the device has.")
+    if any(row.accuracy_std is not None for row in rows):
+        lines.append("accuracy: mean ± standard deviation over seeds.")
+    over = sorted({row.interval_over for row in rows if row.interval_over})
+    if over:
+        lines.append(f"95 %: half-width of the mean's interval over {' or '.join(over)}.")
+    return lines

@@ -1,0 +1,7 @@
+"""Data sets as the harness reads them: found, read safely, decoded once, kept in a cache.
+
+The way of an image: `sources` lists and reads the files of a folder or an archive (`archive`
+refuses unsafe ones), `layout` finds split, class and row from each name, `images` decodes and
+resizes, `cache` keeps the pixels as memory-mapped arrays, and `dataset` cuts `episodes` from them.
+`prepare` is the whole way in one call. Nothing here knows a data set by name.
+"""

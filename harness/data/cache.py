@@ -1,0 +1,223 @@
+"""Decoded images on disk: one folder a data set, one memory-mapped array a split.
+
+A folder appears under its name only when it is whole, so neither a kill nor two processes that
+build it at once leave anything half-made. What is there is checked when it is opened: a folder that
+is damaged, out of date or of another format is built again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from harness.data.layout import Layout, Place
+from harness.data.statistics import channel_statistics, fingerprint
+from harness.errors import DataError
+from harness.experiment.canonical import digest
+
+__all__ = ["Cache", "Content", "open_or_build"]
+
+FORMAT = 1  # goes up whenever the same files would give other pixels, or the folder another form
+
+_TEMPORARY = ".building-"
+_ATTEMPTS = 3  # another process may be putting its own in place of ours as we look
+_ABANDONED_S = 24 * 3600  # after this, a temporary folder belongs to a process that was killed
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a cache is to hold: every place of the layout once, in any order."""
+
+    layout: Layout
+    images: Iterable[tuple[Place, NDArray[np.uint8]]]  # pixels of shape `layout.shape`
+
+
+class _Meta(BaseModel):
+    """What `meta.json` says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int
+    stamp: str
+    fingerprint: str
+    shape: tuple[int, int, int]
+    counts: dict[str, dict[str, int]]
+    mean: list[float]
+    deviation: list[float]
+
+
+@dataclass(frozen=True)
+class Cache:
+    """The decoded images of a data set, read from disk as they are used."""
+
+    fingerprint: str
+    layout: Layout
+    mean: list[float]  # of each channel, in units of 0 to 255
+    deviation: list[float]
+    arrays: Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)
+
+
+def open_or_build(folder: Path, stamp: Mapping[str, Any], make: Callable[[], Content]) -> Cache:
+    """Open the cache in `folder`; build it first if it is missing, damaged or out of date.
+
+    Args:
+        folder: where the cache is or will be.
+        stamp: JSON that changes whenever `make` would give other images.
+        make: called only if there is something to build.
+
+    Raises:
+        DataError: from `make`, or the cache cannot be written.
+    """
+    key = digest({"format": FORMAT, **stamp})
+    for _ in range(_ATTEMPTS):
+        cache = _open(folder, key)
+        if cache is not None:
+            return cache
+        _build(folder, key, make())
+    raise DataError(f"the data cache '{folder}' cannot be read back after it was written")
+
+
+# Reading
+
+
+def _open(folder: Path, key: str) -> Cache | None:
+    """Return what is in `folder`, or None if that is not, or not wholly, what is wanted."""
+    try:
+        meta = _Meta.model_validate_json((folder / "meta.json").read_bytes())
+        if meta.stamp != key:
+            return None
+        layout = Layout(meta.shape, meta.counts)
+        arrays = {
+            split: _open_array(folder / _file_name(index), (layout.images(split), *meta.shape))
+            for index, split in enumerate(meta.counts)
+        }
+    except Exception:  # whatever is wrong with it, the remedy is to build it again
+        return None
+    return Cache(meta.fingerprint, layout, meta.mean, meta.deviation, arrays)
+
+
+def _open_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    array: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    whole = isinstance(array, np.memmap) and path.stat().st_size == array.offset + array.nbytes
+    if not whole or array.dtype != np.uint8 or array.shape != shape:
+        raise ValueError(f"{path} does not hold what meta.json says")
+    return array
+
+
+def _file_name(index: int) -> str:
+    """Name the array of the split that comes at `index`; a split's own name may suit no file."""
+    return f"split{index}.npy"
+
+
+# Writing
+
+
+def _build(folder: Path, key: str, content: Content) -> None:
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(folder.parent)
+        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder.parent))
+        try:
+            _write_arrays(temporary, content)
+            _write_meta(temporary, key, content.layout)
+            _publish(temporary, folder, key)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise DataError(f"the data cache '{folder}' cannot be written ({error})") from error
+
+
+def _write_arrays(folder: Path, content: Content) -> None:
+    """Write each image at its place.
+
+    With ordinary writes, as a full disk is an error to these and a fatal signal to a memory map.
+    """
+    layout, size = content.layout, int(np.prod(content.layout.shape))
+    written = 0
+    with ExitStack() as stack:
+        files: dict[str, tuple[BinaryIO, int]] = {}  # with the position of the first image
+        for index, split in enumerate(layout.counts):
+            file: BinaryIO = stack.enter_context((folder / _file_name(index)).open("wb"))
+            files[split] = (file, _write_header(file, (layout.images(split), *layout.shape)))
+        for place, pixels in content.images:
+            file, start = files[place.split]
+            file.seek(start + place.row * size)
+            file.write(pixels.tobytes())
+            written += 1
+        for file, _ in files.values():
+            _flush(file)
+    if written != layout.total:
+        raise DataError("the data set changed while it was read; please try again")
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
+    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)
+    return file.tell()
+
+
+def _write_meta(folder: Path, key: str, layout: Layout) -> None:
+    arrays = {
+        split: _open_array(folder / _file_name(index), (layout.images(split), *layout.shape))
+        for index, split in enumerate(layout.counts)
+    }
+    mean, deviation = channel_statistics(arrays)
+    meta = _Meta(
+        format=FORMAT,
+        stamp=key,
+        fingerprint=fingerprint(layout, arrays),
+        shape=layout.shape,
+        counts={split: dict(classes) for split, classes in layout.counts.items()},
+        mean=mean,
+        deviation=deviation,
+    )
+    with (folder / "meta.json").open("wb") as file:
+        file.write(meta.model_dump_json(indent=1).encode())
+        _flush(file)
+
+
+def _publish(temporary: Path, folder: Path, key: str) -> None:
+    """Give the finished folder its name, unless another process was first to do so."""
+    if _open(folder, key) is None:
+        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=folder.parent) as aside:
+            with suppress(FileNotFoundError):  # what is there is damaged or out of date
+                folder.rename(Path(aside) / "old")
+            try:
+                temporary.rename(folder)
+            except OSError:
+                if not folder.exists():
+                    raise
+    _flush_folder(folder.parent)
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for path in parent.glob(f"{_TEMPORARY}*"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _flush(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make renames in `folder` last through a loss of power, where the system can do so."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,161 @@
+"""A data set in the cache, as the harness uses it; and the check of a setting against one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contracts import Dataset, Episode, SplitSummary, TaskKind
+from harness.data.cache import Cache
+from harness.data.episodes import EpisodeIdentity, draw_episode
+from harness.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from harness.experiment.setting import FewShotSetting, FullTaskSetting
+
+__all__ = ["CachedDataset", "CachedImages", "check_setting"]
+
+
+def check_setting(dataset: Dataset, setting: FewShotSetting | FullTaskSetting, name: str) -> None:
+    """Check that `dataset` can be posed as `setting` asks, before anything is run.
+
+    Args:
+        dataset: what is prepared.
+        setting: what was asked for.
+        name: of the data set, for the message.
+
+    Raises:
+        UsageError: a split is missing, or has too few classes or images a class.
+    """
+    where = f"data set '{name}'"
+    if setting.kind == "few-shot":
+        _check_episode(dataset.splits, setting, where)
+        return
+    for split in ("train", setting.split):
+        _find_split(dataset.splits, split, where)
+
+
+class CachedImages:
+    """All images of a split, read from the cache a batch at a time (an `ImageSet`)."""
+
+    def __init__(self, cache: Cache, split: str, labels: NDArray[np.int64]) -> None:
+        """Take the split's images; `labels` (images,) are in the order of the cache."""
+        self._cache, self._split, self._labels = cache, split, labels
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self._labels)
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return standardised images (N, channels, height, width) and their labels (N,)."""
+        return _standardised(self._cache, self._split, indices), self._labels[indices]
+
+
+class CachedDataset:
+    """A data set in the cache (a `Dataset`).
+
+    Pixels are standardised: from each channel its mean over the training images is taken, and it is
+    divided by its standard deviation there. Over all images, where there is no split `train`.
+    """
+
+    def __init__(self, cache: Cache, kind: TaskKind, name: str) -> None:
+        """Pose the cached images as `kind`.
+
+        Raises:
+            DataError: a full task without training images, or tested on classes unseen there.
+        """
+        self._cache, self._where = cache, f"data set '{name}'"
+        self.kind: TaskKind = kind
+        self.fingerprint = cache.fingerprint
+        self.image_shape = cache.layout.shape
+        self.splits: Mapping[str, SplitSummary] = {
+            split: SplitSummary(len(classes), min(classes.values()))
+            for split, classes in cache.layout.counts.items()
+        }
+        if kind == "full-task":
+            self._check_full_task()
+
+    def episode(  # noqa: PLR0913 - the identity of an episode is what it is
+        self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
+    ) -> Episode:
+        """Return episode `index`, a pure function of the fingerprint and these arguments.
+
+        Support and query sets go round the classes: 0, 1, ..., ways-1, 0, 1, ...
+
+        Raises:
+            UsageError: there is no such split, it has too few classes, or a class too few images.
+        """
+        identity = EpisodeIdentity(self.fingerprint, split, ways, shots, queries, seed, index)
+        _check_episode(self.splits, identity, self._where)
+        sizes = list(self._cache.layout.counts[split].values())
+        support, query = draw_episode(identity, sizes)
+        labels = np.arange(ways, dtype=np.int64)
+        return Episode(
+            support_images=_standardised(self._cache, split, support.ravel()),
+            support_labels=np.tile(labels, shots),
+            query_images=_standardised(self._cache, split, query.ravel()),
+            query_labels=np.tile(labels, queries),
+        )
+
+    def images(self, split: str) -> CachedImages:
+        """Return all images of a split; labels number the sorted classes of all splits.
+
+        Raises:
+            UsageError: there is no such split.
+        """
+        _find_split(self.splits, split, self._where)
+        counts = self._cache.layout.counts
+        numbers = {
+            label: n for n, label in enumerate(sorted({c for s in counts.values() for c in s}))
+        }
+        classes = [numbers[label] for label in counts[split]]
+        labels = np.repeat(np.array(classes, dtype=np.int64), list(counts[split].values()))
+        return CachedImages(self._cache, split, labels)
+
+    def _check_full_task(self) -> None:
+        counts = self._cache.layout.counts
+        if "train" not in counts:
+            raise DataError(f"{self._where} has no split 'train', which a full task learns from")
+        for split, classes in counts.items():
+            unseen = sorted(set(classes) - set(counts["train"]))
+            if unseen:
+                raise DataError(
+                    f"{self._where} is no full task: class {unseen[0]!r} of split '{split}' is not"
+                    " in split 'train' (few-shot tasks may be meant)"
+                )
+
+
+def _standardised(cache: Cache, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return images (N, channels, height, width) with mean 0 and deviation 1 in each channel."""
+    pixels = cache.arrays[split][rows].astype(np.float32)
+    # (channels,) -> (channels, 1, 1)
+    mean = np.array(cache.mean, dtype=np.float32)[:, None, None]
+    deviation = np.array(cache.deviation, dtype=np.float32)[:, None, None]
+    return (pixels - mean) / deviation
+
+
+def _find_split(splits: Mapping[str, SplitSummary], split: str, where: str) -> SplitSummary:
+    if split not in splits:
+        raise UsageError(f"{where} has no split '{split}'; there are: {', '.join(splits)}")
+    return splits[split]
+
+
+def _check_episode(
+    splits: Mapping[str, SplitSummary], episode: EpisodeIdentity | FewShotSetting, where: str
+) -> None:
+    split, ways, shots, queries = episode.split, episode.ways, episode.shots, episode.queries
+    summary = _find_split(splits, split, where)
+    if min(ways, shots, queries) < 1:
+        raise UsageError(f"ways {ways}, shots {shots} and queries {queries} must all be 1 or more")
+    if ways > summary.classes:
+        raise UsageError(
+            f"{ways} ways are more than the {summary.classes} classes of split '{split}' of {where}"
+        )
+    if shots + queries > summary.images_per_class:
+        raise UsageError(
+            f"{shots} shots and {queries} queries make {shots + queries} images a class, but the"
+            f" smallest class of split '{split}' of {where} has {summary.images_per_class}"
+        )

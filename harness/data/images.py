@@ -1,0 +1,97 @@
+"""Turns the bytes of an image file into pixels of one shape."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from harness.errors import DataError
+
+__all__ = ["Preprocessing", "decode"]
+
+_MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are taken for bombs
+
+# No formats that Pillow hands to other programs (EPS) or that are no photographs or drawings.
+_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
+
+# Of 8 bits a channel or fewer; others (16 bits, floating point) would be clipped silently.
+_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How images are brought to one shape, which is square."""
+
+    size: int  # pixels
+    mode: Literal["gray", "rgb"]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, height, width."""
+        return (1 if self.mode == "gray" else 3, self.size, self.size)
+
+
+def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[np.uint8]:
+    """Decode an image file and bring it to shape.
+
+    The shorter side is resized to `size` with Lanczos resampling (which filters before it shrinks),
+    then the centre is cut out. Transparent parts turn white. An orientation in EXIF is not applied.
+
+    Args:
+        content: the bytes of the file.
+        preprocessing: the wanted shape.
+        where: the file's name, for the message.
+
+    Returns:
+        Pixels of shape (channels, size, size).
+
+    Raises:
+        DataError: the file is no image, damaged, too large, or of more than 8 bits a channel.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of damaged metadata; pixels are what counts
+            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+            _check_bounds(image)
+            pixels = np.asarray(_fit(_convert(image, preprocessing.mode), preprocessing.size))
+    except Exception as error:  # Pillow's readers raise a dozen kinds on damaged bytes
+        raise DataError(f"image '{where}' cannot be read ({_reason(error)})") from error
+    # (size, size) or (size, size, 3) -> (channels, size, size)
+    return np.atleast_3d(pixels).transpose(2, 0, 1)
+
+
+def _check_bounds(image: Image.Image) -> None:
+    """Look at the header alone, before anything is decoded."""
+    if image.width * image.height > _MAX_PIXELS:
+        raise ValueError(f"{image.width}x{image.height} is more than {_MAX_PIXELS:,} pixels")
+    if image.mode not in _MODES:
+        raise ValueError(f"its pixels are of mode {image.mode}; expected 8 bits a channel")
+
+
+def _convert(image: Image.Image, mode: Literal["gray", "rgb"]) -> Image.Image:
+    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("L" if mode == "gray" else "RGB")
+
+
+def _fit(image: Image.Image, size: int) -> Image.Image:
+    """Cut out the centre square and resize it, which resizes the shorter side and cuts in one."""
+    side = min(image.size)
+    left, top = (image.width - side) / 2, (image.height - side) / 2
+    box = (left, top, left + side, top + side)
+    return image.resize((size, size), Image.Resampling.LANCZOS, box=box)
+
+
+def _reason(error: Exception) -> str:
+    """Pillow's own sentence for unknown bytes names a Python object, which tells people nothing."""
+    if isinstance(error, UnidentifiedImageError):
+        return f"it is none of {', '.join(_FORMATS)}"
+    return str(error) or type(error).__name__

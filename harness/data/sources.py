@@ -1,0 +1,191 @@
+"""Where image files lie: a folder or an archive, found by a data set's name or by a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.data.archive import DEFAULT_LIMITS, is_archive, read_members
+from harness.errors import DataError
+
+__all__ = [
+    "ArchiveSource",
+    "Files",
+    "FolderSource",
+    "Source",
+    "check_data_root",
+    "find_named",
+    "open_source",
+]
+
+_DEPTH = 3  # <split>/<class>/<image>
+
+
+class Files(Protocol):
+    """Files named `<split>/<class>/<image>`, from wherever they are."""
+
+    path: Path  # where, for messages
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of each file, with forward slashes."""
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the bytes of each file."""
+
+
+class Source(Files, Protocol):
+    """Files that a person may change; hidden ones are left out."""
+
+    def stamp(self) -> Mapping[str, Any]:
+        """Return JSON that changes when the files do, without reading them."""
+
+
+class FolderSource:
+    """The files below a folder, in sorted order; links are followed, as people keep data so."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the folder; nothing is read yet."""
+        self.path = path
+
+    def stamp(self) -> Mapping[str, Any]:
+        """Return each file's name, size and time of change.
+
+        Raises:
+            DataError: a folder cannot be listed, or a link leads nowhere.
+        """
+        try:
+            stats = [(name, (self.path / name).stat()) for name in self.names()]
+        except OSError as error:  # a link that leads nowhere
+            raise DataError(f"'{error.filename}' cannot be read ({error.strerror})") from error
+        return {"folder": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]}
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of each file, with forward slashes.
+
+        Raises:
+            DataError: a folder lies deeper than classes do, or cannot be listed.
+        """
+        return self._names_below(self.path, 1)
+
+    def _names_below(self, folder: Path, depth: int) -> Iterator[str]:
+        for entry in _listed(folder):
+            if _hidden(entry.name):
+                continue
+            if not entry.is_dir():
+                yield entry.relative_to(self.path).as_posix()
+            elif depth < _DEPTH:
+                yield from self._names_below(entry, depth + 1)
+            else:
+                raise DataError(f"'{entry}' is a folder where an image was expected")
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the bytes of each file.
+
+        Raises:
+            DataError: a file cannot be read, or is larger than an image may be.
+        """
+        for name in self.names():
+            yield name, _read_bounded(self.path / name)
+
+
+class ArchiveSource:
+    """The files of a `.tar`, `.tar.gz`, `.tgz` or `.zip`, in the archive's order."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the archive; nothing is read yet."""
+        self.path = path
+
+    def stamp(self) -> Mapping[str, Any]:
+        """Return the archive's path, size and time of change."""
+        stat = self.path.stat()
+        return {
+            "archive": str(self.path.resolve()),
+            "size": stat.st_size,
+            "mtime": stat.st_mtime_ns,
+        }
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of each file; all the archive is decompressed to check it.
+
+        Raises:
+            DataError: the archive is truncated, corrupt, unsafe or too large.
+        """
+        return (member.name for member in read_members(self.path) if _visible(member.name))
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the bytes of each file.
+
+        Raises:
+            DataError: the archive is truncated, corrupt, unsafe or too large.
+        """
+        for member in read_members(self.path):
+            if _visible(member.name):
+                yield member.name, member.read()
+
+
+def open_source(path: Path) -> Source:
+    """Return the source at `path`.
+
+    Raises:
+        DataError: there is nothing, or neither a folder nor an archive.
+    """
+    if path.is_dir():
+        return FolderSource(path)
+    if path.is_file() and is_archive(path):
+        return ArchiveSource(path)
+    what = "is neither a folder nor an archive" if path.exists() else "does not exist"
+    raise DataError(f"'{path}' {what}; expected a folder, .tar, .tar.gz, .tgz or .zip of images")
+
+
+def find_named(name: str, data_root: Path | None) -> Source | None:
+    """Return the data set `name` of the data root: `NAME/` or `NAME.tar.gz`; None if not there.
+
+    Raises:
+        DataError: the data root was given, but is no folder.
+    """
+    check_data_root(data_root)
+    if data_root is None:
+        return None
+    folder, archive = data_root / name, data_root / f"{name}.tar.gz"
+    if folder.is_dir():
+        return FolderSource(folder)
+    return ArchiveSource(archive) if archive.is_file() else None
+
+
+def check_data_root(data_root: Path | None) -> None:
+    """Check that the data root, if one was given, is a folder.
+
+    Raises:
+        DataError: it is not.
+    """
+    if data_root is not None and not data_root.is_dir():
+        raise DataError(f"data root '{data_root}' is not there, or is no folder")
+
+
+def _listed(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"'{folder}' cannot be listed ({error.strerror})") from error
+
+
+def _read_bounded(path: Path) -> bytes:
+    bound = DEFAULT_LIMITS.member_bytes
+    try:
+        with path.open("rb") as file:
+            content = file.read(bound + 1)
+    except OSError as error:
+        raise DataError(f"image '{path}' cannot be read ({error.strerror})") from error
+    if len(content) > bound:
+        raise DataError(f"image '{path}' is larger than {bound:,} bytes")
+    return content
+
+
+def _hidden(part: str) -> bool:
+    """Hidden on Unix, or what macOS leaves in archives."""
+    return part.startswith(".") or part == "__MACOSX"
+
+
+def _visible(name: str) -> bool:
+    return not any(map(_hidden, name.split("/")))

@@ -1,0 +1,204 @@
+"""The record: what a trial leaves, whatever way it ended."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from harness.experiment.budget import Budget
+from harness.experiment.trial import Trial
+
+__all__ = [
+    "FINAL_STATUSES",
+    "SCHEMA",
+    "Metric",
+    "Outcome",
+    "Record",
+    "Status",
+    "TaskResult",
+    "Timing",
+    "TrialError",
+    "Used",
+]
+
+SCHEMA: Literal[1] = 1
+
+Status = Literal["ok", "out_of_memory", "over_budget", "error", "interrupted"]
+
+# An interrupted trial is run again; the others have said what they had to say.
+FINAL_STATUSES: frozenset[Status] = frozenset({"ok", "out_of_memory", "over_budget", "error"})
+
+
+class _Part(BaseModel):
+    # A NaN has no place in JSON: a value that was not captured is null.
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class Metric(_Part):
+    """A number with its unit and where it came from; null where it was not captured."""
+
+    value: float | None
+    unit: str
+    source: Literal["measured", "emulated", "predicted"]
+
+
+class TrialError(_Part):
+    """Why a trial did not end `ok`."""
+
+    type: str
+    message: str
+    stage: Literal["start", "data", "build", "search", "predict", "end"]
+
+
+class Used(_Part):
+    """What a trial really used of its budget."""
+
+    meta_epochs: int = 0
+    warmup_epochs: int = 0
+    search_steps: int = Field(default=0, description="search steps on the task that had most")
+    epochs: int = 0
+    tasks: int = Field(default=0, description="tasks finished")
+    wall_clock_s: float = 0.0
+    memory_mb: float | None = Field(default=None, description="peak memory in MiB")
+
+
+class BudgetUse(_Part):
+    """The budget beside what was used of it."""
+
+    allowed: Budget
+    used: Used
+
+
+class TaskResult(_Part):
+    """One task of a trial; trials on the same episodes are compared task by task."""
+
+    index: int
+    accuracy: float = Field(description="percent of the query images")
+    search_s: float = Field(description="wall clock of the task's search steps, in seconds")
+    peak_memory_bytes: int
+
+
+class Timing(_Part):
+    """Where a trial's wall clock went, in seconds on the machine that ran it."""
+
+    wall_s: float
+    method_s: float = Field(description="inside the method's own calls")
+    data_s: float = Field(description="opening, decoding and moving images")
+    host_share: float | None = Field(description="the rest, as a fraction of the wall clock")
+
+
+class Outcome(_Part):
+    """What the process that ran a trial can say about it."""
+
+    status: Status
+    error: TrialError | None = None
+    used: Used = Used()
+    metrics: dict[str, Metric] = {}
+    tasks: list[TaskResult] = []
+    architectures: list[dict[str, Any]] = []
+    environment: dict[str, Any] = {}
+    method_s: float = 0.0
+    data_s: float = 0.0
+
+
+class MethodPart(_Part):
+    """The method as the record names it."""
+
+    name: str
+    version: str
+    distribution: str
+    params: dict[str, Any]
+
+
+class DatasetPart(_Part):
+    """The data set and how it was posed; ways, shots and queries are null for a full task."""
+
+    name: str
+    fingerprint: str
+    kind: Literal["few-shot", "full-task"]
+    split: str
+    ways: int | None
+    shots: int | None
+    queries: int | None
+
+
+class DevicePart(_Part):
+    """The device, and whether its numbers are its own."""
+
+    name: str
+    model: str
+    mode: Literal["measured", "emulated"]
+    memory_limit_bytes: int | None
+
+
+class Record(_Part):
+    """`record.json`: everything about one finished trial, without tensors."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
+    trial_key: str
+    label: str
+    method: MethodPart
+    dataset: DatasetPart
+    device: DevicePart
+    seed: int
+    status: Status
+    error: TrialError | None
+    budget: BudgetUse
+    metrics: dict[str, Metric]
+    tasks: list[TaskResult]
+    architecture: dict[str, Any] | None = Field(description="that of the first task")
+    environment: dict[str, Any]
+    timing: Timing
+    started_at: str
+    ended_at: str
+
+    @classmethod
+    def of(
+        cls, trial: Trial, outcome: Outcome, *, wall_s: float, started_at: str, ended_at: str
+    ) -> Record:
+        """Join what defined the trial with what came of it; times are ISO 8601 in UTC."""
+        setting = trial.setting
+        rest = wall_s - outcome.method_s - outcome.data_s
+        return cls(
+            schema=SCHEMA,
+            trial_key=trial.key,
+            label=trial.method.label,
+            method=MethodPart(**trial.method.model_dump(exclude={"label"})),
+            dataset=DatasetPart(
+                name=trial.dataset.name,
+                fingerprint=trial.dataset.fingerprint,
+                kind=setting.kind,
+                split=setting.split,
+                ways=getattr(setting, "ways", None),
+                shots=getattr(setting, "shots", None),
+                queries=getattr(setting, "queries", None),
+            ),
+            device=DevicePart(
+                name=trial.device.name,
+                model=trial.device.profile.model,
+                mode=trial.device.mode,
+                memory_limit_bytes=trial.device.profile.memory_limit_bytes,
+            ),
+            seed=trial.seed,
+            status=outcome.status,
+            error=outcome.error,
+            budget=BudgetUse(
+                allowed=trial.budget,
+                used=outcome.used.model_copy(update={"wall_clock_s": wall_s}),
+            ),
+            metrics=outcome.metrics,
+            tasks=outcome.tasks,
+            architecture=outcome.architectures[0] if outcome.architectures else None,
+            environment=outcome.environment,
+            timing=Timing(
+                wall_s=wall_s,
+                method_s=outcome.method_s,
+                data_s=outcome.data_s,
+                host_share=max(rest, 0.0) / wall_s if wall_s > 0 else None,
+            ),
+            started_at=started_at,
+            ended_at=ended_at,
+        )

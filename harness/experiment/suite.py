@@ -1,0 +1,110 @@
+"""A suite: a TOML file that names trials.
+
+    title = "Two methods on my images"
+
+    [[trials]]
+    methods = ["onnas[q=1]", "darts"]
+    datasets = ["folder[path=photos,size=84]"]
+    devices = ["jetson"]
+    ways = 5
+    shots = 1
+    budget = "small,tasks=5"
+    seeds = "0-2"
+
+Each `[[trials]]` table stands for all combinations of what it lists.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.errors import UnknownNameError, UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Suite", "SuiteEntry", "load_suite"]
+
+Names = Annotated[list[str], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class SuiteEntry(BaseModel):
+    """A block of trials: every combination of methods, data sets, devices and seeds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    methods: Names | None = None
+    datasets: Names = ["glyphs"]
+    devices: Names = ["cpu"]
+    ways: Count = 5
+    shots: Count = 1
+    queries: Count = 15
+    budget: str = "quick"
+    seeds: str = "0"
+
+
+class Suite(BaseModel):
+    """Blocks of trials under one title."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = ""
+    trials: Annotated[list[SuiteEntry], Field(min_length=1)]
+
+
+def load_suite(path: Path) -> Suite:
+    """Read a suite.
+
+    Raises:
+        UsageError: it cannot be read, is no TOML, or a key or value is wrong; the message names
+            file, line and key.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"suite {path} cannot be read: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"suite {path} is no valid TOML: {error}") from None
+    try:
+        return Suite.model_validate(table)
+    except ValidationError as error:
+        raise _explained(path, text, error) from None
+
+
+def _explained(path: Path, text: str, error: ValidationError) -> UsageError:
+    first = error.errors()[0]
+    keys = [part for part in first["loc"] if isinstance(part, str)]
+    blocks = [part for part in first["loc"] if isinstance(part, int)]
+    key = keys[-1] if keys else "trials"
+    block = blocks[0] if blocks and keys[:1] == ["trials"] else None
+    line = _line_of(text, key, block)
+    where = f" in {path}, line {line}" if line else f" in {path}"
+    if first["type"] == "extra_forbidden":
+        known: dict[str, Any] = dict(
+            SuiteEntry.model_fields if block is not None else Suite.model_fields
+        )
+        return UnknownNameError("key", key, known, where)
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return UsageError(f"suite key '{key}'{where}: {message}")
+
+
+def _line_of(text: str, key: str, block: int | None) -> int | None:
+    """Find the line of `key`, in the `block`-th `[[trials]]` table if that is given."""
+    seen = -1
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(r"\s*\[\[\s*trials\s*\]\]", line):
+            seen += 1
+        here = block is None or seen == block
+        if here and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
+            return number
+    return None

@@ -1,0 +1,93 @@
+"""A trial: one method, on one data set setting, on one device, under one budget, with one seed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.devices.profile import DeviceProfile
+from harness.experiment.budget import Budget
+from harness.experiment.canonical import digest
+from harness.experiment.setting import Setting
+
+__all__ = ["DatasetIdentity", "DeviceIdentity", "MethodIdentity", "Trial"]
+
+
+class _Identity(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MethodIdentity(_Identity):
+    """A method with its parameters, and the version of the distribution it came from."""
+
+    name: str
+    version: str
+    distribution: str
+    params: dict[str, Any]
+    label: str  # as people write it: the name, with the parameters that are not the defaults
+
+
+class DatasetIdentity(_Identity):
+    """A data set: its content is its fingerprint; name and parameters only say how to find it."""
+
+    name: str
+    params: dict[str, Any]
+    fingerprint: str
+
+
+class DeviceIdentity(_Identity):
+    """A device, with the profile that its limits come from."""
+
+    name: str
+    params: dict[str, Any]
+    mode: Literal["measured", "emulated"]
+    profile: DeviceProfile
+
+
+class Trial(_Identity):
+    """The unit that runs, fails and resumes."""
+
+    method: MethodIdentity
+    dataset: DatasetIdentity
+    setting: Setting
+    device: DeviceIdentity
+    budget: Budget
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The SHA-256 of what defines the trial; never of time, path or order."""
+        return digest(
+            {
+                "method": self.method.model_dump(mode="json", exclude={"label", "distribution"}),
+                "dataset": self.dataset.fingerprint,
+                "setting": self.setting.model_dump(mode="json"),
+                "device": {
+                    **self.device.model_dump(mode="json", exclude={"profile"}),
+                    "profile": self.device.profile.digest(),  # not the wording of its sources
+                },
+                "budget": self.budget.model_dump(mode="json"),
+                "seed": self.seed,
+            }
+        )
+
+    @property
+    def folder_name(self) -> str:
+        """A name that a person can read and that no other trial has."""
+        words = [
+            self.method.name,
+            self.dataset.name,
+            self.setting.slug,
+            self.device.name,
+            f"s{self.seed}",
+        ]
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)) + "-" + self.key[:12]
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return (
+            f"{self.method.label} on {self.dataset.name} ({self.setting}), "
+            f"{self.device.name}, seed {self.seed}"
+        )

@@ -1,0 +1,193 @@
+"""Says in words what the fields of a pydantic model take, and what was wrong with what they got.
+
+All sentences are drawn from the model's JSON schema, so that `harness show`, a plugin's parameters
+and a TOML file speak of a field in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UnknownNameError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic_core import ErrorDetails
+
+__all__ = [
+    "FieldDescription",
+    "describe_fields",
+    "explain",
+    "field_schemas",
+    "in_words",
+    "options",
+    "spelled",
+]
+
+Schema = Mapping[str, Any]
+
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "an integer",
+    "null": "none",
+    "number": "a number",
+    "object": "a table",
+    "string": "text",
+}
+# Faults that the type of the field does not tell; pydantic's message, or a validator's own, does.
+_UNTOLD = {
+    "assertion_error",
+    "finite_number",
+    "multiple_of",
+    "string_pattern_mismatch",
+    "string_too_long",
+    "string_too_short",
+    "too_long",
+    "too_short",
+    "value_error",
+}
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+
+
+@dataclass(frozen=True)
+class FieldDescription:
+    """One field of a model, as a person reads it."""
+
+    name: str
+    takes: str  # in words, such as `an integer >= 1`
+    default: Any  # a JSON value; None too where the field is required
+    required: bool
+    description: str
+
+
+def field_schemas(model: type[BaseModel]) -> dict[str, Schema]:
+    """Return the JSON schema of each field of `model`, references to other models resolved."""
+    schema = model.model_json_schema()
+    return _properties(schema, schema.get("$defs", {}))
+
+
+def describe_fields(model: type[BaseModel]) -> list[FieldDescription]:
+    """Describe each field of `model`, in the order in which the model declares them."""
+    required = model.model_json_schema().get("required", [])
+    return [
+        FieldDescription(
+            name=name,
+            takes=in_words(schema),
+            default=schema.get("default"),
+            required=name in required,
+            description=schema.get("description", ""),
+        )
+        for name, schema in field_schemas(model).items()
+    ]
+
+
+def options(schema: Schema) -> Sequence[Schema]:
+    """Return the schemas of the types that a field takes one of."""
+    alternatives: Sequence[Schema] = schema.get("anyOf", [schema])
+    return alternatives
+
+
+def in_words(schema: Schema) -> str:
+    """Say what a field with this schema takes, such as `an integer >= 1 or none`."""
+    return " or ".join(dict.fromkeys(_option_in_words(option) for option in options(schema)))
+
+
+def spelled(value: object) -> str:
+    """Write a JSON value the way people type it: `none`, `true`, `false`, or as it is."""
+    if value is None:
+        return "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Say in one sentence what was wrong with the values that `model` was given."""
+    schema = model.model_json_schema()
+    sentences = [_fault(details, schema) for details in error.errors()]
+    return "; ".join(dict.fromkeys(sentences))
+
+
+def _option_in_words(schema: Schema) -> str:
+    if "const" in schema:
+        return spelled(schema["const"])
+    if "enum" in schema:
+        return "one of " + ", ".join(map(spelled, schema["enum"]))
+    if schema.get("format") == "path":
+        return "a path"
+    words = _TYPES.get(schema.get("type", ""), "a value")
+    bounds = [f"{sign} {schema[key]}" for key, sign in _BOUNDS.items() if key in schema]
+    return " ".join([words, " and ".join(bounds)]).strip()
+
+
+def _fault(details: ErrorDetails, schema: Schema) -> str:
+    """Say what is wrong at one place; the alternatives of a union share a sentence."""
+    place, field, siblings = _locate(schema, details["loc"])
+    key = ".".join(place)
+    message = _plain(details["msg"])
+    if details["type"] == "extra_forbidden":
+        return str(UnknownNameError("key", key, siblings))
+    if details["type"] == "missing":
+        return f"'{key}' is missing; it must be {in_words(field)}"
+    if not key:
+        return message
+    given = f"'{key}' is {details['input']!r}"
+    if details["type"] in _UNTOLD:
+        return f"{given}: {message}"
+    return f"{given}; it must be {in_words(field)}"
+
+
+def _plain(message: str) -> str:
+    """Take pydantic's prefix and capital letter from a message, so that it can follow a colon."""
+    own = message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    return own[:1].lower() + own[1:] if own == message else own
+
+
+def _locate(
+    schema: Schema, location: Sequence[int | str]
+) -> tuple[list[str], Schema, Sequence[str]]:
+    """Follow pydantic's location through the schema.
+
+    Returns:
+        The keys that lead to the field (pydantic's marks for a union's alternatives left out), the
+        field's schema, and the full names of the keys that its table has.
+    """
+    definitions = schema.get("$defs", {})
+    place: list[str] = []
+    siblings: list[str] = []
+    for part in location:
+        properties = _properties(schema, definitions)
+        inner = properties.get(str(part)) or _item(schema, part, definitions)
+        if inner is None and not properties:
+            break
+        siblings = [".".join([*place, name]) for name in properties]
+        place.append(str(part))
+        schema = inner or {}
+    return place, schema, siblings
+
+
+def _item(schema: Schema, part: int | str, definitions: Schema) -> Schema | None:
+    """Return the schema of a list's items or of a free table's values; None if it is neither."""
+    keyword = "items" if isinstance(part, int) else "additionalProperties"
+    for option in options(schema):
+        if isinstance(option.get(keyword), Mapping):
+            return _resolved(option[keyword], definitions)
+    return None
+
+
+def _properties(schema: Schema, definitions: Schema) -> dict[str, Schema]:
+    """Return the schemas of a table's fields; none if `schema` is that of no table."""
+    tables = [option["properties"] for option in options(schema) if "properties" in option]
+    fields = tables[0] if tables else {}
+    return {name: _resolved(field, definitions) for name, field in fields.items()}
+
+
+def _resolved(schema: Schema, definitions: Schema) -> Schema:
+    """Replace a reference to another model by that model's schema, the field's own words kept."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [_resolved(option, definitions) for option in schema["anyOf"]]}
+    if "$ref" not in schema:
+        return schema
+    target = definitions[schema["$ref"].removeprefix("#/$defs/")]
+    return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}

@@ -1,0 +1,138 @@
+"""Counts the bytes alive in tensor storages; the only module that uses torch's private API.
+
+The definition (design, section 7): peak memory is the most bytes alive at once in tensor storages
+on the device, each storage rounded up to 512 bytes, as CUDA's caching allocator rounds. A dispatch
+mode sees the outputs of every operation, those of the backward pass included, and a weak reference
+to each storage tells when it dies. No allocator is asked, so that a laptop, a GPU and a device that
+is only emulated mean the same thing by a megabyte.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+__all__ = ["BLOCK_BYTES", "MIB", "EmulatedOutOfMemoryError", "MemoryCounter", "rounded_bytes"]
+
+BLOCK_BYTES = 512
+MIB = 2**20
+
+
+class EmulatedOutOfMemoryError(torch.OutOfMemoryError):
+    """What torch would raise on the device: more bytes would be alive than its limit allows.
+
+    Attributes:
+        needed_bytes: what would have been alive with the tensor that did not fit.
+        limit_bytes: what the device has.
+    """
+
+    def __init__(self, needed_bytes: int, limit_bytes: int) -> None:
+        """Compose the sentence from both figures."""
+        self.needed_bytes, self.limit_bytes = needed_bytes, limit_bytes
+        super().__init__(
+            f"tensors would need at least {needed_bytes / MIB:,.1f} MiB at once, "
+            f"the limit is {limit_bytes / MIB:,.1f} MiB"
+        )
+
+
+def rounded_bytes(size: int) -> int:
+    """Round a storage's size in bytes up to whole blocks of 512 bytes."""
+    return -(-size // BLOCK_BYTES) * BLOCK_BYTES
+
+
+class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no types here
+    """Counts live storages of one device type while it is entered.
+
+    Storages that were made before, or that no operation made (a NumPy array's), are counted once
+    they are shown to `watch`. A tensor that takes the count above `limit_bytes` raises
+    `EmulatedOutOfMemoryError`, and does not count towards the peak: on the device it would never
+    have been allocated.
+
+    Attributes:
+        live_bytes: bytes alive now.
+        peak_bytes: the most bytes alive at once since the start or the last `reset_peak`.
+        refused_bytes: the largest count that the limit refused; 0 if it never did.
+    """
+
+    def __init__(self, device_type: str = "cpu", limit_bytes: int | None = None) -> None:
+        """Count storages on `device_type`, up to `limit_bytes` if given."""
+        super().__init__()  # type: ignore[no-untyped-call] # nor here
+        self.device_type = device_type
+        self.limit_bytes = limit_bytes
+        self.live_bytes = 0
+        self.peak_bytes = 0
+        self.refused_bytes = 0
+        # Storage address -> (weak reference, rounded size). Holding the reference keeps its
+        # callback alive; the address is free for reuse only after the callback has run.
+        self._storages: dict[int, tuple[weakref.ref[torch.UntypedStorage], int]] = {}
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Run the operation, then count what it made."""
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self._count(result)
+        elif isinstance(result, (tuple, list)):
+            self.watch(result)
+        return result
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Keep torch from wrapping the dispatch for its compiler, which would cost every call."""
+        return False
+
+    def watch(self, tensors: Iterable[Any]) -> None:
+        """Count the storages of `tensors` until they die; other objects are passed over."""
+        for tensor in tensors:
+            if isinstance(tensor, torch.Tensor):
+                self._count(tensor)
+            elif isinstance(tensor, (tuple, list)):
+                self.watch(tensor)
+
+    def reset_peak(self) -> None:
+        """Start the peak anew from what is alive now."""
+        self.peak_bytes = self.live_bytes
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave what happens inside uncounted: work that is the harness's, not the method's."""
+        with _disable_current_modes():
+            yield
+
+    def _count(self, tensor: torch.Tensor) -> None:
+        if tensor.device.type != self.device_type:
+            return
+        storage = tensor.untyped_storage()
+        address = storage._cdata
+        known = self._storages.get(address)
+        size = rounded_bytes(storage.nbytes())
+        if known is None:
+            self._add(storage, address, size)
+        elif known[1] != size:  # the storage was resized in place
+            self._forget(address, known[1])
+            self._add(storage, address, size)
+
+    def _add(self, storage: torch.UntypedStorage, address: int, size: int) -> None:
+        def forget(_: weakref.ref[torch.UntypedStorage]) -> None:
+            self._forget(address, size)
+
+        self._storages[address] = (weakref.ref(storage, forget), size)
+        self.live_bytes += size
+        if self.limit_bytes is not None and self.live_bytes > self.limit_bytes:
+            self.refused_bytes = max(self.refused_bytes, self.live_bytes)
+            raise EmulatedOutOfMemoryError(self.live_bytes, self.limit_bytes)
+        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+
+    def _forget(self, address: int, size: int) -> None:
+        if self._storages.pop(address, None) is not None:
+            self.live_bytes -= size

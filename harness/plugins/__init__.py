@@ -1,0 +1,1 @@
+"""Finds plugins, keeps what they register under names, and turns a name into an object."""

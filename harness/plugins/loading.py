@@ -1,0 +1,144 @@
+"""Loads plugins one by one, so that a broken one is named and stops nothing else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+
+from pluggy import PluginManager
+
+from harness.errors import PluginError
+from harness.plugins.hook_check import PROJECT, faults_of, new_manager
+from harness.plugins.registry import KINDS, Collector, Conflict, Entry, PluginSource, Registry
+
+__all__ = ["STRICT_VARIABLE", "PluginProblem", "Plugins", "in_one_line", "load_plugins"]
+
+STRICT_VARIABLE = "HARNESS_STRICT_PLUGINS"
+
+
+@dataclass(frozen=True)
+class PluginProblem:
+    """A plugin that is not used, and why."""
+
+    plugin: PluginSource
+    reason: str  # a clause that has `it` as subject
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"{self.plugin} is not used: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Plugins:
+    """All plugins that were found.
+
+    Attributes:
+        manager: calls the lifecycle hooks of the plugins that are used.
+        registry: the names that these plugins registered.
+        sources: the plugins that are used, in the order of their names.
+        problems: the plugins that are not.
+    """
+
+    manager: PluginManager
+    registry: Registry
+    sources: tuple[PluginSource, ...]
+    problems: tuple[PluginProblem, ...]
+
+    @property
+    def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
+        """Everything a person should be told: plugins not used, names claimed more than once."""
+        return (*self.problems, *self.registry.conflicts())
+
+
+def load_plugins() -> Plugins:
+    """Load every plugin that the entry-point group `harness` names.
+
+    Raises:
+        PluginError: `HARNESS_STRICT_PLUGINS` is 1, and a plugin cannot be used or two plugins claim
+            one name.
+    """
+    manager, registry = new_manager(), Registry()
+    sources, problems = [], []
+    for entry_point in sorted(entry_points(group=PROJECT), key=_order):
+        source = _source_of(entry_point)
+        try:
+            registry.add(_load(entry_point, source, manager))
+            sources.append(source)
+        except PluginError as error:
+            problems.append(PluginProblem(source, str(error)))
+    plugins = Plugins(manager, registry, tuple(sources), tuple(problems))
+    if plugins.complaints and os.environ.get(STRICT_VARIABLE, "0") not in ("", "0"):
+        raise PluginError("; ".join(map(str, plugins.complaints)))
+    return plugins
+
+
+def in_one_line(error: BaseException) -> str:
+    """Name an exception and give its message without line breaks."""
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def _load(entry_point: EntryPoint, source: PluginSource, manager: PluginManager) -> list[Entry]:
+    """Import a plugin, check it, collect its entries; only then let the manager know it.
+
+    Raises:
+        PluginError: it cannot be used. The manager has not seen it.
+    """
+    if manager.has_plugin(source.name):
+        raise PluginError("another plugin has the same name")
+    with _guarded("it cannot be imported"):
+        plugin = entry_point.load()
+    if manager.is_registered(plugin):
+        raise PluginError(f"'{entry_point.value}' is already loaded as another plugin")
+    with _guarded("its hooks cannot be read"):
+        faults = faults_of(plugin)
+    if faults:
+        raise PluginError("; ".join(faults))
+    entries = _collect(plugin, source)
+    manager.register(plugin, source.name)
+    return entries
+
+
+def _collect(plugin: object, source: PluginSource) -> list[Entry]:
+    """Call a plugin's register hooks, apart from all other plugins."""
+    collector = Collector(source)
+    alone = new_manager()
+    with _guarded("its hooks cannot be registered"):
+        alone.register(plugin, source.name)
+    for kind in KINDS:
+        hook = f"{PROJECT}_register_{kind}s"
+        with _guarded(f"its hook '{hook}' failed"):
+            getattr(alone.hook, hook)(register=collector.register_for(kind))
+    return collector.entries
+
+
+@contextmanager
+def _guarded(what: str) -> Iterator[None]:
+    """Turn what a plugin raises into a PluginError, and keep it off standard output."""
+    try:
+        with redirect_stdout(sys.stderr):  # standard output is for results
+            yield
+    except PluginError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"{what}: {in_one_line(error)}") from error
+
+
+def _source_of(entry_point: EntryPoint) -> PluginSource:
+    """Name a plugin's origin; a distribution with damaged metadata has no name or version."""
+    known = {}
+    if entry_point.dist is not None and (metadata := entry_point.dist.metadata) is not None:
+        known = {key: metadata[key] for key in ("Name", "Version") if key in metadata}
+    return PluginSource(
+        name=entry_point.name,
+        distribution=known.get("Name", "unknown distribution"),
+        version=known.get("Version", "unknown version"),
+    )
+
+
+def _order(entry_point: EntryPoint) -> tuple[str, str]:
+    return entry_point.name, _source_of(entry_point).distribution

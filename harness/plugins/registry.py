@@ -1,0 +1,183 @@
+"""What plugins have registered: a name, a lazy target, and the plugin that it came from."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from harness.errors import PluginError, UnknownNameError
+from harness.hookspecs import Register
+
+__all__ = ["KINDS", "Collector", "Conflict", "Entry", "Kind", "PluginSource", "Registry"]
+
+Kind = Literal["method", "dataset", "device", "suite"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+ALL = "all"  # stands for every name of a kind, so no plugin may claim it
+
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_RESOURCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:\w[\w-]*\.toml")
+
+
+@dataclass(frozen=True)
+class PluginSource:
+    """Where a plugin comes from: its entry point, and the distribution that declares it."""
+
+    name: str
+    distribution: str
+    version: str
+
+    def __str__(self) -> str:
+        """Name it so that a person knows what to uninstall."""
+        return f"plugin '{self.name}' ({self.distribution} {self.version})"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A name that a plugin registered; nothing of it is imported yet."""
+
+    kind: Kind
+    name: str
+    target: str  # "module:attribute"; for a suite "module:file.toml"
+    parameters: str | None  # "module:attribute" of a pydantic model
+    summary: str
+    plugin: PluginSource
+
+    @property
+    def distribution(self) -> str:
+        """The name of the distribution that the plugin belongs to."""
+        return self.plugin.distribution
+
+    @property
+    def version(self) -> str:
+        """The version of that distribution."""
+        return self.plugin.version
+
+    def __str__(self) -> str:
+        """Name it the way messages do, such as `method 'darts'`."""
+        return f"{self.kind} '{self.name}'"
+
+
+class Collector:
+    """Collects what one plugin registers, so that a plugin that fails half-way leaves nothing."""
+
+    def __init__(self, plugin: PluginSource) -> None:
+        """Collect for `plugin`."""
+        self.plugin = plugin
+        self.entries: list[Entry] = []
+
+    def register_for(self, kind: Kind) -> Register:
+        """Return the `register` function that the plugin's hook for `kind` is handed."""
+
+        def register(
+            name: str, target: str, *, parameters: str | None = None, summary: str = ""
+        ) -> None:
+            entry = Entry(kind, name, target, parameters, summary, self.plugin)
+            _check(entry)
+            if any((other.kind, other.name) == (kind, name) for other in self.entries):
+                raise PluginError(f"it registers the {kind} '{name}' twice")
+            self.entries.append(entry)
+
+        register.__qualname__ = "register"  # what Python's own messages call it
+        return register
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A name that more than one plugin claims, so that none can have it."""
+
+    kind: Kind
+    name: str
+    plugins: tuple[PluginSource, ...]
+
+    def __str__(self) -> str:
+        """Name everybody who claims it, and say what to do."""
+        claimants = " and by ".join(str(plugin) for plugin in self.plugins)
+        return f"the {self.kind} '{self.name}' is claimed by {claimants}; uninstall all but one"
+
+
+class Registry:
+    """The names of each kind, and who claims them."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        """Start with `entries`."""
+        self._claims: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
+        self.add(entries)
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Add what a plugin registered."""
+        for entry in entries:
+            self._claims[entry.kind, entry.name].append(entry)
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return every name of a kind in order, those that several plugins claim included."""
+        return sorted(name for other, name in self._claims if other == kind)
+
+    def entries(self, kind: Kind) -> list[Entry]:
+        """Return the entries of a kind that can be used, in the order of their names."""
+        claims = (self._claims[kind, name] for name in self.names(kind))
+        return [entry for entry, *others in claims if not others]
+
+    def get(self, kind: Kind, name: str) -> Entry:
+        """Return the entry that has `name`.
+
+        Raises:
+            UnknownNameError: no plugin registered it.
+            PluginError: more than one plugin did; the message names them.
+        """
+        if (kind, name) not in self._claims:
+            raise UnknownNameError(kind, name, self.names(kind))
+        entry, *others = self._claims[kind, name]
+        if others:
+            raise PluginError(str(_conflict([entry, *others])))
+        return entry
+
+    def claims(self, plugin: PluginSource) -> list[Entry]:
+        """Return all that a plugin registered, names that others claim too included."""
+        return [
+            entry
+            for entries in self._claims.values()
+            for entry in entries
+            if entry.plugin == plugin
+        ]
+
+    def conflicts(self) -> list[Conflict]:
+        """Return the names that more than one plugin claims, in order."""
+        contested = [claims for claims in self._claims.values() if len(claims) > 1]
+        return sorted(map(_conflict, contested), key=lambda each: (each.kind, each.name))
+
+
+def _conflict(claims: list[Entry]) -> Conflict:
+    return Conflict(claims[0].kind, claims[0].name, tuple(entry.plugin for entry in claims))
+
+
+def _check(entry: Entry) -> None:
+    """Hold an entry to the rules that `harness.hookspecs.Register` states."""
+    if not _matches(_NAME, entry.name) or entry.name == ALL:
+        raise PluginError(
+            f"it registers a {entry.kind} as {entry.name!r}; a name is lower-case letters, digits "
+            f"and single hyphens, starts with a letter, and is not '{ALL}'"
+        )
+    pattern, form = (
+        (_RESOURCE, "module:file.toml") if entry.kind == "suite" else (_TARGET, "module:attribute")
+    )
+    if not _matches(pattern, entry.target):
+        raise PluginError(f"the target of {entry} is {entry.target!r}; it must be '{form}'")
+    if entry.parameters is not None:
+        if entry.kind == "suite":
+            raise PluginError(f"{entry} has a parameters model; a suite takes no parameters")
+        if not _matches(_TARGET, entry.parameters):
+            raise PluginError(
+                f"the parameters of {entry} are {entry.parameters!r}; "
+                f"they must be 'module:attribute'"
+            )
+    if not isinstance(entry.summary, str) or not entry.summary.isprintable():
+        raise PluginError(f"the summary of {entry} must be one line of text")
+
+
+def _matches(pattern: re.Pattern[str], text: object) -> bool:
+    return isinstance(text, str) and pattern.fullmatch(text) is not None

@@ -1,0 +1,110 @@
+"""Turns what was asked for into trials; everything that can be wrong is found out here.
+
+Nothing has been written when planning fails: bad input leaves no half-made run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+
+from harness.contracts import DataRequest, Dataset, DatasetProvider, Device
+from harness.data.dataset import check_setting
+from harness.errors import UsageError
+from harness.experiment.budget import Budget
+from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
+from harness.experiment.suite import SuiteEntry
+from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind
+from harness.plugins.selection import Selection, select
+
+__all__ = ["Planner"]
+
+
+@dataclass
+class Planner:
+    """Resolves names, prepares each data set once, and checks every setting against it."""
+
+    plugins: Plugins
+    request: DataRequest
+    _datasets: dict[str, Dataset] = field(default_factory=dict)
+
+    def trials(self, entries: Iterable[SuiteEntry]) -> list[Trial]:
+        """Return the trials of all entries, each once, methods side by side on each setting.
+
+        Raises:
+            UsageError: a name, parameter, budget or setting is wrong; nothing was written.
+        """
+        trials = [trial for entry in entries for trial in self._expand(entry)]
+        return list({trial.key: trial for trial in trials}.values())
+
+    def _expand(self, entry: SuiteEntry) -> list[Trial]:
+        if not entry.methods:
+            raise UsageError("no method was named; give one with --method, or name a suite")
+        # Names first: a misspelt one must not wait for a data set to be decoded.
+        budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
+        methods = self._select("method", entry.methods)
+        datasets = self._select("dataset", entry.datasets)
+        devices = [_identify_device(each) for each in self._select("device", entry.devices)]
+        trials = []
+        for dataset, device, seed in product(datasets, devices, seeds):
+            setting, identity = self._posed(dataset, entry)
+            trials += [
+                Trial(
+                    method=_identify_method(method),
+                    dataset=identity,
+                    setting=setting,
+                    device=device,
+                    budget=_with_channels(budget, setting),
+                    seed=seed,
+                )
+                for method in methods
+            ]
+        return trials
+
+    def _select(self, kind: Kind, texts: Sequence[str]) -> list[Selection]:
+        return [selection for text in texts for selection in select(self.plugins, kind, text)]
+
+    def _posed(self, selection: Selection, entry: SuiteEntry) -> tuple[Setting, DatasetIdentity]:
+        dataset = self._prepared(selection)
+        identity = DatasetIdentity(
+            name=selection.name, params=selection.params, fingerprint=dataset.fingerprint
+        )
+        if dataset.kind == "full-task":
+            return FullTaskSetting(), identity
+        setting = FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)
+        check_setting(dataset, setting, selection.name)
+        return setting, identity
+
+    def _prepared(self, selection: Selection) -> Dataset:
+        if selection.label not in self._datasets:
+            provider: DatasetProvider = selection.create()
+            self._datasets[selection.label] = provider.prepare(self.request)
+        return self._datasets[selection.label]
+
+
+def _identify_method(selection: Selection) -> MethodIdentity:
+    return MethodIdentity(
+        name=selection.name,
+        version=selection.entry.version,
+        distribution=selection.entry.distribution,
+        params=selection.params,
+        label=selection.label,
+    )
+
+
+def _identify_device(selection: Selection) -> DeviceIdentity:
+    device: Device = selection.create()
+    return DeviceIdentity(
+        name=selection.name, params=selection.params, mode=device.mode(), profile=device.profile
+    )
+
+
+def _with_channels(budget: Budget, setting: Setting) -> Budget:
+    """Fill in the paper's C, so that the trial's key says which width it ran at."""
+    if budget.channels is not None:
+        return budget
+    return budget.model_copy(update={"channels": setting.default_channels})

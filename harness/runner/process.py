@@ -1,0 +1,150 @@
+"""One child process a trial, watched from the parent.
+
+A process of its own keeps a trial's memory, crashes and hangs to itself. On POSIX the processes
+are forked from a server that has imported torch once (multiprocessing's forkserver), so that a
+trial does not pay for the import; elsewhere each is spawned.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from harness.experiment.record import Outcome, TrialError, Used
+from harness.runner.job import TrialJob
+
+__all__ = ["TrialProcesses"]
+
+Event = dict[str, Any]
+
+# How long past its wall-clock budget a trial may take to stop by itself, between two steps.
+GRACE_S = 2.0
+POLL_S = 0.2
+
+# Torch's optimizers import its compiler at their first use: seconds that each trial would pay.
+PRELOADED = ["__main__", "harness.runner.child", "torch._dynamo"]
+
+
+class TrialProcesses:
+    """Starts trials' processes one after another."""
+
+    def __init__(self) -> None:
+        """Choose how processes are made; none is made yet."""
+        # Threads that spin while they wait for each other slow a busy machine down tenfold.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        server = "forkserver" in multiprocessing.get_all_start_methods()
+        self._context: BaseContext = multiprocessing.get_context(
+            "forkserver" if server else "spawn"
+        )
+        if server:
+            self._context.set_forkserver_preload(PRELOADED)
+
+    def warm_up(self) -> float:
+        """Have torch imported before the first trial's clock starts; return the seconds it took."""
+        started = time.perf_counter()
+        process = self._context.Process(target=_nothing)  # type: ignore[attr-defined]
+        process.start()
+        process.join()
+        return time.perf_counter() - started
+
+    def run(self, job: TrialJob, log: Path, on_event: Callable[[Event], None]) -> Outcome:
+        """Run one trial to its end, whatever way it ends; pass its events on as they come.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the trial's process is gone by then.
+        """
+        ours, theirs = self._context.Pipe()
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
+            target=_child, args=(theirs, job.model_dump_json(), str(log)), daemon=True
+        )
+        process.start()
+        theirs.close()
+        try:
+            return _Watch(job, process, ours, on_event).outcome()
+        finally:
+            process.kill()
+            process.join()
+            ours.close()
+
+
+class _Watch:
+    """Listens to one child until it has said its last, died, or overstayed."""
+
+    def __init__(
+        self,
+        job: TrialJob,
+        process: BaseProcess,
+        connection: Connection,
+        on_event: Callable[[Event], None],
+    ) -> None:
+        self._process, self._connection, self._on_event = process, connection, on_event
+        self._allowed_s = job.trial.budget.wall_clock_s
+        self._started = time.monotonic()
+        self._steps_done = 0
+        self._tasks_begun = 0
+
+    def outcome(self) -> Outcome:
+        while True:
+            if self._overstayed():
+                return self._stopped()
+            if not self._connection.poll(POLL_S):
+                continue
+            try:
+                event: Event = self._connection.recv()
+            except (EOFError, ConnectionResetError):
+                return self._died()
+            if event["event"] == "outcome":
+                return Outcome.model_validate(event["outcome"])
+            self._steps_done = max(self._steps_done, event["step"] + 1)
+            self._tasks_begun = event["task"] + 1
+            self._on_event(event)
+
+    def _overstayed(self) -> bool:
+        if self._allowed_s is None:
+            return False
+        return time.monotonic() - self._started > self._allowed_s + GRACE_S
+
+    def _stopped(self) -> Outcome:
+        message = (
+            f"the budget's wall_clock_s={self._allowed_s:g} is used up; the trial did not stop by "
+            f"itself and was ended {self._last_seen()}"
+        )
+        return self._broken_off("over_budget", "BudgetExceededError", message)
+
+    def _died(self) -> Outcome:
+        self._process.join()
+        code = self._process.exitcode or 0
+        how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
+        message = f"the trial's process ended {how} {self._last_seen()}; its log.txt may say why"
+        return self._broken_off("error", "ProcessEnded", message)
+
+    def _broken_off(self, status: Any, kind: str, message: str) -> Outcome:
+        return Outcome(
+            status=status,
+            error=TrialError(type=kind, message=message, stage="search"),
+            used=Used(search_steps=self._steps_done, tasks=max(self._tasks_begun - 1, 0)),
+        )
+
+    def _last_seen(self) -> str:
+        if not self._tasks_begun:
+            return "before its first search step"
+        return f"in task {self._tasks_begun}"
+
+
+def _child(connection: Connection, job_json: str, log_path: str) -> None:
+    # Imported here, in the child: the parent has no need of torch.
+    from harness.runner.child import main  # noqa: PLC0415
+
+    main(connection, job_json, log_path)
+
+
+def _nothing() -> None:
+    """Run in a child and return: by then the server has imported what trials need."""

@@ -1,0 +1,115 @@
+"""Runs planned trials one by one and leaves a record of each."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+from harness.experiment.record import Outcome, Record, TrialError
+from harness.experiment.trial import Trial
+from harness.plugins.lifecycle import notify
+from harness.plugins.loading import Plugins
+from harness.runner.job import TrialJob
+from harness.runner.process import TrialProcesses
+from harness.runner.run_folder import RunFolder
+
+__all__ = ["Listener", "RunResult", "Runner"]
+
+Event = dict[str, Any]
+
+
+class Listener(Protocol):
+    """Is told what happens, for progress on a screen."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial's process is about to start."""
+
+    def progressed(self, trial: Trial, event: Event) -> None:
+        """A search step is done."""
+
+    def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
+        """A trial has its record; `resumed`: it already had."""
+
+
+@dataclass
+class RunResult:
+    """The records of all planned trials that have one, in the plan's order."""
+
+    records: list[Record] = field(default_factory=list)
+    skipped: int = 0  # finished by an earlier run
+    startup_s: float = 0.0  # until the first trial's process could start
+    interrupted: bool = False
+
+
+@dataclass
+class Runner:
+    """Runs trials into a run folder that is locked by the caller."""
+
+    plugins: Plugins
+    folder: RunFolder
+    listener: Listener
+    data_root: Path | None
+    cache_root: Path
+
+    def run(self, trials: Sequence[Trial]) -> RunResult:
+        """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
+        self.folder.add_to_plan(trials)
+        result = RunResult()
+        finished = {trial.key: self.folder.finished(trial) for trial in trials}
+        processes = TrialProcesses()
+        if not all(finished.values()):
+            result.startup_s = processes.warm_up()
+        for trial in trials:
+            record = finished[trial.key]
+            if record is not None:
+                result.skipped += 1
+                self.listener.finished(trial, record, resumed=True)
+            else:
+                record = self._run_one(trial, processes)
+            result.records.append(record)
+            if record.status == "interrupted":
+                result.interrupted = True
+                break
+        return result
+
+    def _run_one(self, trial: Trial, processes: TrialProcesses) -> Record:
+        path = self.folder.begin(trial)
+        job = TrialJob(trial=trial, data_root=self.data_root, cache_root=self.cache_root)
+        self.listener.started(trial)
+        notify(self.plugins.manager, "harness_trial_started", trial=trial)
+        started_at, started = _now(), time.monotonic()
+        with (path / "steps.jsonl").open("w", encoding="utf-8") as steps:
+            outcome = _interruptible(
+                lambda: processes.run(job, path / "log.txt", self._on_event(trial, steps.write))
+            )
+        wall_s = time.monotonic() - started
+        record = Record.of(trial, outcome, wall_s=wall_s, started_at=started_at, ended_at=_now())
+        self.folder.finish(trial, outcome, record)
+        self.listener.finished(trial, record, resumed=False)
+        notify(self.plugins.manager, "harness_trial_finished", trial=trial, record=record)
+        return record
+
+    def _on_event(self, trial: Trial, write: Callable[[str], Any]) -> Callable[[Event], None]:
+        def on_event(event: Event) -> None:
+            write(json.dumps({key: value for key, value in event.items() if key != "event"}) + "\n")
+            self.listener.progressed(trial, event)
+            notify(self.plugins.manager, "harness_trial_progress", trial=trial, event=event)
+
+        return on_event
+
+
+def _interruptible(run: Callable[[], Outcome]) -> Outcome:
+    try:
+        return run()
+    except KeyboardInterrupt:
+        error = TrialError(type="Interrupted", message="the run was interrupted", stage="search")
+        return Outcome(status="interrupted", error=error)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -1,0 +1,192 @@
+"""What the loops share while one trial runs: clocks, the memory counter, what is known so far."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+
+from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod, StepMetrics
+from harness.experiment.canonical import digest
+from harness.experiment.record import TaskResult, Used
+from harness.experiment.trial import Trial
+from harness.measure.clock import Stopwatch
+from harness.measure.memory import MIB, MemoryCounter
+from harness.runner.limits import Limits, NotFiniteError
+
+__all__ = ["OnePass", "Session", "Stage"]
+
+Stage = Literal["start", "data", "build", "search", "predict", "end"]
+Event = dict[str, Any]
+
+
+class OnePass:
+    """Batches that can be gone through once: a search step is one pass over its images.
+
+    Reading them is the harness's time, not the method's; it is measured apart. The wall clock is
+    looked at before each batch, so that an epoch does not outlast its budget by much.
+    """
+
+    def __init__(self, batches: Iterable[SearchBatch], session: Session) -> None:
+        """Wrap `batches` for one search step of `session`."""
+        self._batches = iter(batches)
+        self._session = session
+        self._taken = False
+
+    def __iter__(self) -> Iterator[SearchBatch]:
+        """Yield each batch once.
+
+        Raises:
+            RuntimeError: a second pass was asked for.
+        """
+        if self._taken:
+            raise RuntimeError("a search step may go through its batches once, not twice")
+        self._taken = True
+        while True:
+            self._session.limits.check_clock()
+            with self._session.reading():
+                batch = next(self._batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+class Session:
+    """One trial under way in this process.
+
+    Attributes:
+        stage: what is being done, for the error message should it fail.
+        where: the task and step, likewise.
+        used: what has been used of the budget.
+        tasks: the results of the tasks that are finished.
+        architectures: what each of them found, as JSON.
+        peak_bytes: peak memory of the search steps so far; None before the first.
+    """
+
+    def __init__(
+        self, trial: Trial, device: torch.device, limits: Limits, send: Callable[[Event], None]
+    ) -> None:
+        """Start with nothing done."""
+        self.trial, self.device, self.limits, self._send = trial, device, limits, send
+        self.counter = MemoryCounter(device.type, limits.memory_bytes)
+        self.stage: Stage = "start"
+        self.where = ""
+        self.used = Used()
+        self.tasks: list[TaskResult] = []
+        self.architectures: list[dict[str, Any]] = []
+        self.storage_bytes: int | None = None
+        self.peak_bytes: int | None = None
+        self._method, self._data = Stopwatch(device), Stopwatch()
+        self._in_step = False
+
+    @property
+    def method_s(self) -> float:
+        """Seconds inside the method's calls; images read on its behalf are not among them."""
+        return self._method.seconds
+
+    @property
+    def data_s(self) -> float:
+        """Seconds spent on opening, decoding and moving images."""
+        return self._data.seconds
+
+    @contextmanager
+    def calling(self, stage: Stage) -> Iterator[None]:
+        """Time a call of the method."""
+        self.stage = stage
+        with self._method.running():
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Time the reading of images; inside a method's call it is taken off the method's time."""
+        before = self._data.seconds
+        with self._data.running():
+            yield
+        if self._in_step:
+            self._method.seconds -= self._data.seconds - before
+
+    def seed(self, *purpose: str | int) -> torch.Generator:
+        """Seed torch's global generators for a purpose; return a CPU generator of the same seed."""
+        value = int(digest([self.trial.seed, *purpose])[:15], 16)
+        torch.manual_seed(value)
+        return torch.Generator().manual_seed(value)
+
+    def build(self, method: SearchMethod, context: SearchContext) -> None:
+        """Build the method in its initial state: the trial's seed alone decides the weights."""
+        self.seed("initial weights")
+        with self.calling("build"):
+            method.build(context)
+        self.limits.check_memory(self.counter)
+
+    def search_step(
+        self, method: SearchMethod, batches: Iterable[SearchBatch], task: int, step: int
+    ) -> float:
+        """Have one search step done, report it, and return the seconds it took.
+
+        Raises:
+            NotFiniteError: the loss is no finite number.
+            BudgetExceededError: the wall clock or the memory budget is used up.
+        """
+        self.where = f"task {task + 1}, search step {step + 1}"
+        self.limits.check_clock()
+        self.counter.reset_peak()
+        before = self.method_s
+        self._in_step = True
+        try:
+            with self.calling("search"):
+                metrics = method.search_step(OnePass(batches, self))
+        finally:
+            self._in_step = False
+            # Also when the step failed: its time and memory were used all the same.
+            self.peak_bytes = max(self.peak_bytes or 0, self.counter.peak_bytes)
+            self.used.memory_mb = self.peak_bytes / MIB
+        seconds = self.method_s - before
+        self._check(metrics)
+        self._report(metrics, task, step, seconds)
+        return seconds
+
+    def accuracy(self, method: SearchMethod, batches: Iterable[Batch]) -> float:
+        """Return the percentage of images that the method's predictions get right."""
+        right = total = 0
+        for images, labels in batches:
+            self.limits.check_clock()
+            with self.calling("predict"):
+                logits = method.predict(images)
+            if logits.shape[0] != images.shape[0]:
+                raise ValueError(
+                    f"predict returned logits of shape {tuple(logits.shape)} "
+                    f"for {images.shape[0]} images"
+                )
+            right += int((logits.argmax(dim=1) == labels).sum())
+            total += len(labels)
+        return 100.0 * right / total
+
+    def conclude(self, method: SearchMethod) -> None:
+        """Ask for the architecture, and for what the device would have to store."""
+        with self.calling("end"):
+            self.architectures.append(method.architecture().model_dump(mode="json"))
+            state = method.state_dict()
+        self.storage_bytes = sum(
+            tensor.numel() * tensor.element_size() for tensor in state.values()
+        )
+
+    def _check(self, metrics: StepMetrics) -> None:
+        self.limits.check_memory(self.counter)
+        if not math.isfinite(metrics["loss"]):
+            raise NotFiniteError(f"the loss became {metrics['loss']} at {self.where}")
+
+    def _report(self, metrics: StepMetrics, task: int, step: int, seconds: float) -> None:
+        self._send(
+            {
+                "event": "step",
+                "task": task,
+                "step": step,
+                "loss": metrics["loss"],
+                "accuracy": metrics["accuracy"],
+                "memory_bytes": self.counter.peak_bytes,
+                "seconds": seconds,
+            }
+        )

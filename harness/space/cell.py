@@ -1,0 +1,138 @@
+"""A cell of the supernet: three nodes, each a weighted sum over its edges and operations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+
+from harness.space.mixing import CellMixing, NodeMixing
+from harness.space.operations import PointwiseBlock, build_operation
+from harness.space.topology import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count
+
+__all__ = ["Cell", "CellInputs", "edge_stride", "mixed_sum", "tracked_sum"]
+
+
+class CellInputs(nn.Module):
+    """Brings the outputs of the two cells before to the width and the grid of this cell."""
+
+    def __init__(
+        self, in_channels: int, channels: int, *, after_reduction: bool, affine: bool = False
+    ) -> None:
+        """Build it; the older input is halved when the cell before was a reduction cell."""
+        super().__init__()
+        self.older = PointwiseBlock(in_channels, channels, halve=after_reduction, affine=affine)
+        self.newer = PointwiseBlock(in_channels, channels, halve=False, affine=affine)
+
+    def forward(self, older: Tensor, newer: Tensor) -> list[Tensor]:
+        """Return both inputs as (N, C, H, W), H and W those of the newer."""
+        return [self.older(older), self.newer(newer)]
+
+
+class Cell(nn.Module):
+    """A cell that holds every operation on every edge.
+
+    It keeps neither α nor β and can be run alone: the mixing weights are handed to it.
+    """
+
+    def __init__(self, kind: CellKind, channels: int, *, after_reduction: bool) -> None:
+        """Build a cell of width C = `channels` whose inputs have 3C channels."""
+        super().__init__()
+        self.kind = kind
+        self.inputs = CellInputs(NODES * channels, channels, after_reduction=after_reduction)
+        self.nodes = nn.ModuleList(
+            nn.ModuleList(
+                _mixed_edge(channels, edge_stride(kind, edge)) for edge in range(edge_count(node))
+            )
+            for node in range(NODES)
+        )
+
+    def forward(self, older: Tensor, newer: Tensor, mixing: CellMixing) -> Tensor:
+        """Run the cell.
+
+        Args:
+            older: output of the cell before the last, (N, 3C, H or 2H, W or 2W).
+            newer: output of the last cell, (N, 3C, H, W).
+            mixing: weights for each node.
+
+        Returns:
+            (N, 3C, H, W), in a reduction cell with half of that height and width.
+        """
+        states = self.inputs(older, newer)
+        for node, node_mixing in enumerate(mixing):
+            states.append(mixed_sum(self.operations(node), states, node_mixing))
+        return torch.cat(states[CELL_INPUTS:], dim=1)
+
+    def operations(self, node: int) -> list[list[nn.Module]]:
+        """Return the operations that lead to a node, [edge][operation]."""
+        edges = cast(nn.ModuleList, self.nodes[node])
+        return [list(cast(nn.ModuleDict, edge).values()) for edge in edges]
+
+
+def edge_stride(kind: CellKind, edge: int) -> int:
+    """Return 2 for the edges that leave the inputs of a reduction cell, else 1."""
+    return 2 if kind == "reduction" and edge < CELL_INPUTS else 1
+
+
+def mixed_sum(
+    operations: Sequence[Sequence[nn.Module]], inputs: Sequence[Tensor], mixing: NodeMixing
+) -> Tensor:
+    """Return a node's value: Σ over its edges e and operations k of weight_ek o_k(x_e).
+
+    All operations run forward. Those that are not tracked run without a graph, and each of their
+    outputs is added at once to a running sum, so that none of their activations stays alive
+    (On-NAS, section 5.1).
+
+    Args:
+        operations: [edge][operation].
+        inputs: one tensor (N, C, H, W) for each edge.
+        mixing: the weights, and which operations are tracked.
+
+    Returns:
+        (N, C, H, W), or half of that height and width where the edges have stride 2.
+    """
+    terms = _terms(operations, inputs, mixing)
+    with torch.no_grad():
+        untracked = _add_terms(mixing.weights.new_zeros(()), terms, tracked=False)
+    return _add_terms(untracked, terms, tracked=True)
+
+
+def tracked_sum(
+    operations: Sequence[Sequence[nn.Module]], inputs: Sequence[Tensor], mixing: NodeMixing
+) -> Tensor:
+    """Return the tracked part of `mixed_sum`: other than it in value, the same in its gradients."""
+    terms = _terms(operations, inputs, mixing)
+    return _add_terms(mixing.weights.new_zeros(()), terms, tracked=True)
+
+
+class _Term(NamedTuple):
+    operation: nn.Module
+    x: Tensor  # (N, C, H, W)
+    weight: Tensor  # (), or (N, 1, 1, 1) with drop path
+    tracked: bool
+
+
+def _terms(
+    operations: Sequence[Sequence[nn.Module]], inputs: Sequence[Tensor], mixing: NodeMixing
+) -> list[_Term]:
+    weights = mixing.weights.flatten(0, 1).unbind()
+    pairs = [(op, x) for edge, x in zip(operations, inputs, strict=True) for op in edge]
+    if mixing.tracked is None:
+        tracked = [True] * len(pairs)
+    else:
+        tracked = [flag for edge in mixing.tracked for flag in edge]
+    every = zip(pairs, weights, tracked, strict=True)
+    return [_Term(op, x, weight, flag) for (op, x), weight, flag in every]
+
+
+def _add_terms(total: Tensor, terms: Sequence[_Term], *, tracked: bool) -> Tensor:
+    for term in terms:
+        if term.tracked is tracked:
+            total = torch.addcmul(total, term.operation(term.x), term.weight)
+    return total
+
+
+def _mixed_edge(channels: int, stride: int) -> nn.ModuleDict:
+    return nn.ModuleDict({name: build_operation(name, channels, stride) for name in OPERATIONS})

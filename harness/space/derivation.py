@@ -1,0 +1,53 @@
+"""From architecture parameters to the discrete architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.space.genotype import Edge, Genotype
+from harness.space.topology import OPERATIONS, CellKind, edge_pairs
+
+__all__ = ["derive_genotype"]
+
+NodeAlpha = Sequence[Sequence[float]]  # (edges, operations)
+NodeBeta = Sequence[float]  # (pairs,)
+
+
+def derive_genotype(
+    alpha: Mapping[CellKind, Sequence[NodeAlpha]],
+    beta: Mapping[CellKind, Sequence[NodeBeta]] | None = None,
+) -> Genotype:
+    """Choose two edges for each node and one operation for each of these edges.
+
+    With β a node keeps the pair of edges with the largest β, as in On-NAS (section 5.1); without,
+    the two edges with the largest best α, as in DARTS (section 2.4 there). Each edge that is kept
+    carries the operation with the largest α. The first of equals wins.
+
+    Args:
+        alpha: for each kind of cell, for each node, (edges, operations).
+        beta: for each kind of cell, for each node, (pairs,); None for a space without β.
+    """
+    cells = {
+        kind: tuple(
+            _derive_node(number, node_alpha, beta[kind][number] if beta is not None else None)
+            for number, node_alpha in enumerate(nodes)
+        )
+        for kind, nodes in alpha.items()
+    }
+    return Genotype(normal=cells["normal"], reduction=cells["reduction"])
+
+
+def _derive_node(number: int, alpha: NodeAlpha, beta: NodeBeta | None) -> tuple[Edge, Edge]:
+    chosen = _strongest_edges(alpha) if beta is None else edge_pairs(number)[_argmax(beta)]
+    first, second = (Edge(edge, OPERATIONS[_argmax(alpha[edge])]) for edge in chosen)
+    return first, second
+
+
+def _strongest_edges(alpha: NodeAlpha) -> tuple[int, int]:
+    by_strength = sorted(range(len(alpha)), key=lambda edge: -max(alpha[edge]))
+    first, second = sorted(by_strength[:2])
+    return first, second
+
+
+def _argmax(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)

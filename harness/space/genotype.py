@@ -1,0 +1,92 @@
+"""A discrete architecture: what a search arrives at, as plain data that people can read.
+
+JSON form: for each kind of cell the three nodes, for each node its two edges, each an input index
+(0 and 1 are the outputs of the cell before the last and of the last cell, 2 and 3 the cell's first
+two nodes) and the name of an operation:
+
+    {"normal": [[[0, "conv_3x3"], [1, "skip_connect"]], ...], "reduction": [...]}
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness.errors import UnknownNameError, UsageError
+from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_count, input_name
+
+__all__ = ["Edge", "Genotype"]
+
+
+class Edge(NamedTuple):
+    """One chosen edge: where it comes from and the operation it carries."""
+
+    input: int
+    operation: str
+
+
+NodeEdges = tuple[Edge, Edge]
+CellEdges = Annotated[tuple[NodeEdges, ...], Field(min_length=NODES, max_length=NODES)]
+
+
+class Genotype(BaseModel):
+    """The chosen edges of both kinds of cell: two for each node, in the order of their inputs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    normal: CellEdges
+    reduction: CellEdges
+
+    @field_validator("normal", "reduction")
+    @classmethod
+    def _check_cell(cls, nodes: tuple[NodeEdges, ...]) -> tuple[NodeEdges, ...]:
+        for number, node in enumerate(nodes):
+            _check_node(number, node)
+        return nodes
+
+    def to_json(self) -> str:
+        """Return the JSON form as one line."""
+        return self.model_dump_json()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Genotype:
+        """Read the JSON form.
+
+        Raises:
+            UsageError: it is not JSON, or not an architecture of this space; says where.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise UsageError(f"not an architecture: {_first_problem(error)}") from error
+
+    def __str__(self) -> str:
+        """Write each node as the sum that it computes, one line a node."""
+        lines = []
+        for kind in CELL_KINDS:
+            lines.append(f"{kind} cell")
+            for number, node in enumerate(getattr(self, kind)):
+                terms = [f"{edge.operation}({input_name(edge.input)})" for edge in node]
+                lines.append(f"  node {number} = {' + '.join(terms)}")
+        return "\n".join(lines)
+
+
+def _check_node(number: int, node: NodeEdges) -> None:
+    inputs = [edge.input for edge in node]
+    for edge in node:
+        if not 0 <= edge.input < edge_count(number):
+            allowed = f"0 to {edge_count(number) - 1}"
+            raise ValueError(f"node {number} has input {edge.input}, which must be {allowed}")
+        if edge.operation not in OPERATIONS:
+            unknown = UnknownNameError("operation", edge.operation, OPERATIONS)
+            raise ValueError(f"node {number} has an {unknown}")
+    if inputs[0] >= inputs[1]:
+        raise ValueError(f"node {number} must have two different inputs, the lower one first")
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{where}: {message}" if where else message

@@ -1,0 +1,136 @@
+"""From α and β to the weight of every operation on every edge: computed once a forward pass.
+
+A node sums, over its edges e and operations k,
+
+    w_e softmax(α_e / τ)_k o_k(x_e)
+
+where w_e is 1 without β, and with β the sum of the weights softmax(β / τ) of the pairs that hold e.
+That is the sum over pairs (a, b) of softmax(β / τ)_(a,b) (o_a + o_b), with each edge computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from harness.space.drop_path import DropPath
+from harness.space.selection import NodeSelection, Selection
+from harness.space.topology import CELLS, CellKind, edge_count, edge_pairs
+
+__all__ = ["CellMixing", "Mixing", "NodeMixing", "edge_weights", "mix", "operation_weights"]
+
+Tracked = Sequence[Sequence[bool]]
+Parameters = Mapping[CellKind, Sequence[Tensor]]
+
+
+@dataclass(frozen=True)
+class NodeMixing:
+    """What a node's sum needs besides its inputs."""
+
+    weights: Tensor  # (edges, operations), or (edges, operations, N, 1, 1, 1) with drop path
+    tracked: Tracked | None = None  # [edge][operation]; None: all of them
+
+
+CellMixing = tuple[NodeMixing, ...]  # one for each node
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """The mixing weights of one forward pass, cell by cell."""
+
+    cells: tuple[CellMixing, ...]
+
+    def weights(self) -> list[Tensor]:
+        """Return every tensor of weights, in the order of cells and nodes."""
+        return [node.weights for cell in self.cells for node in cell]
+
+    def with_weights(self, weights: Sequence[Tensor]) -> Mixing:
+        """Return the same mixing with other tensors in the place of those of `weights()`."""
+        rest = iter(weights)
+
+        def replace(node: NodeMixing) -> NodeMixing:
+            return NodeMixing(next(rest), node.tracked)
+
+        return Mixing(tuple(tuple(replace(node) for node in cell) for cell in self.cells))
+
+
+def mix(
+    alpha: Parameters,
+    beta: Parameters | None,
+    temperature: float = 1.0,
+    selection: Selection | None = None,
+    drop_path: DropPath | None = None,
+) -> Mixing:
+    """Compute the mixing weights of every cell.
+
+    Args:
+        alpha: for each kind of cell, for each node, (edges, operations).
+        beta: for each kind of cell, for each node, (pairs,); None for a plain sum over edges.
+        temperature: τ, divides α and β.
+        selection: what is tracked; α and β of all else get exactly zero gradient.
+        drop_path: a draw of this batch, if operations are to be dropped.
+    """
+
+    def mix_node(kind: CellKind, node: int) -> NodeMixing:
+        selected = selection[kind][node] if selection is not None else None
+        node_beta = beta[kind][node] if beta is not None else None
+        return _mix_node(node, alpha[kind][node], node_beta, temperature, selected)
+
+    kinds = {kind: tuple(mix_node(kind, n) for n in range(len(alpha[kind]))) for kind in alpha}
+    if drop_path is None:
+        return Mixing(tuple(kinds[kind] for kind in CELLS))
+    cells = zip((kinds[kind] for kind in CELLS), drop_path.factors, strict=True)
+    return Mixing(tuple(_drop(cell, factors) for cell, factors in cells))
+
+
+def operation_weights(
+    alpha: Tensor, temperature: float, selected: Sequence[Sequence[bool]] | None = None
+) -> Tensor:
+    """Return softmax(α / τ) over the operations of each edge, (edges, operations)."""
+    return torch.softmax(_hold_unselected(alpha, selected) / temperature, dim=-1)
+
+
+def edge_weights(
+    beta: Tensor, node: int, temperature: float, selected: Sequence[bool] | None = None
+) -> Tensor:
+    """Return for each edge the sum of the weights softmax(β / τ) of its pairs, (edges,)."""
+    pair_weights = torch.softmax(_hold_unselected(beta, selected) / temperature, dim=-1).unbind()
+    of_edge: list[list[Tensor]] = [[] for _ in range(edge_count(node))]
+    for pair, weight in zip(edge_pairs(node), pair_weights, strict=True):
+        for edge in pair:
+            of_edge[edge].append(weight)
+    return torch.stack([torch.stack(weights).sum() for weights in of_edge])
+
+
+def _mix_node(
+    node: int,
+    alpha: Tensor,
+    beta: Tensor | None,
+    temperature: float,
+    selected: NodeSelection | None,
+) -> NodeMixing:
+    operations, pairs = (selected.operations, selected.pairs) if selected else (None, None)
+    weights = operation_weights(alpha, temperature, operations)  # (edges, operations)
+    if beta is not None:
+        weights = weights * edge_weights(beta, node, temperature, pairs).unsqueeze(-1)
+    return NodeMixing(weights, operations)
+
+
+def _hold_unselected(
+    values: Tensor, selected: Sequence[bool] | Sequence[Sequence[bool]] | None
+) -> Tensor:
+    # Softmax couples its inputs: without this, what is not selected would get a gradient too.
+    if selected is None:
+        return values
+    return torch.where(torch.tensor(selected, device=values.device), values, values.detach())
+
+
+def _drop(cell: CellMixing, factors: Sequence[Tensor]) -> CellMixing:
+    dropped = []
+    for node, factor in zip(cell, factors, strict=True):
+        weights = node.weights.unsqueeze(-1) * factor  # (edges, operations, N)
+        dropped.append(NodeMixing(weights[..., None, None, None], node.tracked))
+    return tuple(dropped)

@@ -1,0 +1,56 @@
+"""What the supernet and the discrete network have in common: all but what is inside the cells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+from harness.space.operations import batch_norm
+from harness.space.topology import CELLS, NODES, CellKind
+
+__all__ = ["BuildCell", "CellNetwork"]
+
+BuildCell = Callable[[CellKind, bool], nn.Module]  # kind, whether the cell before was a reduction
+
+
+class CellNetwork(nn.Module):
+    """Stem, four cells, global average pooling, linear head.
+
+    Channels stay C in every cell, so that the weights of all cells have one shape.
+    """
+
+    def __init__(
+        self,
+        image_channels: int,
+        classes: int,
+        channels: int,
+        build_cell: BuildCell,
+        *,
+        affine: bool = False,
+    ) -> None:
+        """Build the network for images with `image_channels` channels.
+
+        Args:
+            image_channels: channels of the images.
+            classes: number of logits.
+            channels: C, the width of a cell.
+            build_cell: makes a cell whose inputs have 3C channels.
+            affine: whether batch norm learns a scale and a shift.
+        """
+        super().__init__()
+        self.stem = nn.Sequential(
+            nn.Conv2d(image_channels, NODES * channels, kernel_size=3, padding=1, bias=False),
+            batch_norm(NODES * channels, affine),
+        )
+        before = (None, *CELLS)
+        self.cells = nn.ModuleList(
+            build_cell(kind, previous == "reduction")
+            for kind, previous in zip(CELLS, before, strict=False)
+        )
+        self.head = nn.Linear(NODES * channels, classes)
+
+    def classify(self, features: Tensor) -> Tensor:
+        """Return logits (N, classes) for the last cell's output (N, 3C, H, W)."""
+        logits: Tensor = self.head(features.mean(dim=(2, 3)))
+        return logits

@@ -1,0 +1,110 @@
+"""The supernet: the whole search space as one network whose parameters are α, β and w."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from harness.space.cell import Cell
+from harness.space.derivation import derive_genotype
+from harness.space.drop_path import DropPath
+from harness.space.genotype import Genotype
+from harness.space.mixing import Mixing, mix
+from harness.space.network import CellNetwork
+from harness.space.selection import Selection
+from harness.space.topology import (
+    CELL_KINDS,
+    NODES,
+    OPERATIONS,
+    CellKind,
+    edge_count,
+    pair_count,
+)
+
+__all__ = ["Supernet"]
+
+NOISE = 1e-3  # α and β start at this times standard normal noise
+
+
+class Supernet(CellNetwork):
+    """A network whose cells hold every operation on every edge.
+
+    Parameters are named `alpha.<kind>.<node>`, (edges, operations); `beta.<kind>.<node>`, (pairs,);
+    everything else is w.
+    """
+
+    def __init__(
+        self, image_channels: int, classes: int, channels: int, *, edge_pairs: bool = True
+    ) -> None:
+        """Build it, drawing w, then α, then β from torch's global generator.
+
+        In this order a space without β starts from the same w and α as one with it.
+
+        Args:
+            image_channels: channels of the images.
+            classes: number of logits.
+            channels: C, the width of a cell.
+            edge_pairs: whether nodes weigh pairs of edges by β, or sum their edges plainly.
+        """
+
+        def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
+            return Cell(kind, channels, after_reduction=after_reduction)
+
+        super().__init__(image_channels, classes, channels, build_cell)
+        self.alpha = _noise(lambda node: (edge_count(node), len(OPERATIONS)))
+        self.beta = _noise(lambda node: (pair_count(node),)) if edge_pairs else None
+
+    def architecture_parameters(self) -> list[nn.Parameter]:
+        """Return α and, where there is one, β."""
+        beta = [] if self.beta is None else list(self.beta.parameters())
+        return [*self.alpha.parameters(), *beta]
+
+    def weight_parameters(self) -> list[nn.Parameter]:
+        """Return w: stem, cells and head."""
+        return [
+            *self.stem.parameters(),
+            *self.cells.parameters(),
+            *self.head.parameters(),
+        ]
+
+    def mixing(
+        self,
+        temperature: float = 1.0,
+        selection: Selection | None = None,
+        drop_path: DropPath | None = None,
+    ) -> Mixing:
+        """Compute the weights of every operation in every cell, see `mixing.mix`."""
+        beta = None if self.beta is None else by_kind(self.beta)
+        return mix(by_kind(self.alpha), beta, temperature, selection, drop_path)
+
+    def forward(self, images: Tensor, mixing: Mixing) -> Tensor:
+        """Return logits (N, classes) for images (N, channels, H, W)."""
+        newer = older = self.stem(images)
+        for cell, cell_mixing in zip(self.cells, mixing.cells, strict=True):
+            older, newer = newer, cell(older, newer, cell_mixing)
+        return self.classify(newer)
+
+    def genotype(self) -> Genotype:
+        """Derive the discrete architecture from the present α and β."""
+        alpha = {kind: [a.tolist() for a in nodes] for kind, nodes in by_kind(self.alpha).items()}
+        if self.beta is None:
+            return derive_genotype(alpha)
+        beta = {kind: [b.tolist() for b in nodes] for kind, nodes in by_kind(self.beta).items()}
+        return derive_genotype(alpha, beta)
+
+
+def by_kind(parameters: nn.ModuleDict) -> dict[CellKind, list[nn.Parameter]]:
+    """Return α or β as plain lists: for each kind of cell, one parameter for each node."""
+    return {kind: list(cast(nn.ParameterList, parameters[kind])) for kind in CELL_KINDS}
+
+
+def _noise(shape: Callable[[int], tuple[int, ...]]) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {
+            kind: nn.ParameterList(NOISE * torch.randn(shape(node)) for node in range(NODES))
+            for kind in CELL_KINDS
+        }
+    )

@@ -1,0 +1,31 @@
+"""The built-in data sets."""
+
+from harness import hookimpl
+from harness.hookspecs import Register
+
+
+@hookimpl
+def harness_register_datasets(register: Register) -> None:
+    """Register what is drawn, what is looked up by name, and people's own images."""
+    register(
+        "glyphs",
+        "harness_datasets.glyphs.provider:Glyphs",
+        summary="characters of 11 scripts drawn from matplotlib's fonts; built in, few-shot",
+    )
+    register(
+        "omniglot",
+        "harness_datasets.omniglot:Omniglot",
+        summary="handwritten characters of 50 alphabets, 28x28 gray, few-shot",
+    )
+    register(
+        "cifar10",
+        "harness_datasets.cifar10:Cifar10",
+        parameters="harness_datasets.parameters:Cifar10Parameters",
+        summary="photographs of 10 kinds of things, 32x32 RGB, a full task",
+    )
+    register(
+        "folder",
+        "harness_datasets.folder:Folder",
+        parameters="harness_datasets.parameters:FolderParameters",
+        summary="your own images, laid out as <split>/<class>/<image>",
+    )

@@ -1,0 +1,82 @@
+"""The data set `glyphs`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from PIL import features
+
+from harness.contracts import DataRequest, Dataset
+from harness.data.cache import Content
+from harness.data.layout import Layout, Place
+from harness.data.prepare import counted, prepare_generated
+from harness_datasets.glyphs.rendering import SIZE, Renderer, draw_warp
+from harness_datasets.glyphs.scripts import SPLITS
+
+__all__ = ["INSTANCES", "Glyphs", "class_names"]
+
+INSTANCES = 20  # images a character, as in Omniglot
+
+_VERSION = 1  # goes up whenever the drawing changes
+
+
+class Glyphs:
+    """Characters drawn from the fonts that matplotlib ships (a `DatasetProvider`).
+
+    Another version of the fonts or of the renderer may move a few pixels: the fingerprint tells.
+    """
+
+    def prepare(self, request: DataRequest) -> Dataset:
+        """Return the characters, drawn now or taken from the cache.
+
+        Raises:
+            DataError: matplotlib's fonts are missing.
+        """
+        return prepare_generated(
+            lambda: _content(request), _stamp(), request, name="glyphs", kind="few-shot"
+        )
+
+
+def class_names(split: str) -> dict[str, str]:
+    """Return the characters of a split by class, such as `greek-03bb`, in sorted order."""
+    names = {
+        f"{script}-{ord(character):04x}": character
+        for script, characters in SPLITS[split].items()
+        for character in characters
+    }
+    return dict(sorted(names.items()))
+
+
+def _stamp() -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "matplotlib": version("matplotlib"),
+        "pillow": PIL.__version__,
+        "freetype": features.version("freetype2"),
+    }
+
+
+def _content(request: DataRequest) -> Content:
+    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and needed only to draw
+
+    renderer = Renderer(Path(mpl.get_data_path()) / "fonts" / "ttf")
+    counts = {split: dict.fromkeys(class_names(split), INSTANCES) for split in SPLITS}
+    layout = Layout((1, SIZE, SIZE), counts)
+    images = counted(_images(renderer), layout.total, "drawing glyphs", request.report)
+    return Content(layout, images)
+
+
+def _images(renderer: Renderer) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+    for split in SPLITS:
+        row = 0
+        for character in class_names(split).values():
+            warps = [draw_warp(character, instance) for instance in range(INSTANCES)]
+            for pixels in renderer.draw(character, warps):
+                yield Place(split, row), pixels
+                row += 1

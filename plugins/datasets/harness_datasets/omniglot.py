@@ -1,0 +1,93 @@
+"""Omniglot (Lake et al., 2015): 1,623 handwritten characters of 50 alphabets, 20 drawings each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.contracts import DataRequest, Dataset
+from harness.data.archive import Member, read_members
+from harness.data.images import Preprocessing
+from harness.data.prepare import decode_files, prepare_generated, prepare_source
+from harness.data.sources import find_named
+from harness_datasets.download import Download, fetch
+
+__all__ = ["DOWNLOADS", "Omniglot"]
+
+# 28x28, as in few-shot learning since Vinyals et al. (2016).
+_PREPROCESSING = Preprocessing(size=28, mode="gray")
+
+# The authors' own split: 964 characters of 30 alphabets, and 659 of 20 others. The checksums are
+# those of torchvision's `Omniglot`.
+_FOLDER = "https://raw.githubusercontent.com/brendenlake/omniglot/master/python"
+DOWNLOADS = {
+    "train": Download(f"{_FOLDER}/images_background.zip", "68d2efa1b9178cc56df9314c21c6e718"),
+    "test": Download(f"{_FOLDER}/images_evaluation.zip", "6b91aef0f799c5bb55b94e3f2daec811"),
+}
+
+
+class Omniglot:
+    """Omniglot at 28x28, from the data root or its authors' repository (a `DatasetProvider`)."""
+
+    def prepare(self, request: DataRequest) -> Dataset:
+        """Return the drawings, decoded now or taken from the cache.
+
+        Raises:
+            DataError: they are not there and cannot be downloaded, or are unreadable.
+        """
+        name = "omniglot"
+        source = find_named(name, request.data_root)
+        if source is not None:
+            return prepare_source(source, _PREPROCESSING, request, name=name, kind="few-shot")
+        return prepare_generated(
+            lambda: decode_files(_fetch(request), _PREPROCESSING, name, request.report),
+            {split: download.md5 for split, download in DOWNLOADS.items()},
+            request,
+            name=name,
+            kind="few-shot",
+        )
+
+
+def _fetch(request: DataRequest) -> OmniglotZips:
+    return OmniglotZips(
+        {split: fetch(download, "omniglot", request) for split, download in DOWNLOADS.items()}
+    )
+
+
+class OmniglotZips:
+    """The authors' archives, read as `<split>/<class>/<image>`.
+
+    In them a drawing is `images_background/<alphabet>/<character>/<drawing>.png`. Characters are
+    numbered through in sorted order, which is also the order of the authors' own numbers.
+    """
+
+    def __init__(self, archives: Mapping[str, Path]) -> None:
+        """Take the archive of each split."""
+        self._archives = archives
+        self.path = next(iter(archives.values())).parent
+
+    def names(self) -> Iterator[str]:
+        """Yield the name of each drawing."""
+        for name, _ in self._members():
+            yield name
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the name and the bytes of each drawing."""
+        for name, member in self._members():
+            yield name, member.read()
+
+    def _members(self) -> Iterator[tuple[str, Member]]:
+        for split, archive in self._archives.items():
+            numbers = _number_characters(archive)
+            for member in _drawings(archive):
+                character, drawing = member.name.rsplit("/", 1)
+                yield f"{split}/{numbers[character]:04d}/{drawing}", member
+
+
+def _number_characters(archive: Path) -> dict[str, int]:
+    characters = {member.name.rsplit("/", 1)[0] for member in _drawings(archive)}
+    return {character: number for number, character in enumerate(sorted(characters))}
+
+
+def _drawings(archive: Path) -> Iterator[Member]:
+    return (member for member in read_members(archive) if member.name.endswith(".png"))

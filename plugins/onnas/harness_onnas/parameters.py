@@ -1,0 +1,60 @@
+"""The parameters of On-NAS; imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from harness.search.parameters import SearchParameters
+from harness.space.topology import OPERATIONS
+
+__all__ = ["OnNasParameters"]
+
+
+class OnNasParameters(SearchParameters):
+    """On-NAS's four mechanisms, each of which can be switched off.
+
+    `q=7,g=all,step_by_step=false,micro_batches=1` is the full step on everything at once.
+    """
+
+    q: int = Field(
+        default=2,
+        ge=1,
+        le=len(OPERATIONS),
+        description="operations updated on each edge a search step",
+    )
+    g: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
+        default=1, description="edge pairs updated at each node a search step, or `all`"
+    )
+    explore: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="probability of a random choice instead of the expected best",
+    )
+    trend_steps: int = Field(
+        default=3,
+        ge=1,
+        description="search steps whose gradients make the expectation (t in Eq. 7, which the "
+        "paper leaves open)",
+    )
+    step_by_step: bool = Field(
+        default=True,
+        description="back-propagate one cell at a time, keeping one cell's activations",
+    )
+    phase_forward: Literal["stored", "repeated"] = Field(
+        default="stored",
+        description="step by step: keep the cells' outputs, or run forward again for each phase",
+    )
+    micro_batches: int = Field(
+        default=5,
+        ge=1,
+        description="parts of a batch whose gradients accumulate; 1 for the whole batch",
+    )
+    final_temperature: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="temperature of the softmax over α and β at the last step; it starts at 1",
+    )

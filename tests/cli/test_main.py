@@ -1,0 +1,137 @@
+"""The command line as a whole: quick to start, exact in its exit status, without tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import Result
+
+from harness import __version__
+from harness.cli.main import COMMANDS, cli
+from harness.errors import DataError, HarnessError, PluginError, RunFolderError, UsageError
+
+Call = Callable[..., Result]
+Python = Callable[..., subprocess.CompletedProcess[str]]
+
+SLOW = {"torch", "torchvision", "pydantic", "rich", "numpy", "pandas", "matplotlib", "PIL"}
+QUICK_COMMANDS = [["--help"], ["list", "methods"], ["list", "devices"], ["plugins", "list"]]
+
+
+@pytest.mark.parametrize("arguments", QUICK_COMMANDS, ids=" ".join)
+def test_quick_command_imports_nothing_slow(run_python: Python, arguments: list[str]) -> None:
+    """Help and lists import no torch, and none of the other libraries that take long."""
+    code = (
+        "import atexit, json, sys; from harness.cli.main import main;"
+        "atexit.register(lambda: print(json.dumps(list(sys.modules)), file=sys.stderr));"
+        f"sys.argv[1:] = {arguments!r}; main()"
+    )
+    result = run_python("-c", code)
+    assert result.returncode == 0, result.stderr
+    imported = {name.split(".")[0] for name in json.loads(result.stderr.splitlines()[-1])}
+    assert not imported & SLOW
+
+
+@pytest.mark.parametrize("arguments", QUICK_COMMANDS[:2], ids=" ".join)
+def test_quick_command_answers_within_half_a_second(
+    run_python: Python, arguments: list[str]
+) -> None:
+    """Help and lists answer at once; the best of five counts, since other work may be going on."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        run_python("-m", "harness", *arguments)
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+
+
+def test_console_script_and_module_are_one(run_python: Python) -> None:
+    """`python -m harness` is `harness`."""
+    assert run_python("-m", "harness", "--version").stdout == f"harness, version {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_table_of_commands_tells_the_truth(name: str) -> None:
+    """A command's line in the list of commands is the first sentence of its own help."""
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    assert command.get_short_help_str(limit=200) == COMMANDS[name].help
+
+
+def test_unknown_command_suggests_the_nearest(call: Call) -> None:
+    """A misspelt command is wrong usage, and the nearest one is named; in a subgroup too."""
+    result = call("lst")
+    assert result.exit_code == 2
+    assert "unknown command 'lst'; did you mean 'list'?" in result.stderr
+    result = call("plugins", "lis")
+    assert result.exit_code == 2
+    assert "unknown command 'lis'; did you mean 'list'?" in result.stderr
+
+
+def test_unknown_option_and_choice_are_wrong_usage(call: Call) -> None:
+    """Click's own errors end with status 2."""
+    assert call("list", "methods", "--jsn").exit_code == 2
+    assert call("list", "things").exit_code == 2
+    assert call("list").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (HarnessError("It broke."), 1),
+        (UsageError("It broke."), 2),
+        (DataError("It broke."), 2),
+        (PluginError("It broke."), 2),
+        (RunFolderError("It broke."), 2),
+    ],
+)
+def test_error_for_people_is_a_sentence_and_a_status(
+    call: Call, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    """What a person can put right is one line on standard error, with the error's own status."""
+    result = _call_failing(call, monkeypatch, error)
+    assert (result.exit_code, result.stdout, result.stderr) == (status, "", "Error: It broke.\n")
+
+
+def test_interrupt_is_said_and_has_its_status(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C ends with 130, as shells expect."""
+    result = _call_failing(call, monkeypatch, KeyboardInterrupt())
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+
+
+def test_bug_is_not_hidden(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception that is meant for nobody keeps its traceback."""
+    with pytest.raises(ZeroDivisionError):
+        _call_failing(call, monkeypatch, ZeroDivisionError())
+
+
+def _call_failing(call: Call, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("harness.cli.list_command.loaded_plugins", fail)
+    return call("list", "methods")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell's pipe")
+def test_reader_that_goes_away_causes_no_traceback() -> None:
+    """`harness list devices | head -0` is quiet on standard error."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "harness", "list", "devices"],
+            check=False,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    finally:
+        os.close(writer)
+    assert result.stderr == ""

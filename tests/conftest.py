@@ -1,0 +1,54 @@
+"""What tests of several parts share: a stranger's plugin, and a fresh interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return `run_python(*arguments)`, which waits for a fresh interpreter and keeps its output."""
+
+    def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
+        # The tests' own interpreter, with arguments that the tests' own source spells out.
+        return subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+
+    return run_python
+
+
+@pytest.fixture
+def plugin_factory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str, str], Path]]:
+    """Return `install(name, source)`, which makes a distribution with one plugin module.
+
+    This process and its children find it as if pip had installed it: version 1.0 of the
+    distribution `name`, whose entry point `name` is a module that holds `source`. It returns the
+    folder, to which a test may add modules; what was imported from there is forgotten afterwards.
+    """
+    root = tmp_path / "installed"
+
+    def install(name: str, source: str) -> Path:
+        module, folder = name.replace("-", "_"), root / name
+        metadata = folder / f"{module}-1.0.dist-info"
+        metadata.mkdir(parents=True)
+        (folder / f"{module}.py").write_text(source, encoding="utf-8")
+        (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = {module}\n")
+        inherited = os.environ.get("PYTHONPATH")
+        paths = [str(folder), inherited] if inherited else [str(folder)]
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        monkeypatch.syspath_prepend(str(folder))
+        return folder
+
+    yield install
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(str(root)):
+            del sys.modules[name]

@@ -1,0 +1,97 @@
+"""Images of any size and mode come out in one shape, and damaged ones are named."""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from harness.data.images import Preprocessing, decode
+from harness.errors import DataError
+
+RGB, GRAY = Preprocessing(4, "rgb"), Preprocessing(4, "gray")
+
+
+def encoded(image: Image.Image, kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+@pytest.mark.parametrize("preprocessing", [RGB, GRAY], ids=["rgb", "gray"])
+@pytest.mark.parametrize("size", [(4, 4), (9, 5), (5, 9), (1, 30)])
+def test_every_image_comes_out_in_one_shape(
+    png: Callable[..., bytes], mode: str, preprocessing: Preprocessing, size: tuple[int, int]
+) -> None:
+    """Any mode and any size, larger or smaller, gives (channels, size, size) in uint8."""
+    pixels = decode(png(0, size, mode), preprocessing, "x")
+    assert pixels.shape == preprocessing.shape
+    assert pixels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "PPM", "TIFF", "GIF", "JPEG", "WEBP"])
+def test_common_formats_are_read(kind: str) -> None:
+    """Every common format is read, up to what its compression loses."""
+    pixels = decode(encoded(Image.new("RGB", (6, 4), (250, 120, 10)), kind), RGB, "x")
+    assert np.abs(pixels.reshape(3, -1).T.astype(int) - (250, 120, 10)).max() <= 4
+
+
+def test_image_of_the_right_size_is_kept_exactly() -> None:
+    """An image that already has the wanted size is not resampled; channels come first."""
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    assert (decode(encoded(Image.fromarray(pixels)), RGB, "x") == pixels.transpose(2, 0, 1)).all()
+
+
+def test_shorter_side_is_resized_and_the_centre_is_kept() -> None:
+    """Cutting out and resizing in one give what resizing and then cutting out give."""
+    noise = np.random.default_rng(0).integers(0, 256, (8, 16), dtype=np.uint8)
+    image = Image.fromarray(noise)
+    expected = image.resize((8, 4), Image.Resampling.LANCZOS).crop((2, 0, 6, 4))
+    assert (decode(encoded(image), GRAY, "x")[0] == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_transparent_parts_turn_white(mode: str) -> None:
+    """Where an image is transparent, its paper shows, whatever colour lies beneath."""
+    image = Image.new("RGBA", (4, 4), (0, 0, 0, 0)).convert(mode)
+    assert (decode(encoded(image), RGB, "x") == 255).all()
+
+
+def test_more_than_8_bits_are_refused_and_not_clipped() -> None:
+    """An image of 16 bits a channel is an error that says so."""
+    image = Image.fromarray(np.full((4, 4), 1000, dtype=np.uint16))
+    with pytest.raises(DataError, match=r"image 'x' cannot be read .*expected 8 bits a channel"):
+        decode(encoded(image), GRAY, "x")
+
+
+def test_truncated_image_is_named(png: Callable[..., bytes]) -> None:
+    """An image that lacks its end is an error with its name."""
+    with pytest.raises(DataError, match=r"image 'train/a/7\.png' cannot be read"):
+        decode(png(0, (64, 64))[:-200], RGB, "train/a/7.png")
+
+
+@pytest.mark.parametrize("content", [b"", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+def test_other_files_are_named(content: bytes) -> None:
+    """What is no image, or is PostScript and would be run, is an error with its name."""
+    with pytest.raises(DataError, match=r"image 'x' cannot be read \(it is none of PNG, JPEG"):
+        decode(content, RGB, "x")
+
+
+@pytest.mark.parametrize("side", [9_000, 60_000])
+def test_decompression_bomb_is_refused_by_its_header(side: int) -> None:
+    """A file of a few bytes that unpacks to billions of pixels is refused before it does so."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    with pytest.raises(DataError, match=r"image 'x' cannot be read .*pixels"):
+        decode(bomb, GRAY, "x")

@@ -1,0 +1,103 @@
+"""Rows over seeds: means, deviations, intervals, and what did not fit."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from harness.cli.table import print_rows
+from harness.experiment.record import Metric, Record
+from harness.report.summary import interval_95, summarise
+
+METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
+DATASET = {
+    "name": "dots", "fingerprint": "f", "kind": "few-shot", "split": "test",
+    "ways": 5, "shots": 1, "queries": 15,
+}  # fmt: skip
+
+
+def record(seed: int, accuracy: float | None, **changes: Any) -> Record:
+    """A record with what a summary looks at."""
+    mode = changes.pop("mode", "measured")
+    values = {"peak_memory": 10.0 + seed, "storage": 1.0, "accuracy": accuracy, "search_time": 2.0}
+    fields: dict[str, Any] = {
+        "trial_key": str(seed), "label": "m", "method": METHOD, "dataset": DATASET,
+        "device": {"name": "board", "model": "b", "mode": mode, "memory_limit_bytes": None},
+        "seed": seed, "status": "ok", "error": None,
+        "budget": {"allowed": {}, "used": {}},
+        "metrics": {
+            name: Metric(value=value, unit="u", source=mode) for name, value in values.items()
+        },
+        "tasks": [
+            {"index": i, "accuracy": a, "search_s": 1.0, "peak_memory_bytes": 1}
+            for i, a in enumerate((40.0, 60.0))
+        ],
+        "architecture": None, "environment": {},
+        "timing": {"wall_s": 1.0, "method_s": 0.9, "data_s": 0.1, "host_share": 0.0},
+        "started_at": "", "ended_at": "",
+    }  # fmt: skip
+    return Record.model_validate({**fields, **changes})
+
+
+def printed(*records: Record) -> str:
+    """The table as it is printed to a pipe."""
+    console = Console(file=io.StringIO(), width=200)
+    print_rows(summarise(records), console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_seeds_of_one_trial_make_one_row() -> None:
+    """Accuracy is the mean and sample deviation over seeds, memory the largest seed's."""
+    (row,) = summarise([record(0, 50.0), record(1, 60.0), record(2, 70.0)])
+    assert (row.accuracy, row.accuracy_std, row.peak_memory_mib) == (60.0, 10.0, 12.0)
+    assert row.accuracy_interval == pytest.approx(4.303 * 10 / 3**0.5)
+    assert row.interval_over == "seeds"
+
+
+def test_one_seed_has_its_interval_over_tasks() -> None:
+    """With one seed there is no deviation over seeds, and the interval is over its tasks."""
+    (row,) = summarise([record(0, 50.0)])
+    assert row.accuracy_std is None
+    assert row.interval_over == "tasks"
+    assert row.accuracy_interval == pytest.approx(12.706 * 10)
+
+
+def test_trials_that_differ_are_not_joined() -> None:
+    """Another device mode makes another row."""
+    assert len(summarise([record(0, 50.0), record(1, 50.0, mode="emulated")])) == 2
+
+
+def test_what_did_not_fit_is_an_x() -> None:
+    """A trial out of memory prints X, and a missing value is a dash, not a zero."""
+    text = printed(record(0, None, status="out_of_memory", metrics={}, mode="emulated"))
+    line = next(line for line in text.splitlines() if line.strip().startswith("m "))
+    assert " X " in line
+    assert "does not fit" in line
+    assert " 0" not in line
+
+
+def test_emulated_numbers_bear_a_mark() -> None:
+    """Each number of an emulated device has the mark that the legend explains."""
+    text = printed(record(0, 50.0, mode="emulated"))
+    line = next(line for line in text.splitlines() if line.strip().startswith("m "))
+    assert line.count("*") == 5
+    assert "board (emulated)" in line
+    assert "* emulated: computed on this machine" in text
+    assert "*" not in printed(record(0, 50.0))
+
+
+def test_failed_seeds_are_told_and_do_not_count() -> None:
+    """The mean is over the seeds that ended well, and the row says how many did not."""
+    text = printed(record(0, 50.0), record(1, 99.0, status="error"))
+    assert "50.00" in text
+    assert "1 of 2 error" in text
+
+
+def test_an_interval_needs_two_values() -> None:
+    """Below two values there is no interval; above 30 degrees of freedom it is the normal's."""
+    assert interval_95([1.0]) is None
+    assert interval_95([0.0, 2.0] * 20) == pytest.approx(1.96 * 1.0127 / 40**0.5, rel=1e-3)
