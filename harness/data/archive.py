@@ -13,7 +13,6 @@ import re
 import stat
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -107,17 +106,11 @@ def _damage_named(path: Path) -> Iterator[None]:
     """Turn the many exceptions of broken archives into one sentence that names the file."""
     try:
         yield
-    except FileNotFoundError:
-        raise DataError(f"archive '{path}' does not exist") from None
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        EOFError,
-        OSError,  # unreadable, or gzip's BadGzipFile
-        NotImplementedError,  # an unknown kind of zip compression
-        ValueError,  # a header's number or text that is none
-    ) as error:
+    except DataError:
+        raise
+    except (FileNotFoundError, PermissionError) as error:
+        raise DataError(f"archive '{path}' cannot be opened ({error.strerror})") from error
+    except Exception as error:  # the decompressors raise a dozen kinds on damaged bytes
         raise DataError(f"archive '{path}' is truncated or corrupt ({error})") from error
 
 

@@ -106,7 +106,6 @@ def cifar10_archive(pack: Pack, path: Path, labels: dict[str, list[int]]) -> byt
 
 def test_omniglot_is_downloaded_and_converted(
     omniglot_files: dict[str, bytes],
-    server: Server,
     tmp_path: Path,
     pack: Pack,
     request_for: MakeRequest,
@@ -116,7 +115,7 @@ def test_omniglot_is_downloaded_and_converted(
     dataset = Omniglot().prepare(request_for())
     assert {split: s.classes for split, s in dataset.splits.items()} == {"test": 2, "train": 2}
     assert dataset.image_shape == (1, 28, 28)
-    assert reports[0] == f"downloading omniglot from {server.address}/images_background.zip"
+    assert reports[0].startswith("downloading omniglot from http://127.0.0.1:")
     renamed = {
         name.replace("/1/", "/0000/").replace("/2/", "/0001/"): content
         for name, content in omniglot_files.items()

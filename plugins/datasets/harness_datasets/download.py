@@ -8,6 +8,7 @@ import importlib
 import socket
 import sys
 import tempfile
+import urllib.error
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,8 @@ def fetch(download: Download, name: str, request: DataRequest) -> Path:
                 utils.download_url(download.url, temporary, md5=download.md5)
             (Path(temporary) / download.file_name).replace(path)
     except (OSError, RuntimeError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it keeps the connection
         raise DataError(_not_found(download, name, request, error)) from error
     return path
 

@@ -15,7 +15,9 @@ class Cifar10Parameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    task: Literal["few-shot", "full-task"] = Field(default="full-task", description="how it is posed")
+    task: Literal["few-shot", "full-task"] = Field(
+        default="full-task", description="how it is posed"
+    )
 
 
 class FolderParameters(BaseModel):
@@ -29,4 +31,6 @@ class FolderParameters(BaseModel):
     )
     size: int = Field(default=84, ge=8, le=1024, description="height and width in pixels")
     mode: Literal["gray", "rgb"] = Field(default="rgb", description="one channel or three")
-    task: Literal["few-shot", "full-task"] = Field(default="few-shot", description="how it is posed")
+    task: Literal["few-shot", "full-task"] = Field(
+        default="few-shot", description="how it is posed"
+    )

@@ -50,7 +50,8 @@ class OnNasParameters(SearchParameters):
     micro_batches: int = Field(
         default=5,
         ge=1,
-        description="parts of a batch whose gradients accumulate; 1 for the whole batch",
+        description="parts of a batch whose gradients accumulate, each of two images or more; "
+        "1 for the whole batch",
     )
     final_temperature: float = Field(
         default=0.1,
