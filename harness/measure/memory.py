@@ -40,6 +40,17 @@ class EmulatedOutOfMemoryError(torch.OutOfMemoryError):
         )
 
 
+def _makes_storage(func: Any) -> bool:
+    """Say whether an operation can give a new or a resized storage; views and most updates cannot.
+
+    Its schema marks outputs that share an input's storage; `lift_fresh` shares one that was made
+    unseen, of Python numbers.
+    """
+    schema = func._schema
+    shares = bool(schema.returns) and all(each.alias_info is not None for each in schema.returns)
+    return not shares or any(word in schema.name for word in ("resize", "set_", "lift"))
+
+
 def rounded_bytes(size: int) -> int:
     """Round a storage's size in bytes up to whole blocks of 512 bytes."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
@@ -67,6 +78,7 @@ class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
         self.live_bytes = 0
         self.peak_bytes = 0
         self.refused_bytes = 0
+        self._makes_storage: dict[Any, bool] = {}  # what is known of each operation
         # Storage address -> (weak reference, rounded size). Holding the reference keeps its
         # callback alive; the address is free for reuse only after the callback has run.
         self._storages: dict[int, tuple[weakref.ref[torch.UntypedStorage], int]] = {}
@@ -79,11 +91,15 @@ class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
         """Run the operation, then count what it made."""
-        result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor):
-            self._count(result)
-        elif isinstance(result, (tuple, list)):
-            self.watch(result)
+        result = func(*args, **kwargs) if kwargs else func(*args)
+        makes_storage = self._makes_storage.get(func)
+        if makes_storage is None:
+            makes_storage = self._makes_storage[func] = _makes_storage(func)
+        if makes_storage:
+            if isinstance(result, torch.Tensor):
+                self._count(result)
+            elif isinstance(result, (tuple, list)):
+                self.watch(result)
         return result
 
     @classmethod

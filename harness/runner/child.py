@@ -28,6 +28,7 @@ from harness.runner.job import TrialJob
 from harness.runner.limits import Limits
 from harness.runner.metrics import metrics_of
 from harness.runner.session import Session
+from harness.runner.threads import choose_threads
 
 __all__ = ["main"]
 
@@ -77,6 +78,8 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
             f"data set {trial.dataset.name} has changed since the run was planned: fingerprint "
             f"{dataset.fingerprint[:12]} instead of {trial.dataset.fingerprint[:12]}"
         )
+    channels = trial.budget.channels or trial.setting.default_channels
+    choose_threads(trial.setting, dataset.image_shape, channels)
 
     def create() -> SearchMethod:
         with session.calling("build"):

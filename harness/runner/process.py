@@ -8,7 +8,6 @@ trial does not pay for the import; elsewhere each is spawned.
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -38,8 +37,6 @@ class TrialProcesses:
 
     def __init__(self) -> None:
         """Choose how processes are made; none is made yet."""
-        # Threads that spin while they wait for each other slow a busy machine down tenfold.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         server = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: BaseContext = multiprocessing.get_context(
             "forkserver" if server else "spawn"

@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from harness.contracts import SearchContext
+from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
 from harness.errors import UsageError
+from harness.search.metrics import step_metrics
+from harness.search.micro_batches import split_batch
 from harness.search.optimizers import ArchitectureAdam, weight_optimizer
 from harness.search.parameters import SearchParameters
 from harness.search.schedule import temperature_at
+from harness.space.backpropagation import Outcome
 from harness.space.genotype import Genotype
+from harness.space.mixing import Mixing
+from harness.space.running_statistics import follow_statistics
 from harness.space.supernet import Supernet
 
 __all__ = ["SupernetMethod"]
 
+OBSERVED_BATCHES = 8  # enough for all of a few-shot task, few of a full task's
 
-class SupernetMethod:
+
+class SupernetMethod(ABC):
     """Builds the supernet, keeps its optimizers and its temperature, predicts and derives.
 
-    A method adds `search_step`, which calls `begin_step` first. Predictions are the supernet's: the
-    mixture of all operations at the temperature of the last step that was begun.
+    A method adds the two updates. Predictions are the supernet's: the mixture of all operations at
+    the temperature of the last step that was begun. The last search step ends by bringing batch
+    norm's running statistics up to date, see `running_statistics`; predictions before that use the
+    average over training and are poor. A method with a network or with
+    predictions of its own overrides `create_network` or `prediction_mixing`.
 
     Attributes:
         net: the supernet.
@@ -32,7 +45,8 @@ class SupernetMethod:
         steps: how many search steps there will be.
     """
 
-    edge_pairs = True  # whether the method's space has β
+    edge_pairs: ClassVar[bool] = True  # whether the method's space has β
+    statistics_parts = 1  # parts in which a batch is seen for running statistics, to save memory
 
     def __init__(self, parameters: SearchParameters) -> None:
         """Take the parameters; nothing is built yet."""
@@ -44,8 +58,7 @@ class SupernetMethod:
         Raises:
             UsageError: the initial state is not one of this network.
         """
-        channels = context.image_shape[0]
-        net = Supernet(channels, context.classes, context.channels, edge_pairs=self.edge_pairs)
+        net = self.create_network(context)
         if context.initial_state is not None:
             _load(net, context.initial_state)
         self.net = net.to(context.device)
@@ -57,15 +70,52 @@ class SupernetMethod:
         )
         self.step, self.steps = -1, context.steps
 
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return the supernet with its weights drawn, still on the CPU."""
+        image_channels, classes = context.image_shape[0], context.classes
+        return Supernet(image_channels, classes, context.channels, edge_pairs=self.edge_pairs)
+
     @property
     def temperature(self) -> float:
         """Temperature of the softmax over α and β in the present search step."""
         return temperature_at(max(self.step, 0), self.steps, self.settings.final_temperature)
 
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Do one search step: for each batch update α and β, then w."""
+        self.begin_step()
+        is_last = self.step >= self.steps - 1
+        recent: deque[Batch] = deque(maxlen=OBSERVED_BATCHES if is_last else 0)
+
+        def learn(batch: SearchBatch) -> Outcome:
+            recent.append(batch.weights)
+            return self.update(batch)
+
+        metrics = step_metrics(learn(batch) for batch in batches)
+        self._observe(recent)
+        return metrics
+
+    def update(self, batch: SearchBatch) -> Outcome:
+        """Update α and β on one part of a batch, then w on the other (DARTS, algorithm 1).
+
+        Returns:
+            What the update of w saw before it changed w. It comes after that of α and β, so a loss
+            that these have broken shows here too.
+        """
+        self.update_architecture(batch.architecture)
+        return self.update_weights(batch.weights)
+
     def begin_step(self) -> None:
         """Count a search step and put the supernet in training mode."""
         self.step += 1
         self.net.train()
+
+    @abstractmethod
+    def update_architecture(self, batch: Batch) -> object:
+        """Update α and β once; what it returns is not used."""
+
+    @abstractmethod
+    def update_weights(self, batch: Batch) -> Outcome:
+        """Update w once; return what the batch showed before."""
 
     def architecture(self) -> Genotype:
         """Return the discrete architecture of the present α and β."""
@@ -81,15 +131,31 @@ class SupernetMethod:
         was_training = self.net.training
         self.net.eval()
         try:
-            logits: Tensor = self.net(images, self.net.mixing(self.temperature))
+            logits: Tensor = self.net(images, self.prediction_mixing())
         finally:
             self.net.train(was_training)
         return logits
+
+    def prediction_mixing(self) -> Mixing:
+        """Return the weights of the operations with which the supernet predicts."""
+        return self.net.mixing(self.temperature)
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Return α, β, w and batch norm's running statistics."""
         state: Mapping[str, Tensor] = self.net.state_dict()
         return state
+
+    @torch.no_grad()
+    def _observe(self, batches: Iterable[Batch]) -> None:
+        """Run batches forward once more, so that running statistics are those of the last weights.
+
+        A pass in the middle of the step would be too early: the updates after it change what batch
+        norm sees by more than what tells the classes apart.
+        """
+        parts = [part for batch in batches for part in split_batch(batch, self.statistics_parts)]
+        for seen, part in enumerate(parts):
+            with follow_statistics(self.net, seen):
+                self.net(part.images, self.prediction_mixing())
 
 
 def _load(net: Supernet, state: Mapping[str, Tensor]) -> None:

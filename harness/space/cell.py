@@ -34,17 +34,29 @@ class CellInputs(nn.Module):
 class Cell(nn.Module):
     """A cell that holds every operation on every edge.
 
-    It keeps neither α nor β and can be run alone: the mixing weights are handed to it.
+    It keeps neither α nor β and can be run alone: the mixing weights are handed to it. A method
+    whose nodes sum otherwise overrides `node_value`.
     """
 
-    def __init__(self, kind: CellKind, channels: int, *, after_reduction: bool) -> None:
-        """Build a cell of width C = `channels` whose inputs have 3C channels."""
+    def __init__(
+        self,
+        kind: CellKind,
+        channels: int,
+        *,
+        after_reduction: bool,
+        operation_channels: int | None = None,
+    ) -> None:
+        """Build a cell of width C = `channels` whose inputs have 3C channels.
+
+        Its operations have `operation_channels` channels, by default C.
+        """
         super().__init__()
+        width = channels if operation_channels is None else operation_channels
         self.kind = kind
         self.inputs = CellInputs(NODES * channels, channels, after_reduction=after_reduction)
         self.nodes = nn.ModuleList(
             nn.ModuleList(
-                _mixed_edge(channels, edge_stride(kind, edge)) for edge in range(edge_count(node))
+                _mixed_edge(width, edge_stride(kind, edge)) for edge in range(edge_count(node))
             )
             for node in range(NODES)
         )
@@ -62,8 +74,12 @@ class Cell(nn.Module):
         """
         states = self.inputs(older, newer)
         for node, node_mixing in enumerate(mixing):
-            states.append(mixed_sum(self.operations(node), states, node_mixing))
+            states.append(self.node_value(node, states, node_mixing))
         return torch.cat(states[CELL_INPUTS:], dim=1)
+
+    def node_value(self, node: int, states: Sequence[Tensor], mixing: NodeMixing) -> Tensor:
+        """Return the value of a node, (N, C, H', W'), from the inputs and the nodes before it."""
+        return mixed_sum(self.operations(node), states, mixing)
 
     def operations(self, node: int) -> list[list[nn.Module]]:
         """Return the operations that lead to a node, [edge][operation]."""

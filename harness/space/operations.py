@@ -47,16 +47,15 @@ def factorized_reduction(images: Tensor, weight: Tensor) -> Tensor:
     Returns:
         (N, C_out, ceil(H/2), ceil(W/2)).
     """
-    even, odd = weight.tensor_split(2)
     height, width = images.shape[-2:]
     padded = images
     if height % 2 or width % 2:  # padding copies, so only where it is needed
         padded = functional.pad(images, (0, width % 2, 0, height % 2))
-    shifted = padded[:, :, 1:, 1:]
-    return torch.cat(
-        [functional.conv2d(images, even, stride=2), functional.conv2d(shifted, odd, stride=2)],
-        dim=1,
-    )
+    grids = (images, padded[:, :, 1:, 1:])
+    halves = zip(grids, weight.tensor_split(2), strict=True)
+    # A single output channel leaves nothing for the shifted grid.
+    outputs = [functional.conv2d(grid, half, stride=2) for grid, half in halves if len(half)]
+    return torch.cat(outputs, dim=1)
 
 
 class PointwiseBlock(nn.Module):

@@ -81,15 +81,19 @@ class _Phases:
         self.gradients: dict[int, Tensor] = {}  # of the loss, with respect to states
 
     def head(self, labels: Tensor, share: float) -> Outcome:
+        """Run forward for the first time, then back-propagate from the loss to the last cell."""
         last = len(self.net.cells)
         self.run_forward(last)
         features = self.states[last].detach().requires_grad_()
         loss, outcome = judge(self.net.classify(features), labels, share)
         torch.autograd.backward(loss)
         self.collect({last: features})
+        if self.repeated:
+            self.states.clear()
         return outcome
 
     def cell(self, index: int) -> None:
+        """Back-propagate from the output of a cell to the two states that it reads."""
         cell = cast(Cell, self.net.cells[index])
         with frozen_statistics(self.net):
             if self.repeated:
@@ -107,6 +111,7 @@ class _Phases:
         self.collect(inputs)
 
     def stem(self) -> None:
+        """Back-propagate from the stem's output to its weights."""
         self.states.clear()
         if self.stem_learns:
             with frozen_statistics(self.net):

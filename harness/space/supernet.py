@@ -24,7 +24,9 @@ from harness.space.topology import (
     pair_count,
 )
 
-__all__ = ["Supernet"]
+__all__ = ["Supernet", "architecture_noise", "by_kind"]
+
+BuildSearchCell = Callable[[CellKind, bool], Cell]  # kind, whether the one before was a reduction
 
 NOISE = 1e-3  # α and β start at this times standard normal noise
 
@@ -37,7 +39,13 @@ class Supernet(CellNetwork):
     """
 
     def __init__(
-        self, image_channels: int, classes: int, channels: int, *, edge_pairs: bool = True
+        self,
+        image_channels: int,
+        classes: int,
+        channels: int,
+        *,
+        edge_pairs: bool = True,
+        build_cell: BuildSearchCell | None = None,
     ) -> None:
         """Build it, drawing w, then α, then β from torch's global generator.
 
@@ -48,14 +56,15 @@ class Supernet(CellNetwork):
             classes: number of logits.
             channels: C, the width of a cell.
             edge_pairs: whether nodes weigh pairs of edges by β, or sum their edges plainly.
+            build_cell: makes the cells of a method that has its own; by default `Cell`.
         """
 
-        def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
+        def ordinary_cell(kind: CellKind, after_reduction: bool) -> Cell:
             return Cell(kind, channels, after_reduction=after_reduction)
 
-        super().__init__(image_channels, classes, channels, build_cell)
-        self.alpha = _noise(lambda node: (edge_count(node), len(OPERATIONS)))
-        self.beta = _noise(lambda node: (pair_count(node),)) if edge_pairs else None
+        super().__init__(image_channels, classes, channels, build_cell or ordinary_cell)
+        self.alpha = architecture_noise(lambda node: (edge_count(node), len(OPERATIONS)))
+        self.beta = architecture_noise(lambda node: (pair_count(node),)) if edge_pairs else None
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Return α and, where there is one, β."""
@@ -101,7 +110,8 @@ def by_kind(parameters: nn.ModuleDict) -> dict[CellKind, list[nn.Parameter]]:
     return {kind: list(cast(nn.ParameterList, parameters[kind])) for kind in CELL_KINDS}
 
 
-def _noise(shape: Callable[[int], tuple[int, ...]]) -> nn.ModuleDict:
+def architecture_noise(shape: Callable[[int], tuple[int, ...]]) -> nn.ModuleDict:
+    """Draw the start of α or β: for each kind of cell and node a parameter of `shape(node)`."""
     return nn.ModuleDict(
         {
             kind: nn.ParameterList(NOISE * torch.randn(shape(node)) for node in range(NODES))

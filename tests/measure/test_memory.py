@@ -56,7 +56,7 @@ def test_backward_is_counted_by_hand() -> None:
         held = floats(256 * 128) + floats(4 * 256)
         # The linear layer's output is saved by nobody: relu saves its own result.
         assert counter.live_bytes == held + floats(4 * 128) + BLOCK_BYTES
-        loss.backward()
+        torch.autograd.backward([loss])
         assert counter.live_bytes == held + BLOCK_BYTES + floats(256 * 128)
     # At the peak: the gradient of relu's input, the loss and its own gradient, the new gradient.
     assert counter.peak_bytes == held + floats(4 * 128) + 2 * BLOCK_BYTES + floats(256 * 128)
@@ -67,7 +67,7 @@ def test_optimizer_state_is_counted() -> None:
     with MemoryCounter() as counter:
         weights = nn.Parameter(torch.ones(1024))
         optimizer = torch.optim.Adam([weights])
-        weights.sum().backward()
+        torch.autograd.backward([weights.sum()])
         before = counter.live_bytes
         optimizer.step()
         # Adam also keeps its step count, one block.

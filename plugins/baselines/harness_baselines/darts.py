@@ -2,47 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from harness.contracts import Batch, SearchBatch, StepMetrics
-from harness.search.alternation import alternate
-from harness.search.supernet_method import SupernetMethod
-from harness.space.backpropagation import Outcome, ordinary
+from harness.contracts import SearchBatch
+from harness.space.backpropagation import Outcome
+from harness.space.running_statistics import frozen_statistics
+from harness_baselines.first_order import FirstOrderMethod
 from harness_baselines.parameters import DartsParameters
+from harness_baselines.unrolling import unrolled_gradient
 
 __all__ = ["Darts"]
 
 
-class Darts(SupernetMethod):
-    """Alternating first-order steps on the whole supernet; nodes sum their edges plainly.
+class Darts(FirstOrderMethod):
+    """Alternating steps of first or second order on the whole supernet.
 
-    As in the ordinary implementation, every backward pass computes the gradients of both α and w,
-    of which one optimizer then uses its own. Departures from the DARTS paper, so that all methods
-    here train alike: Adam with β1 = 0 for w too, and no gradient clipping. The temperature of the
-    softmax stays at 1 as in the DARTS paper, unless `final_temperature` is lowered as in MetaNAS.
+    Nodes sum their edges plainly. Departures from the DARTS paper, so that all methods here train
+    alike: Adam with β1 = 0 for w too, and no gradient clipping. The temperature of the softmax
+    stays at 1 as in the DARTS paper, unless `final_temperature` is lowered as in MetaNAS.
+
+    With `order=second` the gradient of α is taken one step of w ahead, on the pair of batches at
+    hand. That step is one of plain gradient descent at the learning rate of w, as in the paper's
+    equation 6; w itself is then trained by Adam, so it is an approximation of what w will be.
     """
 
     edge_pairs = False
 
     def __init__(self, parameters: DartsParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
-        super().__init__(parameters or DartsParameters())
+        self.parameters = parameters or DartsParameters()
+        super().__init__(self.parameters)
 
-    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Do one search step: for each batch update α, then w."""
-        self.begin_step()
-        return alternate(batches, self._update_architecture, self._update_weights)
+    def update(self, batch: SearchBatch) -> Outcome:
+        """Update α on one part of the batch, then w on the other."""
+        if self.parameters.order == "second":
+            self._update_architecture_ahead(batch)
+            return self.update_weights(batch.weights)
+        return super().update(batch)
 
-    def _update_architecture(self, batch: Batch) -> Outcome:
-        outcome = self._compute_gradients(batch)
+    def _update_architecture_ahead(self, batch: SearchBatch) -> None:
+        # Most of these passes are at weights that w never takes.
+        with frozen_statistics(self.net):
+            unrolled_gradient(
+                self.net.weight_parameters(),
+                self.net.architecture_parameters(),
+                train=lambda: self.compute_gradients(batch.weights),
+                validate=lambda: self.compute_gradients(batch.architecture),
+                lr=self.settings.weight_lr,
+            )
         self.architecture_optimizer.step()
-        return outcome
-
-    def _update_weights(self, batch: Batch) -> Outcome:
-        outcome = self._compute_gradients(batch)
-        self.weight_optimizer.step()
-        return outcome
-
-    def _compute_gradients(self, batch: Batch) -> Outcome:
-        self.net.zero_grad()
-        return ordinary(self.net, batch, self.net.mixing(self.temperature))

@@ -9,8 +9,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
-from harness.search.alternation import alternate
+from harness.contracts import Batch, SearchContext
 from harness.search.micro_batches import accumulate_gradients
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import Engine, Outcome, ordinary
@@ -39,6 +38,7 @@ class OnNas(SupernetMethod):
     def __init__(self, parameters: OnNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = parameters or OnNasParameters()
+        self.statistics_parts = self.parameters.micro_batches
         super().__init__(self.parameters)
 
     def build(self, context: SearchContext) -> None:
@@ -50,13 +50,28 @@ class OnNas(SupernetMethod):
             self.engine = partial(step_by_step, phase_forward=self.parameters.phase_forward)
         self.trend = GradientTrend(self.net.architecture_parameters(), self.parameters.trend_steps)
 
-    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Do one search step: select, then for each batch update α and β, then w."""
-        self.begin_step()
+    def begin_step(self) -> None:
+        """Count a search step and select what it updates."""
+        super().begin_step()
         self.selection = self._select()
         self.masks = selection_masks(self.selection, self.net.head.weight.device)
         self.trend.begin_step()
-        return alternate(batches, self._update_architecture, self._update_weights)
+
+    def update_architecture(self, batch: Batch) -> Outcome:
+        """Update the selected α and β once."""
+        with _frozen(self.net.weight_parameters()):
+            outcome = self._compute_gradients(batch, self._mixing)
+        self.trend.record()
+        self.architecture_optimizer.step(self.masks)
+        self.architecture_optimizer.zero_grad()
+        return outcome
+
+    def update_weights(self, batch: Batch) -> Outcome:
+        """Update the weights of the selected operations, and what is outside them, once."""
+        outcome = self._compute_gradients(batch, torch.no_grad()(self._mixing))
+        self.weight_optimizer.step()  # weights that are not selected have no gradient
+        self.weight_optimizer.zero_grad()
+        return outcome
 
     def _select(self) -> Selection:
         """Select on the trend of the steps before this one."""
@@ -68,20 +83,6 @@ class OnNas(SupernetMethod):
             explore=self.parameters.explore,
             generator=self.generator,
         )
-
-    def _update_architecture(self, batch: Batch) -> Outcome:
-        with _frozen(self.net.weight_parameters()):
-            outcome = self._compute_gradients(batch, self._mixing)
-        self.trend.record()
-        self.architecture_optimizer.step(self.masks)
-        self.architecture_optimizer.zero_grad()
-        return outcome
-
-    def _update_weights(self, batch: Batch) -> Outcome:
-        outcome = self._compute_gradients(batch, torch.no_grad()(self._mixing))
-        self.weight_optimizer.step()  # weights that are not selected have no gradient
-        self.weight_optimizer.zero_grad()
-        return outcome
 
     def _mixing(self) -> Mixing:
         return self.net.mixing(self.temperature, self.selection)

@@ -1,0 +1,96 @@
+"""What methods share: the schedule, the optimizers, micro-batches, metrics."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from harness.contracts import Batch
+from harness.search.metrics import step_metrics
+from harness.search.micro_batches import accumulate_gradients, split_batch
+from harness.search.optimizers import ArchitectureAdam
+from harness.search.schedule import temperature_at
+from harness.space.backpropagation import Outcome
+from harness.space.mixing import Mixing
+from harness.space.supernet import Supernet
+
+
+def test_temperature_falls_linearly() -> None:
+    """The temperature is 1 at the first step, `final` at the last, and linear between."""
+    temperatures = [temperature_at(step, 10, 0.1) for step in range(10)]
+    assert temperatures == pytest.approx([1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+    assert temperature_at(12, 10, 0.1) == pytest.approx(0.1)
+    assert temperature_at(0, 1, 0.1) == 1.0
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_architecture_adam_is_adam_where_all_is_updated() -> None:
+    """Without masks it does what torch's Adam does with β1 = 0 and weight decay."""
+    start = torch.randn(3, 7)
+    ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    optimizer = ArchitectureAdam([ours], lr=0.01, weight_decay=1e-3)
+    reference = torch.optim.Adam([theirs], lr=0.01, betas=(0.0, 0.999), weight_decay=1e-3)
+    for _ in range(5):
+        ours.grad = torch.randn(3, 7)
+        theirs.grad = ours.grad.clone()
+        optimizer.step([torch.ones(3, 7, dtype=torch.bool)])
+        reference.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+
+
+def test_architecture_adam_leaves_elements_alone_to_the_bit() -> None:
+    """An element outside the mask keeps value and moments; inside, earlier steps do not matter."""
+    parameter = nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer = ArchitectureAdam([parameter], lr=0.01, weight_decay=1e-3)
+    parameter.grad = torch.tensor([0.5, 0.0])
+    for _ in range(3):
+        optimizer.step([torch.tensor([True, False])])
+    assert parameter[1].item() == 2.0
+    assert optimizer.second_moments[0][1] == optimizer.counts[0][1] == 0.0
+    parameter.grad = torch.tensor([0.0, 0.5])
+    before = parameter[0].item()
+    optimizer.step([torch.tensor([False, True])])
+    assert parameter[0].item() == before
+    assert parameter[1].item() == pytest.approx(1.99)  # a first step of Adam moves by its lr
+
+
+def test_micro_batches_cover_the_batch() -> None:
+    """Parts keep the order, differ by one image at most, and hold two images or more."""
+    images, labels = torch.arange(7.0).reshape(7, 1, 1, 1), torch.arange(7)
+    sizes = {
+        parts: [len(part.labels) for part in split_batch(Batch(images, labels), parts)]
+        for parts in (1, 2, 3, 5, 100)
+    }
+    assert sizes == {1: [7], 2: [4, 3], 3: [3, 2, 2], 5: [3, 2, 2], 100: [3, 2, 2]}
+    parts = split_batch(Batch(images, labels), 3)
+    assert torch.equal(torch.cat([part.images for part in parts]), images)
+    assert torch.equal(torch.cat([part.labels for part in parts]), labels)
+    assert len(split_batch(Batch(images[:1], labels[:1]), 5)) == 1
+
+
+def test_parts_count_by_their_share() -> None:
+    """Every part of a batch is weighted by the share of the images that it holds."""
+    shares = []
+
+    def engine(net: Supernet, batch: Batch, mixing: Mixing, share: float = 1.0) -> Outcome:
+        shares.append(share)
+        return Outcome(torch.tensor(share), torch.tensor(100 * share))
+
+    net, batch = Supernet(1, 2, 4), Batch(torch.zeros(5, 1, 8, 8), torch.zeros(5, dtype=torch.long))
+    outcome = accumulate_gradients(engine, net, batch, net.mixing, parts=2)
+    assert shares == [0.6, 0.4]
+    assert float(outcome.loss) == pytest.approx(1.0)
+    assert float(outcome.accuracy) == pytest.approx(100.0)
+
+
+def test_metrics_are_means_over_batches() -> None:
+    """Loss and accuracy of a step are the means over its batches."""
+    outcomes = [Outcome(torch.tensor(n), torch.tensor(10 * n)) for n in (1.0, 3.0)]
+    assert step_metrics(outcomes) == {"loss": 2.0, "accuracy": 20.0}
+
+
+def test_a_step_without_batches_is_an_error() -> None:
+    """A search step over nothing is refused."""
+    with pytest.raises(ValueError, match="at least one batch"):
+        step_metrics([])
