@@ -7,13 +7,40 @@ from harness.hookspecs import Register
 
 __all__ = ["harness_register_methods"]
 
+# name, class, summary; the parameters of a class are in its model of the same name.
+_METHODS = (
+    ("darts", "darts:Darts", "DARTS: every operation trained at once (Liu et al., 2019)"),
+    (
+        "metanas",
+        "metanas:MetaNas",
+        "MetaNAS: DARTS with edge pairs and soft pruning (Elsken et al., 2020)",
+    ),
+    (
+        "pcdarts",
+        "pcdarts:PcDarts",
+        "PC-DARTS: operations see a part of the channels (Xu et al., 2020)",
+    ),
+    (
+        "proxylessnas",
+        "proxylessnas:ProxylessNas",
+        "ProxylessNAS: one or two sampled paths run (Cai et al., 2019)",
+    ),
+    (
+        "random",
+        "random_search:RandomSearch",
+        "Control: random architectures share the budget, the best is kept",
+    ),
+    (
+        "weights-only",
+        "weights_only:WeightsOnly",
+        "Control: the initial architecture is kept, only w adapts",
+    ),
+)
+
 
 @hookimpl
 def harness_register_methods(register: Register) -> None:
     """Register the baselines."""
-    register(
-        "darts",
-        "harness_baselines.darts:Darts",
-        parameters="harness_baselines.parameters:DartsParameters",
-        summary="DARTS, first order: every operation trained at once (Liu et al., 2019)",
-    )
+    for name, target, summary in _METHODS:
+        parameters = f"harness_baselines.parameters:{target.split(':')[1]}Parameters"
+        register(name, f"harness_baselines.{target}", parameters=parameters, summary=summary)

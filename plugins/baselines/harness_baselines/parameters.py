@@ -2,10 +2,56 @@
 
 from __future__ import annotations
 
-from harness.search.parameters import SearchParameters
+from typing import Literal
 
-__all__ = ["DartsParameters"]
+from pydantic import Field
+
+from harness.search.parameters import SearchParameters, Temperature, WeightParameters
+
+__all__ = [
+    "DartsParameters",
+    "MetaNasParameters",
+    "PcDartsParameters",
+    "ProxylessNasParameters",
+    "RandomSearchParameters",
+    "WeightsOnlyParameters",
+]
 
 
 class DartsParameters(SearchParameters):
-    """DARTS has the common parameters only; its paper lets no temperature fall."""
+    """Its paper lets no temperature fall."""
+
+    order: Literal["first", "second"] = Field(
+        default="first",
+        description="gradient of α at the present weights, or at weights one step ahead",
+    )
+
+
+class MetaNasParameters(SearchParameters):
+    """The falling temperature is its soft pruning."""
+
+    final_temperature: Temperature = 0.1
+
+
+class PcDartsParameters(SearchParameters):
+    """How much of each edge the operations see."""
+
+    k: int = Field(
+        default=4, ge=2, description="the operations of an edge see 1/k of the channels (K)"
+    )
+
+
+class ProxylessNasParameters(SearchParameters):
+    """The temperature is that of the distribution which paths are drawn from."""
+
+
+class RandomSearchParameters(WeightParameters):
+    """How many architectures share the search steps."""
+
+    candidates: int = Field(
+        default=4, ge=1, description="architectures drawn; the search steps are split among them"
+    )
+
+
+class WeightsOnlyParameters(WeightParameters):
+    """What trains is w alone."""

@@ -1,0 +1,137 @@
+"""The network of PC-DARTS: on each edge the operations see a part of the channels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from harness.errors import UsageError
+from harness.space.cell import Cell, edge_stride, mixed_sum
+from harness.space.derivation import derive_genotype
+from harness.space.drop_path import DropPath
+from harness.space.genotype import Genotype
+from harness.space.mixing import Mixing, NodeMixing, mix, operation_weights
+from harness.space.selection import Selection
+from harness.space.supernet import Supernet, architecture_noise, by_kind
+from harness.space.topology import CELLS, CellKind, edge_count
+
+__all__ = ["PartialCell", "PartialSupernet", "shuffle_channels"]
+
+
+class PartialCell(Cell):
+    """A cell whose operations see the first C/K channels of each edge; the rest bypasses them.
+
+    An edge gives shuffle(concat(Σ_k a_k o_k(seen), rest)), weighed by its edge weight. Shuffling
+    only reorders channels, so it is done once for each node, on the sum over its edges.
+    """
+
+    def __init__(self, kind: CellKind, channels: int, k: int, *, after_reduction: bool) -> None:
+        """Build a cell of width C = `channels`, whose operations have C/`k` channels."""
+        super().__init__(
+            kind, channels, after_reduction=after_reduction, operation_channels=channels // k
+        )
+        self.k, self.seen = k, channels // k
+
+    def node_value(self, node: int, states: Sequence[Tensor], mixing: NodeMixing) -> Tensor:
+        """Return the value of a node, (N, C, H', W'), from the inputs and the nodes before it.
+
+        The bypass of an edge is weighed by what the edge's operations weigh together: the softmax
+        over them sums to 1, so that this is the edge weight.
+        """
+        seen = [state[:, : self.seen] for state in states]  # (N, C/K, H, W)
+        mixed = mixed_sum(self.operations(node), seen, mixing)  # (N, C/K, H', W')
+        bypass = mixing.weights.new_zeros(())
+        for edge, weight in enumerate(mixing.weights.sum(dim=1)):
+            rest = self._bypass(edge, states[edge][:, self.seen :])
+            bypass = torch.addcmul(bypass, rest, weight)  # (N, C - C/K, H', W')
+        return shuffle_channels(torch.cat([mixed, bypass], dim=1), self.k)
+
+    def _bypass(self, edge: int, rest: Tensor) -> Tensor:
+        """Return the rest unchanged, where the edge has stride 2 its 2x2 maxima."""
+        if edge_stride(self.kind, edge) == 1:
+            return rest
+        # At odd sizes the last window is cut, as the operations too give ceil(H/2).
+        return functional.max_pool2d(rest, kernel_size=2, ceil_mode=True)
+
+
+class PartialSupernet(Supernet):
+    """A supernet of partial cells; β has one number for each edge, `beta.<kind>.<node>`, (edges,).
+
+    An edge's weight is the softmax of β over the edges of its node (edge normalization, PC-DARTS,
+    section 3.3).
+    """
+
+    def __init__(self, image_channels: int, classes: int, channels: int, k: int) -> None:
+        """Build it, drawing w, then α, then β from torch's global generator.
+
+        Raises:
+            UsageError: `k` does not divide `channels`.
+        """
+        if channels % k:
+            raise UsageError(
+                f"PC-DARTS gives its operations 1/k of a cell's channels, but k={k} does not "
+                f"divide channels={channels}; choose a k, or channels in the budget, that fit"
+            )
+
+        def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
+            return PartialCell(kind, channels, k, after_reduction=after_reduction)
+
+        super().__init__(image_channels, classes, channels, edge_pairs=False, build_cell=build_cell)
+        self.beta: nn.ModuleDict = architecture_noise(lambda node: (edge_count(node),))
+
+    def mixing(
+        self,
+        temperature: float = 1.0,
+        selection: Selection | None = None,
+        drop_path: DropPath | None = None,
+    ) -> Mixing:
+        """Compute the weights of every operation in every cell: edge weight x softmax(α / τ)."""
+        plain = mix(by_kind(self.alpha), None, temperature, selection, drop_path)
+        edges = self._edge_weights(temperature)
+        of_nodes = [edge for kind in CELLS for edge in edges[kind]]
+        pairs = zip(plain.weights(), of_nodes, strict=True)
+        return plain.with_weights([_scale(weights, edge) for weights, edge in pairs])
+
+    def genotype(self) -> Genotype:
+        """Keep the two edges of each node with the largest edge weight x operation weight.
+
+        Each carries the operation that gave it this product, as in the paper's code (section 3.3:
+        both are multiplied to evaluate an edge). Temperature 1.
+        """
+        edges = self._edge_weights()
+        products = {
+            kind: [
+                (operation_weights(alpha, 1.0) * edge.unsqueeze(-1)).tolist()
+                for alpha, edge in zip(nodes, edges[kind], strict=True)
+            ]
+            for kind, nodes in by_kind(self.alpha).items()
+        }
+        return derive_genotype(products)
+
+    def _edge_weights(self, temperature: float = 1.0) -> dict[CellKind, list[Tensor]]:
+        return {
+            kind: [torch.softmax(beta / temperature, dim=0) for beta in nodes]
+            for kind, nodes in by_kind(self.beta).items()
+        }
+
+
+def shuffle_channels(features: Tensor, groups: int) -> Tensor:
+    """Deal the channels out: with C = g x m, channel i of group j becomes channel i x g + j.
+
+    Each part that the operations of the next edge see then holds channels of every group.
+
+    Args:
+        features: (N, C, H, W).
+        groups: g, which divides C.
+    """
+    images, channels, height, width = features.shape
+    split = features.reshape(images, groups, channels // groups, height, width)
+    return split.transpose(1, 2).reshape(features.shape)  # from (N, C/g, g, H, W)
+
+
+def _scale(weights: Tensor, edges: Tensor) -> Tensor:
+    """Multiply (edges, operations), or (edges, operations, N, 1, 1, 1), by (edges,)."""
+    return weights * edges.reshape(-1, *[1] * (weights.dim() - 1))

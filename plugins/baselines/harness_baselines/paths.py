@@ -1,0 +1,123 @@
+"""Paths of ProxylessNAS: of each edge's operations one or two are drawn, and only these run.
+
+The cells of a kind share α, and so they share the paths that are drawn from it: as in the discrete
+architecture, both have the same operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from harness.space.cell import Cell, tracked_sum
+from harness.space.mixing import Mixing, NodeMixing
+from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS
+
+__all__ = [
+    "PathCell",
+    "binary_gates",
+    "draw_paths",
+    "mark_paths",
+    "most_likely_paths",
+    "path_mixing",
+    "restore_total",
+]
+
+
+class PathCell(Cell):
+    """A cell in which only the operations run that the mixing tracks."""
+
+    def node_value(self, node: int, states: Sequence[Tensor], mixing: NodeMixing) -> Tensor:
+        """Return the value of a node, (N, C, H', W'), from the inputs and the nodes before it."""
+        return tracked_sum(self.operations(node), states, mixing)
+
+
+def draw_paths(alpha: Tensor, count: int, temperature: float, generator: torch.Generator) -> Tensor:
+    """Draw `count` different operations on each edge from softmax(α / τ), without replacement.
+
+    The largest `count` of α / τ + Gumbel noise are such a sample (Kool et al., ICML 2019), and no
+    probability can be too small for them.
+
+    Args:
+        alpha: (edges, operations).
+        count: of paths on each edge.
+        temperature: τ.
+        generator: on the CPU, so that every device draws the same.
+
+    Returns:
+        Numbers of operations, (edges, count), on the CPU.
+    """
+    noise = -torch.empty(alpha.shape).exponential_(generator=generator).log()
+    return (alpha.detach().cpu() / temperature + noise).topk(count, dim=-1).indices
+
+
+def most_likely_paths(alpha: Tensor) -> Tensor:
+    """Return for each edge the operation with the largest α, (edges, 1), on the CPU."""
+    return alpha.detach().cpu().argmax(dim=-1, keepdim=True)
+
+
+def binary_gates(alpha: Tensor, pairs: Tensor, active: Tensor, temperature: float) -> Tensor:
+    """Return gates that are 1 for the active path of each pair and 0 elsewhere.
+
+    Their gradients reach α as if the gates were the probabilities p of the pair (equation 4,
+    restricted to two paths, section 3.2): dL/dα_i = Σ_j dL/dg_j p_j (δ_ij − p_i) / τ, where p is
+    softmax(α / τ) over the pair alone.
+
+    Args:
+        alpha: (edges, operations).
+        pairs: operations drawn on each edge, (edges, 2).
+        active: which of its pair is active, 0 or 1, (edges, 1).
+        temperature: τ.
+
+    Returns:
+        (edges, operations).
+    """
+    pairs = pairs.to(alpha.device)
+    probabilities = torch.softmax(alpha.gather(1, pairs) / temperature, dim=-1)  # (edges, 2)
+    binary = functional.one_hot(active.squeeze(1), 2).to(probabilities)
+    gates = binary + (probabilities - probabilities.detach())  # the difference is exactly zero
+    return torch.zeros_like(alpha).scatter(1, pairs, gates)
+
+
+def path_mixing(gates: Sequence[Tensor], paths: Sequence[Tensor]) -> Mixing:
+    """Weigh the drawn paths by their gates; nothing else is tracked.
+
+    Args:
+        gates: for each kind of cell and node, (edges, operations).
+        paths: likewise, the operations that are to run, (edges, count).
+    """
+    rest = zip(gates, paths, strict=True)
+    nodes = (NodeMixing(gate, mark_paths(path).tolist()) for gate, path in rest)
+    kinds = {kind: tuple(next(nodes) for _ in range(NODES)) for kind in CELL_KINDS}
+    return Mixing(tuple(kinds[kind] for kind in CELLS))
+
+
+def mark_paths(paths: Tensor) -> Tensor:
+    """Return True for the given paths, (edges, operations), of numbers (edges, count)."""
+    return torch.zeros(len(paths), len(OPERATIONS), dtype=torch.bool).scatter(1, paths, True)
+
+
+@torch.no_grad()
+def restore_total(
+    alphas: Iterable[Tensor], before: Iterable[Tensor], pairs: Iterable[Tensor], temperature: float
+) -> None:
+    """Shift both α of each pair alike, so that no other path's probability has changed.
+
+    That is so where the pair's Σ exp(α / τ) is what it was (section 3.2; the paper's ratio of path
+    weights is a difference of α).
+
+    Args:
+        alphas: after an update, (edges, operations) each; they are changed.
+        before: the same, before it.
+        pairs: what was updated, (edges, 2) each.
+        temperature: τ.
+    """
+    for alpha, old, of_edges in zip(alphas, before, pairs, strict=True):
+        pair = of_edges.to(alpha.device)
+        total = torch.logsumexp(old.gather(1, pair) / temperature, dim=-1, keepdim=True)
+        updated = alpha.gather(1, pair)
+        present = torch.logsumexp(updated / temperature, dim=-1, keepdim=True)
+        alpha.scatter_(1, pair, updated + temperature * (total - present))

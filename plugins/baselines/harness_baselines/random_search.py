@@ -1,0 +1,159 @@
+"""Random search: the control that shows what searching by gradients is worth."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
+from harness.search.metrics import step_metrics
+from harness.search.optimizers import weight_optimizer
+from harness.search.supernet_method import OBSERVED_BATCHES
+from harness.space.backpropagation import Outcome, judge
+from harness.space.discrete import DiscreteNetwork
+from harness.space.genotype import Edge, Genotype
+from harness.space.running_statistics import follow_statistics
+from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
+from harness_baselines.holding_out import HoldOut
+from harness_baselines.parameters import RandomSearchParameters
+
+__all__ = ["RandomSearch", "random_genotype"]
+
+
+@dataclass
+class Candidate:
+    """An architecture and its network; the lower the loss that it was judged by, the better."""
+
+    genotype: Genotype
+    network: DiscreteNetwork
+    loss: float = math.inf
+
+
+class RandomSearch:
+    """Trains a few random architectures one after another, and keeps the best.
+
+    The search steps are split evenly among the candidates, so that all of them together get as many
+    updates of w as another method's one network; with fewer steps than candidates, each step has
+    one. At the end of its last step a candidate is judged by its mean loss on that step's last
+    images that it never trains on (see `HoldOut`) or, where none can be held out (one shot), by its
+    training loss. It judges and predicts with running statistics of its last weights.
+    """
+
+    def __init__(self, parameters: RandomSearchParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = parameters or RandomSearchParameters()
+
+    def build(self, context: SearchContext) -> None:
+        """Build the first candidate on the context's device."""
+        self.context = context
+        self.candidates = min(self.parameters.candidates, context.steps)
+        self.step = -1
+        self.best: Candidate | None = None
+        self._build_candidate()
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Do one search step: for each batch an update of the present candidate's weights."""
+        self.step += 1
+        if self._turn(self.step) != self._turn(max(self.step - 1, 0)):
+            self._build_candidate()
+        recent: deque[tuple[Batch, Batch | None]] = deque(maxlen=OBSERVED_BATCHES)
+        hold_out = HoldOut()
+
+        def update(batch: SearchBatch) -> Outcome:
+            recent.append(hold_out.split(batch))
+            return self._update(recent[-1][0])
+
+        metrics = step_metrics(update(batch) for batch in batches)
+        if self._turn(self.step) != self._turn(self.step + 1):
+            self._observe([trained for trained, _ in recent])
+            held_out = [judging for _, judging in recent if judging is not None]
+            self._conclude(self._mean_loss(held_out) if held_out else metrics["loss"])
+        return metrics
+
+    def architecture(self) -> Genotype:
+        """Return the architecture of the best candidate so far."""
+        return self._kept.genotype
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return the best candidate's logits (N, classes), with its running statistics."""
+        logits: Tensor = self._kept.network.eval()(images)
+        return logits
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the weights and running statistics of the best candidate."""
+        state: Mapping[str, Tensor] = self._kept.network.state_dict()
+        return state
+
+    @property
+    def _kept(self) -> Candidate:
+        return self.best or self.candidate
+
+    def _turn(self, step: int) -> int:
+        """Return the number of the candidate that a step trains."""
+        return step * self.candidates // self.context.steps
+
+    def _build_candidate(self) -> None:
+        context = self.context
+        genotype = random_genotype(context.generator)
+        network = DiscreteNetwork(
+            genotype, context.image_shape[0], context.classes, context.channels
+        ).to(context.device)
+        self.candidate = Candidate(genotype, network)
+        self.optimizer = weight_optimizer(network.parameters(), self.parameters.weight_lr)
+
+    def _update(self, batch: Batch) -> Outcome:
+        network = self.candidate.network.train()
+        network.zero_grad()
+        loss, outcome = judge(network(batch.images), batch.labels, share=1.0)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        return outcome
+
+    @torch.no_grad()
+    def _observe(self, batches: Iterable[Batch]) -> None:
+        """Run batches forward once more, so that running statistics are those of the weights."""
+        network = self.candidate.network
+        for seen, batch in enumerate(batches):
+            with follow_statistics(network, seen):
+                network(batch.images)
+
+    @torch.no_grad()
+    def _mean_loss(self, batches: Sequence[Batch]) -> float:
+        """Return the mean loss of predictions for the images of all batches."""
+        network = self.candidate.network.eval()
+        logits = torch.cat([network(images) for images, _ in batches])
+        return float(cross_entropy(logits, torch.cat([labels for _, labels in batches])))
+
+    def _conclude(self, loss: float) -> None:
+        """Keep the candidate if it is the best so far."""
+        self.candidate.loss = loss
+        if self.best is None or loss < self.best.loss:
+            self.best = self.candidate
+
+
+def random_genotype(generator: torch.Generator) -> Genotype:
+    """Draw an architecture: at each node a pair of edges, on each of them an operation.
+
+    Every architecture of the space is equally likely.
+    """
+
+    def draw(count: int) -> int:
+        return int(torch.randint(count, (), generator=generator))
+
+    def draw_node(node: int) -> tuple[Edge, Edge]:
+        pairs = edge_pairs(node)
+        first, second = pairs[draw(len(pairs))]
+        return (
+            Edge(first, OPERATIONS[draw(len(OPERATIONS))]),
+            Edge(second, OPERATIONS[draw(len(OPERATIONS))]),
+        )
+
+    cells = {kind: tuple(draw_node(node) for node in range(NODES)) for kind in CELL_KINDS}
+    return Genotype(normal=cells["normal"], reduction=cells["reduction"])

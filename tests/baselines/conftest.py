@@ -1,0 +1,66 @@
+"""What the tests of the baselines share: tiny trials, and every method by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+
+from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod
+from harness.experiment.budget import Budget
+from harness.plugins.loading import load_plugins
+from harness.plugins.selection import recreate
+
+
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    """Make double precision torch's default."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def make_context() -> Callable[..., SearchContext]:
+    """Return `make_context(size=8, steps=4, channels=4)` for three classes; it seeds torch."""
+
+    def make_context(size: int = 8, steps: int = 4, channels: int = 4) -> SearchContext:
+        torch.manual_seed(0)
+        return SearchContext(
+            image_shape=(1, size, size),
+            classes=3,
+            channels=channels,
+            budget=Budget(search_steps=steps),
+            steps=steps,
+            device=torch.device("cpu"),
+            generator=torch.Generator().manual_seed(0),
+        )
+
+    return make_context
+
+
+@pytest.fixture
+def make_batch() -> Callable[..., SearchBatch]:
+    """Return `make_batch(images=6, size=8, seed=1)`: one batch for both updates."""
+
+    def make_batch(images: int = 6, size: int = 8, seed: int = 1) -> SearchBatch:
+        generator = torch.Generator().manual_seed(seed)
+        batch = Batch(
+            torch.randn((images, 1, size, size), generator=generator), torch.arange(images) % 3
+        )
+        return SearchBatch(batch, batch)
+
+    return make_batch
+
+
+@pytest.fixture
+def build() -> Callable[..., SearchMethod]:
+    """Return `build(name, context, **parameters)`, which finds a method as the harness does."""
+
+    def build(name: str, context: SearchContext, **parameters: object) -> SearchMethod:
+        method: SearchMethod = recreate(load_plugins(), "method", name, parameters).create()
+        method.build(context)
+        return method
+
+    return build
