@@ -26,11 +26,12 @@ from harness.data.statistics import channel_statistics, fingerprint
 from harness.errors import DataError
 from harness.experiment.canonical import digest
 
-__all__ = ["Cache", "Content", "open_or_build"]
+__all__ = ["TEMPORARY", "Cache", "Content", "open_or_build"]
 
 FORMAT = 1  # goes up whenever the same files would give other pixels, or the folder another form
 
-_TEMPORARY = ".building-"
+TEMPORARY = ".building-"  # how names of folders begin that are removed if they are abandoned
+
 _ATTEMPTS = 3  # another process may be putting its own in place of ours as we look
 _ABANDONED_S = 24 * 3600  # after this, a temporary folder belongs to a process that was killed
 
@@ -127,7 +128,7 @@ def _build(folder: Path, key: str, content: Content) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder.parent)
-        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=folder.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder.parent))
         try:
             _write_arrays(temporary, content)
             _write_meta(temporary, key, content.layout)
@@ -190,7 +191,7 @@ def _write_meta(folder: Path, key: str, layout: Layout) -> None:
 def _publish(temporary: Path, folder: Path, key: str) -> None:
     """Give the finished folder its name, unless another process was first to do so."""
     if _open(folder, key) is None:
-        with tempfile.TemporaryDirectory(prefix=_TEMPORARY, dir=folder.parent) as aside:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder.parent) as aside:
             with suppress(FileNotFoundError):  # what is there is damaged or out of date
                 folder.rename(Path(aside) / "old")
             try:
@@ -202,7 +203,7 @@ def _publish(temporary: Path, folder: Path, key: str) -> None:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    for path in parent.glob(f"{_TEMPORARY}*"):
+    for path in parent.glob(f"{TEMPORARY}*"):
         with suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_S:
                 shutil.rmtree(path, ignore_errors=True)

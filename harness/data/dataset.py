@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 
 from harness.contracts import Dataset, Episode, SplitSummary, TaskKind
 from harness.data.cache import Cache
-from harness.data.episodes import EpisodeIdentity, draw_episode
+from harness.data.episodes import HARNESS_RULE, EpisodeIdentity, EpisodeRule
 from harness.errors import DataError, UsageError
+from harness.experiment.canonical import digest
 
 if TYPE_CHECKING:
     from harness.experiment.setting import FewShotSetting, FullTaskSetting
@@ -70,6 +72,7 @@ class CachedDataset:
         self._cache, self._where = cache, f"data set '{name}'"
         self.kind: TaskKind = kind
         self.fingerprint = cache.fingerprint
+        self._rule = HARNESS_RULE
         self.image_shape = cache.layout.shape
         self.splits: Mapping[str, SplitSummary] = {
             split: SplitSummary(len(classes), min(classes.values()))
@@ -77,6 +80,13 @@ class CachedDataset:
         }
         if kind == "full-task":
             self._check_full_task()
+
+    def drawn_by(self, rule: EpisodeRule) -> CachedDataset:
+        """Return the same images with episodes that `rule` draws, and so another fingerprint."""
+        dataset = copy(self)
+        dataset.fingerprint = digest({"images": self.fingerprint, "episodes": rule.name})
+        dataset._rule = rule
+        return dataset
 
     def episode(  # noqa: PLR0913 - the identity of an episode is what it is
         self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
@@ -91,7 +101,7 @@ class CachedDataset:
         identity = EpisodeIdentity(self.fingerprint, split, ways, shots, queries, seed, index)
         _check_episode(self.splits, identity, self._where)
         sizes = list(self._cache.layout.counts[split].values())
-        support, query = draw_episode(identity, sizes)
+        support, query = self._rule.draw(identity, sizes)
         labels = np.arange(ways, dtype=np.int64)
         return Episode(
             support_images=_standardised(self._cache, split, support.ravel()),

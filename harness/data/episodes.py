@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.experiment.canonical import digest
 
-__all__ = ["Draw", "EpisodeIdentity", "draw_episode"]
+__all__ = ["HARNESS_RULE", "Draw", "EpisodeIdentity", "EpisodeRule", "draw_episode"]
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,17 @@ def draw_episode(identity: EpisodeIdentity, class_sizes: Sequence[int]) -> Draw:
         [first_rows[c] + _choose(generator, class_sizes[c], images) for c in classes], axis=1
     )  # (images, ways)
     return Draw(rows[: identity.shots], rows[identity.shots :])
+
+
+@dataclass(frozen=True)
+class EpisodeRule:
+    """A way to draw episodes."""
+
+    name: str
+    draw: Callable[[EpisodeIdentity, Sequence[int]], Draw]  # like `draw_episode`
+
+
+HARNESS_RULE = EpisodeRule("harness", draw_episode)
 
 
 def _choose(generator: np.random.PCG64, population: int, count: int) -> NDArray[np.int64]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from harness.data.archive import DEFAULT_LIMITS, is_archive, read_members
 from harness.errors import DataError
@@ -17,6 +19,7 @@ __all__ = [
     "check_data_root",
     "find_named",
     "open_source",
+    "where_looked",
 ]
 
 _DEPTH = 3  # <split>/<class>/<image>
@@ -39,6 +42,12 @@ class Source(Files, Protocol):
 
     def stamp(self) -> Mapping[str, Any]:
         """Return JSON that changes when the files do, without reading them."""
+
+    def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield each file of `names`, open until the next one is asked for.
+
+        Here a file may be larger than an image, up to `max_bytes`.
+        """
 
 
 class FolderSource:
@@ -88,6 +97,23 @@ class FolderSource:
         for name in self.names():
             yield name, _read_bounded(self.path / name)
 
+    def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield each file of `names`, open until the next one is asked for.
+
+        Raises:
+            DataError: a file cannot be opened, or is larger than `max_bytes`.
+        """
+        for name in sorted(names):
+            path = self.path / name
+            try:
+                file = path.open("rb")
+            except OSError as error:
+                raise DataError(f"'{path}' cannot be read ({error.strerror})") from error
+            with file:
+                if path.stat().st_size > max_bytes:
+                    raise DataError(f"'{path}' is larger than {max_bytes:,} bytes")
+                yield name, file
+
 
 class ArchiveSource:
     """The files of a `.tar`, `.tar.gz`, `.tgz` or `.zip`, in the archive's order."""
@@ -123,6 +149,17 @@ class ArchiveSource:
             if _visible(member.name):
                 yield member.name, member.read()
 
+    def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield each file of `names`, open until the next one is asked for.
+
+        Raises:
+            DataError: the archive is damaged or unsafe, or a member larger than `max_bytes`.
+        """
+        limits = replace(DEFAULT_LIMITS, member_bytes=max_bytes)
+        for member in read_members(self.path, limits):
+            if member.name in names:
+                yield member.name, io.BytesIO(member.read())
+
 
 def open_source(path: Path) -> Source:
     """Return the source at `path`.
@@ -151,6 +188,13 @@ def find_named(name: str, data_root: Path | None) -> Source | None:
     if folder.is_dir():
         return FolderSource(folder)
     return ArchiveSource(archive) if archive.is_file() else None
+
+
+def where_looked(name: str, data_root: Path | None) -> str:
+    """Say where `find_named` looked in vain, as a part of a sentence."""
+    if data_root is None:
+        return "no data root was given (--data-root)"
+    return f"neither '{data_root / name}' nor '{data_root / name}.tar.gz' exists"
 
 
 def check_data_root(data_root: Path | None) -> None:

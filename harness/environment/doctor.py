@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.environment.torchmeta import INSTALL, is_installed, load_torchmeta
 from harness.errors import HarnessError
 from harness.plugins.loading import in_one_line
 from harness.plugins.parameters import needs_parameters
@@ -33,7 +34,7 @@ class Check:
     subject: str
     status: Literal["ok", "warning", "problem"]
     finding: str
-    advice: str = ""  # what to do; empty where all is well
+    advice: str = ""  # what to do, or what could be done; empty where there is nothing
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def examine(plugins: Plugins, folders: Folders) -> list[Check]:
     return [
         Check("python", "ok", platform.python_version()),
         *(_check_library(name) for name in ("torch", "torchvision")),
+        _check_torchmeta(),
         _check_fonts(),
         _check_data_root(folders.data_root),
         _check_writable("cache folder", folders.cache_root, "--cache-root"),
@@ -71,6 +73,19 @@ def _check_library(name: str) -> Check:
             "install torch and torchvision together: pip install --upgrade torch torchvision",
         )
     return Check(name, "ok", str(version))
+
+
+def _check_torchmeta() -> Check:
+    """Import torchmeta, which is optional, with the repairs that it needs."""
+    if not is_installed():
+        how = " and then ".join(f"'{command}'" for command in INSTALL)
+        finding = "not installed, and needed only by the data set torchmeta"
+        return Check("torchmeta", "ok", finding, f"to use that data set: {how}")
+    try:
+        version = load_torchmeta().__version__
+    except HarnessError as error:
+        return Check("torchmeta", "warning", "installed, but of no use", str(error))
+    return Check("torchmeta", "ok", f"{version}, repaired to work beside this torch")
 
 
 def _check_fonts() -> Check:

@@ -12,6 +12,8 @@ from click.testing import Result
 
 from harness.environment import doctor
 from harness.environment.description import describe_environment
+from harness.environment.torchmeta import INSTALL, is_installed
+from harness.errors import UsageError
 
 Call = Callable[..., Result]
 Install = Callable[[str, str], Path]
@@ -44,7 +46,7 @@ def test_all_is_well_here(
     """Where the test suite runs, so does a run; looking at folders makes none."""
     monkeypatch.setattr(doctor, "ENOUGH_BYTES", 0)
     found = checks("--data-root", str(tmp_path))
-    subjects = {"python", "torch", "torchvision", "fonts", "data root", "cache folder"}
+    subjects = {"python", "torch", "torchvision", "torchmeta", "fonts", "data root", "cache folder"}
     subjects |= {"run folder", "plugin devices", "device cpu", "device jetson"}
     for subject in subjects:
         assert found[subject]["status"] == "ok", found[subject]
@@ -96,6 +98,45 @@ def test_library_that_cannot_be_imported_is_a_problem(
     assert "operator torchvision::nms does not exist" in found["torchvision"]["finding"]
     assert "pip install" in found["torchvision"]["advice"]
     assert found["exit_code"] == 1
+
+
+def test_missing_torchmeta_is_no_problem(
+    checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torchmeta is optional: without it all is well, and the commands that install it are named."""
+    monkeypatch.setattr(doctor, "is_installed", lambda: False)
+    found = checks()
+    assert found["torchmeta"]["status"] == "ok"
+    assert (
+        "not installed, and needed only by the data set torchmeta" in found["torchmeta"]["finding"]
+    )
+    assert all(f"'{command}'" in found["torchmeta"]["advice"] for command in INSTALL)
+    assert found["exit_code"] == 0
+
+
+def test_torchmeta_of_no_use_is_a_warning(
+    checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A torchmeta that cannot be imported is told apart from none, with the reason."""
+
+    def fail() -> None:
+        raise UsageError("torchmeta cannot be imported (No module named 'h5py')")
+
+    monkeypatch.setattr(doctor, "is_installed", lambda: True)
+    monkeypatch.setattr(doctor, "load_torchmeta", fail)
+    found = checks()
+    assert found["torchmeta"]["status"] == "warning"
+    assert "No module named 'h5py'" in found["torchmeta"]["advice"]
+    assert found["exit_code"] == 0
+
+
+@pytest.mark.skipif(not is_installed(), reason=f"not installed: {' && '.join(INSTALL)}")
+def test_usable_torchmeta_is_named(checks: Callable[..., dict[str, Any]]) -> None:
+    """Where torchmeta can be imported with its repairs, its release is told."""
+    found = checks()
+    assert found["torchmeta"]["status"] == "ok"
+    assert found["torchmeta"]["finding"].startswith("1.8.0, repaired")
+    assert found["torchmeta"]["advice"] == ""
 
 
 def test_broken_plugins_are_problems(

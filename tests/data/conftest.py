@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +85,55 @@ def pack() -> Callable[[Path, Mapping[str, bytes]], Path]:
         return path
 
     return pack
+
+
+@pytest.fixture
+def cifar_archive(pack: Callable[..., Path]) -> Callable[..., Path]:
+    """Return `cifar_archive(path, labels, names)`, which writes an archive in CIFAR's binary form.
+
+    `labels` has for each .bin file the label or labels of each image; image i of a file is full of
+    number i. `names` are those of CIFAR-100's fine labels; CIFAR-10 has none.
+    """
+
+    def cifar_archive(
+        path: Path, labels: Mapping[str, Sequence[Sequence[int]]], names: Sequence[str] = ()
+    ) -> Path:
+        files = {
+            f"cifar/{name}.bin": b"".join(
+                bytes(each) + bytes([i]) * 3072 for i, each in enumerate(values)
+            )
+            for name, values in labels.items()
+        }
+        files["cifar/batches.meta.txt"] = b"airplane\n"
+        if names:
+            files["cifar/fine_label_names.txt"] = "\n".join([*names, "", ""]).encode()
+        return pack(path, files)
+
+    return cifar_archive
+
+
+@pytest.fixture
+def hdf5() -> Callable[..., None]:
+    """Return `hdf5(path, datasets, **attributes)`, which writes a file as torchmeta does.
+
+    `datasets` are names with an array each, or with a list of the bytes of image files.
+    """
+
+    def hdf5(path: Path, datasets: Iterable[tuple[str, Any]], **attributes: str) -> None:
+        h5py = importlib.import_module("h5py")  # comes with torchmeta, which is optional
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with h5py.File(path, "w") as file:
+            for name, value in datasets:
+                if isinstance(value, list):
+                    kind = h5py.special_dtype(vlen=np.uint8)
+                    dataset = file.create_dataset(name, (len(value),), dtype=kind)
+                    for number, content in enumerate(value):
+                        dataset[number] = np.frombuffer(content, dtype=np.uint8)
+                else:
+                    dataset = file.create_dataset(name, data=value)
+                dataset.attrs.update(attributes)
+
+    return hdf5
 
 
 @pytest.fixture

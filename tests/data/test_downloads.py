@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_datasets import cifar10, omniglot
+from harness_datasets import cifar10, cifar100, omniglot
 from harness_datasets.cifar10 import Cifar10
+from harness_datasets.cifar100 import Cifar100
 from harness_datasets.download import Download, fetch
 from harness_datasets.omniglot import Omniglot
-from harness_datasets.parameters import Cifar10Parameters
+from harness_datasets.parameters import Cifar10Parameters, Cifar100Parameters
 
 from harness.contracts import DataRequest
 from harness.errors import DataError
@@ -75,33 +76,24 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 @pytest.fixture
 def omniglot_files(server: Server, monkeypatch: pytest.MonkeyPatch, png: Png) -> dict[str, bytes]:
-    """Serve two small archives as Omniglot's, and return their drawings by our own names."""
+    """Serve two small archives as Omniglot's, and return their drawings by the authors' numbers."""
     drawings: dict[str, bytes] = {}
     number = 0
     for split, name in (("train", "images_background"), ("test", "images_evaluation")):
         file = io.BytesIO()
         with zipfile.ZipFile(file, "w") as archive:
-            for character, label in (("Zulu/character01", 2), ("Aleph/character02", 1)):
+            # The authors' numbers are in another order than the alphabets' names.
+            for character, theirs in (("Aleph/character02", 965), ("Zulu/character01", 42)):
                 # Listed in another order than that of the names.
                 for drawing in ("02", "01"):
                     number += 1
                     content = png(number, (105, 105), "1")
-                    archive.writestr(f"{name}/{character}/0001_{drawing}.png", content)
-                    drawings[f"{split}/{label}/{drawing}.png"] = content
+                    archive.writestr(f"{name}/{character}/{theirs:04}_{drawing}.png", content)
+                    drawings[f"{split}/{theirs:04}/{drawing}.png"] = content
             archive.writestr(f"{name}/Aleph/.DS_Store", b"")
         download = server.serve(f"{name}.zip", file.getvalue())
         monkeypatch.setitem(omniglot.DOWNLOADS, split, download)
     return drawings
-
-
-def cifar10_archive(pack: Pack, path: Path, labels: dict[str, list[int]]) -> bytes:
-    """Write a small archive in the form of CIFAR-10's: image i of a file is full of number i."""
-    files = {}
-    for name, values in labels.items():
-        records = [bytes([label]) + bytes([i]) * 3072 for i, label in enumerate(values)]
-        files[f"cifar-10-batches-bin/{name}.bin"] = b"".join(records)
-    files["cifar-10-batches-bin/batches.meta.txt"] = b"airplane\n"
-    return pack(path, files).read_bytes()
 
 
 def test_omniglot_is_downloaded_and_converted(
@@ -117,7 +109,7 @@ def test_omniglot_is_downloaded_and_converted(
     assert dataset.image_shape == (1, 28, 28)
     assert reports[0].startswith("downloading omniglot from http://127.0.0.1:")
     renamed = {
-        name.replace("/1/", "/0000/").replace("/2/", "/0001/"): content
+        name.replace("/0042/", "/0000/").replace("/0965/", "/0001/"): content
         for name, content in omniglot_files.items()
     }
     pack(tmp_path / "omniglot.tar.gz", renamed)
@@ -138,13 +130,17 @@ def test_second_time_downloads_nothing(
 def test_cifar10_is_downloaded_and_converted(
     server: Server,
     tmp_path: Path,
-    pack: Pack,
+    cifar_archive: Pack,
     request_for: MakeRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The binary archive's batches become a full task, sorted by class and then as they came."""
-    labels = {"data_batch_1": [9, 3, 0], "data_batch_2": [3], "test_batch": [3, 0, 9]}
-    content = cifar10_archive(pack, tmp_path / "x.tar.gz", labels)
+    labels = {
+        "data_batch_1": [[9], [3], [0]],
+        "data_batch_2": [[3]],
+        "test_batch": [[3], [0], [9]],
+    }
+    content = cifar_archive(tmp_path / "x.tar.gz", labels).read_bytes()
     monkeypatch.setattr(cifar10, "DOWNLOAD", server.serve("cifar-10-binary.tar.gz", content))
     dataset = Cifar10(Cifar10Parameters()).prepare(request_for())
     assert (dataset.kind, dataset.image_shape) == ("full-task", (3, 32, 32))
@@ -155,41 +151,25 @@ def test_cifar10_is_downloaded_and_converted(
     assert np.argsort(np.argsort(images[:, 0, 0, 0], kind="stable")).tolist() == [3, 2, 0, 1]
 
 
-def test_cifar10_can_be_posed_as_few_shot(
-    tmp_path: Path, pack: Pack, png: Png, request_for: MakeRequest
+def test_cifar100_is_downloaded_and_converted(
+    server: Server,
+    tmp_path: Path,
+    cifar_archive: Pack,
+    request_for: MakeRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The parameter `task` turns the full task into episodes."""
-    names = [f"{split}/{c}/{n}.png" for split in ("train", "test") for c in "ab" for n in range(3)]
-    pack(tmp_path / "cifar10.tar.gz", {name: png(i) for i, name in enumerate(names)})
-    dataset = Cifar10(Cifar10Parameters(task="few-shot")).prepare(request_for(tmp_path))
-    assert dataset.kind == "few-shot"
-    assert len(dataset.episode("test", ways=2, shots=1, queries=2, seed=0, index=0).query_labels)
-
-
-@pytest.mark.parametrize(
-    ("labels", "cut", "sentence"),
-    [
-        ({"data_batch_1": [10], "test_batch": [0]}, 0, r"data_batch_1\.bin' has a label above 9"),
-        ({"data_batch_1": [1]}, 0, r"lacks data_batch_1\.bin to 5 or test_batch\.bin"),
-        ({"data_batch_1": [1], "test_batch": [0]}, 5, "truncated or corrupt"),
-    ],
-)
-def test_other_content_than_cifar10_is_named(
-    tmp_path: Path, pack: Pack, labels: dict[str, list[int]], cut: int, sentence: str
-) -> None:
-    """A wrong label, a missing file and a missing end are told apart."""
-    path = tmp_path / "x.tar.gz"
-    content = cifar10_archive(pack, path, labels)
-    path.write_bytes(content[: len(content) - cut])
-    with pytest.raises(DataError, match=sentence):
-        cifar10.read_binary(path)
-
-
-def test_batch_of_broken_records_is_named(tmp_path: Path, pack: Pack) -> None:
-    """A batch that ends within a record is an error with its name."""
-    path = pack(tmp_path / "x.tar.gz", {"b/test_batch.bin": bytes(3074), "b/data.bin": b""})
-    with pytest.raises(DataError, match=r"b/test_batch\.bin' is no whole number of 3,073-byte"):
-        cifar10.read_binary(path)
+    """The fine labels of the binary archive become the classes of a full task."""
+    labels = {"train": [(0, 99), (19, 3), (5, 3)], "test": [(19, 3), (0, 99)]}
+    names = [f"class{number:02}" for number in range(100)]
+    content = cifar_archive(tmp_path / "x.tar.gz", labels, names).read_bytes()
+    monkeypatch.setattr(cifar100, "DOWNLOAD", server.serve("cifar-100-binary.tar.gz", content))
+    dataset = Cifar100(Cifar100Parameters()).prepare(request_for())
+    assert (dataset.kind, dataset.image_shape) == ("full-task", (3, 32, 32))
+    assert (dataset.splits["train"].classes, dataset.splits["test"].classes) == (2, 2)
+    images, numbers = dataset.images("train").batch(np.arange(3))
+    assert numbers.tolist() == [0, 0, 1]
+    # Full of 1 and 2 (class03) and 0 (class99), before standardising.
+    assert np.argsort(images[:, 0, 0, 0]).tolist() == [2, 0, 1]
 
 
 def test_wrong_checksum_is_an_error(

@@ -10,9 +10,11 @@ import pytest
 from harness_datasets.cifar10 import Cifar10
 from harness_datasets.folder import Folder
 from harness_datasets.omniglot import Omniglot
-from harness_datasets.parameters import Cifar10Parameters, FolderParameters
+from harness_datasets.parameters import Cifar10Parameters, FolderParameters, TorchmetaParameters
+from harness_datasets.torchmeta.provider import Torchmeta
 
 from harness.contracts import DataRequest, Dataset, DatasetProvider
+from harness.environment.torchmeta import INSTALL, is_installed
 
 
 def twice(provider: DatasetProvider, request: DataRequest) -> Dataset:
@@ -71,3 +73,18 @@ def test_photographs_in_an_archive(request_real: DataRequest) -> None:
     dataset = twice(Folder(parameters), request_real)
     assert sizes(dataset) == {"test": (20, 120), "train": (64, 120), "val": (16, 120)}
     assert dataset.image_shape == (3, 84, 84)
+
+
+@pytest.mark.slow
+def test_torchmeta_omniglot(request_real: DataRequest) -> None:
+    """torchmeta gives episodes of Omniglot's characters, turned by four right angles."""
+    available(request_real, "omniglot")
+    if not is_installed():
+        pytest.skip(f"torchmeta is not installed: {' && '.join(INSTALL)}")
+    dataset = twice(Torchmeta(TorchmetaParameters(name="omniglot")), request_real)
+    assert sizes(dataset) == {"test": (4 * 659, 20), "train": (4 * 964, 20)}
+    drawn = dataset.episode("test", ways=20, shots=5, queries=15, seed=0, index=0)
+    assert drawn.query_images.shape == (300, 1, 28, 28)
+    # Here strokes are brighter than the paper, and cover little of it.
+    assert drawn.support_images.max() > 2
+    assert np.median(drawn.support_images) < 0

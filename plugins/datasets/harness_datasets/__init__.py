@@ -24,8 +24,25 @@ def harness_register_datasets(register: Register) -> None:
         summary="photographs of 10 kinds of things, 32x32 RGB, a full task",
     )
     register(
+        "cifar100",
+        "harness_datasets.cifar100:Cifar100",
+        parameters="harness_datasets.parameters:Cifar100Parameters",
+        summary="photographs of 100 kinds of things, 32x32 RGB, a full task",
+    )
+    register(
+        "miniimagenet",
+        "harness_datasets.miniimagenet.provider:MiniImagenet",
+        summary="photographs of 100 kinds of things, 84x84 RGB, few-shot; not downloadable",
+    )
+    register(
         "folder",
         "harness_datasets.folder:Folder",
         parameters="harness_datasets.parameters:FolderParameters",
         summary="your own images, laid out as <split>/<class>/<image>",
+    )
+    register(
+        "torchmeta",
+        "harness_datasets.torchmeta.provider:Torchmeta",
+        parameters="harness_datasets.parameters:TorchmetaParameters",
+        summary="the episodes of torchmeta's data sets, few-shot; needs torchmeta",
     )

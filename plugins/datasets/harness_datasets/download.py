@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import DataRequest
+from harness.data.sources import where_looked
 from harness.errors import DataError
 
 __all__ = ["Download", "fetch"]
@@ -80,12 +81,7 @@ def _impatient() -> Iterator[None]:
 
 
 def _not_found(download: Download, name: str, request: DataRequest, error: Exception) -> str:
-    root = request.data_root
-    looked = (
-        "no data root was given (--data-root)"
-        if root is None
-        else f"neither '{root / name}' nor '{root / name}.tar.gz' exists"
-    )
+    looked = where_looked(name, request.data_root)
     return (
         f"data set '{name}' was not found: {looked}, and the download from {download.url} failed"
         f" ({error}); put it into the data root as {name}/<split>/<class>/<image> or as"

@@ -41,7 +41,7 @@ class Omniglot:
             return prepare_source(source, _PREPROCESSING, request, name=name, kind="few-shot")
         return prepare_generated(
             lambda: decode_files(_fetch(request), _PREPROCESSING, name, request.report),
-            {split: download.md5 for split, download in DOWNLOADS.items()},
+            {"order": "numbers", **{split: each.md5 for split, each in DOWNLOADS.items()}},
             request,
             name=name,
             kind="few-shot",
@@ -57,8 +57,8 @@ def _fetch(request: DataRequest) -> OmniglotZips:
 class OmniglotZips:
     """The authors' archives, read as `<split>/<class>/<image>`.
 
-    In them a drawing is `images_background/<alphabet>/<character>/<drawing>.png`. Characters are
-    numbered through in sorted order, which is also the order of the authors' own numbers.
+    In them a drawing is `images_background/<alphabet>/<character>/<number>_<drawer>.png`. Classes
+    are the characters in the order of these numbers, which are the authors' own, but from 0 on.
     """
 
     def __init__(self, archives: Mapping[str, Path]) -> None:
@@ -80,13 +80,19 @@ class OmniglotZips:
         for split, archive in self._archives.items():
             numbers = _number_characters(archive)
             for member in _drawings(archive):
-                character, drawing = member.name.rsplit("/", 1)
-                yield f"{split}/{numbers[character]:04d}/{drawing}", member
+                number, drawing = _split_name(member.name)
+                yield f"{split}/{numbers[number]:04d}/{drawing}", member
 
 
 def _number_characters(archive: Path) -> dict[str, int]:
-    characters = {member.name.rsplit("/", 1)[0] for member in _drawings(archive)}
-    return {character: number for number, character in enumerate(sorted(characters))}
+    theirs = sorted({_split_name(member.name)[0] for member in _drawings(archive)})
+    return {number: ours for ours, number in enumerate(theirs)}
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    """Return the number of the character, and the drawing's name without it."""
+    number, _, drawing = name.rsplit("/", 1)[-1].partition("_")
+    return number, drawing
 
 
 def _drawings(archive: Path) -> Iterator[Member]:

@@ -5,19 +5,42 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["Cifar10Parameters", "FolderParameters"]
+__all__ = [
+    "Cifar10Parameters",
+    "Cifar100Parameters",
+    "FolderParameters",
+    "TorchmetaName",
+    "TorchmetaParameters",
+]
+
+TorchmetaName = Literal[
+    "omniglot",
+    "miniimagenet",
+    "tieredimagenet",
+    "cifar_fs",
+    "fc100",
+    "cub",
+    "doublemnist",
+    "triplemnist",
+]
 
 
-class Cifar10Parameters(BaseModel):
-    """Parameters of `cifar10`."""
-
+class _CifarParameters(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["few-shot", "full-task"] = Field(
         default="full-task", description="how it is posed"
     )
+
+
+class Cifar10Parameters(_CifarParameters):
+    """Parameters of `cifar10`."""
+
+
+class Cifar100Parameters(_CifarParameters):
+    """Parameters of `cifar100`."""
 
 
 class FolderParameters(BaseModel):
@@ -34,3 +57,22 @@ class FolderParameters(BaseModel):
     task: Literal["few-shot", "full-task"] = Field(
         default="few-shot", description="how it is posed"
     )
+
+
+class TorchmetaParameters(BaseModel):
+    """Parameters of `torchmeta`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: TorchmetaName = Field(description="which of torchmeta's data sets")
+    split: Literal["authors", "vinyals"] = Field(
+        default="authors",
+        description="of omniglot: its authors' background and evaluation alphabets, or the train,"
+        " val and test characters of Vinyals et al. (2016), which only torchmeta's own files tell",
+    )
+
+    @model_validator(mode="after")
+    def _only_omniglot_has_two_splits(self) -> TorchmetaParameters:
+        if self.split != "authors" and self.name != "omniglot":
+            raise ValueError("only omniglot has a choice of splits")
+        return self

@@ -1,0 +1,1 @@
+"""torchmeta's data sets: its classes and images, and its way to draw episodes from them."""
