@@ -7,10 +7,17 @@ imports torch, so that a plugin's registration stays quick.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypedDict
+from typing import (
+    TYPE_CHECKING,
+    Literal,
+    NamedTuple,
+    Protocol,
+    TypedDict,
+    runtime_checkable,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,6 +29,7 @@ if TYPE_CHECKING:
     from harness.space.genotype import Genotype
 
 __all__ = [
+    "Adaptation",
     "Batch",
     "DataRequest",
     "Dataset",
@@ -29,6 +37,9 @@ __all__ = [
     "Device",
     "Episode",
     "ImageSet",
+    "MetaTask",
+    "OperationLatency",
+    "PretrainedMethod",
     "SearchBatch",
     "SearchContext",
     "SearchMethod",
@@ -64,6 +75,14 @@ class StepMetrics(TypedDict):
     accuracy: float  # percent, on the step's own (support) images
 
 
+OperationLatency = Callable[[int, int, str], float]
+"""Predicts how many seconds an operation takes on the trial's device.
+
+Called with the number of the cell (from 0), the number of the edge at its node (0 and 1 leave the
+cell's inputs, which decides the stride) and the operation's name.
+"""
+
+
 @dataclass(frozen=True)
 class SearchContext:
     """All that a method is told about the trial before its first step."""
@@ -76,6 +95,8 @@ class SearchContext:
     device: torch.device
     generator: torch.Generator  # on the CPU, seeded for this trial and task
     initial_state: Mapping[str, torch.Tensor] | None = None  # what pretraining left, if any
+    operation_latency: OperationLatency | None = None  # None: the device has no cost model
+    pretraining: bool = False  # the offline stage: `adapt` is called, not `search_step`
 
 
 class SearchMethod(Protocol):
@@ -99,7 +120,47 @@ class SearchMethod(Protocol):
         """Return logits of shape (N, classes) for images of shape (N, channels, height, width)."""
 
     def state_dict(self) -> Mapping[str, torch.Tensor]:
-        """Return every tensor that a device has to store; its bytes are the metric `storage`."""
+        """Return every tensor that a device has to store to search; the metric `storage`.
+
+        What `build` is handed as `initial_state` is what this returned after pretraining.
+        """
+
+
+# Pretraining
+
+
+@dataclass(frozen=True)
+class MetaTask:
+    """A task to be learned offline; the harness decides how many steps there are."""
+
+    steps: Iterable[Iterable[SearchBatch]]  # for each inner step one pass over the task's batches
+    warm_up: bool  # whether only w is to learn
+
+
+class Adaptation(NamedTuple):
+    """Where learning one task has led to."""
+
+    parameters: Mapping[str, torch.Tensor]  # α, β and w of the task, by name; copies
+    metrics: StepMetrics  # of the last inner step
+
+
+@runtime_checkable
+class PretrainedMethod(Protocol):
+    """What a search method has besides if it can be pretrained; random search, say, has not.
+
+    A meta-epoch is `adapt` for each of its tasks, then one `meta_update`. The harness draws the
+    tasks, the same for every method, and keeps what `state_dict` then returns.
+    """
+
+    def adapt(self, task: MetaTask) -> Adaptation:
+        """Learn one task, starting from the meta parameters, and leave those as they were.
+
+        It depends on the meta parameters, the task and the random generators alone, never on the
+        tasks before: those may have been learned in another process.
+        """
+
+    def meta_update(self, adapted: Sequence[Mapping[str, torch.Tensor]]) -> None:
+        """Move the meta parameters by the parameters that each task of the meta-epoch led to."""
 
 
 # Data sets

@@ -15,11 +15,11 @@ __all__ = ["accumulate_gradients", "split_batch"]
 def split_batch(batch: Batch, parts: int) -> list[Batch]:
     """Split a batch into at most `parts` parts whose sizes differ by at most one image.
 
-    A part has two images or more, unless the batch itself has one. From a lone image nothing could
-    be learned: batch norm makes each of its channels zero on average, so global average pooling
-    gives zero whatever the weights are. The parts are views.
+    A part has three images or more, unless the batch itself has fewer than six: batch norm makes
+    each channel zero on average over a part, so that global average pooling gives zero for a lone
+    image, and for two images opposite numbers, whatever the weights are. The parts are views.
     """
-    count = max(1, min(parts, len(batch.labels) // 2))
+    count = max(1, min(parts, len(batch.labels) // 3))
     images, labels = batch.images.tensor_split(count), batch.labels.tensor_split(count)
     return [Batch(*part) for part in zip(images, labels, strict=True)]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["SearchParameters", "Temperature", "WeightParameters"]
+__all__ = ["PretrainingParameters", "SearchParameters", "Temperature", "WeightParameters"]
 
 Temperature = Annotated[
     float,
@@ -26,7 +26,21 @@ class WeightParameters(BaseModel):
     weight_lr: float = Field(default=0.01, gt=0, le=10, description="learning rate of w")
 
 
-class SearchParameters(WeightParameters):
+class PretrainingParameters(WeightParameters):
+    """What it takes to meta-learn w; likewise."""
+
+    meta_weight_lr: float = Field(
+        default=1.0, gt=0, le=10, description="pretraining: meta learning rate of w"
+    )
+    drop_path: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="pretraining: probability that an image misses an operation",
+    )
+
+
+class SearchParameters(PretrainingParameters):
     """Learning rates and temperature; the defaults are those of the paper's reference settings."""
 
     architecture_lr: float = Field(
@@ -36,3 +50,6 @@ class SearchParameters(WeightParameters):
         default=1e-3, ge=0, le=1, description="weight decay of α and β"
     )
     final_temperature: Temperature = 1.0
+    meta_architecture_lr: float = Field(
+        default=0.6, gt=0, le=10, description="pretraining: meta learning rate of α and β"
+    )

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
+from harness.contracts import (
+    Adaptation,
+    Batch,
+    MetaTask,
+    SearchBatch,
+    SearchContext,
+    StepMetrics,
+)
 from harness.errors import UsageError
 from harness.search.metrics import step_metrics
 from harness.search.micro_batches import split_batch
 from harness.search.optimizers import ArchitectureAdam, weight_optimizer
 from harness.search.parameters import SearchParameters
+from harness.search.reptile import meta_step
 from harness.search.schedule import temperature_at
 from harness.space.backpropagation import Outcome
+from harness.space.drop_path import DropPath, draw_drop_path
 from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing
 from harness.space.running_statistics import follow_statistics
 from harness.space.supernet import Supernet
 
-__all__ = ["SupernetMethod"]
+__all__ = ["SupernetMethod", "load_parameters", "parameters_of"]
 
 OBSERVED_BATCHES = 8  # enough for all of a few-shot task, few of a full task's
 
@@ -34,11 +44,15 @@ class SupernetMethod(ABC):
     A method adds the two updates. Predictions are the supernet's: the mixture of all operations at
     the temperature of the last step that was begun. The last search step ends by bringing batch
     norm's running statistics up to date, see `running_statistics`; predictions before that use the
-    average over training and are poor. A method with a network or with
-    predictions of its own overrides `create_network` or `prediction_mixing`.
+    average over training and are poor. A method with a network or with predictions of its own
+    overrides `create_network` or `prediction_mixing`.
+
+    Pretraining is Reptile: a task is learned by the method's own updates, without that of α and β
+    while warming up, and with drop path.
 
     Attributes:
         net: the supernet.
+        meta: the meta parameters by name, during pretraining.
         weight_optimizer: of w.
         architecture_optimizer: of α and β.
         step: number of the present search step, from 0; -1 before the first.
@@ -60,24 +74,32 @@ class SupernetMethod(ABC):
         """
         net = self.create_network(context)
         if context.initial_state is not None:
-            _load(net, context.initial_state)
+            self.load(net, context.initial_state)
         self.net = net.to(context.device)
-        self.weight_optimizer = weight_optimizer(net.weight_parameters(), self.settings.weight_lr)
-        self.architecture_optimizer = ArchitectureAdam(
-            net.architecture_parameters(),
-            self.settings.architecture_lr,
-            self.settings.architecture_decay,
-        )
-        self.step, self.steps = -1, context.steps
+        self.generator, self.steps = context.generator, context.steps
+        self.pretraining = context.pretraining
+        self._begin_search()
+        if context.pretraining:
+            self.meta = parameters_of(self.net)
 
     def create_network(self, context: SearchContext) -> Supernet:
         """Return the supernet with its weights drawn, still on the CPU."""
         image_channels, classes = context.image_shape[0], context.classes
         return Supernet(image_channels, classes, context.channels, edge_pairs=self.edge_pairs)
 
+    def load(self, net: Supernet, state: Mapping[str, Tensor]) -> None:
+        """Set α, β and w of a new supernet to those that were stored.
+
+        Raises:
+            UsageError: the state is not one of this network.
+        """
+        load_parameters(net, state)
+
     @property
     def temperature(self) -> float:
         """Temperature of the softmax over α and β in the present search step."""
+        if self.warming_up:
+            return 1.0
         return temperature_at(max(self.step, 0), self.steps, self.settings.final_temperature)
 
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
@@ -103,6 +125,36 @@ class SupernetMethod(ABC):
         """
         self.update_architecture(batch.architecture)
         return self.update_weights(batch.weights)
+
+    def adapt(self, task: MetaTask) -> Adaptation:
+        """Learn a task of pretraining, starting from the meta parameters."""
+        self._begin_search(warm_up=task.warm_up)
+        load_parameters(self.net, self.meta)
+        metrics = StepMetrics(loss=math.nan, accuracy=math.nan)
+        for batches in task.steps:
+            self.begin_step()
+            metrics = step_metrics(self._learn_offline(batch) for batch in batches)
+        return Adaptation(parameters_of(self.net), metrics)
+
+    def meta_update(self, adapted: Sequence[Mapping[str, Tensor]]) -> None:
+        """Move the meta parameters to the mean of what the tasks led to, as far as the rates say.
+
+        (Nichol et al., 2018, algorithm 2.)
+        """
+        self.meta = meta_step(self.meta, adapted, self.meta_rate)
+
+    def meta_rate(self, name: str) -> float:
+        """Return the meta learning rate of a parameter."""
+        of_architecture = name.startswith(("alpha.", "beta."))
+        settings = self.settings
+        return settings.meta_architecture_lr if of_architecture else settings.meta_weight_lr
+
+    def draw_drop_path(self, images: int) -> DropPath | None:
+        """Draw which operations the images of a batch meet; there is drop path offline only."""
+        if not self.pretraining or self.settings.drop_path == 0:
+            return None
+        device = self.net.head.weight.device
+        return draw_drop_path(images, self.settings.drop_path, self.generator, device=device)
 
     def begin_step(self) -> None:
         """Count a search step and put the supernet in training mode."""
@@ -141,9 +193,22 @@ class SupernetMethod(ABC):
         return self.net.mixing(self.temperature)
 
     def state_dict(self) -> Mapping[str, Tensor]:
-        """Return α, β, w and batch norm's running statistics."""
-        state: Mapping[str, Tensor] = self.net.state_dict()
-        return state
+        """Return α, β and w; the running statistics of batch norm come with each task's images."""
+        return self.meta if self.pretraining else parameters_of(self.net)
+
+    def _begin_search(self, *, warm_up: bool = False) -> None:
+        """Start anew: optimizers that have seen nothing, and no step done."""
+        settings = self.settings
+        self.weight_optimizer = weight_optimizer(self.net.weight_parameters(), settings.weight_lr)
+        self.architecture_optimizer = ArchitectureAdam(
+            self.net.architecture_parameters(),
+            settings.architecture_lr,
+            settings.architecture_decay,
+        )
+        self.step, self.warming_up = -1, warm_up
+
+    def _learn_offline(self, batch: SearchBatch) -> Outcome:
+        return self.update_weights(batch.weights) if self.warming_up else self.update(batch)
 
     @torch.no_grad()
     def _observe(self, batches: Iterable[Batch]) -> None:
@@ -158,9 +223,26 @@ class SupernetMethod(ABC):
                 self.net(part.images, self.prediction_mixing())
 
 
-def _load(net: Supernet, state: Mapping[str, Tensor]) -> None:
-    try:
-        net.load_state_dict(state)
-    except RuntimeError as error:
-        problem = " ".join(str(error).split())
-        raise UsageError(f"the initial state does not fit the search space: {problem}") from error
+def parameters_of(net: Supernet) -> dict[str, Tensor]:
+    """Return copies of α, β and w by name."""
+    return {name: value.detach().clone() for name, value in net.named_parameters()}
+
+
+@torch.no_grad()
+def load_parameters(net: Supernet, state: Mapping[str, Tensor]) -> None:
+    """Set α, β and w.
+
+    Raises:
+        UsageError: names or shapes are not those of this network.
+    """
+    parameters = dict(net.named_parameters())
+    for name in sorted(parameters.keys() ^ state.keys()):
+        fault = "lacks" if name in parameters else "has, other than the search space,"
+        raise UsageError(f"the initial state does not fit the search space: it {fault} '{name}'")
+    for name, parameter in parameters.items():
+        if parameter.shape != state[name].shape:
+            raise UsageError(
+                f"the initial state does not fit the search space: '{name}' has shape "
+                f"{tuple(state[name].shape)} instead of {tuple(parameter.shape)}"
+            )
+        parameter.copy_(state[name])

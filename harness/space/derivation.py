@@ -20,11 +20,12 @@ def derive_genotype(
     """Choose two edges for each node and one operation for each of these edges.
 
     With β a node keeps the pair of edges with the largest β, as in On-NAS (section 5.1); without,
-    the two edges with the largest best α, as in DARTS (section 2.4 there). Each edge that is kept
-    carries the operation with the largest α. The first of equals wins.
+    the two edges with the largest best operation weight, as in DARTS (section 2.4 there). Each edge
+    that is kept carries the operation with the largest weight. The first of equals wins.
 
     Args:
-        alpha: for each kind of cell, for each node, (edges, operations).
+        alpha: for each kind of cell, for each node, operation weights such as softmax(α),
+            (edges, operations).
         beta: for each kind of cell, for each node, (pairs,); None for a space without β.
     """
     cells = {

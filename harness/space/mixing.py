@@ -56,6 +56,13 @@ class Mixing:
 
         return Mixing(tuple(tuple(replace(node) for node in cell) for cell in self.cells))
 
+    def dropped(self, drop_path: DropPath | None) -> Mixing:
+        """Return the same mixing with some operations left out for some images."""
+        if drop_path is None:
+            return self
+        cells = zip(self.cells, drop_path.factors, strict=True)
+        return Mixing(tuple(_drop(cell, factors) for cell, factors in cells))
+
 
 def mix(
     alpha: Parameters,
@@ -80,10 +87,7 @@ def mix(
         return _mix_node(node, alpha[kind][node], node_beta, temperature, selected)
 
     kinds = {kind: tuple(mix_node(kind, n) for n in range(len(alpha[kind]))) for kind in alpha}
-    if drop_path is None:
-        return Mixing(tuple(kinds[kind] for kind in CELLS))
-    cells = zip((kinds[kind] for kind in CELLS), drop_path.factors, strict=True)
-    return Mixing(tuple(_drop(cell, factors) for cell, factors in cells))
+    return Mixing(tuple(kinds[kind] for kind in CELLS)).dropped(drop_path)
 
 
 def operation_weights(

@@ -12,7 +12,7 @@ from harness.space.cell import Cell
 from harness.space.derivation import derive_genotype
 from harness.space.drop_path import DropPath
 from harness.space.genotype import Genotype
-from harness.space.mixing import Mixing, mix
+from harness.space.mixing import Mixing, mix, operation_weights
 from harness.space.network import CellNetwork
 from harness.space.selection import Selection
 from harness.space.topology import (
@@ -97,8 +97,14 @@ class Supernet(CellNetwork):
         return self.classify(newer)
 
     def genotype(self) -> Genotype:
-        """Derive the discrete architecture from the present α and β."""
-        alpha = {kind: [a.tolist() for a in nodes] for kind, nodes in by_kind(self.alpha).items()}
+        """Derive the discrete architecture from the present softmax(α) and β.
+
+        Raw α of two edges do not compare: adding a number to all α of an edge changes nothing.
+        """
+        alpha = {
+            kind: [operation_weights(a, 1.0).tolist() for a in nodes]
+            for kind, nodes in by_kind(self.alpha).items()
+        }
         if self.beta is None:
             return derive_genotype(alpha)
         beta = {kind: [b.tolist() for b in nodes] for kind, nodes in by_kind(self.beta).items()}

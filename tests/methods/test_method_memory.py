@@ -19,10 +19,10 @@ MakeBatch = Callable[..., SearchBatch]
 
 def peak(method: SupernetMethod, context: SearchContext, batch: SearchBatch, steps: int) -> float:
     """Return the most MiB alive during search steps, everything included."""
-    method.build(context)
     counter = MemoryCounter()
     with counter:
-        counter.watch([*batch.weights, *method.state_dict().values()])
+        counter.watch(batch.weights)
+        method.build(context)
         for _ in range(steps):
             method.search_step([batch])
     return counter.peak_bytes / MIB

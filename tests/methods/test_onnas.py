@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -143,7 +144,7 @@ def test_micro_batches_give_one_update(make_context: MakeContext, make_batch: Ma
     method, batch = OnNas(OnNasParameters(**{**OFF, "micro_batches": 3})), make_batch(images=7)
     method.build(make_context(steps=5))
     method.begin_step()
-    method._compute_gradients(batch.weights, method._mixing)
+    method._compute_gradients(batch.weights, partial(method._mixing, 7))
     found = [p.grad for p in method.net.parameters()]
     torch.manual_seed(0)
     net = Supernet(1, 3, 4)

@@ -56,13 +56,13 @@ def test_architecture_adam_leaves_elements_alone_to_the_bit() -> None:
 
 
 def test_micro_batches_cover_the_batch() -> None:
-    """Parts keep the order, differ by one image at most, and hold two images or more."""
-    images, labels = torch.arange(7.0).reshape(7, 1, 1, 1), torch.arange(7)
+    """Parts keep the order, differ by one image at most, and hold three images or more."""
+    images, labels = torch.arange(11.0).reshape(11, 1, 1, 1), torch.arange(11)
     sizes = {
         parts: [len(part.labels) for part in split_batch(Batch(images, labels), parts)]
         for parts in (1, 2, 3, 5, 100)
     }
-    assert sizes == {1: [7], 2: [4, 3], 3: [3, 2, 2], 5: [3, 2, 2], 100: [3, 2, 2]}
+    assert sizes == {1: [11], 2: [6, 5], 3: [4, 4, 3], 5: [4, 4, 3], 100: [4, 4, 3]}
     parts = split_batch(Batch(images, labels), 3)
     assert torch.equal(torch.cat([part.images for part in parts]), images)
     assert torch.equal(torch.cat([part.labels for part in parts]), labels)

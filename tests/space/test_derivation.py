@@ -19,7 +19,7 @@ PEAKS = [(2, 0, 1, 0.5), (2, 1, 4, 0.9), (2, 2, 5, 0.7), (2, 3, 6, 0.6)]
 
 
 def test_without_beta_the_two_edges_with_the_best_operations_stay() -> None:
-    """DARTS keeps the two edges with the largest best α, and on each its best operation."""
+    """DARTS keeps the two edges with the best operations, and on each its best operation."""
     genotype = derive_genotype({kind: alpha_with(*PEAKS) for kind in CELL_KINDS})
     assert genotype.normal[2] == (Edge(1, "conv_3x3"), Edge(2, "sep_conv_3x3"))
 

@@ -78,6 +78,18 @@ def test_genotype_follows_beta_and_alpha() -> None:
     assert second == (2, "dil_conv_3x3")
 
 
+def test_edges_compare_by_their_softmax() -> None:
+    """Without β an edge is as strong as its best softmax weight, as in DARTS, not its best α."""
+    net = Supernet(1, 5, 4, edge_pairs=False)
+    alpha = net.get_parameter("alpha.reduction.2")
+    with torch.no_grad():
+        alpha.zero_()
+        alpha[0] += 5.0  # changes nothing: softmax is the same
+        alpha[1, 2] = 1.0
+        alpha[3, 5] = 2.0
+    assert net.genotype().reduction[2] == ((1, "skip_connect"), (3, "sep_conv_3x3"))
+
+
 def test_frozen_statistics_do_not_move(make_batch: Callable[..., Batch]) -> None:
     """Frozen, a pass normalises by the batch as in training and moves no running statistics."""
     net, images = Supernet(1, 5, 4), make_batch(3, 8).images

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from harness.contracts import SearchBatch
+from collections.abc import Callable
+from functools import partial
+
+from harness.contracts import Batch, SearchBatch
 from harness.space.backpropagation import Outcome
 from harness.space.running_statistics import frozen_statistics
 from harness_baselines.first_order import FirstOrderMethod
@@ -44,8 +47,12 @@ class Darts(FirstOrderMethod):
             unrolled_gradient(
                 self.net.weight_parameters(),
                 self.net.architecture_parameters(),
-                train=lambda: self.compute_gradients(batch.weights),
-                validate=lambda: self.compute_gradients(batch.architecture),
+                train=self._gradients_of(batch.weights),
+                validate=self._gradients_of(batch.architecture),
                 lr=self.settings.weight_lr,
             )
         self.architecture_optimizer.step()
+
+    def _gradients_of(self, part: Batch) -> Callable[[], Outcome]:
+        # One draw of drop path for all passes: a difference of two draws would be noise.
+        return partial(self.compute_gradients, part, self.draw_drop_path(len(part.labels)))

@@ -6,7 +6,12 @@ from typing import Literal
 
 from pydantic import Field
 
-from harness.search.parameters import SearchParameters, Temperature, WeightParameters
+from harness.search.parameters import (
+    PretrainingParameters,
+    SearchParameters,
+    Temperature,
+    WeightParameters,
+)
 
 __all__ = [
     "DartsParameters",
@@ -44,6 +49,12 @@ class PcDartsParameters(SearchParameters):
 class ProxylessNasParameters(SearchParameters):
     """The temperature is that of the distribution which paths are drawn from."""
 
+    latency_weight: float = Field(
+        default=0.0,
+        ge=0,
+        description="λ: what a second of predicted latency adds to the loss of α; 0 for no term",
+    )
+
 
 class RandomSearchParameters(WeightParameters):
     """How many architectures share the search steps."""
@@ -53,5 +64,5 @@ class RandomSearchParameters(WeightParameters):
     )
 
 
-class WeightsOnlyParameters(WeightParameters):
+class WeightsOnlyParameters(PretrainingParameters):
     """What trains is w alone."""

@@ -38,13 +38,14 @@ class PartialCell(Cell):
     def node_value(self, node: int, states: Sequence[Tensor], mixing: NodeMixing) -> Tensor:
         """Return the value of a node, (N, C, H', W'), from the inputs and the nodes before it.
 
-        The bypass of an edge is weighed by what the edge's operations weigh together: the softmax
-        over them sums to 1, so that this is the edge weight.
+        The last column of the weights, (edges, operations + 1), is that of the bypass.
         """
+        of_operations, of_bypass = mixing.weights[:, :-1], mixing.weights[:, -1]
         seen = [state[:, : self.seen] for state in states]  # (N, C/K, H, W)
-        mixed = mixed_sum(self.operations(node), seen, mixing)  # (N, C/K, H', W')
+        operations = NodeMixing(of_operations, mixing.tracked)
+        mixed = mixed_sum(self.operations(node), seen, operations)  # (N, C/K, H', W')
         bypass = mixing.weights.new_zeros(())
-        for edge, weight in enumerate(mixing.weights.sum(dim=1)):
+        for edge, weight in enumerate(of_bypass):
             rest = self._bypass(edge, states[edge][:, self.seen :])
             bypass = torch.addcmul(bypass, rest, weight)  # (N, C - C/K, H', W')
         return shuffle_channels(torch.cat([mixed, bypass], dim=1), self.k)
@@ -88,7 +89,11 @@ class PartialSupernet(Supernet):
         selection: Selection | None = None,
         drop_path: DropPath | None = None,
     ) -> Mixing:
-        """Compute the weights of every operation in every cell: edge weight x softmax(α / τ)."""
+        """Compute edge weight x softmax(α / τ) of every operation, and the bypass's weight.
+
+        The bypass comes after an edge's operations and weighs what the edge does: drop path leaves
+        out operations, and it is none.
+        """
         plain = mix(by_kind(self.alpha), None, temperature, selection, drop_path)
         edges = self._edge_weights(temperature)
         of_nodes = [edge for kind in CELLS for edge in edges[kind]]
@@ -133,5 +138,10 @@ def shuffle_channels(features: Tensor, groups: int) -> Tensor:
 
 
 def _scale(weights: Tensor, edges: Tensor) -> Tensor:
-    """Multiply (edges, operations), or (edges, operations, N, 1, 1, 1), by (edges,)."""
-    return weights * edges.reshape(-1, *[1] * (weights.dim() - 1))
+    """Append the bypass to (edges, operations), or (edges, operations, N, 1, 1, 1); times (edges,).
+
+    Returns:
+        (edges, operations + 1), or (edges, operations + 1, N, 1, 1, 1).
+    """
+    with_bypass = torch.cat([weights, torch.ones_like(weights[:, :1])], dim=1)
+    return with_bypass * edges.reshape(-1, *[1] * (weights.dim() - 1))

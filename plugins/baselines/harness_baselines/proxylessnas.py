@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from harness.contracts import Batch, SearchContext
+from harness.errors import UsageError
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import Outcome, ordinary
 from harness.space.cell import Cell
 from harness.space.mixing import Mixing
 from harness.space.supernet import Supernet
 from harness.space.topology import CellKind
+from harness_baselines.latency import expected_latency, latency_table
 from harness_baselines.parameters import ProxylessNasParameters
 from harness_baselines.paths import (
     PathCell,
@@ -30,7 +33,8 @@ class ProxylessNas(SupernetMethod):
 
     An update of w draws one path on each edge and trains it. An update of α draws two, of which one
     is active, and moves the α of both by the gradients of their binary gates; nothing else runs, so
-    memory is that of two paths at most.
+    memory is that of two paths at most. With `latency_weight` the loss of α has the term
+    λ E[latency] (equation 8) of the device that the search is for; offline it has none.
 
     Predictions run the most likely path on each edge, and the running statistics of the last search
     step are those of this network: sampled paths give each operation too few batches, and other
@@ -41,11 +45,17 @@ class ProxylessNas(SupernetMethod):
 
     def __init__(self, parameters: ProxylessNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
-        super().__init__(parameters or ProxylessNasParameters())
+        self.parameters = parameters or ProxylessNasParameters()
+        super().__init__(self.parameters)
 
     def build(self, context: SearchContext) -> None:
-        """Build the supernet, from its initial state if it has one."""
+        """Build the supernet, from its initial state if it has one.
+
+        Raises:
+            UsageError: a latency term is wanted, but no cost model is there to predict it.
+        """
         super().build(context)
+        self.seconds = self._latencies(context)
         self.generator = context.generator
         self.alphas = self.net.architecture_parameters()  # (edges, operations) each
 
@@ -63,8 +73,14 @@ class ProxylessNas(SupernetMethod):
     def update_architecture(self, batch: Batch) -> object:
         """Draw two paths on each edge and update their α, leaving the others' probabilities."""
         pairs = self._draw(2)
+        mixing = self._pair_mixing(pairs)
         self.net.zero_grad()
-        outcome = ordinary(self.net, batch, self._pair_mixing(pairs))
+        if self.seconds is not None:
+            latency = expected_latency(mixing, self.seconds)
+            # The gates are passed once more, by the loss of the batch.
+            torch.autograd.backward(self.parameters.latency_weight * latency, retain_graph=True)
+        drop_path = self.draw_drop_path(len(batch.labels))
+        outcome = ordinary(self.net, batch, mixing.dropped(drop_path))
         before = [alpha.detach().clone() for alpha in self.alphas]
         device = self.net.head.weight.device
         self.architecture_optimizer.step([mark_paths(pair).to(device) for pair in pairs])
@@ -74,13 +90,26 @@ class ProxylessNas(SupernetMethod):
     def update_weights(self, batch: Batch) -> Outcome:
         """Draw one path on each edge and update its weights; return what the batch showed."""
         self.net.zero_grad()
-        outcome = ordinary(self.net, batch, self._single_mixing(self._draw(1)))
+        drop_path = self.draw_drop_path(len(batch.labels))
+        mixing = self._single_mixing(self._draw(1)).dropped(drop_path)
+        outcome = ordinary(self.net, batch, mixing)
         self.weight_optimizer.step()  # weights off the paths have no gradient
         return outcome
 
     def prediction_mixing(self) -> Mixing:
         """Return the most likely path on each edge."""
         return self._single_mixing([most_likely_paths(alpha) for alpha in self.alphas])
+
+    def _latencies(self, context: SearchContext) -> list[list[Tensor]] | None:
+        weight = self.parameters.latency_weight
+        if weight == 0 or context.pretraining:
+            return None
+        if context.operation_latency is None:
+            raise UsageError(
+                f"latency_weight={weight} needs a device with a cost model, and this one has none; "
+                "leave latency_weight at 0, or choose another device"
+            )
+        return latency_table(context.operation_latency, context.device)
 
     def _draw(self, count: int) -> list[Tensor]:
         temperature, generator = self.temperature, self.generator

@@ -50,7 +50,8 @@ def unrolled_gradient(
     ahead, _ = _gradients(train, architecture, weights)
     _place(weights, start, direction, -reach)
     behind, _ = _gradients(train, architecture, weights)
-    _place(weights, start, direction, 0.0)
+    for weight, origin in zip(weights, start, strict=True):
+        weight.copy_(origin)  # not origin + 0 v: that would turn -0 into 0, and be NaN where v is
     for alpha, first, plus, minus in zip(architecture, direct, ahead, behind, strict=True):
         alpha.grad = first - lr * (plus - minus) / (2 * reach)
 

@@ -20,7 +20,7 @@ class WeightsOnly(FirstOrderMethod):
     def __init__(self, parameters: WeightsOnlyParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         given = parameters or WeightsOnlyParameters()
-        super().__init__(SearchParameters(weight_lr=given.weight_lr))
+        super().__init__(SearchParameters(**given.model_dump()))
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet; no gradient of α and β is ever computed."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from harness.fields import SEARCH_ONLY
 from harness.search.parameters import SearchParameters
 from harness.space.topology import OPERATIONS
 
@@ -19,38 +20,46 @@ class OnNasParameters(SearchParameters):
     """
 
     q: int = Field(
+        json_schema_extra=SEARCH_ONLY,
         default=2,
         ge=1,
         le=len(OPERATIONS),
         description="operations updated on each edge a search step",
     )
     g: Annotated[int, Field(ge=1)] | Literal["all"] = Field(
-        default=1, description="edge pairs updated at each node a search step, or `all`"
+        default=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="edge pairs updated at each node a search step, or `all`",
     )
     explore: float = Field(
+        json_schema_extra=SEARCH_ONLY,
         default=0.2,
         ge=0,
         le=1,
         description="probability of a random choice instead of the expected best",
     )
     trend_steps: int = Field(
+        json_schema_extra=SEARCH_ONLY,
         default=3,
         ge=1,
         description="search steps whose gradients make the expectation (t in Eq. 7, which the "
         "paper leaves open)",
     )
     step_by_step: bool = Field(
+        json_schema_extra=SEARCH_ONLY,
         default=True,
         description="back-propagate one cell at a time, keeping one cell's activations",
     )
     phase_forward: Literal["stored", "repeated"] = Field(
+        json_schema_extra=SEARCH_ONLY,
         default="stored",
         description="step by step: keep the cells' outputs, or run forward again for each phase",
     )
     micro_batches: int = Field(
+        json_schema_extra=SEARCH_ONLY,
         default=5,
         ge=1,
-        description="parts of a batch whose gradients accumulate, each of two images or more; "
+        description="parts of a batch whose gradients accumulate, each of three images or more; "
         "1 for the whole batch",
     )
     final_temperature: float = Field(
@@ -58,4 +67,13 @@ class OnNasParameters(SearchParameters):
         gt=0,
         le=1,
         description="temperature of the softmax over α and β at the last step; it starts at 1",
+    )
+    task_coefficients: bool = Field(
+        default=True, description="pretraining: weigh tasks element-wise (Eq. 4); else alike"
+    )
+    cell_coefficients: bool = Field(
+        default=True, description="pretraining: weigh cells element-wise (Eq. 5); else alike"
+    )
+    meta_cell_lr: float = Field(
+        default=1.0, gt=0, le=10, description="pretraining: learning rate of the meta cell (δ)"
     )

@@ -1,0 +1,109 @@
+"""The meta cell: what the four cells of the supernet are folded into, and unfolded from.
+
+The cells share w. Normal and reduction cells keep α and β of their own, which every cell of a kind
+has in common, so that there is nothing to fold; stem and head are not folded either (section 4.2).
+
+Only what all cells have is folded. The skip connections of stride 2 are left out: in a normal cell
+a skip connection has no weights, so the shared cell has none for it, and in a reduction cell it
+starts as what is nearest to the identity, see `identity_reduction`. So the meta cell holds a
+quarter of the four cells' weights, or less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from harness.search.reptile import move
+from harness.space.topology import CELLS
+
+__all__ = ["PREFIX", "fold", "identity_reduction", "meta_cell_of", "unfold"]
+
+PREFIX = "meta_cell."  # of the names of the folded weights
+
+State = Mapping[str, Tensor]
+
+
+def fold(state: State, meta_cell: State, rate: float, *, weighed: bool) -> dict[str, Tensor]:
+    """Move the meta cell towards the cells: meta-cell learning (algorithm 1, Eq. 5).
+
+    Args:
+        state: parameters of the supernet, `cells.<number>.<weight>`, and others.
+        meta_cell: the folded weights as they were, by the names they have inside a cell; empty
+            when there is none yet: then it becomes the first cell.
+        rate: δ, the meta-cell learning rate.
+        weighed: by the cell coefficients; otherwise each cell counts alike.
+
+    Returns:
+        The new folded state: `meta_cell.<weight>`, and all of `state` that is in no cell.
+    """
+    cells = _cells(state)
+    shared = [name for name in cells[0] if all(name in cell for cell in cells)]
+    folded = {name: value for name, value in state.items() if not name.startswith("cells.")}
+    for name in shared:
+        reached = [cell[name] for cell in cells]
+        start = meta_cell.get(name)
+        new = reached[0] if start is None else move(start, reached, rate, weighed=weighed)
+        folded[PREFIX + name] = new
+    return folded
+
+
+def unfold(folded: State, like: State) -> dict[str, Tensor]:
+    """Copy the meta cell into each cell of a supernet.
+
+    Args:
+        folded: what `fold` returned.
+        like: parameters of the supernet; those that the meta cell has not are set to the identity.
+
+    Raises:
+        KeyError: a weight is missing in `folded`.
+    """
+    state = {}
+    for name, value in like.items():
+        if not name.startswith("cells."):
+            state[name] = folded[name].clone()
+            continue
+        weight = name.split(".", 2)[2]
+        if PREFIX + weight in folded:
+            state[name] = folded[PREFIX + weight].clone()
+        elif _is_strided_skip(weight):
+            state[name] = identity_reduction(value)
+        else:
+            raise KeyError(PREFIX + weight)
+    return state
+
+
+def meta_cell_of(folded: State) -> dict[str, Tensor]:
+    """Return the folded weights alone, by the names they have inside a cell."""
+    return {
+        name.removeprefix(PREFIX): value
+        for name, value in folded.items()
+        if name.startswith(PREFIX)
+    }
+
+
+def identity_reduction(like: Tensor) -> Tensor:
+    """Return the weight of a factorized reduction that hands each channel on, (C, C, 1, 1).
+
+    Half of the channels come from the even pixels, half from the odd ones.
+    """
+    size = like.shape[0]
+    return torch.eye(size, dtype=like.dtype, device=like.device).reshape(like.shape)
+
+
+def _cells(state: State) -> Sequence[dict[str, Tensor]]:
+    """Return the weights of each cell, by the names that they have inside it."""
+    return [
+        {
+            name.removeprefix(f"cells.{number}."): value
+            for name, value in state.items()
+            if name.startswith(f"cells.{number}.")
+        }
+        for number in range(len(CELLS))
+    ]
+
+
+def _is_strided_skip(weight: str) -> bool:
+    return ".skip_connect." in weight
