@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 __all__ = [
+    "SEARCH_ONLY",
     "FieldDescription",
     "describe_fields",
     "explain",
     "field_schemas",
     "in_words",
     "options",
+    "pretraining_values",
     "spelled",
 ]
 
 Schema = Mapping[str, Any]
+
+# For pydantic's `Field(json_schema_extra=SEARCH_ONLY)`: a method's parameter that its pretraining
+# does not depend on, so that all its values start from the same checkpoint.
+SEARCH_ONLY: dict[str, Any] = {"pretraining": False}
 
 _TYPES = {
     "array": "a list",
@@ -82,6 +88,15 @@ def describe_fields(model: type[BaseModel]) -> list[FieldDescription]:
         )
         for name, schema in field_schemas(model).items()
     ]
+
+
+def pretraining_values(parameters: BaseModel | None) -> dict[str, Any]:
+    """Return the parameters that pretraining depends on, as JSON values."""
+    if parameters is None:
+        return {}
+    schemas = field_schemas(type(parameters))
+    values = parameters.model_dump(mode="json", by_alias=True)
+    return {key: value for key, value in values.items() if schemas[key].get("pretraining", True)}
 
 
 def options(schema: Schema) -> Sequence[Schema]:

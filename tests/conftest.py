@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+# Tiny tensors are computed faster by one thread, and on a busy machine by far; before torch loads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture
 def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:

@@ -13,6 +13,9 @@ COMMANDS = {
     "run": LazyCommand(
         "harness.cli.run:run", "Run trials and compare their memory, accuracy and time."
     ),
+    "pretrain": LazyCommand(
+        "harness.cli.pretrain:pretrain", "Do the offline stage that searches start from."
+    ),
     "list": LazyCommand(
         "harness.cli.list_command:list_command",
         "List methods, datasets, devices, suites or budgets.",

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from harness.experiment.pretraining import Pretraining
 from harness.experiment.record import Record
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
@@ -37,6 +38,12 @@ class ProgressView(Protocol):
 
     def progressed(self, trial: Trial, event: Event) -> None:
         """A search step is done."""
+
+    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
+        """The trial's method is pretrained first, after `done` meta-epochs of an earlier run."""
+
+    def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
+        """A meta-epoch is done."""
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
         """A trial has ended."""
@@ -76,6 +83,16 @@ class LineProgress:
         if time.monotonic() - self._last_line >= LINE_EVERY_S:
             self.said(f"[{self._done + 1}/{self._total}] {describe_step(trial, event)}")
 
+    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
+        """Print what is pretrained, and for how long."""
+        earlier = f", of which {done:,} are done" if done else ""
+        self.said(f"{pretraining}, {pretraining.budget.meta_epochs:,} meta-epochs{earlier}")
+
+    def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
+        """Print the meta-epoch, likewise."""
+        if time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self.said(describe_meta_epoch(pretraining, event))
+
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
         """Print how it ended."""
         self._done += 1
@@ -97,6 +114,7 @@ class BarProgress:
         )
         self._all = self._progress.add_task("trials", total=total)
         self._steps = self._progress.add_task("", total=None, visible=False)
+        self._pretraining = False  # whether that bar shows meta-epochs
 
     def __enter__(self) -> BarProgress:
         """Start the live display."""
@@ -113,13 +131,31 @@ class BarProgress:
 
     def started(self, trial: Trial) -> None:
         """Show the trial's own bar."""
-        self._progress.reset(
-            self._steps, total=_steps(trial), visible=True, description=trial.method.label
+        self._begin(trial.method.label, _steps(trial))
+
+    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
+        """Show a bar of the meta-epochs."""
+        self._pretraining = True
+        self._begin(str(pretraining), pretraining.budget.meta_epochs)
+        self._progress.update(self._steps, completed=done)
+
+    def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
+        """Move the bar; a resumed stage does not start at its beginning."""
+        self._progress.update(
+            self._steps,
+            completed=event["meta_epoch"],
+            description=describe_meta_epoch(pretraining, event),
         )
 
     def progressed(self, trial: Trial, event: Event) -> None:
         """Advance the trial's bar, with the step's readings beside it."""
+        if self._pretraining:
+            self._pretraining = False
+            self.started(trial)
         self._progress.update(self._steps, advance=1, description=describe_step(trial, event))
+
+    def _begin(self, description: str, total: int) -> None:
+        self._progress.reset(self._steps, total=total, visible=True, description=description)
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
         """Advance the bar of all trials."""
@@ -134,6 +170,15 @@ def describe_step(trial: Trial, event: Event) -> str:
         f"{trial.method.label} task {event['task'] + 1} step {event['step'] + 1}: "
         f"loss {event['loss']:.3f}, accuracy {event['accuracy']:.0f} %, "
         f"memory {event['memory_bytes'] / MIB:,.1f} MiB"
+    )
+
+
+def describe_meta_epoch(pretraining: Pretraining, event: Event) -> str:
+    """Say where a pretraining stands."""
+    return (
+        f"{pretraining}, meta-epoch {event['meta_epoch']:,} of "
+        f"{pretraining.budget.meta_epochs:,}: loss {event['loss']:.3f}, "
+        f"accuracy {event['accuracy']:.0f} %"
     )
 
 

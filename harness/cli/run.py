@@ -11,6 +11,17 @@ from rich.console import Console
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json
 from harness.cli.progress import progress_on_stderr
+from harness.cli.selecting import (
+    budget_option,
+    dataset_option,
+    device_option,
+    given,
+    method_option,
+    queries_option,
+    seed_option,
+    shots_option,
+    ways_option,
+)
 from harness.cli.signals import terminate_as_interrupt
 from harness.cli.table import print_rows
 from harness.contracts import DataRequest
@@ -18,6 +29,7 @@ from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins
 from harness.report.summary import summarise
 from harness.runner.destination import choose_folder
+from harness.runner.offline import OfflineStage
 from harness.runner.plan import Planner
 from harness.runner.run import Runner, RunResult
 from harness.runner.run_folder import RunFolder
@@ -34,55 +46,14 @@ FINE = {"ok", "out_of_memory"}
 
 @click.command()
 @click.argument("suite", required=False)
-@click.option(
-    "-m",
-    "--method",
-    "methods",
-    multiple=True,
-    envvar="HARNESS_METHOD",
-    help="A method, such as onnas or 'onnas[q=1]'; repeat it, or say all.",
-)
-@click.option(
-    "-d",
-    "--device",
-    "devices",
-    multiple=True,
-    envvar="HARNESS_DEVICE",
-    help="A device to run on or emulate; repeat it, or say all.  [default: cpu]",
-)
-@click.option(
-    "--dataset",
-    "datasets",
-    multiple=True,
-    envvar="HARNESS_DATASET",
-    help="A data set; repeat it, or say all.  [default: glyphs]",
-)
-@click.option(
-    "--ways",
-    type=click.IntRange(min=1),
-    envvar="HARNESS_WAYS",
-    help="Classes of an episode.  [default: 5]",
-)
-@click.option(
-    "--shots",
-    type=click.IntRange(min=1),
-    envvar="HARNESS_SHOTS",
-    help="Support images a class.  [default: 1]",
-)
-@click.option(
-    "--queries",
-    type=click.IntRange(min=1),
-    envvar="HARNESS_QUERIES",
-    help="Query images a class.  [default: 15]",
-)
-@click.option(
-    "--budget",
-    envvar="HARNESS_BUDGET",
-    help="A named budget, key=value pairs, or both: small,tasks=5.  [default: quick]",
-)
-@click.option(
-    "--seed", "seeds", envvar="HARNESS_SEED", help="Seeds, such as 0-2 or 0,4.  [default: 0]"
-)
+@method_option
+@device_option
+@dataset_option
+@ways_option
+@shots_option
+@queries_option
+@budget_option
+@seed_option
 @click.option(
     "-o",
     "--output",
@@ -96,6 +67,13 @@ FINE = {"ok", "out_of_memory"}
     show_default=True,
     help="Keep finished trials and run the rest; or run all in a new folder.",
 )
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file that `harness pretrain` has left, say on another machine; can be repeated.",
+)
 @data_root_option
 @cache_root_option
 @json_option
@@ -104,6 +82,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     suite: str | None,
     output: Path | None,
     resume: bool,
+    checkpoints: tuple[Path, ...],
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -118,34 +97,23 @@ def run(  # noqa: PLR0913 - one parameter an option
     not this machine is emulated, and its numbers are marked.
     """
     plugins = loaded_plugins()
-    entries = entries_of(plugins, suite, _given(wanted))
+    entries = entries_of(plugins, suite, given(wanted))
     request = DataRequest(data_root=data_root, cache_root=cache_root, report=_say)
     trials = Planner(plugins, request).trials(entries)
+    offline = OfflineStage(plugins, data_root, cache_root)
+    offline.take(checkpoints, trials)
     name = Path(suite).stem if suite else f"{entries[0].datasets[0]}-{entries[0].budget}"
     folder = RunFolder(choose_folder(output, trials, name=name, resume=resume))
-    result = _execute(plugins, folder, trials, data_root, cache_root)
+    result = _execute(plugins, folder, trials, offline)
     _show(result, folder, as_json=as_json)
     _exit(result)
 
 
-def _given(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Keep the options that were given; repeated ones come as tuples."""
-    return {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in wanted.items()
-        if value not in (None, ())
-    }
-
-
 def _execute(
-    plugins: Plugins,
-    folder: RunFolder,
-    trials: list[Trial],
-    data_root: Path | None,
-    cache_root: Path,
+    plugins: Plugins, folder: RunFolder, trials: list[Trial], offline: OfflineStage
 ) -> RunResult:
     with folder.locked(), terminate_as_interrupt(), progress_on_stderr(len(trials)) as progress:
-        return Runner(plugins, folder, progress, data_root, cache_root).run(trials)
+        return Runner(plugins, folder, progress, offline).run(trials)
 
 
 def _show(result: RunResult, folder: RunFolder, *, as_json: bool) -> None:

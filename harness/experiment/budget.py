@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = ["NAMED_BUDGETS", "Budget"]
 
@@ -25,6 +25,9 @@ class Budget(BaseModel):
     warmup_epochs: CountOrNone = Field(
         default=0, description="of these, meta-epochs in which only w learns"
     )
+    meta_tasks: Count = Field(default=10, description="tasks a meta-epoch")
+    meta_steps: Count = Field(default=5, description="inner steps on each of these tasks")
+    meta_shots: Count = Field(default=15, description="training images a class of these tasks")
     search_steps: Count = Field(default=10, description="search steps on each few-shot task")
     epochs: Count = Field(default=50, description="epochs of a full task")
     tasks: Count = Field(default=100, description="few-shot tasks a seed")
@@ -32,12 +35,42 @@ class Budget(BaseModel):
     memory_mb: float | None = Field(default=None, gt=0, description="MiB of tensors alive at once")
     channels: Count | None = Field(default=None, description="channels C of a cell")
 
+    @model_validator(mode="after")
+    def _warm_up_within_meta_epochs(self) -> Budget:
+        if self.warmup_epochs > self.meta_epochs:
+            raise ValueError(
+                f"warmup_epochs={self.warmup_epochs} are more than meta_epochs={self.meta_epochs}, "
+                "of which they are a part"
+            )
+        return self
+
 
 NAMED_BUDGETS: dict[str, Budget] = {
     # Seconds on two cores: shows that everything works, says nothing about accuracy.
-    "quick": Budget(search_steps=5, tasks=4, channels=8),
+    "quick": Budget(
+        meta_epochs=2,
+        warmup_epochs=1,
+        meta_tasks=1,
+        meta_steps=2,
+        meta_shots=4,
+        search_steps=5,
+        epochs=1,
+        tasks=4,
+        channels=8,
+    ),
     # Minutes on two cores.
-    "small": Budget(search_steps=10, tasks=20, channels=8),
-    # The paper's on-device search (section 6.2) at full width.
-    "paper": Budget(search_steps=10, tasks=100, epochs=50),
+    "small": Budget(
+        meta_epochs=60,
+        warmup_epochs=30,
+        meta_tasks=4,
+        meta_shots=2,
+        search_steps=10,
+        epochs=2,
+        tasks=20,
+        channels=8,
+    ),
+    # A night on two cores, or an hour on a GPU.
+    "medium": Budget(meta_epochs=1000, warmup_epochs=500, epochs=25, tasks=100),
+    # Section 6.2: meta-learning with the settings of the reference configuration, at full width.
+    "paper": Budget(meta_epochs=30_000, warmup_epochs=15_000, epochs=50, tasks=100),
 }

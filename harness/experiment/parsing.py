@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.budget import NAMED_BUDGETS, Budget
+from harness.fields import explain
 
 __all__ = ["parse_budget", "parse_seeds"]
 
@@ -30,9 +31,7 @@ def parse_budget(text: str) -> Budget:
     try:
         return Budget.model_validate({**base.model_dump(), **changes})
     except ValidationError as error:
-        first = error.errors()[0]
-        key, why = str(first["loc"][0]), first["msg"]
-        raise UsageError(f"budget {key}={changes.get(key)}: {_plain(why)}") from None
+        raise UsageError(f"budget '{text}': {explain(error, Budget)}") from None
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -68,7 +67,3 @@ def _pair(word: str, text: str) -> tuple[str, str]:
     if key not in Budget.model_fields:
         raise UnknownNameError("budget key", key, Budget.model_fields)
     return key, value
-
-
-def _plain(message: str) -> str:
-    return message[0].lower() + message[1:]

@@ -12,9 +12,12 @@ from harness.experiment.trial import Trial
 __all__ = [
     "FINAL_STATUSES",
     "SCHEMA",
+    "CurvePoint",
     "Metric",
     "Outcome",
+    "PretrainingPart",
     "Record",
+    "Stage",
     "Status",
     "TaskResult",
     "Timing",
@@ -25,6 +28,8 @@ __all__ = [
 SCHEMA: Literal[1] = 1
 
 Status = Literal["ok", "out_of_memory", "over_budget", "error", "interrupted"]
+
+Stage = Literal["start", "data", "pretraining", "build", "search", "predict", "end"]
 
 # An interrupted trial is run again; the others have said what they had to say.
 FINAL_STATUSES: frozenset[Status] = frozenset({"ok", "out_of_memory", "over_budget", "error"})
@@ -48,7 +53,23 @@ class TrialError(_Part):
 
     type: str
     message: str
-    stage: Literal["start", "data", "build", "search", "predict", "end"]
+    stage: Stage
+
+
+class CurvePoint(_Part):
+    """How well tasks of the validation classes were learned after so many meta-epochs."""
+
+    meta_epoch: int
+    loss: float = Field(description="mean cross entropy of query images")
+    accuracy: float = Field(description="percent of the query images")
+
+
+class PretrainingPart(_Part):
+    """The offline stage that a trial started from."""
+
+    key: str = Field(description="of the checkpoint's identity")
+    seconds: float = Field(description="wall clock, on the machine that did it")
+    curve: list[CurvePoint]
 
 
 class Used(_Part):
@@ -97,6 +118,7 @@ class Outcome(_Part):
     metrics: dict[str, Metric] = {}
     tasks: list[TaskResult] = []
     architectures: list[dict[str, Any]] = []
+    pretraining: PretrainingPart | None = None
     environment: dict[str, Any] = {}
     method_s: float = 0.0
     data_s: float = 0.0
@@ -150,6 +172,7 @@ class Record(_Part):
     metrics: dict[str, Metric]
     tasks: list[TaskResult]
     architecture: dict[str, Any] | None = Field(description="that of the first task")
+    pretraining: PretrainingPart | None = Field(description="null for a search from scratch")
     environment: dict[str, Any]
     timing: Timing
     started_at: str
@@ -192,6 +215,7 @@ class Record(_Part):
             metrics=outcome.metrics,
             tasks=outcome.tasks,
             architecture=outcome.architectures[0] if outcome.architectures else None,
+            pretraining=outcome.pretraining,
             environment=outcome.environment,
             timing=Timing(
                 wall_s=wall_s,

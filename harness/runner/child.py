@@ -1,4 +1,4 @@
-"""The process of one trial: runs it, and tells its parent what happens as it happens."""
+"""The process of one job: does it, and tells its parent what happens as it happens."""
 
 from __future__ import annotations
 
@@ -8,29 +8,22 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-import torch
+from pydantic import TypeAdapter
 
-from harness.contracts import DataRequest, Dataset, Device, SearchMethod
-from harness.environment.description import describe_environment
 from harness.experiment.record import Outcome, TrialError
-from harness.experiment.setting import FewShotSetting
-from harness.plugins.loading import Plugins, load_plugins
-from harness.plugins.registry import Kind
-from harness.plugins.selection import recreate
-from harness.runner.failures import status_of
-from harness.runner.few_shot import run_few_shot
-from harness.runner.full_task import run_full_task
-from harness.runner.job import TrialJob
-from harness.runner.limits import Limits
-from harness.runner.metrics import metrics_of
-from harness.runner.session import Session
-from harness.runner.threads import choose_threads
+from harness.plugins.loading import load_plugins
+from harness.runner.job import Job, PretrainingJob, TrialJob
+from harness.runner.pretraining import run_pretraining
+from harness.runner.trial import run_trial
 
 __all__ = ["main"]
+
+_JOB: TypeAdapter[TrialJob | PretrainingJob] = TypeAdapter(Job)
 
 
 def main(connection: Connection, job_json: str, log_path: str) -> None:
@@ -45,7 +38,7 @@ def main(connection: Connection, job_json: str, log_path: str) -> None:
     _print_to(log_path)
     threading.Thread(target=_die_with_parent, args=(connection,), daemon=True).start()
     try:
-        outcome = run(TrialJob.model_validate_json(job_json), connection.send)
+        outcome = run(_JOB.validate_json(job_json), connection.send)
     except Exception as error:  # a plugin that has changed since the run was planned, say
         traceback.print_exc()
         failure = TrialError(type=type(error).__name__, message=str(error), stage="start")
@@ -53,71 +46,12 @@ def main(connection: Connection, job_json: str, log_path: str) -> None:
     connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
 
 
-def run(job: TrialJob, send: Any) -> Outcome:
-    """Run one trial in this process; every way it can end is an outcome, not an exception."""
+def run(job: TrialJob | PretrainingJob, send: Callable[[dict[str, Any]], None]) -> Outcome:
+    """Do what the job says in this process."""
     plugins = load_plugins()
-    device: Device = _create(plugins, "device", job.trial.device)
-    limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
-    session = Session(job.trial, torch.device(device.torch_device()), limits, send)
-    try:
-        _run_protocol(session, plugins, job)
-    except Exception as error:
-        traceback.print_exc()
-        return _failed(session, error)
-    return _outcome(session, fitted=True)
-
-
-def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
-    trial = job.trial
-    request = DataRequest(data_root=job.data_root, cache_root=job.cache_root, report=print)
-    session.stage = "data"
-    with session.reading():
-        dataset: Dataset = _create(plugins, "dataset", trial.dataset).prepare(request)
-    if dataset.fingerprint != trial.dataset.fingerprint:
-        raise RuntimeError(
-            f"data set {trial.dataset.name} has changed since the run was planned: fingerprint "
-            f"{dataset.fingerprint[:12]} instead of {trial.dataset.fingerprint[:12]}"
-        )
-    channels = trial.budget.channels or trial.setting.default_channels
-    choose_threads(trial.setting, dataset.image_shape, channels)
-
-    def create() -> SearchMethod:
-        with session.calling("build"):
-            method: SearchMethod = _create(plugins, "method", trial.method)
-        return method
-
-    if isinstance(trial.setting, FewShotSetting):
-        run_few_shot(session, trial.setting, dataset, create)
-    else:
-        run_full_task(session, trial.setting, dataset, create)
-
-
-def _create(plugins: Plugins, kind: Kind, identity: Any) -> Any:
-    return recreate(plugins, kind, identity.name, identity.params).create()
-
-
-def _failed(session: Session, error: Exception) -> Outcome:
-    status = status_of(error, budget_binds=session.limits.budget_binds)
-    message = str(error) or type(error).__name__
-    if session.where and session.where not in message:
-        message = f"{message} ({session.where})"
-    outcome = _outcome(session, fitted=status != "out_of_memory")
-    outcome.status = status
-    outcome.error = TrialError(type=type(error).__name__, message=message, stage=session.stage)
-    return outcome
-
-
-def _outcome(session: Session, *, fitted: bool) -> Outcome:
-    return Outcome(
-        status="ok",
-        used=session.used,
-        metrics=metrics_of(session, fitted=fitted),
-        tasks=session.tasks,
-        architectures=session.architectures,
-        environment=describe_environment(),
-        method_s=session.method_s,
-        data_s=session.data_s,
-    )
+    if isinstance(job, PretrainingJob):
+        return run_pretraining(plugins, job, send)
+    return run_trial(plugins, job, send)
 
 
 def _print_to(path: str) -> None:

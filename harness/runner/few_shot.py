@@ -14,7 +14,7 @@ from harness.experiment.record import TaskResult
 from harness.experiment.setting import FewShotSetting
 from harness.runner.session import Session
 
-__all__ = ["run_few_shot"]
+__all__ = ["batches", "draw", "run_few_shot"]
 
 
 def run_few_shot(
@@ -30,14 +30,7 @@ def run_few_shot(
     for index in range(session.trial.budget.tasks):
         session.stage, session.where = "data", f"task {index + 1}"
         with session.reading():
-            episode = dataset.episode(
-                setting.split,
-                ways=setting.ways,
-                shots=setting.shots,
-                queries=setting.queries,
-                seed=session.trial.seed,
-                index=index,
-            )
+            episode = draw(dataset, setting, session.trial.seed, index)
         _run_task(session, setting, episode, create(), index)
         # A method may leave reference cycles behind; its memory must not be the next one's.
         gc.collect()
@@ -86,6 +79,19 @@ def _context(
         steps=budget.search_steps,
         device=session.device,
         generator=session.seed("method", index),
+        initial_state=session.initial_state,
+    )
+
+
+def draw(dataset: Dataset, setting: FewShotSetting, seed: int, index: int) -> Episode:
+    """Return episode `index` of a setting."""
+    return dataset.episode(
+        setting.split,
+        ways=setting.ways,
+        shots=setting.shots,
+        queries=setting.queries,
+        seed=seed,
+        index=index,
     )
 
 

@@ -11,8 +11,8 @@ from harness.errors import RunFolderError
 __all__ = ["write_whole"]
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write `text` to a temporary name beside `path`, flush it to the disk, then rename.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write to a temporary name beside `path`, flush it to the disk, then rename.
 
     Raises:
         RunFolderError: the folder cannot be written to; `path` is as it was.
@@ -20,8 +20,8 @@ def write_whole(path: Path, text: str) -> None:
     temporary = None
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

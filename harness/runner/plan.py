@@ -14,6 +14,7 @@ from harness.data.dataset import check_setting
 from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.pretraining import meta_setting
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
@@ -51,7 +52,7 @@ class Planner:
         devices = [_identify_device(each) for each in self._select("device", entry.devices)]
         trials = []
         for dataset, device, seed in product(datasets, devices, seeds):
-            setting, identity = self._posed(dataset, entry)
+            setting, identity = self._posed(dataset, entry, budget)
             trials += [
                 Trial(
                     method=_identify_method(method),
@@ -68,7 +69,9 @@ class Planner:
     def _select(self, kind: Kind, texts: Sequence[str]) -> list[Selection]:
         return [selection for text in texts for selection in select(self.plugins, kind, text)]
 
-    def _posed(self, selection: Selection, entry: SuiteEntry) -> tuple[Setting, DatasetIdentity]:
+    def _posed(
+        self, selection: Selection, entry: SuiteEntry, budget: Budget
+    ) -> tuple[Setting, DatasetIdentity]:
         dataset = self._prepared(selection)
         identity = DatasetIdentity(
             name=selection.name, params=selection.params, fingerprint=dataset.fingerprint
@@ -77,6 +80,8 @@ class Planner:
             return FullTaskSetting(), identity
         setting = FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)
         check_setting(dataset, setting, selection.name)
+        if budget.meta_epochs:
+            _check_pretraining(dataset, setting, budget, selection.name)
         return setting, identity
 
     def _prepared(self, selection: Selection) -> Dataset:
@@ -84,6 +89,15 @@ class Planner:
             provider: DatasetProvider = selection.create()
             self._datasets[selection.label] = provider.prepare(self.request)
         return self._datasets[selection.label]
+
+
+def _check_pretraining(
+    dataset: Dataset, setting: FewShotSetting, budget: Budget, name: str
+) -> None:
+    try:
+        check_setting(dataset, meta_setting(setting.ways, budget.meta_shots), name)
+    except UsageError as error:
+        raise UsageError(f"{error} (for pretraining, which meta_epochs=0 does without)") from None
 
 
 def _identify_method(selection: Selection) -> MethodIdentity:

@@ -1,4 +1,4 @@
-"""One child process a trial, watched from the parent.
+"""One child process a trial (or a pretraining), watched from the parent.
 
 A process of its own keeps a trial's memory, crashes and hangs to itself. On POSIX the processes
 are forked from a server that has imported torch once (multiprocessing's forkserver), so that a
@@ -17,8 +17,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from harness.experiment.record import Outcome, TrialError, Used
-from harness.runner.job import TrialJob
+from harness.experiment.record import Outcome, Stage, TrialError, Used
+from harness.runner.job import PretrainingJob, TrialJob
 
 __all__ = ["TrialProcesses"]
 
@@ -52,8 +52,10 @@ class TrialProcesses:
         process.join()
         return time.perf_counter() - started
 
-    def run(self, job: TrialJob, log: Path, on_event: Callable[[Event], None]) -> Outcome:
-        """Run one trial to its end, whatever way it ends; pass its events on as they come.
+    def run(
+        self, job: TrialJob | PretrainingJob, log: Path, on_event: Callable[[Event], None]
+    ) -> Outcome:
+        """Do one job to its end, whatever way it ends; pass its events on as they come.
 
         Raises:
             KeyboardInterrupt: Ctrl-C; the trial's process is gone by then.
@@ -77,13 +79,14 @@ class _Watch:
 
     def __init__(
         self,
-        job: TrialJob,
+        job: TrialJob | PretrainingJob,
         process: BaseProcess,
         connection: Connection,
         on_event: Callable[[Event], None],
     ) -> None:
         self._process, self._connection, self._on_event = process, connection, on_event
-        self._allowed_s = job.trial.budget.wall_clock_s
+        self._allowed_s = job.trial.budget.wall_clock_s if isinstance(job, TrialJob) else None
+        self._stage: Stage = "search" if isinstance(job, TrialJob) else "pretraining"
         self._started = time.monotonic()
         self._steps_done = 0
         self._tasks_begun = 0
@@ -100,8 +103,9 @@ class _Watch:
                 return self._died()
             if event["event"] == "outcome":
                 return Outcome.model_validate(event["outcome"])
-            self._steps_done = max(self._steps_done, event["step"] + 1)
-            self._tasks_begun = event["task"] + 1
+            if event["event"] == "step":
+                self._steps_done = max(self._steps_done, event["step"] + 1)
+                self._tasks_begun = event["task"] + 1
             self._on_event(event)
 
     def _overstayed(self) -> bool:
@@ -120,17 +124,22 @@ class _Watch:
         self._process.join()
         code = self._process.exitcode or 0
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
-        message = f"the trial's process ended {how} {self._last_seen()}; its log.txt may say why"
+        message = f"the {self._what()}'s process ended {how} {self._last_seen()}; see its log"
         return self._broken_off("error", "ProcessEnded", message)
 
     def _broken_off(self, status: Any, kind: str, message: str) -> Outcome:
         return Outcome(
             status=status,
-            error=TrialError(type=kind, message=message, stage="search"),
+            error=TrialError(type=kind, message=message, stage=self._stage),
             used=Used(search_steps=self._steps_done, tasks=max(self._tasks_begun - 1, 0)),
         )
 
+    def _what(self) -> str:
+        return "trial" if self._stage == "search" else "pretraining"
+
     def _last_seen(self) -> str:
+        if self._stage == "pretraining":
+            return "before it was done"
         if not self._tasks_begun:
             return "before its first search step"
         return f"in task {self._tasks_begun}"

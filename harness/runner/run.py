@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any, Protocol
 
 from harness.experiment.record import Outcome, Record, TrialError
@@ -15,6 +14,7 @@ from harness.experiment.trial import Trial
 from harness.plugins.lifecycle import notify
 from harness.plugins.loading import Plugins
 from harness.runner.job import TrialJob
+from harness.runner.offline import OfflineStage, PretrainingFailedError, PretrainingListener
 from harness.runner.process import TrialProcesses
 from harness.runner.run_folder import RunFolder
 
@@ -23,7 +23,7 @@ __all__ = ["Listener", "RunResult", "Runner"]
 Event = dict[str, Any]
 
 
-class Listener(Protocol):
+class Listener(PretrainingListener, Protocol):
     """Is told what happens, for progress on a screen."""
 
     def started(self, trial: Trial) -> None:
@@ -53,8 +53,7 @@ class Runner:
     plugins: Plugins
     folder: RunFolder
     listener: Listener
-    data_root: Path | None
-    cache_root: Path
+    offline: OfflineStage
 
     def run(self, trials: Sequence[Trial]) -> RunResult:
         """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
@@ -79,14 +78,29 @@ class Runner:
 
     def _run_one(self, trial: Trial, processes: TrialProcesses) -> Record:
         path = self.folder.begin(trial)
-        job = TrialJob(trial=trial, data_root=self.data_root, cache_root=self.cache_root)
         self.listener.started(trial)
         notify(self.plugins.manager, "harness_trial_started", trial=trial)
         started_at, started = _now(), time.monotonic()
-        with (path / "steps.jsonl").open("w", encoding="utf-8") as steps:
-            outcome = _interruptible(
-                lambda: processes.run(job, path / "log.txt", self._on_event(trial, steps.write))
+        try:
+            start = self.offline.start(trial, processes, self.listener)
+            job = TrialJob(
+                trial=trial,
+                pretraining=start.pretraining,
+                checkpoint=start.checkpoint,
+                data_root=self.offline.data_root,
+                cache_root=self.offline.cache_root,
             )
+            started_at, started = _now(), time.monotonic()  # pretraining is not the trial's time
+            with (path / "steps.jsonl").open("w", encoding="utf-8") as steps:
+                on_event = self._on_event(trial, steps.write)
+                outcome = processes.run(job, path / "log.txt", on_event)
+        except PretrainingFailedError as failure:
+            outcome = failure.outcome
+        except KeyboardInterrupt:
+            error = TrialError(
+                type="Interrupted", message="the run was interrupted", stage="search"
+            )
+            outcome = Outcome(status="interrupted", error=error)
         wall_s = time.monotonic() - started
         record = Record.of(trial, outcome, wall_s=wall_s, started_at=started_at, ended_at=_now())
         self.folder.finish(trial, outcome, record)
@@ -101,14 +115,6 @@ class Runner:
             notify(self.plugins.manager, "harness_trial_progress", trial=trial, event=event)
 
         return on_event
-
-
-def _interruptible(run: Callable[[], Outcome]) -> Outcome:
-    try:
-        return run()
-    except KeyboardInterrupt:
-        error = TrialError(type="Interrupted", message="the run was interrupted", stage="search")
-        return Outcome(status="interrupted", error=error)
 
 
 def _now() -> str:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod, StepMetrics
-from harness.experiment.canonical import digest
-from harness.experiment.record import TaskResult, Used
+from harness.experiment.record import PretrainingPart, Stage, TaskResult, Used
 from harness.experiment.trial import Trial
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MIB, MemoryCounter
 from harness.runner.limits import Limits, NotFiniteError
+from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
 
-__all__ = ["OnePass", "Session", "Stage"]
+__all__ = ["OnePass", "Session"]
 
-Stage = Literal["start", "data", "build", "search", "predict", "end"]
 Event = dict[str, Any]
 
 
@@ -64,6 +63,8 @@ class Session:
         tasks: the results of the tasks that are finished.
         architectures: what each of them found, as JSON.
         peak_bytes: peak memory of the search steps so far; None before the first.
+        initial_state: what pretraining has left; None: the search starts from scratch.
+        pretraining: what the record says of it.
     """
 
     def __init__(
@@ -79,6 +80,8 @@ class Session:
         self.architectures: list[dict[str, Any]] = []
         self.storage_bytes: int | None = None
         self.peak_bytes: int | None = None
+        self.initial_state: Mapping[str, torch.Tensor] | None = None
+        self.pretraining: PretrainingPart | None = None
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
 
@@ -110,13 +113,11 @@ class Session:
 
     def seed(self, *purpose: str | int) -> torch.Generator:
         """Seed torch's global generators for a purpose; return a CPU generator of the same seed."""
-        value = int(digest([self.trial.seed, *purpose])[:15], 16)
-        torch.manual_seed(value)
-        return torch.Generator().manual_seed(value)
+        return seed_generators(self.trial.seed, *purpose)
 
     def build(self, method: SearchMethod, context: SearchContext) -> None:
         """Build the method in its initial state: the trial's seed alone decides the weights."""
-        self.seed("initial weights")
+        self.seed(INITIAL_WEIGHTS)
         with self.calling("build"):
             method.build(context)
         self.limits.check_memory(self.counter)

@@ -11,8 +11,6 @@ import os
 
 import torch
 
-from harness.experiment.setting import Setting
-
 __all__ = ["choose_threads"]
 
 # Elements of the stem's output for one batch, above which a second thread was worth it: measured
@@ -20,15 +18,15 @@ __all__ = ["choose_threads"]
 WORTH_THREADS = 2**20
 
 
-def choose_threads(setting: Setting, image_shape: tuple[int, int, int], channels: int) -> None:
+def choose_threads(batch_size: int, image_shape: tuple[int, int, int], channels: int) -> None:
     """Keep torch to one thread where a batch is small; `OMP_NUM_THREADS` goes before.
 
     Args:
-        setting: gives the images of a batch.
+        batch_size: images a batch.
         image_shape: channels, height, width.
         channels: C; the stem has 3C.
     """
     _, height, width = image_shape
-    elements = setting.batch_size * 3 * channels * height * width
+    elements = batch_size * 3 * channels * height * width
     if elements < WORTH_THREADS and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

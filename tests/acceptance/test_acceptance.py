@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else None
+BARE = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
 NATURAL = "tinyimagenet-fewshot.tar.gz"
 
 needs_natural_images = pytest.mark.skipif(
@@ -34,7 +35,7 @@ def run(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "harness", "run", *arguments],
         cwd=folder,
-        env={**os.environ, "HARNESS_CACHE": str(cache)},
+        env={**BARE, "HARNESS_CACHE": str(cache)},
         text=True,
         capture_output=True,
         check=False,

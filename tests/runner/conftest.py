@@ -14,6 +14,8 @@ from harness import hookimpl
 def harness_register_methods(register):
     register("toy", "toy_method:Toy", parameters="toy_method_parameters:ToyParameters",
              summary="A linear classifier that misbehaves on demand.")
+    register("learner", "toy_method:Learner", parameters="toy_method_parameters:LearnerParameters",
+             summary="The same one, pretrained.")
 
 @hookimpl
 def harness_register_datasets(register):
@@ -21,16 +23,23 @@ def harness_register_datasets(register):
 """
 
 PARAMETERS = """
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+from harness.fields import SEARCH_ONLY
 
 class ToyParameters(BaseModel, extra="forbid", frozen=True):
     does: str = "well"
     at: int = 3
+
+class LearnerParameters(ToyParameters):
+    rate: float = 1.0
+    offline: str = "well"
+    only_search: int = Field(default=0, json_schema_extra=SEARCH_ONLY)
 """
 
 METHOD = """
 import os, signal, time
 import torch
+from harness.contracts import Adaptation
 from harness.space.genotype import Edge, Genotype
 
 NODES = tuple((Edge(0, "conv_3x3"), Edge(1, "skip_connect")) for _ in range(3))
@@ -54,7 +63,7 @@ class Toy:
             gradient, = torch.autograd.grad(step, [self.head.weight])
             with torch.no_grad():
                 self.head.weight -= 0.1 * gradient
-            loss, count = float(step), count + len(logits)
+            loss, count = float(step.detach()), count + len(logits)
             right += int((logits.argmax(1) == batch.weights.labels).sum())
         if self.does == "nan" and self.steps == self.at:
             loss = float("nan")
@@ -79,6 +88,43 @@ class Toy:
     def architecture(self): return Genotype(normal=NODES, reduction=NODES)
     def predict(self, images): return self.head(images.flatten(1))
     def state_dict(self): return self.head.state_dict()
+
+class Learner(Toy):
+    def __init__(self, parameters):
+        super().__init__(parameters)
+        self.rate, self.offline = parameters.rate, parameters.offline
+
+    def build(self, context):
+        super().build(context)
+        self.generator, self.meta = context.generator, None
+        if context.initial_state is not None:
+            self.head.load_state_dict(context.initial_state)
+        if context.pretraining:
+            self.meta = self.copied()
+
+    def copied(self): return {k: v.clone() for k, v in self.head.state_dict().items()}
+
+    def state_dict(self): return self.meta or self.head.state_dict()
+
+    def adapt(self, task):
+        self.head.load_state_dict(self.meta)
+        metrics = [self.search_step(batches) for batches in task.steps][-1]
+        noise = torch.randn((), generator=self.generator) + torch.randn(())
+        with torch.no_grad():
+            self.head.bias += 0.01 * noise * (0 if task.warm_up else 1)
+        if self.offline == "nan":
+            metrics["loss"] = float("nan")
+        if self.offline == "slow":
+            time.sleep(0.1)
+        if self.offline == "raise":
+            raise ValueError("an offline mistake")
+        return Adaptation(self.copied(), metrics)
+
+    def meta_update(self, adapted):
+        self.meta = {
+            k: v + self.rate * sum(task[k] - v for task in adapted) / len(adapted)
+            for k, v in self.meta.items()
+        }
 """
 
 DATA = """
@@ -88,13 +134,15 @@ from harness.contracts import Episode, SplitSummary
 
 class Dots:
     kind, image_shape = "few-shot", (1, 8, 8)
-    splits = {"test": SplitSummary(classes=20, images_per_class=40)}
+    splits = {
+        split: SplitSummary(classes=20, images_per_class=40) for split in ("train", "val", "test")
+    }
     fingerprint = hashlib.sha256(b"dots").hexdigest()
 
     def prepare(self, request): return self
 
     def episode(self, split, *, ways, shots, queries, seed, index):
-        random = np.random.default_rng([seed, index])
+        random = np.random.default_rng([len(split), seed, index])
         centres = random.normal(size=(ways, 1, 1, 8, 8)).astype(np.float32)
         def drawn(count):
             noise = random.normal(size=(ways, count, 1, 8, 8)).astype(np.float32)

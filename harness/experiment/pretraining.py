@@ -1,0 +1,126 @@
+"""Pretraining: what the offline stage of a method depends on, and so what its checkpoint is for."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.experiment.budget import Count, CountOrNone
+from harness.experiment.canonical import digest
+from harness.experiment.setting import FewShotSetting
+from harness.experiment.trial import DatasetIdentity, Trial
+
+__all__ = ["PRETRAINING_BATCH", "MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
+
+PRETRAINING_BATCH = 20  # images a batch of a task's training images (reference configuration)
+
+
+class _Identity(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PretrainedMethodIdentity(_Identity):
+    """A method, with those of its parameters that pretraining depends on."""
+
+    name: str
+    version: str
+    params: dict[str, Any]
+
+
+class MetaBudget(_Identity):
+    """The part of a budget that pretraining may use, and the width that it is for."""
+
+    meta_epochs: Count
+    warmup_epochs: CountOrNone
+    meta_tasks: Count
+    meta_steps: Count
+    meta_shots: Count
+    channels: Count
+
+
+class Pretraining(_Identity):
+    """The offline stage of one method; all trials with the same one start from its checkpoint.
+
+    The number of shots is not among what it depends on: as in the reference configuration, tasks of
+    pretraining have `meta_shots` images a class, whatever they will be searched with.
+    """
+
+    method: PretrainedMethodIdentity
+    dataset: DatasetIdentity
+    ways: Count
+    budget: MetaBudget
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """The SHA-256 of all it depends on; the name of the data set and its path are not."""
+        return digest(
+            {
+                **self.model_dump(mode="json", exclude={"dataset"}),
+                "dataset": self.dataset.fingerprint,
+            }
+        )
+
+    @property
+    def file_name(self) -> str:
+        """A name that a person can read and that no other pretraining has."""
+        words = [self.method.name, self.dataset.name, f"{self.ways}w", f"s{self.seed}"]
+        return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)) + f"-{self.key[:12]}.safetensors"
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"pretraining {self.method.name} on {self.dataset.name} ({self.ways}-way)"
+
+    def difference(self, other: Pretraining) -> str | None:
+        """Say in words the first thing in which `other` differs; None if nothing does."""
+        mine, others = self._facts(), other._facts()
+        for fact, value in mine.items():
+            if others.get(fact) != value:
+                return f"its {fact} is {others.get(fact)}, not {value}"
+        return None
+
+    def _facts(self) -> dict[str, Any]:
+        """Return all it depends on, the most telling first."""
+        method = self.method
+        return {
+            "method": method.name,
+            "version of the method": method.version,
+            **{f"parameter {key}": value for key, value in method.params.items()},
+            "data set's fingerprint": self.dataset.fingerprint[:12],
+            "number of ways": self.ways,
+            **{f"budget's {key}": value for key, value in self.budget.model_dump().items()},
+            "seed": self.seed,
+        }
+
+
+def pretraining_of(trial: Trial, params: dict[str, Any]) -> Pretraining | None:
+    """Return the pretraining that a trial starts from; None if its budget or protocol has none.
+
+    A full task is searched from scratch (section 6.3).
+
+    Args:
+        trial: the trial.
+        params: those of its method's parameters that pretraining depends on.
+    """
+    setting, budget = trial.setting, trial.budget
+    if setting.kind == "full-task" or budget.meta_epochs == 0:
+        return None
+    return Pretraining(
+        method=PretrainedMethodIdentity(
+            name=trial.method.name, version=trial.method.version, params=params
+        ),
+        dataset=trial.dataset,
+        ways=setting.ways,
+        budget=MetaBudget(
+            channels=budget.channels or setting.default_channels,
+            **budget.model_dump(include=MetaBudget.model_fields.keys() - {"channels"}),
+        ),
+        seed=trial.seed,
+    )
+
+
+def meta_setting(ways: int, meta_shots: int) -> FewShotSetting:
+    """Return how the tasks of pretraining are posed; their single query image is not used."""
+    return FewShotSetting(split="train", ways=ways, shots=meta_shots, queries=1)

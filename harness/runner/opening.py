@@ -1,0 +1,49 @@
+"""Makes what a job names: methods, devices and data sets, from the plugins of this process."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from harness.contracts import DataRequest, Dataset
+from harness.experiment.trial import DatasetIdentity
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind
+from harness.plugins.selection import recreate
+from harness.runner.job import PretrainingJob, TrialJob
+
+__all__ = ["create", "open_dataset"]
+
+
+class Named(Protocol):
+    """Part of a trial's identity."""
+
+    @property
+    def name(self) -> str:
+        """The name that a plugin registered."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Its parameters as JSON values."""
+
+
+def create(plugins: Plugins, kind: Kind, identity: Named) -> Any:
+    """Call the target of a name with its parameters."""
+    return recreate(plugins, kind, identity.name, identity.params).create()
+
+
+def open_dataset(
+    plugins: Plugins, identity: DatasetIdentity, job: TrialJob | PretrainingJob
+) -> Dataset:
+    """Prepare the data set of a job.
+
+    Raises:
+        RuntimeError: its images are not those that the run was planned with.
+    """
+    request = DataRequest(data_root=job.data_root, cache_root=job.cache_root, report=print)
+    dataset: Dataset = create(plugins, "dataset", identity).prepare(request)
+    if dataset.fingerprint != identity.fingerprint:
+        raise RuntimeError(
+            f"data set {identity.name} has changed since the run was planned: fingerprint "
+            f"{dataset.fingerprint[:12]} instead of {identity.fingerprint[:12]}"
+        )
+    return dataset

@@ -1,0 +1,104 @@
+"""Runs one trial in this process; every way it can end is an outcome, not an exception."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from harness.contracts import Device, SearchMethod
+from harness.environment.description import describe_environment
+from harness.experiment.record import Outcome, PretrainingPart, TrialError
+from harness.experiment.setting import FewShotSetting
+from harness.plugins.loading import Plugins
+from harness.runner.checkpoint import read_checkpoint
+from harness.runner.failures import status_of
+from harness.runner.few_shot import run_few_shot
+from harness.runner.full_task import run_full_task
+from harness.runner.job import TrialJob
+from harness.runner.limits import Limits
+from harness.runner.metrics import metrics_of
+from harness.runner.opening import create, open_dataset
+from harness.runner.session import Session
+from harness.runner.threads import choose_threads
+
+__all__ = ["run_trial"]
+
+Event = dict[str, Any]
+
+
+def run_trial(plugins: Plugins, job: TrialJob, send: Callable[[Event], None]) -> Outcome:
+    """Run the trial of a job; `send` is told of each search step."""
+    device: Device = create(plugins, "device", job.trial.device)
+    limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
+    session = Session(job.trial, torch.device(device.torch_device()), limits, send)
+    try:
+        _run_protocol(session, plugins, job)
+    except Exception as error:
+        traceback.print_exc()
+        return _failed(session, error)
+    return _outcome(session, fitted=True)
+
+
+def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
+    trial = job.trial
+    session.stage = "data"
+    with session.reading():
+        dataset = open_dataset(plugins, trial.dataset, job)
+        _load_checkpoint(session, job)
+    channels = trial.budget.channels or trial.setting.default_channels
+    choose_threads(trial.setting.batch_size, dataset.image_shape, channels)
+
+    def create_method() -> SearchMethod:
+        with session.calling("build"):
+            method: SearchMethod = create(plugins, "method", trial.method)
+        return method
+
+    if isinstance(trial.setting, FewShotSetting):
+        run_few_shot(session, trial.setting, dataset, create_method)
+    else:
+        run_full_task(session, trial.setting, dataset, create_method)
+
+
+def _load_checkpoint(session: Session, job: TrialJob) -> None:
+    """Take over what pretraining has left, if the method is pretrained."""
+    if job.checkpoint is None or job.pretraining is None:
+        return
+    checkpoint = read_checkpoint(job.checkpoint)
+    difference = job.pretraining.difference(checkpoint.pretraining)
+    if difference is not None or not checkpoint.is_complete:
+        raise RuntimeError(f"checkpoint {job.checkpoint} has changed: {difference or 'unfinished'}")
+    session.initial_state = {name: torch.tensor(array) for name, array in checkpoint.state.items()}
+    progress = checkpoint.progress
+    session.used.meta_epochs = progress.meta_epochs
+    session.used.warmup_epochs = progress.warmup_epochs
+    session.pretraining = PretrainingPart(
+        key=job.pretraining.key, seconds=progress.seconds, curve=progress.curve
+    )
+
+
+def _failed(session: Session, error: Exception) -> Outcome:
+    status = status_of(error, budget_binds=session.limits.budget_binds)
+    message = str(error) or type(error).__name__
+    if session.where and session.where not in message:
+        message = f"{message} ({session.where})"
+    outcome = _outcome(session, fitted=status != "out_of_memory")
+    outcome.status = status
+    outcome.error = TrialError(type=type(error).__name__, message=message, stage=session.stage)
+    return outcome
+
+
+def _outcome(session: Session, *, fitted: bool) -> Outcome:
+    return Outcome(
+        status="ok",
+        used=session.used,
+        metrics=metrics_of(session, fitted=fitted),
+        tasks=session.tasks,
+        architectures=session.architectures,
+        pretraining=session.pretraining,
+        environment=describe_environment(),
+        method_s=session.method_s,
+        data_s=session.data_s,
+    )

@@ -1,0 +1,313 @@
+"""The offline stage of a run: checkpoints that are found, made, resumed, and never trusted."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli.main import cli
+from harness.contracts import DataRequest
+from harness.experiment.pretraining import Pretraining
+from harness.experiment.suite import SuiteEntry
+from harness.plugins.loading import load_plugins
+from harness.runner import pretraining as stage
+from harness.runner.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    find_checkpoint,
+    read_checkpoint,
+    write_checkpoint,
+)
+from harness.runner.job import PretrainingJob
+from harness.runner.offline import OfflineStage
+from harness.runner.plan import Planner
+
+pytestmark = pytest.mark.usefixtures("toy_plugin")
+
+EPOCHS, TASKS = 3, 2
+SMALL = (
+    f"search_steps=2,tasks=1,meta_epochs={EPOCHS},warmup_epochs=1,meta_tasks={TASKS},"
+    "meta_steps=2,meta_shots=2"
+)
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run in an empty folder, with an empty cache and no data root."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HARNESS_CACHE", str(work / "cache"))
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    return work
+
+
+def harness(command: str, *arguments: str, budget: str = SMALL) -> Result:
+    """Call a command on the random images of the plugin."""
+    output = ["-o", "out"] if command == "run" else []
+    return CliRunner().invoke(
+        cli, [command, "--dataset", "dots", "--budget", budget, *output, *arguments]
+    )
+
+
+def trials(*arguments: str) -> list[dict[str, Any]]:
+    """The records of a run."""
+    result = harness("run", *arguments, "--json")
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    records: list[dict[str, Any]] = json.loads(result.stdout)["trials"]
+    return records
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """The checkpoint files in the cache."""
+    return sorted((folder / "cache" / "pretraining").glob("*.safetensors"))
+
+
+def job(folder: Path, method: str = "learner") -> PretrainingJob:
+    """What a child process is told to do, for the first trial of a run."""
+    plugins = load_plugins()
+    entry = SuiteEntry(methods=[method], datasets=["dots"], budget=SMALL + ",channels=4")
+    cache = folder / "cache"
+    (trial,) = Planner(plugins, DataRequest(None, cache, print)).trials([entry])
+    pretraining = OfflineStage(plugins, None, cache).identify(trial)
+    assert pretraining is not None
+    return PretrainingJob(
+        pretraining=pretraining,
+        params=trial.method.params,
+        torch_device="cpu",
+        checkpoint=folder / "checkpoint.safetensors",
+        data_root=None,
+        cache_root=cache,
+    )
+
+
+def test_a_run_pretrains_first(scratch: Path) -> None:
+    """The record says what the trial started from, and what it used of the meta-budget."""
+    (record,) = trials("-m", "learner")
+    (path,) = checkpoints(scratch)
+    checkpoint = read_checkpoint(path)
+    assert record["status"] == "ok"
+    assert record["pretraining"]["key"] == checkpoint.pretraining.key
+    assert record["budget"]["used"]["meta_epochs"] == EPOCHS
+    assert record["budget"]["used"]["warmup_epochs"] == 1
+    assert [point["meta_epoch"] for point in record["pretraining"]["curve"]] == [1, 2, 3]
+
+
+def test_what_only_the_search_depends_on_shares_a_checkpoint(scratch: Path) -> None:
+    """Parameters marked so, and the number of shots, do not ask for another pretraining."""
+    trials("-m", "learner")
+    (path,) = checkpoints(scratch)
+    before = path.stat().st_mtime_ns
+    trials("-m", "learner[only_search=3]", "--shots", "3")
+    assert checkpoints(scratch) == [path]
+    assert path.stat().st_mtime_ns == before
+    trials("-m", "learner[rate=0.5]")
+    trials("-m", "learner", "--seed", "1")
+    trials("-m", "learner", "--ways", "3")
+    assert len(checkpoints(scratch)) == 4
+
+
+def test_a_method_without_pretraining_starts_from_scratch(scratch: Path) -> None:
+    """It is run under the same budget, of which it uses no meta-epoch."""
+    (record,) = trials("-m", "toy")
+    assert record["status"] == "ok"
+    assert record["pretraining"] is None
+    assert record["budget"]["used"]["meta_epochs"] == 0
+    assert checkpoints(scratch) == []
+
+
+def test_the_command_pretrains_alone(scratch: Path) -> None:
+    """`harness pretrain` leaves the checkpoint that a run then finds, and says how good it is."""
+    result = harness("pretrain", "-m", "learner", "-m", "toy", "--json")
+    assert result.exit_code == 0, result.output
+    learner, toy = json.loads(result.stdout)
+    (path,) = checkpoints(scratch)
+    assert learner["checkpoint"] == str(path)
+    assert learner["progress"]["meta_epochs"] == EPOCHS
+    assert toy["checkpoint"] is None
+    before = path.stat().st_mtime_ns
+    trials("-m", "learner")
+    assert path.stat().st_mtime_ns == before
+    table = harness("pretrain", "-m", "learner", "-m", "toy").stdout
+    assert "is not pretrained" in table
+    assert "val accuracy %" in table
+
+
+@pytest.mark.parametrize(
+    ("offline", "words"),
+    [("nan", "the loss became nan in meta-epoch 1, task 1"), ("raise", "an offline mistake")],
+)
+def test_a_pretraining_that_fails_is_a_row(offline: str, words: str) -> None:
+    """Its trials end with an error of the stage `pretraining`, and the others go on."""
+    failed, fine = trials("-m", f"learner[offline={offline}]", "-m", "toy")
+    assert (failed["status"], fine["status"]) == ("error", "ok")
+    assert failed["error"]["stage"] == "pretraining"
+    assert words in failed["error"]["message"]
+    assert harness("pretrain", "-m", f"learner[offline={offline}]").exit_code == 1
+
+
+class Stop(BaseException):
+    """Stands for a kill: no handler of the stage sees it."""
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "learner",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("onnas", "proxylessnas")),
+    ],
+)
+def test_a_resumed_stage_ends_with_the_same_tensors(
+    method: str, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed after every task but the last, and resumed, it leaves the bits of an unbroken one."""
+    unbroken = job(scratch, method)
+    assert stage.run_pretraining(load_plugins(), unbroken, lambda _: None).status == "ok"
+    broken = unbroken.model_copy(update={"checkpoint": scratch / "broken.safetensors"})
+    monkeypatch.setattr(stage, "SAVE_EVERY_S", 0.0)
+    learned = stage.Stage._learn
+    kills = 0
+
+    def learn_one(self: stage.Stage, *arguments: Any) -> Any:
+        if getattr(self, "has_learned", False):
+            raise Stop
+        self.has_learned = True  # type: ignore[attr-defined]
+        return learned(self, *arguments)
+
+    monkeypatch.setattr(stage.Stage, "_learn", learn_one)
+    while not broken.checkpoint.exists():
+        try:
+            stage.run_pretraining(load_plugins(), broken, lambda _: None)
+        except Stop:
+            kills += 1
+    assert kills == EPOCHS * TASKS - 1
+    one, other = read_checkpoint(unbroken.checkpoint), read_checkpoint(broken.checkpoint)
+    assert one.state.keys() == other.state.keys()
+    assert all(np.array_equal(one.state[name], other.state[name]) for name in one.state)
+    assert one.progress.curve == other.progress.curve
+    assert list(scratch.glob("*.partial.*")) == []
+
+
+def test_a_damaged_checkpoint_is_never_loaded(scratch: Path) -> None:
+    """Cut short anywhere, or with any bit flipped, it is refused."""
+    whole = job(scratch)
+    stage.run_pretraining(load_plugins(), whole, lambda _: None)
+    sound = whole.checkpoint.read_bytes()
+    chance = random.Random(0)  # noqa: S311 - picks bits to flip
+    for _ in range(60):
+        flipped = bytearray(sound)
+        flipped[chance.randrange(len(sound))] ^= 1 << chance.randrange(8)
+        for content in (bytes(flipped), sound[: chance.randrange(len(sound))]):
+            whole.checkpoint.write_bytes(content)
+            with pytest.raises(CheckpointError):
+                read_checkpoint(whole.checkpoint)
+            assert find_checkpoint(whole.checkpoint, whole.pretraining) is None
+
+
+def test_a_damaged_checkpoint_is_made_again(scratch: Path) -> None:
+    """A run says so, pretrains anew, and gets the tensors it had."""
+    trials("-m", "learner")
+    (path,) = checkpoints(scratch)
+    before = read_checkpoint(path).state
+    path.write_bytes(path.read_bytes()[:-1])
+    result = harness("run", "-m", "learner", "--no-resume")
+    assert result.exit_code == 0, result.output
+    assert "is damaged; it is made again" in result.stderr
+    after = read_checkpoint(path).state
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def written(folder: Path, **changes: Any) -> Path:
+    """A sound checkpoint of a pretraining that differs in some way."""
+    found = read_checkpoint(checkpoints(folder)[0])
+    values = {**found.pretraining.model_dump(), **changes}
+    path = folder / "given.safetensors"
+    pretraining = Pretraining.model_validate(values)
+    write_checkpoint(path, Checkpoint(pretraining, found.progress, found.state))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": {"name": "darts", "version": "1.0", "params": {}}}, "its method is darts"),
+        ({"ways": 7}, "its number of ways is 7, not 5"),
+        ({"seed": 3}, "its seed is 3, not 0"),
+    ],
+)
+def test_a_checkpoint_for_something_else_is_refused(
+    changes: dict[str, Any], words: str, scratch: Path
+) -> None:
+    """A file that is handed over must be for one of the trials; the message says what differs."""
+    pretrained = harness("pretrain", "-m", "learner")
+    assert pretrained.exit_code == 0, pretrained.output
+    path = written(scratch, **changes)
+    result = harness("run", "-m", "learner", "--checkpoint", str(path))
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert not (scratch / "out").exists()
+
+
+def test_a_checkpoint_from_elsewhere_is_used(scratch: Path) -> None:
+    """A file that another machine has made saves the pretraining here."""
+    harness("pretrain", "-m", "learner")
+    (made,) = checkpoints(scratch)
+    path = made.rename(scratch / "from elsewhere.safetensors")
+    (record,) = trials("-m", "learner", "--checkpoint", str(path))
+    assert record["pretraining"]["key"] == read_checkpoint(path).pretraining.key
+    assert checkpoints(scratch) == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ("meta_epochs=1,warmup_epochs=2", "warmup_epochs=2 are more than meta_epochs=1"),
+        ("meta_epochs=1,meta_shots=40", "for pretraining, which meta_epochs=0 does without"),
+        ("meta_epochs=-1", "meta_epochs"),
+        ("meta_epochs=1,meta_tasks=0", "meta_tasks"),
+    ],
+)
+def test_impossible_meta_budgets_are_refused(budget: str, words: str, scratch: Path) -> None:
+    """They are said in one sentence, before anything is written."""
+    result = harness("run", "-m", "learner", budget=budget)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert not (scratch / "out").exists()
+
+
+def test_nothing_to_pretrain_is_said() -> None:
+    """Without meta-epochs the command has nothing to do, and says why."""
+    result = harness("pretrain", "-m", "learner", budget="meta_epochs=0")
+    assert result.exit_code == 2
+    assert "nothing to pretrain" in result.stderr
+
+
+@pytest.mark.slow
+def test_a_kill_costs_less_than_a_minute(scratch: Path) -> None:
+    """After `kill -9` the same command goes on with what was kept within the last minute."""
+    command = [
+        sys.executable, "-m", "harness", "pretrain", "-m", "learner[offline=slow]",
+        "--dataset", "dots", "--budget", SMALL + ",meta_epochs=150,meta_tasks=2",
+    ]  # fmt: skip
+    with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
+        partial = scratch / "cache" / "pretraining"
+        deadline = time.monotonic() + 90
+        while not list(partial.glob("*.partial.*")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        process.send_signal(signal.SIGKILL)
+    (kept,) = partial.glob("*.partial.*")
+    done = read_checkpoint(kept).progress.meta_epochs
+    assert done > 0
+    again = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    assert f"150 meta-epochs, of which {done} are done" in again.stderr
