@@ -7,7 +7,14 @@ import time
 from typing import Any, Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.record import Record
@@ -114,7 +121,7 @@ class BarProgress:
         )
         self._all = self._progress.add_task("trials", total=total)
         self._steps = self._progress.add_task("", total=None, visible=False)
-        self._pretraining = False  # whether that bar shows meta-epochs
+        self._offline: dict[str, TaskID] = {}
 
     def __enter__(self) -> BarProgress:
         """Start the live display."""
@@ -131,31 +138,29 @@ class BarProgress:
 
     def started(self, trial: Trial) -> None:
         """Show the trial's own bar."""
-        self._begin(trial.method.label, _steps(trial))
-
-    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
-        """Show a bar of the meta-epochs."""
-        self._pretraining = True
-        self._begin(str(pretraining), pretraining.budget.meta_epochs)
-        self._progress.update(self._steps, completed=done)
-
-    def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
-        """Move the bar; a resumed stage does not start at its beginning."""
-        self._progress.update(
-            self._steps,
-            completed=event["meta_epoch"],
-            description=describe_meta_epoch(pretraining, event),
+        self._progress.reset(
+            self._steps, total=_steps(trial), visible=True, description=trial.method.label
         )
 
     def progressed(self, trial: Trial, event: Event) -> None:
         """Advance the trial's bar, with the step's readings beside it."""
-        if self._pretraining:
-            self._pretraining = False
-            self.started(trial)
         self._progress.update(self._steps, advance=1, description=describe_step(trial, event))
 
-    def _begin(self, description: str, total: int) -> None:
-        self._progress.reset(self._steps, total=total, visible=True, description=description)
+    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
+        """Show a bar of its meta-epochs; several may be under way."""
+        self._offline[pretraining.key] = self._progress.add_task(
+            str(pretraining), total=pretraining.budget.meta_epochs, completed=done
+        )
+
+    def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
+        """Move its bar, and take it away at its end."""
+        done = event["meta_epoch"]
+        self._progress.update(
+            self._offline[pretraining.key],
+            completed=done,
+            description=describe_meta_epoch(pretraining, event),
+            visible=done < pretraining.budget.meta_epochs,
+        )
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
         """Advance the bar of all trials."""

@@ -35,6 +35,7 @@ class DatasetIdentity(_Identity):
     name: str
     params: dict[str, Any]
     fingerprint: str
+    image_shape: tuple[int, int, int]  # channels, height, width
 
 
 class DeviceIdentity(_Identity):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.contracts import Device
 from harness.errors import UsageError
-from harness.experiment.pretraining import Pretraining, pretraining_of
+from harness.experiment.pretraining import PRETRAINING_BATCH, Pretraining, pretraining_of
 from harness.experiment.record import Outcome
 from harness.experiment.trial import Trial
 from harness.fields import pretraining_values
@@ -17,6 +19,7 @@ from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.runner.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
 from harness.runner.job import PretrainingJob
+from harness.runner.parallelism import is_worth_threads
 from harness.runner.process import TrialProcesses
 
 __all__ = ["OfflineStage", "PretrainingFailedError", "PretrainingListener", "Start"]
@@ -67,7 +70,7 @@ class OfflineStage:
     data_root: Path | None
     cache_root: Path
     given: dict[str, Path] = field(default_factory=dict)
-    _not_pretrained: set[str] = field(default_factory=set)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict)  # of what was tried in this run
 
     def identify(self, trial: Trial) -> Pretraining | None:
         """Return what a trial's method would be pretrained by; None where its budget has none."""
@@ -93,36 +96,64 @@ class OfflineStage:
         in_cache = self.cache_root / FOLDER / pretraining.file_name
         return self.given.get(pretraining.key, in_cache)
 
-    def start(
-        self, trial: Trial, processes: TrialProcesses, listener: PretrainingListener
-    ) -> Start:
-        """Return what a trial starts from, pretraining its method first if need be.
+    def make_all(
+        self, trials: Sequence[Trial], processes: TrialProcesses, listener: PretrainingListener
+    ) -> None:
+        """Make every checkpoint that trials need and that is not there, side by side if small.
 
         Raises:
-            PretrainingFailedError: it could not be pretrained.
             KeyboardInterrupt: Ctrl-C; what has been done is kept.
         """
+        missing = {
+            pretraining.key: (pretraining, trial)
+            for trial in trials
+            if (pretraining := self.identify(trial)) is not None
+            and not self._is_there(pretraining, listener)
+        }
+        for small in (True, False):
+            group = [each for each in missing.values() if _is_small(each[0]) is small]
+            with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) if small else 1) as pool:
+                futures = [pool.submit(self._make, *each, processes, listener) for each in group]
+                try:
+                    for future in futures:
+                        future.result()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    processes.stop()
+                    raise
+
+    def start(self, trial: Trial) -> Start:
+        """Return what a trial starts from, after `make_all`.
+
+        Raises:
+            PretrainingFailedError: its method could not be pretrained.
+        """
         pretraining = self.identify(trial)
-        if pretraining is None or pretraining.key in self._not_pretrained:
+        if pretraining is None:
             return Start()
+        outcome = self._outcomes.get(pretraining.key)
+        if outcome is not None and outcome.status != "ok":
+            raise PretrainingFailedError(outcome)
         path = self.path(pretraining)
-        if find_checkpoint(path, pretraining) is None:
-            if path.exists():
-                listener.said(f"checkpoint {path} is damaged; it is made again")
-            self._make(pretraining, trial, path, processes, listener)
-        if not path.exists():
-            self._not_pretrained.add(pretraining.key)
-            return Start()
-        return Start(pretraining, path)
+        return Start(pretraining, path) if path.exists() else Start()
+
+    def _is_there(self, pretraining: Pretraining, listener: PretrainingListener) -> bool:
+        path = self.path(pretraining)
+        if find_checkpoint(path, pretraining) is not None:
+            return True
+        if path.exists():
+            listener.said(f"checkpoint {path} is damaged; it is made again")
+            path.unlink()
+        return False
 
     def _make(
         self,
         pretraining: Pretraining,
         trial: Trial,
-        path: Path,
         processes: TrialProcesses,
         listener: PretrainingListener,
     ) -> None:
+        path = self.path(pretraining)
         path.parent.mkdir(parents=True, exist_ok=True)
         device: Device = recreate(
             self.plugins, "device", trial.device.name, trial.device.params
@@ -143,8 +174,13 @@ class OfflineStage:
                 listener.pretraining_progressed(pretraining, event)
 
         outcome = processes.run(job, path.with_suffix(".log"), on_event)
-        if outcome.status != "ok":
-            raise PretrainingFailedError(outcome)
+        self._outcomes[pretraining.key] = outcome
+
+
+def _is_small(pretraining: Pretraining) -> bool:
+    """Tell whether one thread is enough for it, so that several can be done side by side."""
+    shape, channels = pretraining.dataset.image_shape, pretraining.budget.channels
+    return not is_worth_threads(PRETRAINING_BATCH, shape, channels)
 
 
 def _check_wanted(path: Path, found: Pretraining, wanted: Sequence[Pretraining]) -> None:

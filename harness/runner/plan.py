@@ -74,7 +74,10 @@ class Planner:
     ) -> tuple[Setting, DatasetIdentity]:
         dataset = self._prepared(selection)
         identity = DatasetIdentity(
-            name=selection.name, params=selection.params, fingerprint=dataset.fingerprint
+            name=selection.name,
+            params=selection.params,
+            fingerprint=dataset.fingerprint,
+            image_shape=dataset.image_shape,
         )
         if dataset.kind == "full-task":
             return FullTaskSetting(), identity

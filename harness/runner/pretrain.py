@@ -61,18 +61,14 @@ def pretrain_all(
             "tasks too with a budget of meta_epochs=0"
         )
     processes = TrialProcesses()
-    return [_pretrain(offline, *each, processes, listener) for each in wanted.values()]
+    processes.warm_up()
+    offline.make_all(trials, processes, listener)
+    return [_result(offline, *each) for each in wanted.values()]
 
 
-def _pretrain(
-    offline: OfflineStage,
-    pretraining: Pretraining,
-    trial: Trial,
-    processes: TrialProcesses,
-    listener: PretrainingListener,
-) -> Pretrained:
+def _result(offline: OfflineStage, pretraining: Pretraining, trial: Trial) -> Pretrained:
     try:
-        start = offline.start(trial, processes, listener)
+        start = offline.start(trial)
     except PretrainingFailedError as failure:
         return Pretrained(pretraining, error=str(failure))
     if start.checkpoint is None:

@@ -148,7 +148,7 @@ class Stage:
 
     def _validate(self, method: Pretrainable) -> None:
         done = self.progress.meta_epochs
-        if is_point(done, self.pretraining.budget.meta_epochs):
+        if is_point(self.pretraining.budget, done):
             measured = validate(
                 self.pretraining,
                 self.dataset,

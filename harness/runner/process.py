@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -37,6 +38,7 @@ class TrialProcesses:
 
     def __init__(self) -> None:
         """Choose how processes are made; none is made yet."""
+        self._stopping = threading.Event()
         server = "forkserver" in multiprocessing.get_all_start_methods()
         self._context: BaseContext = multiprocessing.get_context(
             "forkserver" if server else "spawn"
@@ -58,7 +60,7 @@ class TrialProcesses:
         """Do one job to its end, whatever way it ends; pass its events on as they come.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C; the trial's process is gone by then.
+            KeyboardInterrupt: Ctrl-C, or `stop` was called; the job's process is gone by then.
         """
         ours, theirs = self._context.Pipe()
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
@@ -67,11 +69,15 @@ class TrialProcesses:
         process.start()
         theirs.close()
         try:
-            return _Watch(job, process, ours, on_event).outcome()
+            return _Watch(job, process, ours, on_event).outcome(self._stopping)
         finally:
             process.kill()
             process.join()
             ours.close()
+
+    def stop(self) -> None:
+        """End the jobs that other threads are running."""
+        self._stopping.set()
 
 
 class _Watch:
@@ -91,8 +97,10 @@ class _Watch:
         self._steps_done = 0
         self._tasks_begun = 0
 
-    def outcome(self) -> Outcome:
+    def outcome(self, stopping: threading.Event) -> Outcome:
         while True:
+            if stopping.is_set():
+                raise KeyboardInterrupt
             if self._overstayed():
                 return self._stopped()
             if not self._connection.poll(POLL_S):

@@ -59,22 +59,33 @@ class Runner:
         """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
         self.folder.add_to_plan(trials)
         result = RunResult()
-        finished = {trial.key: self.folder.finished(trial) for trial in trials}
+        done = {trial.key: self.folder.finished(trial) for trial in trials}
+        result.skipped = sum(record is not None for record in done.values())
+        try:
+            self._run_missing(trials, done, result)
+        except KeyboardInterrupt:  # between two trials, or while pretraining
+            result.interrupted = True
+        result.records = [record for record in done.values() if record is not None]
+        return result
+
+    def _run_missing(
+        self, trials: Sequence[Trial], done: dict[str, Record | None], result: RunResult
+    ) -> None:
+        """Run what has no record in `done`, and put it there."""
         processes = TrialProcesses()
-        if not all(finished.values()):
+        missing = [trial for trial in trials if done[trial.key] is None]
+        if missing:
             result.startup_s = processes.warm_up()
+            self.offline.make_all(missing, processes, self.listener)
         for trial in trials:
-            record = finished[trial.key]
+            record = done[trial.key]
             if record is not None:
-                result.skipped += 1
                 self.listener.finished(trial, record, resumed=True)
-            else:
-                record = self._run_one(trial, processes)
-            result.records.append(record)
+                continue
+            record = done[trial.key] = self._run_one(trial, processes)
             if record.status == "interrupted":
                 result.interrupted = True
                 break
-        return result
 
     def _run_one(self, trial: Trial, processes: TrialProcesses) -> Record:
         path = self.folder.begin(trial)
@@ -82,7 +93,7 @@ class Runner:
         notify(self.plugins.manager, "harness_trial_started", trial=trial)
         started_at, started = _now(), time.monotonic()
         try:
-            start = self.offline.start(trial, processes, self.listener)
+            start = self.offline.start(trial)
             job = TrialJob(
                 trial=trial,
                 pretraining=start.pretraining,
@@ -90,7 +101,6 @@ class Runner:
                 data_root=self.offline.data_root,
                 cache_root=self.offline.cache_root,
             )
-            started_at, started = _now(), time.monotonic()  # pretraining is not the trial's time
             with (path / "steps.jsonl").open("w", encoding="utf-8") as steps:
                 on_event = self._on_event(trial, steps.write)
                 outcome = processes.run(job, path / "log.txt", on_event)

@@ -10,22 +10,37 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch, Dataset, SearchBatch, SearchContext, SearchMethod
-from harness.experiment.pretraining import Pretraining
+from harness.experiment.pretraining import MetaBudget, Pretraining
 from harness.runner.few_shot import batches, draw
 from harness.runner.meta_tasks import validation_setting
 from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
 
-__all__ = ["POINTS", "is_point", "validate"]
+__all__ = ["is_point", "tasks_a_point", "validate"]
 
-POINTS = 10  # of a curve
-MOST_TASKS = 4  # a point; fewer where a meta-epoch itself has fewer
+# A curve must not cost much beside what it is the curve of.
+LEARNED_A_VALIDATION_TASK = 20
+MOST_POINTS, FEWEST_TASKS, MOST_TASKS = 20, 4, 25
 
 Context = Callable[..., SearchContext]
 
 
-def is_point(meta_epochs_done: int, meta_epochs: int) -> bool:
-    """Tell whether the curve has a point here: ten of them, evenly spread, the last at the end."""
-    return POINTS * meta_epochs_done // meta_epochs > POINTS * (meta_epochs_done - 1) // meta_epochs
+def is_point(budget: MetaBudget, done: int) -> bool:
+    """Tell whether the curve has a point after `done` meta-epochs.
+
+    It has at most twenty, evenly spread, and always one at the end.
+    """
+    points = min(MOST_POINTS, max(1, _validation_tasks(budget) // FEWEST_TASKS))
+    return points * done // budget.meta_epochs > points * (done - 1) // budget.meta_epochs
+
+
+def tasks_a_point(budget: MetaBudget) -> int:
+    """Return how many tasks a point is the mean of, the same ones at every point."""
+    points = sum(is_point(budget, done + 1) for done in range(budget.meta_epochs))
+    return min(MOST_TASKS, max(1, _validation_tasks(budget) // points))
+
+
+def _validation_tasks(budget: MetaBudget) -> int:
+    return max(1, budget.meta_epochs * budget.meta_tasks // LEARNED_A_VALIDATION_TASK)
 
 
 def validate(
@@ -51,7 +66,7 @@ def validate(
     if setting is None:
         return None
     results = []
-    for index in range(min(MOST_TASKS, pretraining.budget.meta_tasks)):
+    for index in range(tasks_a_point(pretraining.budget)):
         method = create()
         generator = seed_generators(pretraining.seed, "validation", index)
         searching = context(initial_state=state, generator=generator, pretraining=False)

@@ -21,7 +21,9 @@ def trial(seed: int = 0, label: str = "m") -> Trial:
     """A trial of nothing in particular."""
     return Trial(
         method=MethodIdentity(name="m", version="1", distribution="d", params={}, label=label),
-        dataset=DatasetIdentity(name="data", params={"path": "here"}, fingerprint="f" * 64),
+        dataset=DatasetIdentity(
+            name="data", params={"path": "here"}, fingerprint="f" * 64, image_shape=(1, 8, 8)
+        ),
         setting=FewShotSetting(),
         device=DeviceIdentity(
             name="cpu",
@@ -46,7 +48,11 @@ def finish(folder: RunFolder, of: Trial, status: Status = "ok") -> Path:
 def test_the_key_does_not_depend_on_where_or_how_it_was_written() -> None:
     """Path, label and the order of fields are no part of a trial's key; the seed is."""
     other = trial(label="m[written=otherwise]").model_copy(
-        update={"dataset": DatasetIdentity(name="data", params={}, fingerprint="f" * 64)}
+        update={
+            "dataset": DatasetIdentity(
+                name="data", params={}, fingerprint="f" * 64, image_shape=(1, 8, 8)
+            )
+        }
     )
     assert other.key == trial().key
     assert trial(1).key != trial(0).key
