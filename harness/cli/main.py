@@ -14,7 +14,8 @@ COMMANDS = {
         "harness.cli.run:run", "Run trials and compare their memory, accuracy and time."
     ),
     "pretrain": LazyCommand(
-        "harness.cli.pretrain:pretrain", "Do the offline stage that searches start from."
+        "harness.cli.pretrain:pretrain",
+        "Pretrain methods and keep their checkpoints, without searching.",
     ),
     "list": LazyCommand(
         "harness.cli.list_command:list_command",

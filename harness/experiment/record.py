@@ -137,6 +137,7 @@ class DatasetPart(_Part):
     """The data set and how it was posed; ways, shots and queries are null for a full task."""
 
     name: str
+    label: str
     fingerprint: str
     kind: Literal["few-shot", "full-task"]
     split: str
@@ -192,6 +193,7 @@ class Record(_Part):
             method=MethodPart(**trial.method.model_dump(exclude={"label"})),
             dataset=DatasetPart(
                 name=trial.dataset.name,
+                label=trial.dataset.label,
                 fingerprint=trial.dataset.fingerprint,
                 kind=setting.kind,
                 split=setting.split,

@@ -36,6 +36,7 @@ class DatasetIdentity(_Identity):
     params: dict[str, Any]
     fingerprint: str
     image_shape: tuple[int, int, int]  # channels, height, width
+    label: str  # as people write it
 
 
 class DeviceIdentity(_Identity):

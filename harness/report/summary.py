@@ -88,7 +88,7 @@ def _row(group: list[Record]) -> Row:
     interval = interval_95(spread)
     return Row(
         method=first.label,
-        dataset=first.dataset.name,
+        dataset=first.dataset.label,
         setting=_setting(first),
         device=first.device.name,
         mode=first.device.mode,

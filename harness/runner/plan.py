@@ -11,7 +11,7 @@ from itertools import product
 
 from harness.contracts import DataRequest, Dataset, DatasetProvider, Device
 from harness.data.dataset import check_setting
-from harness.errors import UsageError
+from harness.errors import DataError, UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.parsing import parse_budget, parse_seeds
 from harness.experiment.pretraining import meta_setting
@@ -19,7 +19,7 @@ from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import Kind
+from harness.plugins.registry import ALL, Kind
 from harness.plugins.selection import Selection, select
 
 __all__ = ["Planner"]
@@ -48,7 +48,7 @@ class Planner:
         # Names first: a misspelt one must not wait for a data set to be decoded.
         budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
         methods = self._select("method", entry.methods)
-        datasets = self._select("dataset", entry.datasets)
+        datasets = [each for text in entry.datasets for each in self._select_datasets(text)]
         devices = [_identify_device(each) for each in self._select("device", entry.devices)]
         trials = []
         for dataset, device, seed in product(datasets, devices, seeds):
@@ -69,6 +69,23 @@ class Planner:
     def _select(self, kind: Kind, texts: Sequence[str]) -> list[Selection]:
         return [selection for text in texts for selection in select(self.plugins, kind, text)]
 
+    def _select_datasets(self, text: str) -> list[Selection]:
+        """Resolve one entry; `all` passes over what is not at hand, and says so."""
+        selections = select(self.plugins, "dataset", text)
+        if text != ALL:
+            return selections
+        at_hand = []
+        for selection in selections:
+            try:
+                self._prepared(selection)
+            except DataError as error:
+                self.request.report(f"{selection.name} is passed over: {error}")
+            else:
+                at_hand.append(selection)
+        if not at_hand:
+            raise UsageError("no data set is at hand; say where they are with --data-root")
+        return at_hand
+
     def _posed(
         self, selection: Selection, entry: SuiteEntry, budget: Budget
     ) -> tuple[Setting, DatasetIdentity]:
@@ -78,6 +95,7 @@ class Planner:
             params=selection.params,
             fingerprint=dataset.fingerprint,
             image_shape=dataset.image_shape,
+            label=selection.label,
         )
         if dataset.kind == "full-task":
             return FullTaskSetting(), identity

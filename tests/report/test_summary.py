@@ -14,7 +14,7 @@ from harness.report.summary import interval_95, summarise
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
 DATASET = {
-    "name": "dots", "fingerprint": "f", "kind": "few-shot", "split": "test",
+    "name": "dots", "label": "dots", "fingerprint": "f", "kind": "few-shot", "split": "test",
     "ways": 5, "shots": 1, "queries": 15,
 }  # fmt: skip
 
@@ -35,7 +35,7 @@ def record(seed: int, accuracy: float | None, **changes: Any) -> Record:
             {"index": i, "accuracy": a, "search_s": 1.0, "peak_memory_bytes": 1}
             for i, a in enumerate((40.0, 60.0))
         ],
-        "architecture": None, "environment": {},
+        "architecture": None, "pretraining": None, "environment": {},
         "timing": {"wall_s": 1.0, "method_s": 0.9, "data_s": 0.1, "host_share": 0.0},
         "started_at": "", "ended_at": "",
     }  # fmt: skip

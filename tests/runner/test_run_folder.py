@@ -22,7 +22,11 @@ def trial(seed: int = 0, label: str = "m") -> Trial:
     return Trial(
         method=MethodIdentity(name="m", version="1", distribution="d", params={}, label=label),
         dataset=DatasetIdentity(
-            name="data", params={"path": "here"}, fingerprint="f" * 64, image_shape=(1, 8, 8)
+            name="data",
+            params={"path": "here"},
+            fingerprint="f" * 64,
+            image_shape=(1, 8, 8),
+            label="data",
         ),
         setting=FewShotSetting(),
         device=DeviceIdentity(
@@ -50,7 +54,7 @@ def test_the_key_does_not_depend_on_where_or_how_it_was_written() -> None:
     other = trial(label="m[written=otherwise]").model_copy(
         update={
             "dataset": DatasetIdentity(
-                name="data", params={}, fingerprint="f" * 64, image_shape=(1, 8, 8)
+                name="data", params={}, fingerprint="f" * 64, image_shape=(1, 8, 8), label="data"
             )
         }
     )
