@@ -28,6 +28,7 @@ class Budget(BaseModel):
     meta_tasks: Count = Field(default=10, description="tasks a meta-epoch")
     meta_steps: Count = Field(default=5, description="inner steps on each of these tasks")
     meta_shots: Count = Field(default=15, description="training images a class of these tasks")
+    meta_batch: Count = Field(default=20, description="training images a batch of these tasks")
     search_steps: Count = Field(default=10, description="search steps on each few-shot task")
     epochs: Count = Field(default=50, description="epochs of a full task")
     tasks: Count = Field(default=100, description="few-shot tasks a seed")
@@ -51,19 +52,23 @@ NAMED_BUDGETS: dict[str, Budget] = {
         meta_epochs=2,
         warmup_epochs=1,
         meta_tasks=1,
-        meta_steps=2,
+        meta_steps=1,
         meta_shots=4,
+        meta_batch=10,
         search_steps=5,
         epochs=1,
         tasks=4,
         channels=8,
     ),
-    # Minutes on two cores.
+    # Minutes on two cores. Few inner updates, each on other images: Reptile learns what is common
+    # to the batches of a task (Nichol et al., 2018, section 5), so that repeating one is wasted.
     "small": Budget(
-        meta_epochs=60,
+        meta_epochs=40,
         warmup_epochs=30,
-        meta_tasks=4,
-        meta_shots=2,
+        meta_tasks=3,
+        meta_steps=1,
+        meta_shots=10,
+        meta_batch=10,
         search_steps=10,
         epochs=2,
         tasks=20,

@@ -12,9 +12,7 @@ from harness.experiment.canonical import digest
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, Trial
 
-__all__ = ["PRETRAINING_BATCH", "MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
-
-PRETRAINING_BATCH = 20  # images a batch of a task's training images (reference configuration)
+__all__ = ["MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
 
 
 class _Identity(BaseModel):
@@ -37,6 +35,7 @@ class MetaBudget(_Identity):
     meta_tasks: Count
     meta_steps: Count
     meta_shots: Count
+    meta_batch: Count
     channels: Count
 
 

@@ -9,7 +9,7 @@ import torch
 
 from harness.contracts import Batch, Dataset, MetaTask, SearchBatch
 from harness.experiment.canonical import digest
-from harness.experiment.pretraining import PRETRAINING_BATCH, Pretraining, meta_setting
+from harness.experiment.pretraining import Pretraining, meta_setting
 from harness.experiment.setting import FewShotSetting
 from harness.runner.few_shot import batches, draw
 
@@ -24,7 +24,7 @@ def meta_task(
 ) -> MetaTask:
     """Return task `index` of a meta-epoch: the same images in the same order for every method.
 
-    Each inner step goes through the task's images once, in an order of its own, in batches of 20.
+    Each inner step goes through the task's images once, in an order of its own, in batches.
     """
     budget = pretraining.budget
     number = meta_epoch * budget.meta_tasks + index
@@ -37,7 +37,7 @@ def meta_task(
         for _ in range(budget.meta_steps):
             order = random.permutation(len(episode.support_labels))
             images, labels = episode.support_images[order], episode.support_labels[order]
-            yield [_both(batch) for batch in batches(images, labels, PRETRAINING_BATCH, device)]
+            yield [_both(batch) for batch in batches(images, labels, budget.meta_batch, device)]
 
     return MetaTask(steps=steps(), warm_up=meta_epoch < budget.warmup_epochs)
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from harness.contracts import Device
 from harness.errors import UsageError
-from harness.experiment.pretraining import PRETRAINING_BATCH, Pretraining, pretraining_of
+from harness.experiment.pretraining import Pretraining, pretraining_of
 from harness.experiment.record import Outcome
 from harness.experiment.trial import Trial
 from harness.fields import pretraining_values
@@ -179,8 +179,8 @@ class OfflineStage:
 
 def _is_small(pretraining: Pretraining) -> bool:
     """Tell whether one thread is enough for it, so that several can be done side by side."""
-    shape, channels = pretraining.dataset.image_shape, pretraining.budget.channels
-    return not is_worth_threads(PRETRAINING_BATCH, shape, channels)
+    shape, budget = pretraining.dataset.image_shape, pretraining.budget
+    return not is_worth_threads(budget.meta_batch, shape, budget.channels)
 
 
 def _check_wanted(path: Path, found: Pretraining, wanted: Sequence[Pretraining]) -> None:

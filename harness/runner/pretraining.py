@@ -21,7 +21,6 @@ from harness.contracts import (
     StepMetrics,
 )
 from harness.experiment.budget import Budget
-from harness.experiment.pretraining import PRETRAINING_BATCH
 from harness.experiment.record import CurvePoint, Outcome, TrialError, Used
 from harness.plugins.loading import Plugins
 from harness.runner.checkpoint import (
@@ -99,7 +98,8 @@ class Stage:
         self.pretraining, self.path = job.pretraining, job.checkpoint
         self.device = torch.device(job.torch_device)
         self.dataset, self.create_method, self.send = dataset, create_method, send
-        choose_threads(PRETRAINING_BATCH, dataset.image_shape, job.pretraining.budget.channels)
+        budget = job.pretraining.budget
+        choose_threads(budget.meta_batch, dataset.image_shape, budget.channels)
         saved = read_partial(self.path, self.pretraining)
         self.progress = saved.progress if saved else Progress()
         self.state = _tensors(saved.state) if saved else None

@@ -16,6 +16,7 @@ def budget(meta_epochs: int, meta_tasks: int) -> MetaBudget:
         meta_tasks=meta_tasks,
         meta_steps=5,
         meta_shots=15,
+        meta_batch=20,
         channels=8,
     )
 
