@@ -63,8 +63,8 @@ NAMED_BUDGETS: dict[str, Budget] = {
     # Minutes on two cores. Few inner updates, each on other images: Reptile learns what is common
     # to the batches of a task (Nichol et al., 2018, section 5), so that repeating one is wasted.
     "small": Budget(
-        meta_epochs=40,
-        warmup_epochs=30,
+        meta_epochs=30,
+        warmup_epochs=24,
         meta_tasks=3,
         meta_steps=1,
         meta_shots=10,

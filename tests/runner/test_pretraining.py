@@ -13,10 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.contracts import DataRequest
+from harness.contracts import DataRequest, MetaTask
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import load_plugins
@@ -29,7 +30,9 @@ from harness.runner.checkpoint import (
     write_checkpoint,
 )
 from harness.runner.job import PretrainingJob
+from harness.runner.meta_tasks import meta_task
 from harness.runner.offline import OfflineStage
+from harness.runner.opening import open_dataset
 from harness.runner.plan import Planner
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")
@@ -115,6 +118,24 @@ def test_what_only_the_search_depends_on_shares_a_checkpoint(scratch: Path) -> N
     trials("-m", "learner", "--seed", "1")
     trials("-m", "learner", "--ways", "3")
     assert len(checkpoints(scratch)) == 4
+
+
+def test_all_methods_meet_the_same_tasks(scratch: Path) -> None:
+    """What a task of pretraining holds depends on data, setting, budget and seed, on no method."""
+    plugins, device = load_plugins(), torch.device("cpu")
+    jobs = [job(scratch, method) for method in ("onnas", "darts[order=second]", "learner")]
+    dataset = open_dataset(plugins, jobs[0].pretraining.dataset, jobs[0])
+    seen = [_images(meta_task(each.pretraining, dataset, 1, 1, device)) for each in jobs]
+    assert all(torch.equal(seen[0], images) for images in seen[1:])
+    other = jobs[0].pretraining.model_copy(update={"seed": 1})
+    assert not torch.equal(seen[0], _images(meta_task(other, dataset, 1, 1, device)))
+    assert not torch.equal(
+        seen[0], _images(meta_task(jobs[0].pretraining, dataset, 1, 0, device))
+    )
+
+
+def _images(task: MetaTask) -> torch.Tensor:
+    return torch.cat([batch.weights.images for step in task.steps for batch in step])
 
 
 def test_a_method_without_pretraining_starts_from_scratch(scratch: Path) -> None:
