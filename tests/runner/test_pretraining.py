@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import signal
 import subprocess
 import sys
@@ -18,16 +17,11 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.contracts import DataRequest, MetaTask
-from harness.experiment.pretraining import Pretraining
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import load_plugins
 from harness.runner import pretraining as stage
 from harness.runner.checkpoint import (
-    Checkpoint,
-    CheckpointError,
-    find_checkpoint,
     read_checkpoint,
-    write_checkpoint,
 )
 from harness.runner.job import PretrainingJob
 from harness.runner.meta_tasks import meta_task
@@ -129,9 +123,7 @@ def test_all_methods_meet_the_same_tasks(scratch: Path) -> None:
     assert all(torch.equal(seen[0], images) for images in seen[1:])
     other = jobs[0].pretraining.model_copy(update={"seed": 1})
     assert not torch.equal(seen[0], _images(meta_task(other, dataset, 1, 1, device)))
-    assert not torch.equal(
-        seen[0], _images(meta_task(jobs[0].pretraining, dataset, 1, 0, device))
-    )
+    assert not torch.equal(seen[0], _images(meta_task(jobs[0].pretraining, dataset, 1, 0, device)))
 
 
 def _images(task: MetaTask) -> torch.Tensor:
@@ -217,77 +209,6 @@ def test_a_resumed_stage_ends_with_the_same_tensors(
     assert all(np.array_equal(one.state[name], other.state[name]) for name in one.state)
     assert one.progress.curve == other.progress.curve
     assert list(scratch.glob("*.partial.*")) == []
-
-
-def test_a_damaged_checkpoint_is_never_loaded(scratch: Path) -> None:
-    """Cut short anywhere, or with any bit flipped, it is refused."""
-    whole = job(scratch)
-    stage.run_pretraining(load_plugins(), whole, lambda _: None)
-    sound = whole.checkpoint.read_bytes()
-    chance = random.Random(0)  # noqa: S311 - picks bits to flip
-    for _ in range(60):
-        flipped = bytearray(sound)
-        flipped[chance.randrange(len(sound))] ^= 1 << chance.randrange(8)
-        for content in (bytes(flipped), sound[: chance.randrange(len(sound))]):
-            whole.checkpoint.write_bytes(content)
-            with pytest.raises(CheckpointError):
-                read_checkpoint(whole.checkpoint)
-            assert find_checkpoint(whole.checkpoint, whole.pretraining) is None
-
-
-def test_a_damaged_checkpoint_is_made_again(scratch: Path) -> None:
-    """A run says so, pretrains anew, and gets the tensors it had."""
-    trials("-m", "learner")
-    (path,) = checkpoints(scratch)
-    before = read_checkpoint(path).state
-    path.write_bytes(path.read_bytes()[:-1])
-    result = harness("run", "-m", "learner", "--no-resume")
-    assert result.exit_code == 0, result.output
-    assert "is damaged; it is made again" in result.stderr
-    after = read_checkpoint(path).state
-    assert all(np.array_equal(before[name], after[name]) for name in before)
-
-
-def written(folder: Path, **changes: Any) -> Path:
-    """A sound checkpoint of a pretraining that differs in some way."""
-    found = read_checkpoint(checkpoints(folder)[0])
-    values = {**found.pretraining.model_dump(), **changes}
-    path = folder / "given.safetensors"
-    pretraining = Pretraining.model_validate(values)
-    write_checkpoint(path, Checkpoint(pretraining, found.progress, found.state))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"method": {"name": "darts", "version": "1.0", "params": {}}}, "its method is darts"),
-        ({"ways": 7}, "its number of ways is 7, not 5"),
-        ({"seed": 3}, "its seed is 3, not 0"),
-    ],
-)
-def test_a_checkpoint_for_something_else_is_refused(
-    changes: dict[str, Any], words: str, scratch: Path
-) -> None:
-    """A file that is handed over must be for one of the trials; the message says what differs."""
-    pretrained = harness("pretrain", "-m", "learner")
-    assert pretrained.exit_code == 0, pretrained.output
-    path = written(scratch, **changes)
-    result = harness("run", "-m", "learner", "--checkpoint", str(path))
-    assert result.exit_code == 2
-    assert words in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert not (scratch / "out").exists()
-
-
-def test_a_checkpoint_from_elsewhere_is_used(scratch: Path) -> None:
-    """A file that another machine has made saves the pretraining here."""
-    harness("pretrain", "-m", "learner")
-    (made,) = checkpoints(scratch)
-    path = made.rename(scratch / "from elsewhere.safetensors")
-    (record,) = trials("-m", "learner", "--checkpoint", str(path))
-    assert record["pretraining"]["key"] == read_checkpoint(path).pretraining.key
-    assert checkpoints(scratch) == []
 
 
 @pytest.mark.parametrize(
