@@ -31,7 +31,8 @@ class Register(Protocol):
             target: the class that is called with the parameters, see `harness.contracts`;
                 for a suite, the `"module:file.toml"` resource that describes it.
             parameters: a pydantic model of the target's parameters (`name[key=value]`), in a module
-                that imports no torch. Without it the target takes no parameters.
+                that imports no torch. Without it the target takes no parameters. A field marked by
+                `harness.fields.SEARCH_ONLY` is none that a method's pretraining depends on.
             summary: one line for `harness list`.
         """
 
