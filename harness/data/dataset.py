@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,12 +41,21 @@ def check_setting(dataset: Dataset, setting: FewShotSetting | FullTaskSetting, n
         _find_split(dataset.splits, split, where)
 
 
+@dataclass(frozen=True)
+class Part:
+    """Where the images of a split are in the cache."""
+
+    stored: str  # the split of the cache
+    rows: NDArray[np.int64]  # (images,), of that split's array
+    counts: Mapping[str, int]  # images of each class, in the order of the rows
+
+
 class CachedImages:
     """All images of a split, read from the cache a batch at a time (an `ImageSet`)."""
 
-    def __init__(self, cache: Cache, split: str, labels: NDArray[np.int64]) -> None:
-        """Take the split's images; `labels` (images,) are in the order of the cache."""
-        self._cache, self._split, self._labels = cache, split, labels
+    def __init__(self, cache: Cache, part: Part, labels: NDArray[np.int64]) -> None:
+        """Take the split's images; `labels` (images,) are in the order of its rows."""
+        self._cache, self._part, self._labels = cache, part, labels
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -53,7 +63,7 @@ class CachedImages:
 
     def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return standardised images (N, channels, height, width) and their labels (N,)."""
-        return _standardised(self._cache, self._split, indices), self._labels[indices]
+        return _standardised(self._cache, self._part, indices), self._labels[indices]
 
 
 class CachedDataset:
@@ -74,12 +84,31 @@ class CachedDataset:
         self.fingerprint = cache.fingerprint
         self._rule = HARNESS_RULE
         self.image_shape = cache.layout.shape
-        self.splits: Mapping[str, SplitSummary] = {
-            split: SplitSummary(len(classes), min(classes.values()))
-            for split, classes in cache.layout.counts.items()
+        self._parts = {
+            split: Part(split, np.arange(sum(counts.values())), counts)
+            for split, counts in cache.layout.counts.items()
         }
+        self.splits = _summaries(self._parts)
         if kind == "full-task":
             self._check_full_task()
+
+    def with_validation(self, every: int) -> CachedDataset:
+        """Return the same images with every n-th training class in a split `val` of its own.
+
+        The fingerprint is another one. Nothing changes where there is a split `val` already, or
+        where there are fewer than n classes to train on.
+        """
+        train = self._parts.get("train")
+        if "val" in self._parts or train is None or len(train.counts) < every:
+            return self
+        dataset = copy(self)
+        dataset.fingerprint = digest({"images": self.fingerprint, "validation": every})
+        held = np.arange(len(train.counts)) % every == every - 1
+        dataset._parts = {
+            **self._parts, "train": _select(train, ~held), "val": _select(train, held)
+        }  # fmt: skip
+        dataset.splits = _summaries(dataset._parts)
+        return dataset
 
     def drawn_by(self, rule: EpisodeRule) -> CachedDataset:
         """Return the same images with episodes that `rule` draws, and so another fingerprint."""
@@ -100,13 +129,13 @@ class CachedDataset:
         """
         identity = EpisodeIdentity(self.fingerprint, split, ways, shots, queries, seed, index)
         _check_episode(self.splits, identity, self._where)
-        sizes = list(self._cache.layout.counts[split].values())
-        support, query = self._rule.draw(identity, sizes)
+        part = self._parts[split]
+        support, query = self._rule.draw(identity, list(part.counts.values()))
         labels = np.arange(ways, dtype=np.int64)
         return Episode(
-            support_images=_standardised(self._cache, split, support.ravel()),
+            support_images=_standardised(self._cache, part, support.ravel()),
             support_labels=np.tile(labels, shots),
-            query_images=_standardised(self._cache, split, query.ravel()),
+            query_images=_standardised(self._cache, part, query.ravel()),
             query_labels=np.tile(labels, queries),
         )
 
@@ -117,13 +146,12 @@ class CachedDataset:
             UsageError: there is no such split.
         """
         _find_split(self.splits, split, self._where)
-        counts = self._cache.layout.counts
-        numbers = {
-            label: n for n, label in enumerate(sorted({c for s in counts.values() for c in s}))
-        }
-        classes = [numbers[label] for label in counts[split]]
-        labels = np.repeat(np.array(classes, dtype=np.int64), list(counts[split].values()))
-        return CachedImages(self._cache, split, labels)
+        every = sorted({label for part in self._parts.values() for label in part.counts})
+        numbers = {label: number for number, label in enumerate(every)}
+        part = self._parts[split]
+        classes = np.array([numbers[label] for label in part.counts], dtype=np.int64)
+        labels = np.repeat(classes, list(part.counts.values()))
+        return CachedImages(self._cache, part, labels)
 
     def _check_full_task(self) -> None:
         counts = self._cache.layout.counts
@@ -138,9 +166,24 @@ class CachedDataset:
                 )
 
 
-def _standardised(cache: Cache, split: str, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def _summaries(parts: Mapping[str, Part]) -> Mapping[str, SplitSummary]:
+    return {
+        split: SplitSummary(len(part.counts), min(part.counts.values()))
+        for split, part in parts.items()
+    }
+
+
+def _select(part: Part, chosen: NDArray[np.bool_]) -> Part:
+    """Return the part with the chosen classes only; `chosen` is (classes,)."""
+    sizes = list(part.counts.values())
+    pairs = zip(part.counts.items(), chosen, strict=True)
+    counts = {label: size for (label, size), is_chosen in pairs if is_chosen}
+    return Part(part.stored, part.rows[np.repeat(chosen, sizes)], counts)
+
+
+def _standardised(cache: Cache, part: Part, places: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return images (N, channels, height, width) with mean 0 and deviation 1 in each channel."""
-    pixels = cache.arrays[split][rows].astype(np.float32)
+    pixels = cache.arrays[part.stored][part.rows[places]].astype(np.float32)
     # (channels,) -> (channels, 1, 1)
     mean = np.array(cache.mean, dtype=np.float32)[:, None, None]
     deviation = np.array(cache.deviation, dtype=np.float32)[:, None, None]

@@ -43,10 +43,10 @@ def available(request: DataRequest, name: str) -> None:
 
 
 def test_omniglot(request_real: DataRequest) -> None:
-    """Omniglot has 964 characters to train on and 659 to test on, 20 dark drawings each."""
+    """Omniglot has 964 characters to train on or validate with and 659 to test on, 20 drawings."""
     available(request_real, "omniglot")
     dataset = twice(Omniglot(), request_real)
-    assert sizes(dataset) == {"test": (659, 20), "train": (964, 20)}
+    assert sizes(dataset) == {"test": (659, 20), "train": (868, 20), "val": (96, 20)}
     drawn = dataset.episode("test", ways=20, shots=5, queries=15, seed=0, index=0)
     assert drawn.support_images.shape == (100, 1, 28, 28)
     # Strokes are darker than the paper, and cover little of it.

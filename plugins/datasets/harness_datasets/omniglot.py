@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.contracts import DataRequest, Dataset
 from harness.data.archive import Member, read_members
+from harness.data.dataset import CachedDataset
 from harness.data.images import Preprocessing
 from harness.data.prepare import decode_files, prepare_generated, prepare_source
 from harness.data.sources import find_named
@@ -25,6 +26,10 @@ DOWNLOADS = {
     "test": Download(f"{_FOLDER}/images_evaluation.zip", "6b91aef0f799c5bb55b94e3f2daec811"),
 }
 
+# Their split has no validation classes, which pretraining is watched on: every tenth character that
+# is learned from is kept apart for it.
+VALIDATION_EVERY = 10
+
 
 class Omniglot:
     """Omniglot at 28x28, from the data root or its authors' repository (a `DatasetProvider`)."""
@@ -35,6 +40,9 @@ class Omniglot:
         Raises:
             DataError: they are not there and cannot be downloaded, or are unreadable.
         """
+        return self._drawings(request).with_validation(VALIDATION_EVERY)
+
+    def _drawings(self, request: DataRequest) -> CachedDataset:
         name = "omniglot"
         source = find_named(name, request.data_root)
         if source is not None:
