@@ -11,7 +11,8 @@ import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -66,13 +67,15 @@ class TrialProcesses:
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
             target=_child, args=(theirs, job.model_dump_json(), str(log)), daemon=True
         )
-        process.start()
-        theirs.close()
         try:
+            with _uninterrupted():
+                process.start()
+            theirs.close()
             return _Watch(job, process, ours, on_event).outcome(self._stopping)
         finally:
-            process.kill()
-            process.join()
+            if process.pid is not None:
+                process.kill()
+                process.join()
             ours.close()
 
     def stop(self) -> None:
@@ -151,6 +154,19 @@ class _Watch:
         if not self._tasks_begun:
             return "before its first search step"
         return f"in task {self._tasks_begun}"
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C: the server that processes are forked from survives no half request."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows, where there is no server
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(connection: Connection, job_json: str, log_path: str) -> None:

@@ -77,9 +77,9 @@ def test_parts_count_by_their_share() -> None:
         shares.append(share)
         return Outcome(torch.tensor(share), torch.tensor(100 * share))
 
-    net, batch = Supernet(1, 2, 4), Batch(torch.zeros(5, 1, 8, 8), torch.zeros(5, dtype=torch.long))
+    net, batch = Supernet(1, 2, 4), Batch(torch.zeros(7, 1, 8, 8), torch.zeros(7, dtype=torch.long))
     outcome = accumulate_gradients(engine, net, batch, net.mixing, parts=2)
-    assert shares == [0.6, 0.4]
+    assert shares == [4 / 7, 3 / 7]
     assert float(outcome.loss) == pytest.approx(1.0)
     assert float(outcome.accuracy) == pytest.approx(100.0)
 
