@@ -119,7 +119,7 @@ class BarProgress:
             TimeElapsedColumn(),
             console=console,
         )
-        self._all = self._progress.add_task("trials", total=total)
+        self._all = self._progress.add_task("trials", total=total, visible=False)
         self._steps = self._progress.add_task("", total=None, visible=False)
         self._offline: dict[str, TaskID] = {}
 
@@ -137,7 +137,8 @@ class BarProgress:
         self._progress.console.print(sentence, highlight=False, markup=False)
 
     def started(self, trial: Trial) -> None:
-        """Show the trial's own bar."""
+        """Show the trial's own bar, and from the first one on that of all."""
+        self._progress.update(self._all, visible=True)
         self._progress.reset(
             self._steps, total=_steps(trial), visible=True, description=trial.method.label
         )
