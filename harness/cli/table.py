@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from harness.report.summary import Row
 
@@ -34,7 +35,7 @@ def print_rows(rows: Sequence[Row], console: Console) -> None:
     table.add_column("device", no_wrap=True)
     table.add_column("ended", no_wrap=True)
     for row in rows:
-        table.add_row(*_cells(row))
+        table.add_row(*map(Text, _cells(row)))  # in plain text [q=1] would be rich's markup
     console.print(table)
     for line in _legend(rows):
         console.print(line, highlight=False)

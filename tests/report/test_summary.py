@@ -101,3 +101,12 @@ def test_an_interval_needs_two_values() -> None:
     """Below two values there is no interval; above 30 degrees of freedom it is the normal's."""
     assert interval_95([1.0]) is None
     assert interval_95([0.0, 2.0] * 20) == pytest.approx(1.96 * 1.0127 / 40**0.5, rel=1e-3)
+
+
+def test_parameters_are_printed() -> None:
+    """What stands in brackets is part of a method's and a data set's name, not markup."""
+    text = printed(
+        record(0, 50.0, label="m[q=1]", dataset={**DATASET, "label": "torchmeta[name=cub]"})
+    )
+    assert "m[q=1]" in text
+    assert "torchmeta[name=cub]" in text
