@@ -21,7 +21,7 @@ def run_python() -> Callable[..., subprocess.CompletedProcess[str]]:
     def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *arguments]
         # The tests' own interpreter, with arguments that the tests' own source spells out.
-        return subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        return subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - see above
 
     return run_python
 

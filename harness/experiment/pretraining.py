@@ -5,21 +5,15 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from harness.experiment.budget import Count, CountOrNone
 from harness.experiment.canonical import digest
 from harness.experiment.setting import FewShotSetting
-from harness.experiment.trial import DatasetIdentity, Trial
+from harness.experiment.trial import DatasetIdentity, Identity, Trial
 
 __all__ = ["MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
 
 
-class _Identity(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PretrainedMethodIdentity(_Identity):
+class PretrainedMethodIdentity(Identity):
     """A method, with those of its parameters that pretraining depends on."""
 
     name: str
@@ -27,7 +21,7 @@ class PretrainedMethodIdentity(_Identity):
     params: dict[str, Any]
 
 
-class MetaBudget(_Identity):
+class MetaBudget(Identity):
     """The part of a budget that pretraining may use, and the width that it is for."""
 
     meta_epochs: Count
@@ -39,7 +33,7 @@ class MetaBudget(_Identity):
     channels: Count
 
 
-class Pretraining(_Identity):
+class Pretraining(Identity):
     """The offline stage of one method; all trials with the same one start from its checkpoint.
 
     The number of shots is not among what it depends on: as in the reference configuration, tasks of

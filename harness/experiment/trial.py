@@ -12,14 +12,16 @@ from harness.experiment.budget import Budget
 from harness.experiment.canonical import digest
 from harness.experiment.setting import Setting
 
-__all__ = ["DatasetIdentity", "DeviceIdentity", "MethodIdentity", "Trial"]
+__all__ = ["DatasetIdentity", "DeviceIdentity", "Identity", "MethodIdentity", "Trial"]
 
 
-class _Identity(BaseModel):
+class Identity(BaseModel):
+    """A part of what defines a trial: it never changes, and has no field that nobody knows."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class MethodIdentity(_Identity):
+class MethodIdentity(Identity):
     """A method with its parameters, and the version of the distribution it came from."""
 
     name: str
@@ -29,7 +31,7 @@ class MethodIdentity(_Identity):
     label: str  # as people write it: the name, with the parameters that are not the defaults
 
 
-class DatasetIdentity(_Identity):
+class DatasetIdentity(Identity):
     """A data set: its content is its fingerprint; name and parameters only say how to find it."""
 
     name: str
@@ -39,7 +41,7 @@ class DatasetIdentity(_Identity):
     label: str  # as people write it
 
 
-class DeviceIdentity(_Identity):
+class DeviceIdentity(Identity):
     """A device, with the profile that its limits come from."""
 
     name: str
@@ -48,7 +50,7 @@ class DeviceIdentity(_Identity):
     profile: DeviceProfile
 
 
-class Trial(_Identity):
+class Trial(Identity):
     """The unit that runs, fails and resumes."""
 
     method: MethodIdentity

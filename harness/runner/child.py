@@ -62,7 +62,7 @@ def _print_to(path: str) -> None:
     os.close(handle)
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # TextIO lacks it
 
 
 def _die_with_parent(connection: Connection) -> None:

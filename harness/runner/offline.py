@@ -19,6 +19,7 @@ from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.runner.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
 from harness.runner.job import PretrainingJob
+from harness.runner.opening import create
 from harness.runner.parallelism import is_worth_threads
 from harness.runner.process import TrialProcesses
 
@@ -155,9 +156,7 @@ class OfflineStage:
     ) -> None:
         path = self.path(pretraining)
         path.parent.mkdir(parents=True, exist_ok=True)
-        device: Device = recreate(
-            self.plugins, "device", trial.device.name, trial.device.params
-        ).create()
+        device: Device = create(self.plugins, "device", trial.device)
         job = PretrainingJob(
             pretraining=pretraining,
             params=trial.method.params,

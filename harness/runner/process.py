@@ -50,7 +50,7 @@ class TrialProcesses:
     def warm_up(self) -> float:
         """Have torch imported before the first trial's clock starts; return the seconds it took."""
         started = time.perf_counter()
-        process = self._context.Process(target=_nothing)  # type: ignore[attr-defined]
+        process = self._context.Process(target=_nothing)  # type: ignore[attr-defined] # stubs lack it
         process.start()
         process.join()
         return time.perf_counter() - started
@@ -64,7 +64,7 @@ class TrialProcesses:
             KeyboardInterrupt: Ctrl-C, or `stop` was called; the job's process is gone by then.
         """
         ours, theirs = self._context.Pipe()
-        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined]
+        process: BaseProcess = self._context.Process(  # type: ignore[attr-defined] # stubs lack it
             target=_child, args=(theirs, job.model_dump_json(), str(log)), daemon=True
         )
         try:
@@ -171,7 +171,7 @@ def _uninterrupted() -> Iterator[None]:
 
 def _child(connection: Connection, job_json: str, log_path: str) -> None:
     # Imported here, in the child: the parent has no need of torch.
-    from harness.runner.child import main  # noqa: PLC0415
+    from harness.runner.child import main  # noqa: PLC0415 - see above
 
     main(connection, job_json, log_path)
 

@@ -29,14 +29,18 @@ def is_point(budget: MetaBudget, done: int) -> bool:
 
     It has at most twenty, evenly spread, and always one at the end.
     """
-    points = min(MOST_POINTS, max(1, _validation_tasks(budget) // FEWEST_TASKS))
+    points = _points(budget)
     return points * done // budget.meta_epochs > points * (done - 1) // budget.meta_epochs
 
 
 def tasks_a_point(budget: MetaBudget) -> int:
     """Return how many tasks a point is the mean of, the same ones at every point."""
-    points = sum(is_point(budget, done + 1) for done in range(budget.meta_epochs))
-    return min(MOST_TASKS, max(1, _validation_tasks(budget) // points))
+    return min(MOST_TASKS, max(1, _validation_tasks(budget) // _points(budget)))
+
+
+def _points(budget: MetaBudget) -> int:
+    wanted = max(1, _validation_tasks(budget) // FEWEST_TASKS)
+    return min(MOST_POINTS, wanted, budget.meta_epochs)
 
 
 def _validation_tasks(budget: MetaBudget) -> int:

@@ -194,7 +194,7 @@ def test_a_resumed_stage_ends_with_the_same_tensors(
     def learn_one(self: stage.Stage, *arguments: Any) -> Any:
         if getattr(self, "has_learned", False):
             raise Stop
-        self.has_learned = True  # type: ignore[attr-defined]
+        self.has_learned = True  # type: ignore[attr-defined] # ours
         return learned(self, *arguments)
 
     monkeypatch.setattr(stage.Stage, "_learn", learn_one)
@@ -251,5 +251,5 @@ def test_a_kill_costs_less_than_a_minute(scratch: Path) -> None:
     (kept,) = partial.glob("*.partial.*")
     done = read_checkpoint(kept).progress.meta_epochs
     assert done > 0
-    again = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    again = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - likewise
     assert f"150 meta-epochs, of which {done} are done" in again.stderr
