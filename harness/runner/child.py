@@ -19,6 +19,7 @@ from harness.experiment.record import Outcome, TrialError
 from harness.plugins.loading import load_plugins
 from harness.runner.job import Job, PretrainingJob, TrialJob
 from harness.runner.pretraining import run_pretraining
+from harness.runner.team import ALONE, Place
 from harness.runner.trial import run_trial
 
 __all__ = ["main"]
@@ -26,8 +27,8 @@ __all__ = ["main"]
 _JOB: TypeAdapter[TrialJob | PretrainingJob] = TypeAdapter(Job)
 
 
-def main(connection: Connection, job_json: str, log_path: str) -> None:
-    """Run the job; send events, and last the outcome, as dicts down the connection.
+def main(connection: Connection, job_json: str, log_path: str, place: Place = ALONE) -> None:
+    """Run the job, or this process's part; send events, and last the outcome, as dicts.
 
     Whatever the method prints goes to the log. Ctrl-C is the parent's business; should the parent
     die, this process dies with it.
@@ -38,7 +39,7 @@ def main(connection: Connection, job_json: str, log_path: str) -> None:
     _print_to(log_path)
     threading.Thread(target=_die_with_parent, args=(connection,), daemon=True).start()
     try:
-        outcome = run(_JOB.validate_json(job_json), connection.send)
+        outcome = run(_JOB.validate_json(job_json), connection.send, place)
     except Exception as error:  # a plugin that has changed since the run was planned, say
         traceback.print_exc()
         failure = TrialError(type=type(error).__name__, message=str(error), stage="start")
@@ -46,11 +47,13 @@ def main(connection: Connection, job_json: str, log_path: str) -> None:
     connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
 
 
-def run(job: TrialJob | PretrainingJob, send: Callable[[dict[str, Any]], None]) -> Outcome:
+def run(
+    job: TrialJob | PretrainingJob, send: Callable[[dict[str, Any]], None], place: Place = ALONE
+) -> Outcome:
     """Do what the job says in this process."""
     plugins = load_plugins()
     if isinstance(job, PretrainingJob):
-        return run_pretraining(plugins, job, send)
+        return run_pretraining(plugins, job, send, place)
     return run_trial(plugins, job, send)
 
 

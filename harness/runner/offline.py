@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
 
-from harness.contracts import Device
 from harness.errors import UsageError
 from harness.experiment.pretraining import Pretraining, pretraining_of
 from harness.experiment.record import Outcome
@@ -18,8 +16,7 @@ from harness.fields import pretraining_values
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.runner.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
-from harness.runner.job import PretrainingJob
-from harness.runner.opening import create
+from harness.runner.making import CheckpointMaker, PretrainingListener
 from harness.runner.parallelism import is_worth_threads
 from harness.runner.process import TrialProcesses
 
@@ -35,19 +32,6 @@ class PretrainingFailedError(Exception):
         """Carry the outcome."""
         self.outcome = outcome
         super().__init__(outcome.error.message if outcome.error else outcome.status)
-
-
-class PretrainingListener(Protocol):
-    """Is told what happens offline."""
-
-    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
-        """There is no checkpoint: it is being made; `done` meta-epochs were, before a kill."""
-
-    def pretraining_progressed(self, pretraining: Pretraining, event: dict[str, Any]) -> None:
-        """A meta-epoch is done."""
-
-    def said(self, sentence: str) -> None:
-        """Something worth a line."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +97,11 @@ class OfflineStage:
         }
         for small in (True, False):
             group = [each for each in missing.values() if _is_small(each[0]) is small]
-            with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) if small else 1) as pool:
-                futures = [pool.submit(self._make, *each, processes, listener) for each in group]
+            workers = (os.cpu_count() or 1) if small else 1
+            size = max(1, workers // max(1, len(group)))  # processes for each of them
+            maker = CheckpointMaker(self.plugins, self.data_root, self.cache_root, processes, size)
+            with ThreadPoolExecutor(max_workers=workers) as pool:
+                futures = [pool.submit(self._make, maker, *each, listener) for each in group]
                 try:
                     for future in futures:
                         future.result()
@@ -149,31 +136,13 @@ class OfflineStage:
 
     def _make(
         self,
+        maker: CheckpointMaker,
         pretraining: Pretraining,
         trial: Trial,
-        processes: TrialProcesses,
         listener: PretrainingListener,
     ) -> None:
         path = self.path(pretraining)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        device: Device = create(self.plugins, "device", trial.device)
-        job = PretrainingJob(
-            pretraining=pretraining,
-            params=trial.method.params,
-            torch_device=device.torch_device(),
-            checkpoint=path,
-            data_root=self.data_root,
-            cache_root=self.cache_root,
-        )
-
-        def on_event(event: dict[str, Any]) -> None:
-            if event["event"] == "pretraining":
-                listener.pretraining_started(pretraining, event["meta_epoch"])
-            else:
-                listener.pretraining_progressed(pretraining, event)
-
-        outcome = processes.run(job, path.with_suffix(".log"), on_event)
-        self._outcomes[pretraining.key] = outcome
+        self._outcomes[pretraining.key] = maker.make(pretraining, trial, path, listener)
 
 
 def _is_small(pretraining: Pretraining) -> bool:

@@ -6,6 +6,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Mapping
+from itertools import count, takewhile
 from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.contracts import (
+    Adaptation,
     Dataset,
     PretrainedMethod,
     SearchContext,
@@ -36,6 +38,7 @@ from harness.runner.limits import NotFiniteError
 from harness.runner.meta_tasks import meta_task
 from harness.runner.opening import create, open_dataset
 from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runner.team import ALONE, Place
 from harness.runner.threads import choose_threads
 from harness.runner.validation import is_point, validate
 
@@ -57,8 +60,12 @@ class MethodName(NamedTuple):
     params: dict[str, Any]
 
 
-def run_pretraining(plugins: Plugins, job: PretrainingJob, send: Send) -> Outcome:
+def run_pretraining(
+    plugins: Plugins, job: PretrainingJob, send: Send, place: Place = ALONE
+) -> Outcome:
     """Do the pretraining of a job, from where a killed one has left it, and write its checkpoint.
+
+    A team of processes does so together, each of which calls this in its `place`.
 
     A method that cannot be pretrained leaves none, and has used no meta-epoch.
     """
@@ -68,7 +75,7 @@ def run_pretraining(plugins: Plugins, job: PretrainingJob, send: Send) -> Outcom
         if not isinstance(method, PretrainedMethod):
             return Outcome(status="ok")
         dataset = open_dataset(plugins, job.pretraining.dataset, job)
-        stage = Stage(job, dataset, lambda: create(plugins, "method", name), send)
+        stage = Stage(job, dataset, lambda: create(plugins, "method", name), send, place)
         stage.run(cast(Pretrainable, method))
     except Exception as error:
         traceback.print_exc()
@@ -93,19 +100,21 @@ class Stage:
         dataset: Dataset,
         create_method: Callable[[], SearchMethod],
         send: Send,
+        place: Place = ALONE,
     ) -> None:
         """Take up what an earlier process has left."""
+        self.place = place
         self.pretraining, self.path = job.pretraining, job.checkpoint
         self.device = torch.device(job.torch_device)
         self.dataset, self.create_method, self.send = dataset, create_method, send
         budget = job.pretraining.budget
         choose_threads(budget.meta_batch, dataset.image_shape, budget.channels)
-        saved = read_partial(self.path, self.pretraining)
+        # Only the leader reads: by the time that another has started, it may have written anew.
+        saved = place.broadcast(read_partial(self.path, self.pretraining) if place.leads else None)
         self.progress = saved.progress if saved else Progress()
         self.state = _tensors(saved.state) if saved else None
-        self.adapted: list[Mapping[str, Tensor]] = (
-            [_tensors(arrays) for arrays in saved.adapted] if saved else []
-        )
+        adapted = map(_tensors, saved.adapted) if saved else ()
+        self.adapted: dict[int, Mapping[str, Tensor]] = dict(enumerate(adapted))
         self.earlier_s = self.progress.seconds
         self.started = self.saved = time.monotonic()
 
@@ -116,39 +125,44 @@ class Stage:
         self.send({"event": "pretraining", "meta_epoch": self.progress.meta_epochs})
         while self.progress.meta_epochs < self.pretraining.budget.meta_epochs:
             self._meta_epoch(method)
-        write_checkpoint(self.path, self._checkpoint(method))
-        remove_partial(self.path)
+        if self.place.leads:
+            write_checkpoint(self.path, self._checkpoint(method))
+            remove_partial(self.path)
 
     def _meta_epoch(self, method: Pretrainable) -> None:
         progress, budget = self.progress, self.pretraining.budget
         metrics = StepMetrics(loss=math.nan, accuracy=math.nan)
-        for index in range(len(self.adapted), budget.meta_tasks):
-            metrics = self._learn(method, index)
-            progress.tasks = len(self.adapted)
+        for index in self.place.own(range(len(self.adapted), budget.meta_tasks)):
+            self.adapted[index], metrics = self._learn(method, index)
             self._save_if_due(method)
-        method.meta_update(self.adapted)
-        self.adapted, progress.tasks = [], 0
+        method.meta_update(self._share())
+        self.adapted = {}
         progress.warmup_epochs += progress.meta_epochs < budget.warmup_epochs
         progress.meta_epochs += 1
         self._validate(method)
         self._save_if_due(method)
         self.send({"event": "meta-epoch", "meta_epoch": progress.meta_epochs, **metrics})
 
-    def _learn(self, method: Pretrainable, index: int) -> StepMetrics:
+    def _share(self) -> list[Mapping[str, Tensor]]:
+        """Return what all tasks of the meta-epoch have led to, whichever process learned them."""
+        own = {index: _arrays(tensors) for index, tensors in self.adapted.items()}
+        return [_tensors(arrays) for arrays in self.place.gather(own).values()]
+
+    def _learn(self, method: Pretrainable, index: int) -> Adaptation:
         epoch, seed = self.progress.meta_epochs, self.pretraining.seed
         task = meta_task(self.pretraining, self.dataset, epoch, index, self.device)
         seed_generators(seed, "meta-epoch", epoch, index, generator=self.generator)
-        parameters, metrics = method.adapt(task)
-        if not math.isfinite(metrics["loss"]):
+        adaptation = method.adapt(task)
+        loss = adaptation.metrics["loss"]
+        if not math.isfinite(loss):
             raise NotFiniteError(
-                f"the loss became {metrics['loss']} in meta-epoch {epoch + 1}, task {index + 1}"
+                f"the loss became {loss} in meta-epoch {epoch + 1}, task {index + 1}"
             )
-        self.adapted.append(parameters)
-        return metrics
+        return adaptation
 
     def _validate(self, method: Pretrainable) -> None:
         done = self.progress.meta_epochs
-        if is_point(self.pretraining.budget, done):
+        if self.place.leads and is_point(self.pretraining.budget, done):
             measured = validate(
                 self.pretraining,
                 self.dataset,
@@ -177,13 +191,17 @@ class Stage:
         return SearchContext(**{**told, **given})
 
     def _save_if_due(self, method: Pretrainable) -> None:
-        if time.monotonic() - self.saved >= SAVE_EVERY_S:
+        if self.place.leads and time.monotonic() - self.saved >= SAVE_EVERY_S:
             write_partial(self.path, self._checkpoint(method))
             self.saved = time.monotonic()
 
     def _checkpoint(self, method: Pretrainable) -> Checkpoint:
         self.progress.seconds = self.earlier_s + time.monotonic() - self.started
-        state, adapted = _arrays(method.state_dict()), [_arrays(task) for task in self.adapted]
+        # Those from the first on; what other processes have learned comes at the end of them all.
+        first = list(takewhile(self.adapted.__contains__, count()))
+        self.progress.tasks = len(first)
+        adapted = [_arrays(self.adapted[index]) for index in first]
+        state = _arrays(method.state_dict())
         return Checkpoint(self.pretraining, self.progress, state, adapted)
 
 
