@@ -19,8 +19,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from harness.devices.readings.oom_kills import OomKills
 from harness.experiment.record import Outcome, Stage, TrialError, Used
 from harness.runner.job import PretrainingJob, TrialJob
+from harness.runner.team import ALONE, Place
 
 __all__ = ["TrialProcesses"]
 
@@ -29,6 +31,8 @@ Event = dict[str, Any]
 # How long past its wall-clock budget a trial may take to stop by itself, between two steps.
 GRACE_S = 2.0
 POLL_S = 0.2
+
+KILLED = -9  # the exit code of a process that SIGKILL has ended
 
 # Torch's optimizers import its compiler at their first use: seconds that each trial would pay.
 PRELOADED = ["__main__", "harness.runner.child", "torch._dynamo"]
@@ -55,23 +59,41 @@ class TrialProcesses:
         process.join()
         return time.perf_counter() - started
 
+    def team(self, size: int) -> list[Place]:
+        """Return the places of a team; each is to be handed to a call of `run`."""
+        pairs = [self._context.Pipe() for _ in range(size - 1)]
+        leader = Place(0, size, [ours for ours, _ in pairs])
+        return [leader, *(Place(rank, size, [end]) for rank, (_, end) in enumerate(pairs, 1))]
+
     def run(
-        self, job: TrialJob | PretrainingJob, log: Path, on_event: Callable[[Event], None]
+        self,
+        job: TrialJob | PretrainingJob,
+        log: Path,
+        on_event: Callable[[Event], None],
+        place: Place = ALONE,
     ) -> Outcome:
         """Do one job to its end, whatever way it ends; pass its events on as they come.
+
+        Args:
+            job: what is to be done.
+            log: file that gets what the process prints.
+            on_event: is called with each event.
+            place: in the team that does it; its connections are closed here.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, or `stop` was called; the job's process is gone by then.
         """
+        oom_kills = OomKills()
         ours, theirs = self._context.Pipe()
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined] # stubs lack it
-            target=_child, args=(theirs, job.model_dump_json(), str(log)), daemon=True
+            target=_child, args=(theirs, job.model_dump_json(), str(log), place), daemon=True
         )
         try:
             with _uninterrupted():
                 process.start()
             theirs.close()
-            return _Watch(job, process, ours, on_event).outcome(self._stopping)
+            place.close()  # the process has its own; one that dies must be missed by the others
+            return _Watch(job, process, ours, on_event, oom_kills).outcome(self._stopping)
         finally:
             if process.pid is not None:
                 process.kill()
@@ -92,8 +114,11 @@ class _Watch:
         process: BaseProcess,
         connection: Connection,
         on_event: Callable[[Event], None],
+        oom_kills: OomKills,
     ) -> None:
         self._process, self._connection, self._on_event = process, connection, on_event
+        self._oom_kills = oom_kills
+        self._emulated = isinstance(job, TrialJob) and job.trial.device.mode == "emulated"
         self._allowed_s = job.trial.budget.wall_clock_s if isinstance(job, TrialJob) else None
         self._stage: Stage = "search" if isinstance(job, TrialJob) else "pretraining"
         self._started = time.monotonic()
@@ -134,9 +159,28 @@ class _Watch:
     def _died(self) -> Outcome:
         self._process.join()
         code = self._process.exitcode or 0
+        # Nobody here has sent a signal yet: it was the kernel, or else a person.
+        if code == KILLED and self._oom_kills.any_since() is not False:
+            return self._killed()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
         message = f"the {self._what()}'s process ended {how} {self._last_seen()}; see its log"
         return self._broken_off("error", "ProcessEnded", message)
+
+    def _killed(self) -> Outcome:
+        """Say that memory ran out; where the kernel does not count its kills, most likely.
+
+        It was this machine's memory: for an emulated device, and for what is done offline, that
+        is no answer.
+        """
+        sure = "by the kernel" if self._oom_kills.any_since() else "most likely"
+        message = (
+            f"the {self._what()}'s process was killed, {sure} for lack of memory, "
+            f"{self._last_seen()}; see its log"
+        )
+        if self._emulated:
+            message += "; what this machine lacks, the emulated device need not"
+        measured = self._stage == "search" and not self._emulated
+        return self._broken_off("out_of_memory" if measured else "error", "ProcessKilled", message)
 
     def _broken_off(self, status: Any, kind: str, message: str) -> Outcome:
         return Outcome(
@@ -169,11 +213,11 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _child(connection: Connection, job_json: str, log_path: str) -> None:
+def _child(connection: Connection, job_json: str, log_path: str, place: Place) -> None:
     # Imported here, in the child: the parent has no need of torch.
     from harness.runner.child import main  # noqa: PLC0415 - see above
 
-    main(connection, job_json, log_path)
+    main(connection, job_json, log_path, place)
 
 
 def _nothing() -> None:
