@@ -24,15 +24,17 @@ class Register(Protocol):
     def __call__(
         self, name: str, target: str, *, parameters: str | None = None, summary: str = ""
     ) -> None:
-        """Register `target`, a `"module:attribute"` string, under `name`.
+        """Register `target`, a `"module:attribute"` or `"module:file.toml"`, under `name`.
 
         Args:
             name: what people type: lower-case letters, digits and hyphens.
-            target: the class that is called with the parameters, see `harness.contracts`;
-                for a suite, the `"module:file.toml"` resource that describes it.
+            target: the class that is called with the parameters, see `harness.contracts`; for a
+                suite, the `"module:file.toml"` resource that describes it; for a device one or the
+                other.
             parameters: a pydantic model of the target's parameters (`name[key=value]`), in a module
-                that imports no torch. Without it the target takes no parameters. A field marked by
-                `harness.fields.SEARCH_ONLY` is none that a method's pretraining depends on.
+                that imports no torch. Without it the target takes no parameters; a TOML file never
+                does. A field marked by `harness.fields.SEARCH_ONLY` is none that a method's
+                pretraining depends on.
             summary: one line for `harness list`.
         """
 
@@ -49,7 +51,11 @@ def harness_register_datasets(register: Register) -> None:
 
 @hookspec
 def harness_register_devices(register: Register) -> None:
-    """Register devices: targets are `harness.contracts.Device` classes."""
+    """Register devices: targets are TOML profiles in a package, `"package.module:file.toml"`.
+
+    `harness.devices.profile` says what is in one; its `name` is the name that is registered. A
+    device that needs code of its own has a `harness.contracts.Device` class for its target.
+    """
 
 
 @hookspec

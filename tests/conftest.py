@@ -1,11 +1,11 @@
-"""What tests of several parts share: a stranger's plugin, and a fresh interpreter."""
+"""What tests of several parts share: a stranger's plugin, a fresh interpreter, another machine."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -55,3 +55,25 @@ def plugin_factory(
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(root)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return `machine(names, gpus, is_board)`, which makes this machine another one.
+
+    `gpus` are the names of the GPUs that torch finds; without them, it must not be asked.
+    """
+
+    def machine(
+        names: Sequence[str] = (), gpus: Sequence[str] | None = None, *, is_board: bool = False
+    ) -> None:
+        def usable_gpus() -> tuple[str, ...]:
+            assert gpus is not None, "torch was asked"
+            return tuple(gpus)
+
+        for module in ("profiled", "at_hand"):
+            monkeypatch.setattr(f"harness.devices.{module}.machine_names", lambda: list(names))
+        monkeypatch.setattr("harness.devices.profiled.usable_gpus", usable_gpus)
+        monkeypatch.setattr("harness.devices.profiled.has_unified_memory", lambda: is_board)
+
+    return machine

@@ -36,7 +36,7 @@ class LazyCommand(NamedTuple):
 
 
 class LazyGroup(SuggestingGroup):
-    """The topmost group: it imports a command when it is called, and reports how it failed."""
+    """Imports a command when it is called, and reports how it failed."""
 
     def __init__(self, *arguments: Any, lazy: Mapping[str, LazyCommand], **options: Any) -> None:
         """Have the commands in `lazy`, in that order."""

@@ -8,12 +8,11 @@ import click
 
 from harness.cli.options import json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.cli.profile_text import print_profile
 from harness.fields import spelled
 from harness.plugins.description import describe
 
 __all__ = ["show"]
-
-MIB = 2**20
 
 
 @click.command()
@@ -39,18 +38,23 @@ def _print(description: dict[str, Any]) -> None:
     if description["summary"]:
         click.echo(f"  {description['summary']}")
     if "plugin" in description:
-        click.echo(
-            f"  plugin {description['plugin']}, "
-            f"of {description['distribution']} {description['version']}"
-        )
+        click.echo(f"  {_origin(description)}")
     if description.get("parameters"):
         _print_fields("parameters", "default", description["parameters"])
     if "keys" in description:
         _print_fields("keys", "value", description["keys"])
     if "profile" in description:
-        _print_profile(description)
+        print_profile(description)
     if "text" in description:
         click.echo("\n" + description["text"].rstrip())
+
+
+def _origin(description: dict[str, Any]) -> str:
+    """Say where a name comes from; only the file of a profile has no version."""
+    if not description["version"]:
+        return f"profile {description['distribution']}"
+    plugin, distribution = description["plugin"], description["distribution"]
+    return f"plugin {plugin}, of {distribution} {description['version']}"
 
 
 def _print_fields(title: str, column: str, fields: list[dict[str, Any]]) -> None:
@@ -66,19 +70,3 @@ def _default(field: dict[str, Any], column: str) -> str:
     if column == "default" and field["required"]:
         return "(required)"
     return spelled(field[column])
-
-
-def _print_profile(description: dict[str, Any]) -> None:
-    profile, limit = description["profile"], description["memory_limit_bytes"]
-    click.echo(f"\nprofile ({description['mode']} on this machine)")
-    click.echo(f"  model         {profile['model']}")
-    click.echo(f"  computes on   {profile['kind']}")
-    click.echo(f"  memory limit  {'none is modelled' if limit is None else _mib(limit)}")
-    for key, value in (profile["memory"] or {}).items():
-        name = f"memory.{key}"
-        click.echo(f"\n  {name}  {_mib(value)}")
-        click.echo(f"    {profile['sources'][name]}")
-
-
-def _mib(value: int) -> str:
-    return f"{value:,} bytes = {value / MIB:,.0f} MiB"

@@ -3,26 +3,35 @@
 name = "jetson"
 model = "NVIDIA Jetson Nano 2 GB"
 kind = "cuda"
+recognised_by = ["*Jetson Nano 2GB*"]
 
 [memory]
 total_bytes = 2_147_483_648
 system_bytes = 1_073_741_824
 reserved_bytes = 402_653_184
 
+[compute]
+fp32_flops = 236e9
+bandwidth_bytes_s = 25.6e9
+launch_s = 30e-6
+
 [sources]
 memory.total_bytes = "the data sheet"
+compute.fp32_flops = "the data sheet"
 ...
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from harness.devices.cost_profile import CostProfile
 from harness.errors import UsageError
 from harness.experiment.canonical import digest
 from harness.fields import explain
@@ -32,9 +41,38 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-__all__ = ["DeviceProfile", "MemoryProfile", "parse_profile", "read_profile"]
+__all__ = [
+    "ANY_MACHINE",
+    "ComputeProfile",
+    "DeviceProfile",
+    "MemoryProfile",
+    "ProfileError",
+    "parse_profile",
+    "read_profile",
+]
+
+ANY_MACHINE = "*"  # in `recognised_by`: the device is whatever computes here
 
 Text = Annotated[str, Field(min_length=1)]
+# Wide enough for every machine there is, and too narrow for a number in the wrong unit: 236 for
+# 236 GFLOP/s, 25.6 for 25.6 GB/s, 30 for 30 microseconds.
+Flops = Annotated[float, Field(ge=1e6, le=1e18, allow_inf_nan=False)]
+BytesPerSecond = Annotated[float, Field(ge=1e6, le=1e15, allow_inf_nan=False)]
+LaunchSeconds = Annotated[float, Field(gt=0, le=0.1, allow_inf_nan=False)]
+
+
+class ProfileError(UsageError):
+    """A device profile that cannot be used.
+
+    Attributes:
+        fault: what is wrong, without the file: a clause that has `it` as subject, or one that names
+            the key and what it takes.
+    """
+
+    def __init__(self, where: str, fault: str) -> None:
+        """Compose the sentence from where the profile is and what is wrong there."""
+        self.fault = fault
+        super().__init__(f"device profile {where}: {fault}")
 
 
 class MemoryProfile(BaseModel):
@@ -62,6 +100,19 @@ class MemoryProfile(BaseModel):
         return self
 
 
+class ComputeProfile(BaseModel):
+    """How fast a device is at best, and what it costs to start a piece of work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    fp32_flops: Flops = Field(description="peak rate in float32, in FLOP/s")
+    fp16_flops: Flops | None = Field(default=None, description="peak rate in float16, in FLOP/s")
+    bandwidth_bytes_s: BytesPerSecond = Field(
+        description="peak rate of reading and writing memory, in bytes/s"
+    )
+    launch_s: LaunchSeconds = Field(description="seconds to launch one kernel")
+
+
 class DeviceProfile(BaseModel):
     """What the harness knows about a device; immutable, and the same on every machine."""
 
@@ -70,8 +121,20 @@ class DeviceProfile(BaseModel):
     name: Text = Field(description="what the device is registered as")
     model: Text = Field(description="maker and model, as people know it")
     kind: Literal["cpu", "cuda"] = Field(description="what computes on the device itself")
+    recognised_by: list[Text] = Field(
+        default_factory=list,
+        description="names of machines that are this device, as patterns in which '*' is any text; "
+        "capitals do not matter; '*' alone: every machine is; without it none is, and the device "
+        "is always emulated",
+    )
     memory: MemoryProfile | None = Field(
         default=None, description="without it no limit is modelled"
+    )
+    compute: ComputeProfile | None = Field(
+        default=None, description="without it no rate is modelled"
+    )
+    cost: CostProfile | None = Field(
+        default=None, description="what a calibration has found; without it no time is predicted"
     )
     sources: dict[str, Text] = Field(
         default_factory=dict, description="for each number, where it comes from"
@@ -82,9 +145,28 @@ class DeviceProfile(BaseModel):
         """Bytes that tensors may take at once; None where no limit is modelled."""
         return None if self.memory is None else self.memory.limit_bytes
 
+    @property
+    def can_be_emulated(self) -> bool:
+        """Whether another machine can stand in: there is a limit or a rate to hold it to."""
+        return any(table is not None for table in (self.memory, self.compute, self.cost))
+
+    def recognises(self, names: Iterable[str]) -> bool:
+        """Say whether a machine that goes by these names is this device."""
+        patterns = [pattern.lower() for pattern in self.recognised_by]
+        return ANY_MACHINE in patterns or any(
+            fnmatchcase(name.lower(), pattern) for name in names for pattern in patterns
+        )
+
     def digest(self) -> str:
-        """Return a SHA-256 over all but the sources, whose wording changes no result."""
-        return digest(self.model_dump(mode="json", exclude={"sources"}))
+        """Return a SHA-256 over the device and its numbers.
+
+        Left out is what changes no result: the wording of the sources, and how the device is
+        recognised (whether it was, is the trial's mode). The cost model is in it, since it changes
+        predicted times; a device without one is the device that it was before there were any.
+        """
+        of_cost = True if self.cost is None else {"provenance"}
+        left_out = {"sources": True, "recognised_by": True, "cost": of_cost}
+        return digest(self.model_dump(mode="json", exclude=left_out))
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -94,7 +176,8 @@ class DeviceProfile(BaseModel):
 
     @model_validator(mode="after")
     def _every_number_has_a_source(self) -> DeviceProfile:
-        numbers = set(_flattened(self.model_dump(include={"memory"}, exclude_none=True)))
+        tables = self.model_dump(include={"memory", "compute"}, exclude_none=True)
+        numbers = set(_flattened(tables))
         if missing := sorted(numbers - set(self.sources)):
             raise ValueError(f"'sources' must say where {_listed(missing)} comes from")
         if idle := sorted(set(self.sources) - numbers):
@@ -106,12 +189,13 @@ def read_profile(path: Path) -> DeviceProfile:
     """Read a profile from a TOML file.
 
     Raises:
-        UsageError: the file cannot be read, or is wrong; see `parse_profile`.
+        ProfileError: the file cannot be read, or is wrong; see `parse_profile`.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"device profile {path} cannot be read: {error}") from None
+        reason = getattr(error, "strerror", None) or error
+        raise ProfileError(str(path), f"it cannot be read: {reason}") from None
     return parse_profile(text, str(path))
 
 
@@ -123,15 +207,15 @@ def parse_profile(text: str, where: str) -> DeviceProfile:
         where: what messages call it, such as the file's name.
 
     Raises:
-        UsageError: it is no TOML (the message has the line), or a key or value is wrong (the
+        ProfileError: it is no TOML (the message has the line), or a key or value is wrong (the
             message has the key and what it takes).
     """
     try:
         return DeviceProfile.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"device profile {where} is not valid TOML: {error}") from None
+        raise ProfileError(where, f"it is not valid TOML: {error}") from None
     except ValidationError as error:
-        raise UsageError(f"device profile {where}: {explain(error, DeviceProfile)}") from None
+        raise ProfileError(where, explain(error, DeviceProfile)) from None
 
 
 def _flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from harness.devices.at_hand import mode_here
 from harness.environment.torchmeta import INSTALL, is_installed, load_torchmeta
 from harness.errors import HarnessError
 from harness.plugins.loading import in_one_line
@@ -139,7 +140,7 @@ def _check_plugins(plugins: Plugins) -> list[Check]:
             f"plugin {each.plugin.name}",
             "problem",
             f"not used: {each.reason}",
-            f"update or uninstall {each.plugin.distribution}",
+            each.plugin.remedy,
         )
         for each in plugins.problems
     ]
@@ -148,7 +149,7 @@ def _check_plugins(plugins: Plugins) -> list[Check]:
             f"{each.kind} {each.name}",
             "problem",
             "claimed by " + " and by ".join(map(str, each.plugins)),
-            "uninstall all but one",
+            "keep one of them",
         )
         for each in plugins.registry.conflicts()
     ]
@@ -161,8 +162,10 @@ def _check_device(plugins: Plugins, entry: Entry) -> Check:
         if needs_parameters(entry):
             return Check(subject, "ok", "takes parameters, so it is not looked at here")
         device: Device = select(plugins, "device", entry.name)[0].create()
-        return Check(subject, "ok", f"{device.mode()}, computes on {device.torch_device()}")
+        mode = mode_here(device)
+        if mode is None:
+            return Check(subject, "ok", "not at hand, and it has nothing to emulate")
+        return Check(subject, "ok", f"{mode}, computes on {device.torch_device()}")
     except Exception as error:
         reason = str(error) if isinstance(error, HarnessError) else in_one_line(error)
-        advice = f"update or uninstall {entry.distribution}"
-        return Check(subject, "problem", reason, advice)
+        return Check(subject, "problem", reason, entry.plugin.remedy)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from harness.devices.at_hand import mode_here
 from harness.errors import UnknownNameError
 from harness.experiment.budget import NAMED_BUDGETS, Budget
 from harness.fields import describe_fields
 from harness.plugins.parameters import needs_parameters
 from harness.plugins.registry import KINDS, Entry
 from harness.plugins.selection import select
-from harness.plugins.targets import load_parameters, suite_path
+from harness.plugins.targets import file_path, load_parameters
 
 if TYPE_CHECKING:
     from harness.contracts import Device
@@ -27,13 +28,14 @@ def describe(plugins: Plugins, name: str) -> list[Description]:
 
     Every description has `kind`, `name` and `summary`. What a plugin registered has `plugin`,
     `distribution`, `version` and `parameters` too; a device that can be made without parameters
-    its `profile` and `mode`, a suite its `text`, a budget its `keys`.
+    its `profile` and `mode` (none where it can be neither measured nor emulated), a suite its
+    `text`, a budget its `keys`.
 
     Raises:
         UnknownNameError: nothing has that name.
-        PluginError: several plugins claim it, or what it points to cannot be imported.
+        PluginError: several plugins claim it, or what it points to cannot be imported or is wrong.
     """
-    kinds = [kind for kind in KINDS if name in plugins.registry.names(kind)]
+    kinds = [kind for kind in KINDS if plugins.registry.knows(kind, name)]
     descriptions = [_describe(plugins, plugins.registry.get(kind, name)) for kind in kinds]
     if name in NAMED_BUDGETS:
         descriptions.append(_describe_budget(name))
@@ -62,7 +64,7 @@ def _describe(plugins: Plugins, entry: Entry) -> Description:
     if entry.kind == "device" and not needs_parameters(entry):
         description |= _describe_device(plugins, entry)
     if entry.kind == "suite":
-        description["text"] = suite_path(entry).read_text(encoding="utf-8")
+        description["text"] = file_path(entry).read_text(encoding="utf-8")
     return description
 
 
@@ -70,7 +72,7 @@ def _describe_device(plugins: Plugins, entry: Entry) -> Description:
     device: Device = select(plugins, "device", entry.name)[0].create()
     profile = device.profile.model_dump(mode="json")
     limit = device.profile.memory_limit_bytes
-    return {"mode": device.mode(), "memory_limit_bytes": limit, "profile": profile}
+    return {"mode": mode_here(device), "memory_limit_bytes": limit, "profile": profile}
 
 
 def _describe_budget(name: str) -> Description:

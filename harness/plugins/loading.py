@@ -13,6 +13,7 @@ from pluggy import PluginManager
 
 from harness.errors import PluginError
 from harness.plugins.hook_check import PROJECT, faults_of, new_manager
+from harness.plugins.profile_files import device_of, profile_files
 from harness.plugins.registry import KINDS, Collector, Conflict, Entry, PluginSource, Registry
 
 __all__ = ["STRICT_VARIABLE", "PluginProblem", "Plugins", "in_one_line", "load_plugins"]
@@ -39,8 +40,9 @@ class Plugins:
     Attributes:
         manager: calls the lifecycle hooks of the plugins that are used.
         registry: the names that these plugins registered.
-        sources: the plugins that are used, in the order of their names.
-        problems: the plugins that are not.
+        sources: the plugins that are used, in the order of their names; then the device profiles
+            that a person has named.
+        problems: the plugins and profiles that are not.
     """
 
     manager: PluginManager
@@ -57,12 +59,15 @@ class Plugins:
 def load_plugins() -> Plugins:
     """Load every plugin that the entry-point group `harness` names.
 
+    Device profiles that the environment variable `HARNESS_DEVICES` names are taken in like plugins.
+
     Raises:
         PluginError: `HARNESS_STRICT_PLUGINS` is 1, and a plugin cannot be used or two plugins claim
             one name.
     """
     manager, registry = new_manager(), Registry()
-    sources, problems = [], []
+    sources: list[PluginSource] = []
+    problems: list[PluginProblem] = []
     for entry_point in sorted(entry_points(group=PROJECT), key=_order):
         source = _source_of(entry_point)
         try:
@@ -70,6 +75,13 @@ def load_plugins() -> Plugins:
             sources.append(source)
         except PluginError as error:
             problems.append(PluginProblem(source, str(error)))
+    for file in profile_files():
+        try:
+            registry.add([device_of(file)])
+            sources.append(file)
+        except PluginError as error:
+            problems.append(PluginProblem(file, str(error)))
+            registry.set_aside("device", file.name, str(problems[-1]))
     plugins = Plugins(manager, registry, tuple(sources), tuple(problems))
     if plugins.complaints and os.environ.get(STRICT_VARIABLE, "0") not in ("", "0"):
         raise PluginError("; ".join(map(str, plugins.complaints)))

@@ -11,7 +11,17 @@ from typing import Literal, get_args
 from harness.errors import PluginError, UnknownNameError
 from harness.hookspecs import Register
 
-__all__ = ["KINDS", "Collector", "Conflict", "Entry", "Kind", "PluginSource", "Registry"]
+__all__ = [
+    "ALL",
+    "KINDS",
+    "Collector",
+    "Conflict",
+    "Entry",
+    "Kind",
+    "PluginSource",
+    "Registry",
+    "check_name",
+]
 
 Kind = Literal["method", "dataset", "device", "suite"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -19,8 +29,12 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 ALL = "all"  # stands for every name of a kind, so no plugin may claim it
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_TARGET = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
-_RESOURCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:\w[\w-]*\.toml")
+_MODULE = r"[^\W\d]\w*(\.[^\W\d]\w*)*"
+_FORMS = {
+    "module:attribute": re.compile(rf"{_MODULE}:{_MODULE}"),
+    "module:file.toml": re.compile(rf"{_MODULE}:\w[\w-]*\.toml"),
+}
+_IMPORTED, _FILE = _FORMS
 
 
 @dataclass(frozen=True)
@@ -35,6 +49,11 @@ class PluginSource:
         """Name it so that a person knows what to uninstall."""
         return f"plugin '{self.name}' ({self.distribution} {self.version})"
 
+    @property
+    def remedy(self) -> str:
+        """What to do if something is wrong with it."""
+        return f"update or uninstall {self.distribution}"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -42,10 +61,15 @@ class Entry:
 
     kind: Kind
     name: str
-    target: str  # "module:attribute"; for a suite "module:file.toml"
+    target: str  # "module:attribute"; where `is_file`, "module:file.toml" or a path
     parameters: str | None  # "module:attribute" of a pydantic model
     summary: str
     plugin: PluginSource
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the target is a TOML file that describes it, not something to import."""
+        return self.kind == "suite" or (self.kind == "device" and self.target.endswith(".toml"))
 
     @property
     def distribution(self) -> str:
@@ -97,21 +121,30 @@ class Conflict:
     def __str__(self) -> str:
         """Name everybody who claims it, and say what to do."""
         claimants = " and by ".join(str(plugin) for plugin in self.plugins)
-        return f"the {self.kind} '{self.name}' is claimed by {claimants}; uninstall all but one"
+        return f"the {self.kind} '{self.name}' is claimed by {claimants}; keep one of them"
 
 
 class Registry:
-    """The names of each kind, and who claims them."""
+    """The names of each kind, and who claims them; and what is wrong with names set aside."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Start with `entries`."""
         self._claims: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
+        self._faults: dict[tuple[Kind, str], str] = {}
         self.add(entries)
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add what a plugin registered."""
         for entry in entries:
             self._claims[entry.kind, entry.name].append(entry)
+
+    def set_aside(self, kind: Kind, name: str, fault: str) -> None:
+        """Remember why a name cannot be used, for whoever asks for it."""
+        self._faults.setdefault((kind, name), fault)
+
+    def knows(self, kind: Kind, name: str) -> bool:
+        """Say whether anybody claims a name, or it was set aside."""
+        return (kind, name) in self._claims or (kind, name) in self._faults
 
     def names(self, kind: Kind) -> list[str]:
         """Return every name of a kind in order, those that several plugins claim included."""
@@ -127,9 +160,12 @@ class Registry:
 
         Raises:
             UnknownNameError: no plugin registered it.
-            PluginError: more than one plugin did; the message names them.
+            PluginError: more than one plugin did, or what did cannot be used; the message names
+                them.
         """
         if (kind, name) not in self._claims:
+            if (kind, name) in self._faults:
+                raise PluginError(self._faults[kind, name])
             raise UnknownNameError(kind, name, self.names(kind))
         entry, *others = self._claims[kind, name]
         if others:
@@ -155,28 +191,41 @@ def _conflict(claims: list[Entry]) -> Conflict:
     return Conflict(claims[0].kind, claims[0].name, tuple(entry.plugin for entry in claims))
 
 
-def _check(entry: Entry) -> None:
-    """Hold an entry to the rules that `harness.hookspecs.Register` states."""
-    if not _matches(_NAME, entry.name) or entry.name == ALL:
+def check_name(kind: Kind, name: str) -> None:
+    """Hold a name to the rule that `harness.hookspecs.Register` states.
+
+    Raises:
+        PluginError: it is no such name.
+    """
+    if not _matches(_NAME, name) or name == ALL:
         raise PluginError(
-            f"it registers a {entry.kind} as {entry.name!r}; a name is lower-case letters, digits "
+            f"it registers a {kind} as {name!r}; a name is lower-case letters, digits "
             f"and single hyphens, starts with a letter, and is not '{ALL}'"
         )
-    pattern, form = (
-        (_RESOURCE, "module:file.toml") if entry.kind == "suite" else (_TARGET, "module:attribute")
-    )
-    if not _matches(pattern, entry.target):
-        raise PluginError(f"the target of {entry} is {entry.target!r}; it must be '{form}'")
+
+
+def _check(entry: Entry) -> None:
+    """Hold an entry to the rules that `harness.hookspecs.Register` states."""
+    check_name(entry.kind, entry.name)
+    _check_target(entry)
     if entry.parameters is not None:
-        if entry.kind == "suite":
-            raise PluginError(f"{entry} has a parameters model; a suite takes no parameters")
-        if not _matches(_TARGET, entry.parameters):
+        if entry.is_file:
             raise PluginError(
-                f"the parameters of {entry} are {entry.parameters!r}; "
-                f"they must be 'module:attribute'"
+                f"{entry} has a parameters model; what a TOML file describes takes no parameters"
+            )
+        if not _matches(_FORMS[_IMPORTED], entry.parameters):
+            raise PluginError(
+                f"the parameters of {entry} are {entry.parameters!r}; they must be '{_IMPORTED}'"
             )
     if not isinstance(entry.summary, str) or not entry.summary.isprintable():
         raise PluginError(f"the summary of {entry} must be one line of text")
+
+
+def _check_target(entry: Entry) -> None:
+    forms = {"suite": [_FILE], "device": [_IMPORTED, _FILE]}.get(entry.kind, [_IMPORTED])
+    if not any(_matches(_FORMS[form], entry.target) for form in forms):
+        takes = " or ".join(f"'{form}'" for form in forms)
+        raise PluginError(f"the target of {entry} is {entry.target!r}; it must be {takes}")
 
 
 def _matches(pattern: re.Pattern[str], text: object) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import redirect_stdout
-from functools import reduce
+from functools import partial, reduce
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
@@ -17,15 +17,21 @@ from harness.plugins.registry import Entry
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = ["load_parameters", "load_target", "suite_path"]
+    from harness.devices.profile import DeviceProfile
+
+__all__ = ["file_path", "load_parameters", "load_target"]
 
 
 def load_target(entry: Entry) -> Any:
-    """Import the target of a method, dataset or device.
+    """Import the target of a method, dataset or device; of a device's TOML file, read it.
 
     Raises:
-        PluginError: it cannot be imported, or cannot be called.
+        PluginError: it cannot be imported, or cannot be called; the profile is wrong.
     """
+    if entry.is_file:
+        from harness.devices.profiled import ProfiledDevice  # noqa: PLC0415 - only devices need it
+
+        return partial(ProfiledDevice, _load_profile(entry))
     target = _import(entry, entry.target, "target")
     if not callable(target):
         raise PluginError(f"{entry.plugin}: the target '{entry.target}' of {entry} is not a class")
@@ -55,12 +61,14 @@ def load_parameters(entry: Entry) -> type[BaseModel] | None:
     return model
 
 
-def suite_path(entry: Entry) -> Path:
-    """Return where the TOML file of a suite lies.
+def file_path(entry: Entry) -> Path:
+    """Return where the TOML file of a suite or device lies.
 
     Raises:
         PluginError: its package cannot be imported, or there is no such file.
     """
+    if Path(entry.target).is_absolute():  # a person has named the file itself
+        return Path(entry.target)
     module, _, name = entry.target.partition(":")
     where = f"{entry.plugin}: the file '{entry.target}' of {entry}"
     try:
@@ -70,6 +78,24 @@ def suite_path(entry: Entry) -> Path:
     if not isinstance(path, Path) or not path.is_file():
         raise PluginError(f"{where} is not there")
     return path
+
+
+def _load_profile(entry: Entry) -> DeviceProfile:
+    from harness.devices.profile import (  # noqa: PLC0415 - imports pydantic, as above
+        ProfileError,
+        read_profile,
+    )
+
+    try:
+        profile = read_profile(file_path(entry))
+    except ProfileError as error:
+        raise PluginError(f"{entry.plugin}: {error}") from None
+    if profile.name != entry.name:
+        raise PluginError(
+            f"{entry.plugin}: the profile '{entry.target}' of {entry} has the name "
+            f"'{profile.name}'; both must be the same"
+        )
+    return profile
 
 
 def _import(entry: Entry, target: str, role: str) -> Any:

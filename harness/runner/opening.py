@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from harness.contracts import DataRequest, Dataset
-from harness.experiment.trial import DatasetIdentity
+from harness.contracts import DataRequest, Dataset, Device
+from harness.devices.at_hand import choose_mode
+from harness.devices.profiled import ProfiledDevice
+from harness.experiment.trial import DatasetIdentity, DeviceIdentity
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import recreate
 from harness.runner.job import PretrainingJob, TrialJob
 
-__all__ = ["create", "open_dataset"]
+__all__ = ["create", "open_dataset", "open_device"]
 
 
 class Named(Protocol):
@@ -29,6 +31,24 @@ class Named(Protocol):
 def create(plugins: Plugins, kind: Kind, identity: Named) -> Any:
     """Call the target of a name with its parameters."""
     return recreate(plugins, kind, identity.name, identity.params).create()
+
+
+def open_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
+    """Make the device of a job; one that a file describes, from the profile it was planned with.
+
+    Raises:
+        NotAtHandError: it was to be measured, and is not this machine any more.
+    """
+    registry = plugins.registry
+    has_class = (
+        identity.name in registry.names("device")
+        and not registry.get("device", identity.name).is_file
+    )
+    device: Device = (
+        create(plugins, "device", identity) if has_class else ProfiledDevice(identity.profile)
+    )
+    choose_mode(identity.name, device, identity.mode)
+    return device
 
 
 def open_dataset(

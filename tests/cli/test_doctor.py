@@ -41,9 +41,13 @@ def checks(call: Call, tmp_path: Path) -> Callable[..., dict[str, Any]]:
 
 
 def test_all_is_well_here(
-    checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    checks: Callable[..., dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    machine: Callable[..., None],
+    tmp_path: Path,
 ) -> None:
     """Where the test suite runs, so does a run; looking at folders makes none."""
+    machine([], [])
     monkeypatch.setattr(doctor, "ENOUGH_BYTES", 0)
     found = checks("--data-root", str(tmp_path))
     subjects = {"python", "torch", "torchvision", "torchmeta", "fonts", "data root", "cache folder"}

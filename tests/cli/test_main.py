@@ -38,6 +38,17 @@ def test_quick_command_imports_nothing_slow(run_python: Python, arguments: list[
     assert not imported & SLOW
 
 
+def test_a_board_is_shown_without_torch(run_python: Python) -> None:
+    """To say that a board is not this machine, its names are enough."""
+    code = (
+        "import atexit, sys; from harness.cli.main import main;"
+        "atexit.register(lambda: print('torch' in sys.modules, file=sys.stderr));"
+        "sys.argv[1:] = ['show', 'jetson']; main()"
+    )
+    result = run_python("-c", code)
+    assert (result.returncode, result.stderr) == (0, "False\n")
+
+
 @pytest.mark.parametrize("arguments", QUICK_COMMANDS[:2], ids=" ".join)
 def test_quick_command_answers_within_half_a_second(
     run_python: Python, arguments: list[str]

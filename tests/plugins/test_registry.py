@@ -76,7 +76,7 @@ def test_suite_is_a_toml_file_inside_its_package(target: str) -> None:
 
 def test_suite_takes_no_parameters() -> None:
     """A parameters model on a suite is a mistake that is said."""
-    with pytest.raises(PluginError, match="a suite takes no parameters"):
+    with pytest.raises(PluginError, match="what a TOML file describes takes no parameters"):
         Collector(FIRST).register_for("suite")("name", "suites:x.toml", parameters="m:P")
 
 

@@ -11,7 +11,7 @@ from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, recreate, select
-from harness.plugins.targets import suite_path
+from harness.plugins.targets import file_path
 
 Install = Callable[[str, str], Path]
 
@@ -239,7 +239,7 @@ def test_parameters_model_that_cannot_be_used_names_the_plugin(
 
 def test_suite_file_is_found_in_its_package(plugins: Plugins) -> None:
     """A suite's target gives the path of a file; one that is not there names the plugin."""
-    path = suite_path(plugins.registry.get("suite", "there"))
+    path = file_path(plugins.registry.get("suite", "there"))
     assert path.read_text() == 'title = "x"\n'
     with pytest.raises(PluginError, match=r"'shop_suites:gone.toml' of suite 'gone' is not there"):
-        suite_path(plugins.registry.get("suite", "gone"))
+        file_path(plugins.registry.get("suite", "gone"))

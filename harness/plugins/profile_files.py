@@ -1,0 +1,83 @@
+"""Devices that a person adds by a TOML file alone: `HARNESS_DEVICES` names files or folders."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import PluginError
+from harness.plugins.registry import Entry, PluginSource, check_name
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["DEVICES_VARIABLE", "ProfileFile", "device_of", "profile_files"]
+
+DEVICES_VARIABLE = "HARNESS_DEVICES"
+
+
+@dataclass(frozen=True)
+class ProfileFile(PluginSource):
+    """A file that stands where a plugin would: its distribution is its path, it has no version."""
+
+    def __str__(self) -> str:
+        """Name it so that a person knows what to correct or take away."""
+        return f"profile '{self.name}' ({self.distribution})"
+
+    @property
+    def remedy(self) -> str:
+        """What to do if something is wrong with it."""
+        return f"correct {self.distribution}, or take it out of {DEVICES_VARIABLE}"
+
+
+def profile_files() -> list[ProfileFile]:
+    """Return each file that `HARNESS_DEVICES` names, and each `NAME.toml` of its folders."""
+    named = os.environ.get(DEVICES_VARIABLE, "").split(os.pathsep)
+    paths = [path for name in named if name for path in _in(Path(name).absolute())]
+    return [ProfileFile(_name_in(path), str(path), "") for path in dict.fromkeys(paths)]
+
+
+def device_of(file: ProfileFile) -> Entry:
+    """Return the device that a file describes.
+
+    Raises:
+        PluginError: the profile is wrong; the message has the key and what it takes.
+    """
+    from harness.devices.profile import (  # noqa: PLC0415 - imports pydantic; `list` does without
+        ProfileError,
+        read_profile,
+    )
+
+    path = Path(file.distribution)
+    try:
+        profile = read_profile(path)
+    except ProfileError as error:
+        raise PluginError(error.fault) from None
+    if path.suffix != ".toml":
+        raise PluginError("the name of the file must end in .toml")
+    check_name("device", profile.name)
+    summary = " ".join(profile.model.split())
+    return Entry("device", profile.name, str(path), None, summary, file)
+
+
+def _in(path: Path) -> list[Path]:
+    """Return the profiles in a folder; all else is a file, and if not, reading it will say so."""
+    try:
+        inside = sorted(path.iterdir())
+    except OSError:
+        return [path]
+    return [each for each in inside if each.suffix == ".toml" and not each.name.startswith(".")]
+
+
+def _name_in(path: Path) -> str:
+    """Return the device's name; where a file is too wrong to tell, its own."""
+    try:
+        name: str = tomllib.loads(path.read_text(encoding="utf-8"))["name"]
+        check_name("device", name)
+    except (OSError, ValueError, KeyError, PluginError):
+        return path.stem
+    return name
