@@ -33,8 +33,11 @@ __all__ = [
     "Batch",
     "DataRequest",
     "Dataset",
+    "DatasetForm",
     "DatasetProvider",
+    "DescribedProvider",
     "Device",
+    "DeviceMode",
     "Episode",
     "ImageSet",
     "MetaTask",
@@ -49,6 +52,8 @@ __all__ = [
 ]
 
 TaskKind = Literal["few-shot", "full-task"]
+
+DeviceMode = Literal["measured", "emulated"]
 
 
 # Search methods
@@ -239,16 +244,37 @@ class DatasetProvider(Protocol):
         """
 
 
+class DatasetForm(NamedTuple):
+    """What every copy of a data set has in common, and an estimate needs."""
+
+    kind: TaskKind
+    image_shape: tuple[int, int, int]  # channels, height, width
+    classes: int = 0  # of a full task
+    training_images: int = 0  # of a full task
+
+
+@runtime_checkable
+class DescribedProvider(Protocol):
+    """A provider that knows its data set's form without the data; others have to prepare it."""
+
+    def form(self) -> DatasetForm | None:
+        """Return the form; None where the parameters leave it open."""
+
+
 # Devices
 
 
 class Device(Protocol):
-    """A device that trials run on, or are emulated for; called with its parameters model."""
+    """A device that trials run on, or are emulated for; called with its parameters model.
+
+    Most need no class of their own: `harness.devices.profiled.ProfiledDevice` is what a TOML file
+    describes.
+    """
 
     profile: DeviceProfile
 
-    def mode(self) -> Literal["measured", "emulated"]:
-        """Say whether this machine is the device, or only stands in for it."""
+    def mode(self) -> DeviceMode:
+        """Say whether this machine is the device, or could only stand in for it."""
 
     def torch_device(self) -> str:
         """Name the torch device on this machine that computes, such as `cpu` or `cuda:0`."""

@@ -1,4 +1,4 @@
-"""Counts the bytes alive in tensor storages; the only module that uses torch's private API.
+"""Counts the bytes alive in tensor storages.
 
 The definition (design, section 7): peak memory is the most bytes alive at once in tensor storages
 on the device, each storage rounded up to 512 bytes, as CUDA's caching allocator rounds. A dispatch
@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
+
+from harness.measure.dispatch import OperationMode, outside_modes, schema_of, storage_address
 
 __all__ = ["BLOCK_BYTES", "MIB", "EmulatedOutOfMemoryError", "MemoryCounter", "rounded_bytes"]
 
@@ -46,7 +47,7 @@ def _makes_storage(func: Any) -> bool:
     Its schema marks outputs that share an input's storage; `lift_fresh` shares one that was made
     unseen, of Python numbers.
     """
-    schema = func._schema
+    schema = schema_of(func)
     shares = bool(schema.returns) and all(each.alias_info is not None for each in schema.returns)
     return not shares or any(word in schema.name for word in ("resize", "set_", "lift"))
 
@@ -56,8 +57,8 @@ def rounded_bytes(size: int) -> int:
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
 
-class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no types here
-    """Counts live storages of one device type while it is entered.
+class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its base
+    """Counts live storages of one or more device types while it is entered.
 
     Storages that were made before, or that no operation made (a NumPy array's), are counted once
     they are shown to `watch`. A tensor that takes the count above `limit_bytes` raises
@@ -70,10 +71,10 @@ class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
         refused_bytes: the largest count that the limit refused; 0 if it never did.
     """
 
-    def __init__(self, device_type: str = "cpu", limit_bytes: int | None = None) -> None:
-        """Count storages on `device_type`, up to `limit_bytes` if given."""
-        super().__init__()  # type: ignore[no-untyped-call] # nor here
-        self.device_type = device_type
+    def __init__(self, *device_types: str, limit_bytes: int | None = None) -> None:
+        """Count storages on `device_types`, by default the CPU, up to `limit_bytes` if given."""
+        super().__init__()
+        self.device_types = device_types or ("cpu",)
         self.limit_bytes = limit_bytes
         self.live_bytes = 0
         self.peak_bytes = 0
@@ -92,6 +93,11 @@ class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
     ) -> Any:
         """Run the operation, then count what it made."""
         result = func(*args, **kwargs) if kwargs else func(*args)
+        self.account(func, result)
+        return result
+
+    def account(self, func: Any, result: Any) -> None:
+        """Count what an operation has made."""
         makes_storage = self._makes_storage.get(func)
         if makes_storage is None:
             makes_storage = self._makes_storage[func] = _makes_storage(func)
@@ -100,12 +106,6 @@ class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
                 self._count(result)
             elif isinstance(result, (tuple, list)):
                 self.watch(result)
-        return result
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Keep torch from wrapping the dispatch for its compiler, which would cost every call."""
-        return False
 
     def watch(self, tensors: Iterable[Any]) -> None:
         """Count the storages of `tensors` until they die; other objects are passed over."""
@@ -122,14 +122,14 @@ class MemoryCounter(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Leave what happens inside uncounted: work that is the harness's, not the method's."""
-        with _disable_current_modes():
+        with outside_modes():
             yield
 
     def _count(self, tensor: torch.Tensor) -> None:
-        if tensor.device.type != self.device_type:
+        if tensor.device.type not in self.device_types:
             return
         storage = tensor.untyped_storage()
-        address = storage._cdata
+        address = storage_address(storage)
         known = self._storages.get(address)
         size = rounded_bytes(storage.nbytes())
         if known is None:

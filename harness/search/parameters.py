@@ -6,7 +6,20 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["PretrainingParameters", "SearchParameters", "Temperature", "WeightParameters"]
+__all__ = [
+    "SMALLEST_PART",
+    "PretrainingParameters",
+    "SearchParameters",
+    "Temperature",
+    "WeightParameters",
+]
+
+SMALLEST_PART = 3
+"""Images that a part of a batch has at least.
+
+Batch norm makes each channel zero on average over a part, so that global average pooling gives zero
+for a lone image, and for two images opposite numbers, whatever the weights are.
+"""
 
 Temperature = Annotated[
     float,

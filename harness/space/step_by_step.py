@@ -95,7 +95,7 @@ class _Phases:
     def cell(self, index: int) -> None:
         """Back-propagate from the output of a cell to the two states that it reads."""
         cell = cast(Cell, self.net.cells[index])
-        with frozen_statistics(self.net):
+        with frozen_statistics(self.net if self.repeated else cell):
             if self.repeated:
                 self.run_forward(index + 1)
             output = self.states.pop(index + 1)  # only later cells read it
@@ -114,7 +114,7 @@ class _Phases:
         """Back-propagate from the stem's output to its weights."""
         self.states.clear()
         if self.stem_learns:
-            with frozen_statistics(self.net):
+            with frozen_statistics(self.net.stem):
                 output = self.net.stem(self.images)
             torch.autograd.backward(output, self.gradients.pop(0))
 

@@ -78,7 +78,7 @@ def test_parts_count_by_their_share() -> None:
         return Outcome(torch.tensor(share), torch.tensor(100 * share))
 
     net, batch = Supernet(1, 2, 4), Batch(torch.zeros(7, 1, 8, 8), torch.zeros(7, dtype=torch.long))
-    outcome = accumulate_gradients(engine, net, batch, net.mixing, parts=2)
+    outcome = accumulate_gradients(engine, net, split_batch(batch, 2), net.mixing)
     assert shares == [4 / 7, 3 / 7]
     assert float(outcome.loss) == pytest.approx(1.0)
     assert float(outcome.accuracy) == pytest.approx(100.0)

@@ -29,8 +29,10 @@ class HoldOut:
         held = [self._is_second(label) for label in labels.tolist()]
         if not any(held) or all(held):
             return batch.weights, None
-        judging = labels.new_tensor(held).bool()
-        trained = Batch(images[~judging], labels[~judging])
+        # Indices, not masks: with a mask, the shape of what is taken would depend on its values.
+        training = labels.new_tensor([i for i, is_held in enumerate(held) if not is_held])
+        judging = labels.new_tensor([i for i, is_held in enumerate(held) if is_held])
+        trained = Batch(images[training], labels[training])
         return trained, Batch(images[judging], labels[judging])
 
     def _is_second(self, label: int) -> bool:

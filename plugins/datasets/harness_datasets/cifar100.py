@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.contracts import DataRequest, Dataset
+from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import Content
-from harness_datasets.cifar_binary import Form, prepare_cifar, read_archive
+from harness_datasets.cifar_binary import PREPROCESSING, Form, prepare_cifar, read_archive
 from harness_datasets.download import Download
 from harness_datasets.parameters import Cifar100Parameters
 
@@ -27,6 +27,10 @@ class Cifar100:
     def __init__(self, parameters: Cifar100Parameters) -> None:
         """Take how it is posed."""
         self._task = parameters.task
+
+    def form(self) -> DatasetForm:
+        """Return the form of the images."""
+        return DatasetForm(self._task, PREPROCESSING.shape, 100, training_images=50_000)
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the photographs, decoded now or taken from the cache.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.contracts import DataRequest, Dataset
+from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.images import Preprocessing
 from harness.data.prepare import prepare_source
 from harness.data.sources import check_data_root, open_source
@@ -20,6 +20,11 @@ class Folder:
     def __init__(self, parameters: FolderParameters) -> None:
         """Take where the images are, and how they are brought to shape."""
         self._parameters = parameters
+
+    def form(self) -> DatasetForm | None:
+        """Return the form of few-shot images; how large a full task is, only its files tell."""
+        shape = Preprocessing(self._parameters.size, self._parameters.mode).shape
+        return DatasetForm("few-shot", shape) if self._parameters.task == "few-shot" else None
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the images, decoded now or taken from the cache.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.contracts import DataRequest, Dataset
+from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.archive import Member, read_members
 from harness.data.dataset import CachedDataset
 from harness.data.images import Preprocessing
@@ -33,6 +33,10 @@ VALIDATION_EVERY = 10
 
 class Omniglot:
     """Omniglot at 28x28, from the data root or its authors' repository (a `DatasetProvider`)."""
+
+    def form(self) -> DatasetForm:
+        """Return the form of the images."""
+        return DatasetForm("few-shot", _PREPROCESSING.shape)
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the drawings, decoded now or taken from the cache.

@@ -12,7 +12,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import features
 
-from harness.contracts import DataRequest, Dataset
+from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import Content
 from harness.data.layout import Layout, Place
 from harness.data.prepare import counted, prepare_generated
@@ -31,6 +31,10 @@ class Glyphs:
 
     Another version of the fonts or of the renderer may move a few pixels: the fingerprint tells.
     """
+
+    def form(self) -> DatasetForm:
+        """Return the form of the images."""
+        return DatasetForm("few-shot", (1, SIZE, SIZE))
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the characters, drawn now or taken from the cache.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.contracts import DataRequest, Dataset
+from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import Content
 from harness.data.images import Preprocessing
 from harness.data.layout import Layout
@@ -34,6 +34,10 @@ class MiniImagenet:
 
     It is made of ImageNet's photographs, which others may not hand out: it is never downloaded.
     """
+
+    def form(self) -> DatasetForm:
+        """Return the form of the images."""
+        return DatasetForm("few-shot", PREPROCESSING.shape)
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the photographs, decoded now or taken from the cache.

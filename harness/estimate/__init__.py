@@ -1,0 +1,1 @@
+"""What a trial would cost, from shapes alone."""

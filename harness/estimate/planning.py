@@ -1,0 +1,143 @@
+"""Turns what was asked for into searches to estimate; no data set has to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+from harness.contracts import (
+    DataRequest,
+    Dataset,
+    DatasetForm,
+    DatasetProvider,
+    DescribedProvider,
+    Device,
+)
+from harness.devices.profile import DeviceProfile
+from harness.errors import UsageError
+from harness.experiment.budget import Budget
+from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
+from harness.experiment.suite import SuiteEntry
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind
+from harness.plugins.selection import Selection, select
+from harness.runner.parallelism import is_worth_threads
+
+__all__ = ["Search", "form_of", "plan_searches"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """One method on one setting, whatever the device and the seed; travels between processes."""
+
+    method: str  # the name alone
+    params: dict[str, Any]
+    label: str  # as people write it
+    dataset: str
+    form: DatasetForm
+    setting: Setting
+    budget: Budget
+    seed: int
+    devices: tuple[DeviceProfile, ...]
+
+    @property
+    def channels(self) -> int:
+        """C, the width of a cell."""
+        return self.budget.channels or self.setting.default_channels
+
+    @property
+    def classes(self) -> int:
+        """How many classes are told apart."""
+        setting = self.setting
+        return setting.ways if isinstance(setting, FewShotSetting) else self.form.classes
+
+    @property
+    def steps(self) -> int:
+        """Search steps: of each task, or the epochs of a full task."""
+        few_shot = isinstance(self.setting, FewShotSetting)
+        return self.budget.search_steps if few_shot else self.budget.epochs
+
+    @property
+    def images(self) -> int:
+        """Images that a search step goes through; half of a full task's are for α."""
+        setting = self.setting
+        if isinstance(setting, FewShotSetting):
+            return setting.ways * setting.shots
+        return self.form.training_images // 2
+
+    @property
+    def uses_threads(self) -> bool:
+        """Whether a processor would compute it with several threads."""
+        return is_worth_threads(self.setting.batch_size, self.form.image_shape, self.channels)
+
+
+def plan_searches(
+    plugins: Plugins, entries: Iterable[SuiteEntry], request: DataRequest
+) -> list[Search]:
+    """Return the searches of all entries, each once, with all devices that it is asked for on.
+
+    A data set is prepared only if its provider does not know its form.
+
+    Raises:
+        UsageError: a name, parameter or budget is wrong.
+        DataError: a data set had to be prepared and is not there.
+    """
+    searches: dict[str, Search] = {}
+    for entry in entries:
+        for search in _expand(plugins, entry, request):
+            key = repr((search.label, search.dataset, search.setting, search.budget))
+            known = searches.get(key)
+            devices = (*known.devices, *search.devices) if known else search.devices
+            unique = {device.name: device for device in devices}
+            searches[key] = replace(known or search, devices=tuple(unique.values()))
+    return list(searches.values())
+
+
+def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterable[Search]:
+    if not entry.methods:
+        raise UsageError("no method was named; give one with --method, or name a suite")
+    budget, (seed, *_) = parse_budget(entry.budget), parse_seeds(entry.seeds)
+    methods = _select(plugins, "method", entry.methods)
+    devices: list[Device] = [each.create() for each in _select(plugins, "device", entry.devices)]
+    for dataset, method in product(_select(plugins, "dataset", entry.datasets), methods):
+        form = _form(dataset.create(), request)
+        yield Search(
+            method=method.name,
+            params=method.params,
+            label=method.label,
+            dataset=dataset.label,
+            form=form,
+            setting=_setting(form, entry),
+            budget=budget,
+            seed=seed,
+            devices=tuple(device.profile for device in devices),
+        )
+
+
+def _select(plugins: Plugins, kind: Kind, texts: Sequence[str]) -> list[Selection]:
+    return [selection for text in texts for selection in select(plugins, kind, text)]
+
+
+def _form(provider: DatasetProvider, request: DataRequest) -> DatasetForm:
+    form = provider.form() if isinstance(provider, DescribedProvider) else None
+    if form is not None:
+        return form
+    return form_of(provider.prepare(request))
+
+
+def form_of(dataset: Dataset) -> DatasetForm:
+    """Return the form of a data set that is there."""
+    if dataset.kind == "few-shot":
+        return DatasetForm("few-shot", dataset.image_shape)
+    train = dataset.splits["train"]
+    images = len(dataset.images("train"))
+    return DatasetForm("full-task", dataset.image_shape, train.classes, images)
+
+
+def _setting(form: DatasetForm, entry: SuiteEntry) -> Setting:
+    if form.kind == "full-task":
+        return FullTaskSetting()
+    return FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)

@@ -1,0 +1,185 @@
+"""Runs a few search steps of a method on shapes alone, and says what they held and launched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from harness.contracts import PretrainedMethod, SearchContext
+from harness.devices.kernels import Kernel
+from harness.estimate.batches import ShapedBatches
+from harness.estimate.preferences import HEAVIEST, LIGHTEST, Preference, prefer
+from harness.estimate.shapes import ShapeMode
+from harness.estimate.stand_ins import StandIns
+from harness.estimate.workload import Workload
+from harness.measure.memory import MemoryCounter
+
+__all__ = ["Trace", "trace", "trace_range"]
+
+KEPT_BATCHES = 9  # of a full task in the last step: a method may keep eight to look at again
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a search would hold and launch.
+
+    Attributes:
+        peak_bytes: peak memory of the search steps.
+        storage_bytes: what the device has to store before it searches.
+        kernels: how often all search steps together launch each kernel.
+        reads_values: whether the method has looked at values, which it was given stand-ins for.
+        binding: sizes of the batches of a step that needs as much as any.
+    """
+
+    peak_bytes: int
+    storage_bytes: int
+    kernels: Mapping[Kernel, int]
+    reads_values: bool
+    binding: Sequence[int]
+
+
+def trace(workload: Workload) -> Trace:
+    """Trace a search; what it looks at gets noise for values.
+
+    A few steps stand for all: the first, in which optimizers get their state, with a batch of the
+    largest size; one with a batch of each other size; and the last, which goes through all sizes,
+    and in which running statistics are taken. What a method remembers of more than three steps is
+    not seen.
+    """
+    largest, *others = workload.batch_sizes
+    last = _last_step(workload)
+    run = _Run(workload)
+    run.steps([_Step([largest]), *(_Step([size]) for size in others or [largest]), _Step(last)])
+    first, *singles = run.launched[:-1]
+    of_size = {largest: _with_optimizer_of(first, singles[-1])}
+    of_size |= dict(zip(others or [largest], singles, strict=True))
+    at_the_end = run.launched[-1] - _sum(of_size[size] for size in last)
+    return Trace(
+        peak_bytes=run.peak_bytes,
+        storage_bytes=run.storage_bytes,
+        kernels=_whole_search(workload, of_size) + at_the_end,
+        reads_values=run.shapes.stand_ins.reads > 0,
+        binding=_binding([largest, *others], run.needed_bytes),
+    )
+
+
+def trace_range(workload: Workload, binding: Sequence[int]) -> tuple[int, int]:
+    """Return the least and the most peak memory that the choices of a method can lead to, in bytes.
+
+    The least is that of the lightest operations. For the most, the optimizers have their state for
+    all operations before the heaviest are updated; images do not matter to that, so a step with one
+    is enough.
+
+    Args:
+        workload: the search.
+        binding: sizes of batches, see `Trace`; another choice does not make it another batch.
+    """
+    lowest = min(_peak(workload, [_Step(binding, each)]) for each in LIGHTEST)
+    filled = _Step([1], HEAVIEST[0], fills_optimizers=True)
+    return lowest, _peak(workload, [filled, *(_Step(binding, each) for each in HEAVIEST)])
+
+
+def _binding(sizes: Sequence[int], needed_bytes: Sequence[int]) -> list[int]:
+    """Return the size whose step needed most, after another batch if it is not the first."""
+    most = max(range(len(sizes)), key=lambda number: needed_bytes[number])
+    return [1, sizes[most]] if most else [sizes[0]]
+
+
+def _peak(workload: Workload, steps: Sequence[_Step]) -> int:
+    run = _Run(workload)
+    run.steps(steps)
+    return run.peak_bytes
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A search step: the sizes of its batches, and what α and β are read as in it.
+
+    With `fills_optimizers` every parameter is updated in it, whatever the method selects.
+    """
+
+    sizes: Sequence[int]
+    preference: Preference | None = None
+    fills_optimizers: bool = False
+
+
+class _Run:
+    """Search steps on shapes."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.counter = MemoryCounter("meta", "cpu")
+        self.shapes = ShapeMode(StandIns(torch.Generator().manual_seed(0)), self.counter)
+        self.peak_bytes = self.storage_bytes = 0
+        self.launched: list[Counter[Kernel]] = []
+        self.needed_bytes: list[int] = []  # of each step, besides what lived before it
+
+    def steps(self, steps: Sequence[_Step]) -> None:
+        workload, counter, stand_ins = self.workload, self.counter, self.shapes.stand_ins
+        context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
+        context = replace(context, initial_state=self._pretrained_state(context))
+        with self.shapes, self.shapes.optimizers_told_apart():
+            method = workload.create()
+            method.build(context)
+            batches = ShapedBatches(workload, counter, stand_ins)
+            for step in steps:
+                if step.preference is not None:
+                    with counter.paused():  # these values are none of the method's
+                        prefer(method, step.preference, stand_ins)
+                self.shapes.fills_optimizers = step.fills_optimizers
+                counter.reset_peak()
+                before = counter.live_bytes
+                with self.shapes.counting() as kernels:
+                    method.search_step(batches.of(step.sizes))
+                self.peak_bytes = max(self.peak_bytes, counter.peak_bytes)
+                self.needed_bytes.append(counter.peak_bytes - before)
+                self.launched.append(kernels)
+            state = method.state_dict().values()
+            self.storage_bytes = sum(each.numel() * each.element_size() for each in state)
+
+    def _pretrained_state(self, context: SearchContext) -> Mapping[str, Tensor] | None:
+        """Return what a pretrained method starts from; a device keeps it outside of its memory."""
+        method = self.workload.create()
+        if context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
+            return None
+        elsewhere = ShapeMode(self.shapes.stand_ins, MemoryCounter("meta"))
+        with elsewhere:
+            method.build(replace(context, pretraining=True))
+            return method.state_dict()
+
+
+def _last_step(workload: Workload) -> list[int]:
+    """Return batches of all sizes, one after another: what one leaves behind adds to the next."""
+    if workload.resident:
+        return list(workload.batch_sizes)
+    sizes = workload.batch_sizes.items()
+    return [size for size, count in sizes for _ in range(min(count, KEPT_BATCHES))]
+
+
+def _with_optimizer_of(first: Counter[Kernel], later: Counter[Kernel]) -> Counter[Kernel]:
+    """Leave out of the first step that its optimizers made their state: take a later one's."""
+    return Counter(
+        {
+            **{kernel: count for kernel, count in first.items() if kernel.kind != "optimizer"},
+            **{kernel: count for kernel, count in later.items() if kernel.kind == "optimizer"},
+        }
+    )
+
+
+def _whole_search(workload: Workload, of_size: Mapping[int, Counter[Kernel]]) -> Counter[Kernel]:
+    total: Counter[Kernel] = Counter()
+    for size, count in workload.batch_sizes.items():
+        for kernel, launches in of_size[size].items():
+            total[kernel] += launches * count * workload.context.steps
+    return total
+
+
+def _sum(counters: Iterable[Counter[Kernel]]) -> Counter[Kernel]:
+    total: Counter[Kernel] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
