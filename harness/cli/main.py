@@ -13,6 +13,9 @@ COMMANDS = {
     "run": LazyCommand(
         "harness.cli.run:run", "Run trials and compare their memory, accuracy and time."
     ),
+    "estimate": LazyCommand(
+        "harness.cli.estimate:estimate", "Predict memory and time from shapes alone."
+    ),
     "pretrain": LazyCommand(
         "harness.cli.pretrain:pretrain",
         "Pretrain methods and keep their checkpoints, without searching.",
@@ -25,6 +28,9 @@ COMMANDS = {
         "harness.cli.show:show", "Show what a name is and what parameters it takes."
     ),
     "plugins": LazyCommand("harness.cli.plugins:plugins", "See which plugins are in use."),
+    "devices": LazyCommand(
+        "harness.cli.devices:devices", "See what this machine is and what can be read of it."
+    ),
     "doctor": LazyCommand(
         "harness.cli.doctor:doctor", "Check that everything a run needs is there."
     ),

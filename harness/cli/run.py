@@ -16,7 +16,9 @@ from harness.cli.selecting import (
     dataset_option,
     device_option,
     given,
+    memory_option,
     method_option,
+    mode_option,
     queries_option,
     seed_option,
     shots_option,
@@ -48,12 +50,14 @@ FINE = {"ok", "out_of_memory"}
 @click.argument("suite", required=False)
 @method_option
 @device_option
+@mode_option
 @dataset_option
 @ways_option
 @shots_option
 @queries_option
 @budget_option
 @seed_option
+@memory_option
 @click.option(
     "-o",
     "--output",

@@ -11,7 +11,9 @@ __all__ = [
     "dataset_option",
     "device_option",
     "given",
+    "memory_option",
     "method_option",
+    "mode_option",
     "queries_option",
     "seed_option",
     "shots_option",
@@ -33,6 +35,12 @@ device_option = click.option(
     multiple=True,
     envvar="HARNESS_DEVICE",
     help="A device to run on or emulate; repeat it, or say all.  [default: cpu]",
+)
+mode_option = click.option(
+    "--mode",
+    type=click.Choice(["measured", "emulated"]),
+    envvar="HARNESS_MODE",
+    help="Insist on the device itself, or on its emulation.  [default: measured where it is]",
 )
 dataset_option = click.option(
     "--dataset",
@@ -63,6 +71,12 @@ budget_option = click.option(
     "--budget",
     envvar="HARNESS_BUDGET",
     help="A named budget, key=value pairs, or both: small,tasks=5.  [default: quick]",
+)
+memory_option = click.option(
+    "--count-memory/--no-count-memory",
+    "counts_memory",
+    default=None,
+    help="Count memory, or leave it out of a measurement of time alone.  [default: count]",
 )
 seed_option = click.option(
     "--seed", "seeds", envvar="HARNESS_SEED", help="Seeds, such as 0-2 or 0,4.  [default: 0]"

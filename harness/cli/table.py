@@ -16,6 +16,7 @@ __all__ = ["print_rows"]
 MISSING = "–"
 NOT_FITTING = "X"
 EMULATED = "*"
+PREDICTED = "~"
 
 STATUS_WORDS = {
     "out_of_memory": "does not fit",
@@ -53,10 +54,15 @@ def _cells(row: Row) -> tuple[str, ...]:
         _number(row.storage_mib, mark),
         accuracy,
         MISSING if row.accuracy_interval is None else f"± {row.accuracy_interval:.2f}{mark}",
-        _number(row.search_time_s, mark),
+        _time(row),
         f"{row.device} ({row.mode})",
         _ended(row),
     )
+
+
+def _time(row: Row) -> str:
+    predicted = row.search_time_source == "predicted" and row.search_time_s is not None
+    return (PREDICTED if predicted else "") + _number(row.search_time_s, "")
 
 
 def _number(value: float | None, mark: str) -> str:
@@ -79,8 +85,10 @@ def _legend(rows: Sequence[Row]) -> list[str]:
     if any(row.mode == "emulated" for row in rows):
         lines.append(
             f"{EMULATED} emulated: computed on this machine, memory counted and held to the "
-            "device's limit; time cannot be read."
+            "device's limit; time cannot be read there."
         )
+    if any(_time(row).startswith(PREDICTED) for row in rows):
+        lines.append(f"{PREDICTED} predicted by the device's cost model, see harness show DEVICE.")
     if any(not row.fits for row in rows):
         lines.append(f"{NOT_FITTING} needs more memory than the device has.")
     if any(row.accuracy_std is not None for row in rows):

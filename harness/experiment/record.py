@@ -46,6 +46,8 @@ class Metric(_Part):
     value: float | None
     unit: str
     source: Literal["measured", "emulated", "predicted"]
+    low: float | None = Field(default=None, description="of a prediction: where nine of ten")
+    high: float | None = Field(default=None, description="times like it would be")
 
 
 class TrialError(_Part):
@@ -97,7 +99,10 @@ class TaskResult(_Part):
     index: int
     accuracy: float = Field(description="percent of the query images")
     search_s: float = Field(description="wall clock of the task's search steps, in seconds")
-    peak_memory_bytes: int
+    peak_memory_bytes: int | None = Field(description="null where memory was not counted")
+    energy_j: float | None = Field(
+        default=None, description="joules of the task's search steps; null where nothing tells them"
+    )
 
 
 class Timing(_Part):

@@ -23,7 +23,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.contracts import DeviceMode
 from harness.errors import UnknownNameError, UsageError
+from harness.experiment.published import Published
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -44,11 +46,13 @@ class SuiteEntry(BaseModel):
     methods: Names | None = None
     datasets: Names = ["glyphs"]
     devices: Names = ["cpu"]
+    mode: DeviceMode | None = None  # None: what each device is on this machine
     ways: Count = 5
     shots: Count = 1
     queries: Count = 15
     budget: str = "quick"
     seeds: str = "0"
+    counts_memory: bool = True
 
 
 class Suite(BaseModel):
@@ -57,6 +61,7 @@ class Suite(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = ""
+    published: Published | None = None  # numbers of others for these trials
     trials: Annotated[list[SuiteEntry], Field(min_length=1)]
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.contracts import DeviceMode
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
 from harness.experiment.canonical import digest
@@ -42,11 +43,11 @@ class DatasetIdentity(Identity):
 
 
 class DeviceIdentity(Identity):
-    """A device, with the profile that its limits come from."""
+    """A device, with the profile that its limits come from, and what is made of it here."""
 
     name: str
     params: dict[str, Any]
-    mode: Literal["measured", "emulated"]
+    mode: DeviceMode
     profile: DeviceProfile
 
 
@@ -59,6 +60,7 @@ class Trial(Identity):
     device: DeviceIdentity
     budget: Budget
     seed: int
+    counts_memory: bool = True  # it costs time, which a person who wants time alone can do without
 
     @property
     def key(self) -> str:
@@ -74,6 +76,7 @@ class Trial(Identity):
                 },
                 "budget": self.budget.model_dump(mode="json"),
                 "seed": self.seed,
+                "counts_memory": self.counts_memory,
             }
         )
 

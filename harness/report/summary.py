@@ -43,6 +43,7 @@ class Row:
     accuracy_interval: float | None  # half-width of the 95 % interval
     interval_over: str | None  # what the interval is over: `seeds`, or the `tasks` of one seed
     search_time_s: float | None
+    search_time_source: str  # `measured`, or `predicted` for an emulated device
     host_share: float | None
 
     @property
@@ -101,6 +102,7 @@ def _row(group: list[Record]) -> Row:
         accuracy_interval=interval,
         interval_over=over if interval is not None else None,
         search_time_s=_mean(_values(good, "search_time")),
+        search_time_source="predicted" if first.device.mode == "emulated" else "measured",
         host_share=_mean([r.timing.host_share for r in good if r.timing.host_share is not None]),
     )
 

@@ -40,7 +40,7 @@ def _run_task(
     session: Session, setting: FewShotSetting, episode: Episode, method: SearchMethod, index: int
 ) -> None:
     counter = session.counter
-    with counter:
+    with session.counting:
         session.build(method, _context(session, setting, episode, index))
         with session.reading():
             support = batches(
@@ -61,7 +61,13 @@ def _run_task(
         accuracy = session.accuracy(method, queries)
     session.conclude(method)
     session.tasks.append(
-        TaskResult(index=index, accuracy=accuracy, search_s=seconds, peak_memory_bytes=peak)
+        TaskResult(
+            index=index,
+            accuracy=accuracy,
+            search_s=seconds,
+            peak_memory_bytes=peak if session.trial.counts_memory else None,
+            energy_j=session.readings.energy_j(index),
+        )
     )
     session.used.tasks += 1
 
@@ -80,6 +86,7 @@ def _context(
         device=session.device,
         generator=session.seed("method", index),
         initial_state=session.initial_state,
+        operation_latency=session.operation_latency,
     )
 
 

@@ -40,11 +40,12 @@ def run_full_task(
         steps=budget.epochs,
         device=session.device,
         generator=session.seed("method", 0),
+        operation_latency=session.operation_latency,
     )
     random = np.random.default_rng(int(digest([session.trial.seed, "full task"])[:15], 16))
     halves = np.array_split(random.permutation(len(train)), 2)
     seconds, peak = 0.0, 0
-    with session.counter:
+    with session.counting:
         session.build(method, context)
         session.seed("search", 0)
         for epoch in range(budget.epochs):
@@ -57,7 +58,13 @@ def run_full_task(
         accuracy = session.accuracy(method, everything)
     session.conclude(method)
     session.tasks.append(
-        TaskResult(index=0, accuracy=accuracy, search_s=seconds, peak_memory_bytes=peak)
+        TaskResult(
+            index=0,
+            accuracy=accuracy,
+            search_s=seconds,
+            peak_memory_bytes=peak if session.trial.counts_memory else None,
+            energy_j=session.readings.energy_j(0),
+        )
     )
     session.used.tasks = 1
 

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from harness.contracts import DataRequest, Dataset, DatasetProvider, Device
+from harness.contracts import DataRequest, Dataset, DatasetProvider, Device, DeviceMode
 from harness.data.dataset import check_setting
+from harness.devices.at_hand import choose_mode
 from harness.errors import DataError, UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.parsing import parse_budget, parse_seeds
@@ -37,7 +38,8 @@ class Planner:
         """Return the trials of all entries, each once, methods side by side on each setting.
 
         Raises:
-            UsageError: a name, parameter, budget or setting is wrong; nothing was written.
+            UsageError: a name, parameter, budget or setting is wrong, or a device cannot be used
+                as asked for; nothing was written.
         """
         trials = [trial for entry in entries for trial in self._expand(entry)]
         return list({trial.key: trial for trial in trials}.values())
@@ -48,10 +50,14 @@ class Planner:
         # Names first: a misspelt one must not wait for a data set to be decoded.
         budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
         methods = self._select("method", entry.methods)
+        devices = [
+            each for text in entry.devices for each in self._select_devices(text, entry.mode)
+        ]
         datasets = [each for text in entry.datasets for each in self._select_datasets(text)]
-        devices = [_identify_device(each) for each in self._select("device", entry.devices)]
         trials = []
         for dataset, device, seed in product(datasets, devices, seeds):
+            if not entry.counts_memory:
+                _check_uncounted(device, budget)
             setting, identity = self._posed(dataset, entry, budget)
             trials += [
                 Trial(
@@ -61,6 +67,7 @@ class Planner:
                     device=device,
                     budget=_with_channels(budget, setting),
                     seed=seed,
+                    counts_memory=entry.counts_memory,
                 )
                 for method in methods
             ]
@@ -68,6 +75,21 @@ class Planner:
 
     def _select(self, kind: Kind, texts: Sequence[str]) -> list[Selection]:
         return [selection for text in texts for selection in select(self.plugins, kind, text)]
+
+    def _select_devices(self, text: str, mode: DeviceMode | None) -> list[DeviceIdentity]:
+        """Resolve one entry; `all` passes over what cannot be used here, and says so."""
+        selections = select(self.plugins, "device", text)
+        if text != ALL:
+            return [_identify_device(selection, mode) for selection in selections]
+        usable = []
+        for selection in selections:
+            try:
+                usable.append(_identify_device(selection, mode))
+            except UsageError as error:
+                self.request.report(f"{selection.name} is passed over: {error}")
+        if not usable:
+            raise UsageError("no device can be used here as asked for")
+        return usable
 
     def _select_datasets(self, text: str) -> list[Selection]:
         """Resolve one entry; `all` passes over what is not at hand, and says so."""
@@ -112,6 +134,17 @@ class Planner:
         return self._datasets[selection.label]
 
 
+def _check_uncounted(device: DeviceIdentity, budget: Budget) -> None:
+    """Refuse not to count memory where it has to be held to a limit."""
+    limits = {
+        f"device '{device.name}'": device.profile.memory_limit_bytes,
+        "the budget's memory_mb": budget.memory_mb,
+    }
+    for name, limit in limits.items():
+        if limit is not None:
+            raise UsageError(f"memory has to be counted, since {name} limits it")
+
+
 def _check_pretraining(
     dataset: Dataset, setting: FewShotSetting, budget: Budget, name: str
 ) -> None:
@@ -131,10 +164,13 @@ def _identify_method(selection: Selection) -> MethodIdentity:
     )
 
 
-def _identify_device(selection: Selection) -> DeviceIdentity:
+def _identify_device(selection: Selection, mode: DeviceMode | None) -> DeviceIdentity:
     device: Device = selection.create()
     return DeviceIdentity(
-        name=selection.name, params=selection.params, mode=device.mode(), profile=device.profile
+        name=selection.name,
+        params=selection.params,
+        mode=choose_mode(selection.name, device, mode),
+        profile=device.profile,
     )
 
 

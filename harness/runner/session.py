@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
 
-from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod, StepMetrics
+from harness.contracts import (
+    Batch,
+    DatasetForm,
+    OperationLatency,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+    StepMetrics,
+)
 from harness.experiment.record import PretrainingPart, Stage, TaskResult, Used
 from harness.experiment.trial import Trial
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MIB, MemoryCounter
 from harness.runner.limits import Limits, NotFiniteError
+from harness.runner.readings import TrialReadings
 from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
 
 __all__ = ["OnePass", "Session"]
@@ -59,20 +68,31 @@ class Session:
     Attributes:
         stage: what is being done, for the error message should it fail.
         where: the task and step, likewise.
+        counting: is entered around what is counted; it does nothing where memory is not.
+        readings: what the machine tells of its energy, memory and state.
         used: what has been used of the budget.
         tasks: the results of the tasks that are finished.
         architectures: what each of them found, as JSON.
         peak_bytes: peak memory of the search steps so far; None before the first.
+        form: that of the data set, once it is open.
+        operation_latency: predicts for the device, where it has a cost model.
         initial_state: what pretraining has left; None: the search starts from scratch.
         pretraining: what the record says of it.
     """
 
     def __init__(
-        self, trial: Trial, device: torch.device, limits: Limits, send: Callable[[Event], None]
+        self,
+        trial: Trial,
+        device: torch.device,
+        limits: Limits,
+        send: Callable[[Event], None],
+        readings: TrialReadings,
     ) -> None:
         """Start with nothing done."""
         self.trial, self.device, self.limits, self._send = trial, device, limits, send
-        self.counter = MemoryCounter(device.type, limits.memory_bytes)
+        self.counter = MemoryCounter(device.type, limit_bytes=limits.memory_bytes)
+        self.readings = readings
+        self.counting = self.counter if trial.counts_memory else nullcontext()
         self.stage: Stage = "start"
         self.where = ""
         self.used = Used()
@@ -80,6 +100,8 @@ class Session:
         self.architectures: list[dict[str, Any]] = []
         self.storage_bytes: int | None = None
         self.peak_bytes: int | None = None
+        self.operation_latency: OperationLatency | None = None
+        self.form: DatasetForm | None = None
         self.initial_state: Mapping[str, torch.Tensor] | None = None
         self.pretraining: PretrainingPart | None = None
         self._method, self._data = Stopwatch(device), Stopwatch()
@@ -106,7 +128,7 @@ class Session:
     def reading(self) -> Iterator[None]:
         """Time the reading of images; inside a method's call it is taken off the method's time."""
         before = self._data.seconds
-        with self._data.running():
+        with self.readings.paused(), self._data.running():
             yield
         if self._in_step:
             self._method.seconds -= self._data.seconds - before
@@ -137,13 +159,11 @@ class Session:
         before = self.method_s
         self._in_step = True
         try:
-            with self.calling("search"):
+            with self.readings.measuring(task, self.device), self.calling("search"):
                 metrics = method.search_step(OnePass(batches, self))
         finally:
             self._in_step = False
-            # Also when the step failed: its time and memory were used all the same.
-            self.peak_bytes = max(self.peak_bytes or 0, self.counter.peak_bytes)
-            self.used.memory_mb = self.peak_bytes / MIB
+            self._note_peak()  # also when the step failed: its memory was used all the same
         seconds = self.method_s - before
         self._check(metrics)
         self._report(metrics, task, step, seconds)
@@ -174,6 +194,11 @@ class Session:
             tensor.numel() * tensor.element_size() for tensor in state.values()
         )
 
+    def _note_peak(self) -> None:
+        if self.trial.counts_memory:
+            self.peak_bytes = max(self.peak_bytes or 0, self.counter.peak_bytes)
+            self.used.memory_mb = self.peak_bytes / MIB
+
     def _check(self, metrics: StepMetrics) -> None:
         self.limits.check_memory(self.counter)
         if not math.isfinite(metrics["loss"]):
@@ -187,7 +212,7 @@ class Session:
                 "step": step,
                 "loss": metrics["loss"],
                 "accuracy": metrics["accuracy"],
-                "memory_bytes": self.counter.peak_bytes,
+                "memory_bytes": self.counter.peak_bytes if self.trial.counts_memory else None,
                 "seconds": seconds,
             }
         )

@@ -9,9 +9,9 @@ from typing import Any
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.suite import SuiteEntry, load_suite
 from harness.plugins.loading import Plugins
-from harness.plugins.targets import suite_path
+from harness.plugins.targets import file_path
 
-__all__ = ["entries_of"]
+__all__ = ["entries_of", "find_suite"]
 
 
 def entries_of(plugins: Plugins, suite: str | None, wanted: Mapping[str, Any]) -> list[SuiteEntry]:
@@ -25,11 +25,16 @@ def entries_of(plugins: Plugins, suite: str | None, wanted: Mapping[str, Any]) -
     Raises:
         UsageError: there is no such suite, or it is not well-formed.
     """
-    blocks = [SuiteEntry()] if suite is None else load_suite(_find(plugins, suite)).trials
+    blocks = [SuiteEntry()] if suite is None else load_suite(find_suite(plugins, suite)).trials
     return [SuiteEntry.model_validate({**block.model_dump(), **wanted}) for block in blocks]
 
 
-def _find(plugins: Plugins, suite: str) -> Path:
+def find_suite(plugins: Plugins, suite: str) -> Path:
+    """Return the file of a suite that is named, or given as a path.
+
+    Raises:
+        UsageError: there is none.
+    """
     if suite.endswith(".toml") or "/" in suite:
         if not Path(suite).is_file():
             raise UsageError(f"there is no suite file {suite}")
@@ -37,4 +42,4 @@ def _find(plugins: Plugins, suite: str) -> Path:
     known = plugins.registry.names("suite")
     if suite not in known:
         raise UnknownNameError("suite", suite, known, " (a file's name ends in .toml)")
-    return suite_path(plugins.registry.get("suite", suite))
+    return file_path(plugins.registry.get("suite", suite))

@@ -8,19 +8,25 @@ from typing import Any
 
 import torch
 
-from harness.contracts import Device, SearchMethod
+from harness.contracts import SearchMethod
+from harness.devices.cost_model import Prediction
 from harness.environment.description import describe_environment
+from harness.estimate.latency import latency_of
+from harness.estimate.planning import form_of
+from harness.estimate.trial_time import predict_search_time
 from harness.experiment.record import Outcome, PretrainingPart, TrialError
 from harness.experiment.setting import FewShotSetting
+from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins
 from harness.runner.checkpoint import read_checkpoint
-from harness.runner.failures import status_of
+from harness.runner.failures import machine_suffices, status_of
 from harness.runner.few_shot import run_few_shot
 from harness.runner.full_task import run_full_task
 from harness.runner.job import TrialJob
 from harness.runner.limits import Limits
 from harness.runner.metrics import metrics_of
-from harness.runner.opening import create, open_dataset
+from harness.runner.opening import create, open_dataset, open_device
+from harness.runner.readings import TrialReadings
 from harness.runner.session import Session
 from harness.runner.threads import choose_threads
 
@@ -31,15 +37,28 @@ Event = dict[str, Any]
 
 def run_trial(plugins: Plugins, job: TrialJob, send: Callable[[Event], None]) -> Outcome:
     """Run the trial of a job; `send` is told of each search step."""
-    device: Device = create(plugins, "device", job.trial.device)
+    # First of all: to ask for a CUDA device takes memory, which is the trial's, too.
+    readings = TrialReadings(job.trial.device.mode)
+    device = open_device(plugins, job.trial.device)
     limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
-    session = Session(job.trial, torch.device(device.torch_device()), limits, send)
+    session = Session(job.trial, torch.device(device.torch_device()), limits, send, readings)
     try:
         _run_protocol(session, plugins, job)
     except Exception as error:
         traceback.print_exc()
         return _failed(session, error)
-    return _outcome(session, fitted=True)
+    return _outcome(session, fitted=True, predicted=_predict(plugins, job.trial, session))
+
+
+def _predict(plugins: Plugins, trial: Trial, session: Session) -> Prediction | None:
+    """Predict the time on an emulated device; where that fails, the log says why."""
+    if trial.device.mode != "emulated" or session.form is None:
+        return None
+    try:
+        return predict_search_time(plugins, trial, session.form)
+    except Exception:
+        traceback.print_exc()
+        return None
 
 
 def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
@@ -47,8 +66,12 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
     session.stage = "data"
     with session.reading():
         dataset = open_dataset(plugins, trial.dataset, job)
+        session.form = form_of(dataset)
         _load_checkpoint(session, job)
     channels = trial.budget.channels or trial.setting.default_channels
+    cost = trial.device.profile.cost
+    if cost is not None:
+        session.operation_latency = latency_of(cost, dataset.image_shape, channels)
     choose_threads(trial.setting.batch_size, dataset.image_shape, channels)
 
     def create_method() -> SearchMethod:
@@ -80,7 +103,8 @@ def _load_checkpoint(session: Session, job: TrialJob) -> None:
 
 
 def _failed(session: Session, error: Exception) -> Outcome:
-    status = status_of(error, budget_binds=session.limits.budget_binds)
+    suffices = machine_suffices(session.trial.device, session.device)
+    status = status_of(error, budget_binds=session.limits.budget_binds, suffices=suffices)
     message = str(error) or type(error).__name__
     if session.where and session.where not in message:
         message = f"{message} ({session.where})"
@@ -90,15 +114,15 @@ def _failed(session: Session, error: Exception) -> Outcome:
     return outcome
 
 
-def _outcome(session: Session, *, fitted: bool) -> Outcome:
+def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = None) -> Outcome:
     return Outcome(
         status="ok",
         used=session.used,
-        metrics=metrics_of(session, fitted=fitted),
+        metrics=metrics_of(session, fitted=fitted, predicted=predicted),
         tasks=session.tasks,
         architectures=session.architectures,
         pretraining=session.pretraining,
-        environment=describe_environment(),
+        environment={**describe_environment(), **session.readings.environment()},
         method_s=session.method_s,
         data_s=session.data_s,
     )

@@ -73,7 +73,13 @@ def validate(
     for index in range(tasks_a_point(pretraining.budget)):
         method = create()
         generator = seed_generators(pretraining.seed, "validation", index)
-        searching = context(initial_state=state, generator=generator, pretraining=False)
+        # There is no device yet whose operations would take time.
+        searching = context(
+            initial_state=state,
+            generator=generator,
+            pretraining=False,
+            operation_latency=lambda *_: 0.0,
+        )
         seed_generators(pretraining.seed, INITIAL_WEIGHTS)
         method.build(searching)
         episode, device = draw(dataset, setting, pretraining.seed, index), searching.device

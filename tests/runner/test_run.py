@@ -137,6 +137,33 @@ def test_what_did_not_fit_has_no_peak() -> None:
     assert record["metrics"]["search_time"] == {"value": None, "unit": "s", "source": "predicted"}
 
 
+def test_an_emulation_of_the_device_itself_is_marked() -> None:
+    """With --mode emulated nothing of a trial is called measured, on the machine itself too."""
+    (record,) = answer("-m", "toy", "--mode", "emulated")["trials"]
+    assert (record["device"]["name"], record["device"]["mode"]) == ("cpu", "emulated")
+    assert {metric["source"] for metric in record["metrics"].values()} == {"emulated", "predicted"}
+
+
+def test_a_board_of_a_file_holds_a_trial_to_its_limit(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A device that HARNESS_DEVICES names is emulated in the trial's own process too."""
+    profile = """
+        name = "tiny"
+        model = "A board with 9 MiB"
+        kind = "cpu"
+        memory = {total_bytes = 9_437_184, system_bytes = 0, reserved_bytes = 0}
+        [sources]
+        memory = {total_bytes = "made up", system_bytes = "made up", reserved_bytes = "made up"}
+    """
+    (scratch / "tiny.toml").write_text(profile, encoding="utf-8")
+    monkeypatch.setenv("HARNESS_DEVICES", "tiny.toml")
+    (bad, good) = answer("-m", "toy[does=hog]", "-m", "toy", "-d", "tiny")["trials"]
+    assert (bad["status"], good["status"]) == ("out_of_memory", "ok")
+    assert "limit is 9.0 MiB" in bad["error"]["message"]
+    assert (good["device"]["mode"], good["device"]["memory_limit_bytes"]) == ("emulated", 9 * 2**20)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.contracts import Batch, SearchContext
 from harness.errors import UsageError
-from harness.search.micro_batches import accumulate_gradients
+from harness.search.micro_batches import accumulate_gradients, split_batch
 from harness.search.reptile import meta_step
 from harness.search.supernet_method import SupernetMethod, load_parameters, parameters_of
 from harness.space.backpropagation import Engine, Outcome, ordinary
@@ -134,8 +134,9 @@ class OnNas(SupernetMethod):
         return self.net.mixing(self.temperature, self.selection, self.draw_drop_path(images))
 
     def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> Outcome:
-        parts = self.parameters.micro_batches
-        return accumulate_gradients(self.engine, self.net, batch, mixing, parts)
+        parameters = self.parameters
+        parts = split_batch(batch, parameters.micro_batches, parameters.micro_batch_images)
+        return accumulate_gradients(self.engine, self.net, parts, mixing)
 
 
 def _full_step(parameters: OnNasParameters) -> OnNasParameters:

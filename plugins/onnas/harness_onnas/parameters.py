@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from harness.fields import SEARCH_ONLY
-from harness.search.parameters import SearchParameters
+from harness.search.parameters import SMALLEST_PART, SearchParameters
 from harness.space.topology import OPERATIONS
 
 __all__ = ["OnNasParameters"]
@@ -59,8 +59,14 @@ class OnNasParameters(SearchParameters):
         json_schema_extra=SEARCH_ONLY,
         default=5,
         ge=1,
-        description="parts of a batch whose gradients accumulate, each of three images or more; "
-        "1 for the whole batch",
+        description="parts of a batch whose gradients accumulate; 1 for the whole batch",
+    )
+    micro_batch_images: int = Field(
+        default=SMALLEST_PART,
+        json_schema_extra=SEARCH_ONLY,
+        ge=1,
+        description="images that each part has at least; batch norm leaves nothing to learn from "
+        "fewer than three, but the paper's times are those of parts of one",
     )
     final_temperature: float = Field(
         default=0.1,

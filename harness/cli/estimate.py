@@ -1,0 +1,84 @@
+"""`harness estimate`: memory and time from shapes alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from harness.cli.estimate_table import print_estimates
+from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.output import loaded_plugins, print_json
+from harness.cli.selecting import (
+    budget_option,
+    dataset_option,
+    device_option,
+    given,
+    method_option,
+    seed_option,
+    shots_option,
+    ways_option,
+)
+from harness.contracts import DataRequest
+from harness.estimate.estimates import Estimate, estimate_all
+from harness.estimate.planning import plan_searches
+from harness.estimate.rows import row_of
+from harness.runner.suites import entries_of
+
+__all__ = ["estimate"]
+
+
+@click.command()
+@click.argument("suite", required=False)
+@method_option
+@device_option
+@dataset_option
+@ways_option
+@shots_option
+@budget_option
+@seed_option
+@data_root_option
+@cache_root_option
+@json_option
+def estimate(
+    *,
+    suite: str | None,
+    data_root: Path | None,
+    cache_root: Path,
+    as_json: bool,
+    **wanted: Any,
+) -> None:
+    """Predict memory and time from shapes alone.
+
+    No data set is read and nothing is trained: each method's own search steps run on tensors
+    without values. SUITE and the options say what for, as in `harness run`.
+
+    Memory is what a run would count, to the byte, unless the method chooses by values: then it is
+    the largest that its choices can lead to, and the range is told. Time comes from the device's
+    cost model, with the band in which nine of ten known times were.
+    """
+    plugins = loaded_plugins()
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=_say)
+    searches = plan_searches(plugins, entries_of(plugins, suite, given(wanted)), request)
+    total, finished = len(searches), 0
+
+    def done(each: Estimate) -> None:
+        nonlocal finished
+        finished += 1
+        setting = f"{each.search.label} on {each.search.dataset} ({each.search.setting})"
+        _say(f"[{finished}/{total}] {setting}{': ' if each.error else ''}{each.error}")
+
+    rows = [row_of(each) for each in estimate_all(searches, done)]
+    if as_json:
+        print_json({"rows": [row.to_json() for row in rows]})
+    else:
+        console = Console()
+        print_estimates(rows, console if console.is_terminal else Console(width=200))
+    if any(row.error for row in rows):
+        raise SystemExit(1)
+
+
+def _say(sentence: str) -> None:
+    click.echo(sentence, err=True)

@@ -1,0 +1,1 @@
+"""The paper's tables as suites, with the published numbers beside them."""
