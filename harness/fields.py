@@ -149,8 +149,13 @@ def _fault(details: ErrorDetails, schema: Schema) -> str:
         return message
     given = f"'{key}' is {details['input']!r}"
     if details["type"] in _UNTOLD:
-        return f"{given}: {message}"
+        # A table would be repeated in full, to say what is wrong between its keys.
+        return f"'{key}': {message}" if _is_table(details) else f"{given}: {message}"
     return f"{given}; it must be {in_words(field)}"
+
+
+def _is_table(details: ErrorDetails) -> bool:
+    return isinstance(details["input"], Mapping)
 
 
 def _plain(message: str) -> str:
