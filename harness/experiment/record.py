@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from harness.experiment.budget import Budget
 from harness.experiment.trial import Trial
@@ -48,6 +54,13 @@ class Metric(_Part):
     source: Literal["measured", "emulated", "predicted"]
     low: float | None = Field(default=None, description="of a prediction: where nine of ten")
     high: float | None = Field(default=None, description="times like it would be")
+
+    @model_serializer(mode="wrap")
+    def _without_a_band_that_there_is_not(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        told: dict[str, Any] = dump(self)
+        return {k: v for k, v in told.items() if k not in ("low", "high") or v is not None}
 
 
 class TrialError(_Part):
