@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from harness.calibrate.timing import median_seconds
+from harness.calibrate.timing import ROUNDS, seconds_of
 from harness.calibrate.work import Work, kernels_of_work
 from harness.devices.calibration import Case
 
-__all__ = ["measure"]
+__all__ = ["STAGES", "measure"]
+
+STAGES = ROUNDS + 2
+"""How often `measure` begins with each piece of work: to count, to warm up, and to time it."""
 
 
 def measure(works: Sequence[Work], started: Callable[[str], None]) -> list[Case]:
-    """Count and time each piece of work; `started` is told the name of each before."""
-    cases = []
+    """Count and time pieces of work; `started` is told the name each time that one begins."""
+    kernels = []
     for work in works:
         started(work.name)
-        cases.append(_measured(work))
-    return cases
-
-
-def _measured(work: Work) -> Case:
-    return Case(
-        name=work.name,
-        kernels=kernels_of_work(work),
-        seconds=median_seconds(work),
-        group=work.group,
-        parallel=work.parallel,
-    )
+        kernels.append(kernels_of_work(work))
+    seconds = seconds_of(works, started)
+    return [
+        Case(work.name, launched, taken, group=work.group, parallel=work.parallel)
+        for work, launched, taken in zip(works, kernels, seconds, strict=True)
+    ]

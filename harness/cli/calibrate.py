@@ -10,6 +10,7 @@ import click
 from harness.calibrate.processor import processor_profile, provenance
 from harness.cli.options import json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.cli.work_progress import work_on_stderr
 from harness.devices.profile_writing import check_destination, profile_toml
 from harness.errors import UsageError
 from harness.plugins.profile_files import DEVICES_VARIABLE
@@ -65,19 +66,15 @@ def _check_name(name: str, output: Path) -> None:
 def _measured_and_fitted() -> ProcessorFit:
     # Imports torch and scipy, which take seconds.
     from harness.calibrate.fitting import fit_processor  # noqa: PLC0415 - see above
-    from harness.calibrate.measuring import measure  # noqa: PLC0415
+    from harness.calibrate.measuring import STAGES, measure  # noqa: PLC0415
     from harness.calibrate.plan import NETWORKS, network_works, operation_works  # noqa: PLC0415
 
     operations, networks = list(operation_works()), list(network_works())
-    total, number = len(operations) + len(networks), 0
-
-    def started(name: str) -> None:
-        nonlocal number
-        number += 1
-        click.echo(f"[{number}/{total}] {name}", err=True)
-
-    measured = measure(operations, started), measure(networks, started)
-    return fit_processor(*measured, provenance(len(NETWORKS)))
+    works = [*operations, *networks]
+    with work_on_stderr(STAGES * len(works)) as started:
+        cases = measure(works, started)
+    first = len(operations)
+    return fit_processor(cases[:first], cases[first:], provenance(len(NETWORKS)))
 
 
 def _print(name: str, output: Path, fit: ProcessorFit) -> None:

@@ -34,7 +34,9 @@ def call(
     def measure(works: Sequence[Work], started: Callable[[str], None]) -> list[Case]:
         for each in works:
             started(each.name)
-        return networks if works[0].group else operations
+        single = [each for each in works if not each.group]
+        assert list(works[: len(single)]) == single
+        return [*(operations[n % len(operations)] for n in range(len(single))), *networks]
 
     monkeypatch.setattr("harness.calibrate.measuring.measure", measure)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 import torch
 
-from harness.calibrate.measuring import measure
+from harness.calibrate.measuring import STAGES, measure
 from harness.calibrate.networks import PASSES, Network, NetworkKind, network_work
 from harness.calibrate.operations import LAYERS, Shape, layer_work, optimizer_work
 from harness.calibrate.plan import NETWORKS, network_works, operation_works
-from harness.calibrate.timing import median_seconds
-from harness.calibrate.work import Step, Work, kernels_of_work
+from harness.calibrate.timing import ROUNDS, seconds_of
+from harness.calibrate.work import Work, kernels_of_work
 from harness.devices.kernels import KERNEL_CLASSES, KernelClass
 
 SHAPE = Shape(images=2, channels=4, side=6)
@@ -55,27 +53,37 @@ def test_measured_network_is_a_case_of_its_own() -> None:
     said: list[str] = []
     works = list(network_works((Network("discrete", channels=2, side=8, images=3),)))
     cases = measure(works, said.append)
-    assert said == [case.name for case in cases] == [work.name for work in works]
+    assert said == STAGES * [work.name for work in works]
+    assert [case.name for case in cases] == [work.name for work in works]
     assert {case.group for case in cases} == {"discrete, C = 2, 3 x 8x8"}
     assert all(case.seconds > 0 and case.kernels and not case.parallel for case in cases)
 
 
 @pytest.mark.parametrize("parallel", [True, False])
 def test_threads_are_those_of_a_trial(parallel: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small work has one thread and large work has all; afterwards there are as many as before."""
+    """Small work has one thread and large work has all; after each there are as many as before."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     chosen: list[int] = []
     monkeypatch.setattr(torch, "set_num_threads", chosen.append)
-    runs: list[int] = []
+    works = [Work("nothing", lambda device: lambda: device, parallel=parallel)]
+    seconds_of(works, lambda _: None)
+    assert chosen == (ROUNDS + 1) * ([3] if parallel else [1, 3])
 
-    def prepare(device: torch.device) -> Step:
-        assert device.type == "cpu"
-        return lambda: runs.append(threading.get_ident())
 
-    assert median_seconds(Work("nothing", prepare, parallel=parallel)) >= 0
-    assert chosen == ([3] if parallel else [1, 3])
-    assert len(runs) > 3
+def test_best_round_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow moment spoils a round, not the result; rounds go through all the work in turn."""
+    order: list[str] = []
+    delays = {"a": iter([9.0, 0.5, 0.2, 0.7]), "b": iter([9.0, 0.8, 0.4, 0.3])}
+
+    def prepared(name: str) -> Work:
+        return Work(name, lambda _: lambda: order.append(name), parallel=False)
+
+    monkeypatch.setattr(
+        "harness.calibrate.timing._seconds", lambda run: [run(), next(delays[order[-1]])][1]
+    )
+    assert seconds_of([prepared("a"), prepared("b")], lambda _: None) == [0.2, 0.3]
+    assert order == ["a", "b"] * (ROUNDS + 1)
 
 
 def test_plan_covers_what_is_to_be_predicted() -> None:
