@@ -70,15 +70,18 @@ def trace(workload: Workload) -> Trace:
 def trace_range(workload: Workload, binding: Sequence[int]) -> tuple[int, int]:
     """Return the least and the most peak memory that the choices of a method can lead to, in bytes.
 
-    The least is that of the lightest operations. For the most, the optimizers have their state for
-    all operations before the heaviest are updated; images do not matter to that, so a step with one
-    is enough.
+    The least is that of the lightest operations all the time. For the most, the optimizers have
+    their state for all operations before the heaviest are updated; images do not matter to that, so
+    a step with one is enough.
 
     Args:
         workload: the search.
         binding: sizes of batches, see `Trace`; another choice does not make it another batch.
     """
-    lowest = min(_peak(workload, [_Step(binding, each)]) for each in LIGHTEST)
+    lowest = min(
+        _peak(workload, [_Step([1], each), _Step([1], each), _Step(binding, each)])
+        for each in LIGHTEST
+    )
     filled = _Step([1], HEAVIEST[0], fills_optimizers=True)
     return lowest, _peak(workload, [filled, *(_Step(binding, each) for each in HEAVIEST)])
 

@@ -240,7 +240,7 @@ def test_a_kill_costs_less_than_a_minute(scratch: Path) -> None:
     """After `kill -9` the same command goes on with what was kept within the last minute."""
     command = [
         sys.executable, "-m", "harness", "pretrain", "-m", "learner[offline=slow]",
-        "--dataset", "dots", "--budget", SMALL + ",meta_epochs=150,meta_tasks=2",
+        "--dataset", "dots", "--budget", SMALL + ",meta_epochs=400,meta_tasks=2",
     ]  # fmt: skip
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
         partial = scratch / "cache" / "pretraining"
@@ -252,4 +252,4 @@ def test_a_kill_costs_less_than_a_minute(scratch: Path) -> None:
     done = read_checkpoint(kept).progress.meta_epochs
     assert done > 0
     again = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - likewise
-    assert f"150 meta-epochs, of which {done} are done" in again.stderr
+    assert f"400 meta-epochs, of which {done} are done" in again.stderr
