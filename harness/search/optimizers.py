@@ -2,20 +2,68 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BETA_2", "EPSILON", "ArchitectureAdam", "weight_optimizer"]
+from harness.measure.dispatch import (
+    each_add_,
+    each_addcdiv_,
+    each_addcmul_,
+    each_div_,
+    each_mul_,
+    each_sqrt,
+)
+
+__all__ = ["BETA_2", "EPSILON", "ArchitectureAdam", "WeightAdam"]
 
 BETA_2 = 0.999
 EPSILON = 1e-8
+GROUP = 64  # weights updated together; what an update needs meanwhile is a small part of all
 
 
-def weight_optimizer(parameters: Iterable[nn.Parameter], lr: float) -> torch.optim.Adam:
-    """Return Adam with β1 = 0 for w; weights without a gradient are left as they are."""
-    return torch.optim.Adam(parameters, lr=lr, betas=(0.0, BETA_2), eps=EPSILON)
+class WeightAdam(torch.optim.Optimizer):
+    """Adam with β1 = 0 for w, many weights in one operation.
+
+    A supernet has hundreds of small weights, and one after the other their updates were a quarter
+    of all operations of a search step. Torch's own `foreach` holds a copy of all second moments
+    meanwhile, reads a counter from each weight, and keeps first moments, which with β1 = 0 are the
+    gradients themselves.
+
+    Weights without a gradient are left as they are, with their second moment and their count.
+    """
+
+    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+        """Optimize `parameters`, all on one device, at the learning rate `lr`."""
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self) -> None:  # type: ignore[override] # nothing here evaluates a loss again
+        """Update every weight that has a gradient."""
+        for group in self.param_groups:
+            weights = [each for each in group["params"] if each.grad is not None]
+            for start in range(0, len(weights), GROUP):
+                self._update(weights[start : start + GROUP], group["lr"])
+
+    def _update(self, weights: list[Tensor], lr: float) -> None:
+        gradients = [each.grad for each in weights if each.grad is not None]
+        moments, corrections = zip(*map(self._advance, weights), strict=True)
+        each_mul_(moments, BETA_2)
+        each_addcmul_(moments, gradients, gradients, 1 - BETA_2)
+        sizes = each_sqrt(moments)
+        each_div_(sizes, corrections)
+        each_add_(sizes, EPSILON)
+        each_addcdiv_(weights, gradients, sizes, -lr)
+
+    def _advance(self, weight: Tensor) -> tuple[Tensor, float]:
+        """Count an update; return the second moment, and what corrects its root for its start."""
+        state = self.state[weight]
+        if not state:
+            state["count"], state["second_moment"] = 0, torch.zeros_like(weight)
+        state["count"] += 1
+        return state["second_moment"], math.sqrt(1 - BETA_2 ** state["count"])
 
 
 class ArchitectureAdam:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.fields import SEARCH_ONLY
+
 __all__ = [
     "SMALLEST_PART",
+    "EngineName",
+    "EngineParameters",
     "PretrainingParameters",
     "SearchParameters",
     "Temperature",
@@ -20,6 +24,9 @@ SMALLEST_PART = 3
 Batch norm makes each channel zero on average over a part, so that global average pooling gives zero
 for a lone image, and for two images opposite numbers, whatever the weights are.
 """
+
+EngineName = Literal["ordinary", "streamed", "step_by_step"]
+"""How gradients are computed, see `harness.search.engines`."""
 
 Temperature = Annotated[
     float,
@@ -65,4 +72,15 @@ class SearchParameters(PretrainingParameters):
     final_temperature: Temperature = 1.0
     meta_architecture_lr: float = Field(
         default=0.6, gt=0, le=10, description="pretraining: meta learning rate of α and β"
+    )
+
+
+class EngineParameters(BaseModel):
+    """The choice of an engine, for methods that leave it open; it changes no result."""
+
+    engine: EngineName = Field(
+        default="ordinary",
+        json_schema_extra=SEARCH_ONLY,
+        description="exact gradients with all activations alive, one operation's, or one cell's "
+        "phase after another",
     )

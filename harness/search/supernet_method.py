@@ -22,7 +22,7 @@ from harness.contracts import (
 from harness.errors import UsageError
 from harness.search.metrics import step_metrics
 from harness.search.micro_batches import split_batch
-from harness.search.optimizers import ArchitectureAdam, weight_optimizer
+from harness.search.optimizers import ArchitectureAdam, WeightAdam
 from harness.search.parameters import SearchParameters
 from harness.search.reptile import meta_step
 from harness.search.schedule import temperature_at
@@ -169,6 +169,10 @@ class SupernetMethod(ABC):
     def update_weights(self, batch: Batch) -> Outcome:
         """Update w once; return what the batch showed before."""
 
+    def initial_architecture(self) -> Genotype:
+        """Return the discrete architecture of α and β as pretraining, or chance, has left them."""
+        return self.net.genotype()
+
     def architecture(self) -> Genotype:
         """Return the discrete architecture of the present α and β."""
         return self.net.genotype()
@@ -199,7 +203,7 @@ class SupernetMethod(ABC):
     def _begin_search(self, *, warm_up: bool = False) -> None:
         """Start anew: optimizers that have seen nothing, and no step done."""
         settings = self.settings
-        self.weight_optimizer = weight_optimizer(self.net.weight_parameters(), settings.weight_lr)
+        self.weight_optimizer = WeightAdam(self.net.weight_parameters(), settings.weight_lr)
         self.architecture_optimizer = ArchitectureAdam(
             self.net.architecture_parameters(),
             settings.architecture_lr,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, compress
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from harness.space.batch_norm import BatchNorm
 from harness.space.mixing import CellMixing, NodeMixing
+from harness.space.node_phase import backward_sum
 from harness.space.operations import PointwiseBlock, build_operation
 from harness.space.topology import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count
 
@@ -35,7 +38,8 @@ class Cell(nn.Module):
     """A cell that holds every operation on every edge.
 
     It keeps neither α nor β and can be run alone: the mixing weights are handed to it. A method
-    whose nodes sum otherwise overrides `node_value`.
+    whose nodes sum otherwise overrides `node_value`, and `backward_node` if it is to run with an
+    engine that recomputes.
     """
 
     def __init__(
@@ -81,6 +85,30 @@ class Cell(nn.Module):
         """Return the value of a node, (N, C, H', W'), from the inputs and the nodes before it."""
         return mixed_sum(self.operations(node), states, mixing)
 
+    def backward_node(
+        self, node: int, states: Sequence[Tensor], mixing: NodeMixing, gradient: Tensor
+    ) -> None:
+        """Add the gradients of a node's value to `.grad` of `states` and `mixing`, both leaves.
+
+        Args:
+            node: number of the node.
+            states: the inputs and the nodes before it, (N, C, H, W) each.
+            mixing: the weights of its operations.
+            gradient: of the loss with respect to the node's value, (N, C, H', W').
+        """
+        backward_sum(self.operations(node), states, mixing, gradient)
+
+    def run_again(self, mixing: CellMixing) -> list[BatchNorm]:
+        """Return the norms of what a backward pass runs again: inputs, and what is tracked."""
+        parts: list[nn.Module] = [self.inputs]
+        for node, node_mixing in enumerate(mixing):
+            operations = chain(*self.operations(node))
+            if node_mixing.tracked is None:
+                parts += operations
+            else:
+                parts += compress(operations, chain(*node_mixing.tracked))
+        return [norm for part in parts for norm in part.modules() if isinstance(norm, BatchNorm)]
+
     def operations(self, node: int) -> list[list[nn.Module]]:
         """Return the operations that lead to a node, [edge][operation]."""
         edges = cast(nn.ModuleList, self.nodes[node])
@@ -111,8 +139,9 @@ def mixed_sum(
     """
     terms = _terms(operations, inputs, mixing)
     with torch.no_grad():
-        untracked = _add_terms(mixing.weights.new_zeros(()), terms, tracked=False)
-    return _add_terms(untracked, terms, tracked=True)
+        untracked = _add_terms(None, terms, tracked=False)
+    total = _add_terms(untracked, terms, tracked=True)
+    return mixing.weights.new_zeros(()) if total is None else total
 
 
 def tracked_sum(
@@ -120,7 +149,8 @@ def tracked_sum(
 ) -> Tensor:
     """Return the tracked part of `mixed_sum`: other than it in value, the same in its gradients."""
     terms = _terms(operations, inputs, mixing)
-    return _add_terms(mixing.weights.new_zeros(()), terms, tracked=True)
+    total = _add_terms(None, terms, tracked=True)
+    return mixing.weights.new_zeros(()) if total is None else total
 
 
 class _Term(NamedTuple):
@@ -143,10 +173,12 @@ def _terms(
     return [_Term(op, x, weight, flag) for (op, x), weight, flag in every]
 
 
-def _add_terms(total: Tensor, terms: Sequence[_Term], *, tracked: bool) -> Tensor:
+def _add_terms(total: Tensor | None, terms: Sequence[_Term], *, tracked: bool) -> Tensor | None:
     for term in terms:
         if term.tracked is tracked:
-            total = torch.addcmul(total, term.operation(term.x), term.weight)
+            output = term.operation(term.x)
+            # In place: no gradient asks for what the sum was before.
+            total = output * term.weight if total is None else total.addcmul_(output, term.weight)
     return total
 
 

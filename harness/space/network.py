@@ -4,14 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
-from harness.space.operations import batch_norm
+from harness.space.batch_norm import BatchNorm
 from harness.space.topology import CELLS, NODES, CellKind
 
-__all__ = ["BuildCell", "CellNetwork"]
+__all__ = ["BuildCell", "CellNetwork", "Stem"]
 
 BuildCell = Callable[[CellKind, bool], nn.Module]  # kind, whether the cell before was a reduction
+
+
+class Stem(nn.Sequential):
+    """Convolution and batch norm, which decide how everything after them lies in memory.
+
+    Channels come last: on a processor pooling and depthwise convolutions are then several times as
+    fast. On CUDA, where this was not measured, images stay as they are.
+    """
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, 3C, H, W) for images (N, channels, H, W)."""
+        if not images.is_cuda:
+            # With one channel both orders look the same; operations go by the strides given here.
+            laid_out = torch.empty_like(images, memory_format=torch.channels_last)
+            images = laid_out.copy_(images)
+        features: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        return features
 
 
 class CellNetwork(nn.Module):
@@ -39,9 +57,9 @@ class CellNetwork(nn.Module):
             affine: whether batch norm learns a scale and a shift.
         """
         super().__init__()
-        self.stem = nn.Sequential(
+        self.stem = Stem(
             nn.Conv2d(image_channels, NODES * channels, kernel_size=3, padding=1, bias=False),
-            batch_norm(NODES * channels, affine),
+            BatchNorm(NODES * channels, affine=affine),
         )
         before = (None, *CELLS)
         self.cells = nn.ModuleList(

@@ -7,20 +7,20 @@ mixing weights (DARTS, section 3).
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["PointwiseBlock", "batch_norm", "build_operation", "factorized_reduction"]
+from harness.space.batch_norm import BatchNorm
+from harness.space.dilated import DilatedDepthwise
+
+__all__ = ["EndsInNorm", "PointwiseBlock", "build_operation", "factorized_reduction"]
 
 Builder = Callable[[int, int, bool], nn.Module]  # channels, stride, affine
-
-
-def batch_norm(channels: int, affine: bool = False) -> nn.BatchNorm2d:
-    """Return the batch norm of this space."""
-    return nn.BatchNorm2d(channels, affine=affine)
 
 
 def build_operation(name: str, channels: int, stride: int, *, affine: bool = False) -> nn.Module:
@@ -48,17 +48,49 @@ def factorized_reduction(images: Tensor, weight: Tensor) -> Tensor:
         (N, C_out, ceil(H/2), ceil(W/2)).
     """
     height, width = images.shape[-2:]
-    padded = images
+    shifted = images[:, :, 1::2, 1::2]
     if height % 2 or width % 2:  # padding copies, so only where it is needed
-        padded = functional.pad(images, (0, width % 2, 0, height % 2))
-    grids = (images, padded[:, :, 1:, 1:])
+        shifted = functional.pad(shifted, (0, width % 2, 0, height % 2))
+    # Copied: torch 2.15 writes past the end of the gradient of a 1x1 convolution of stride 2 whose
+    # input has channels last and starts in the middle of an image.
+    grids = (images[:, :, ::2, ::2].clone(), shifted.clone())
     halves = zip(grids, weight.tensor_split(2), strict=True)
     # A single output channel leaves nothing for the shifted grid.
-    outputs = [functional.conv2d(grid, half, stride=2) for grid, half in halves if len(half)]
+    outputs = [functional.conv2d(grid, half) for grid, half in halves if len(half)]
     return torch.cat(outputs, dim=1)
 
 
-class PointwiseBlock(nn.Module):
+class EndsInNorm(nn.Module):
+    """What ends in batch norm, in two parts: a backward pass may go without the second."""
+
+    @abstractmethod
+    def before_norm(self, images: Tensor) -> Tensor:
+        """Return what the last norm normalises."""
+
+    @abstractmethod
+    def last_norm(self) -> BatchNorm:
+        """Return the norm that comes last."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, C', H', W') for (N, C, H, W)."""
+        normalised: Tensor = self.last_norm()(self.before_norm(images))
+        return normalised
+
+
+class _Chain(EndsInNorm, nn.Sequential):
+    """Modules in sequence, the last of them a norm."""
+
+    def before_norm(self, images: Tensor) -> Tensor:
+        *parts, _ = self
+        for part in parts:
+            images = part(images)
+        return images
+
+    def last_norm(self) -> BatchNorm:
+        return cast(BatchNorm, self[-1])
+
+
+class PointwiseBlock(EndsInNorm):
     """ReLU, 1x1 convolution, batch norm; the convolution may be a factorized reduction."""
 
     def __init__(
@@ -68,26 +100,28 @@ class PointwiseBlock(nn.Module):
         super().__init__()
         self.halve = halve
         self.convolution = nn.Conv2d(in_channels, out_channels, kernel_size=1, bias=False)
-        self.norm = batch_norm(out_channels, affine)
+        self.norm = BatchNorm(out_channels, affine=affine)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def before_norm(self, images: Tensor) -> Tensor:
         """Return (N, out_channels, H, W), or half of that height and width."""
         active = functional.relu(images)
         if self.halve:
-            mixed = factorized_reduction(active, self.convolution.weight)
-        else:
-            mixed = self.convolution(active)
-        result: Tensor = self.norm(mixed)
-        return result
+            return factorized_reduction(active, self.convolution.weight)
+        mixed: Tensor = self.convolution(active)
+        return mixed
+
+    def last_norm(self) -> BatchNorm:
+        """Return the norm of its output."""
+        return self.norm
 
 
 def _max_pool(channels: int, stride: int, affine: bool) -> nn.Module:
-    return nn.Sequential(nn.MaxPool2d(3, stride, padding=1), batch_norm(channels, affine))
+    return _Chain(nn.MaxPool2d(3, stride, padding=1), BatchNorm(channels, affine=affine))
 
 
 def _average_pool(channels: int, stride: int, affine: bool) -> nn.Module:
     pool = nn.AvgPool2d(3, stride, padding=1, count_include_pad=False)
-    return nn.Sequential(pool, batch_norm(channels, affine))
+    return _Chain(pool, BatchNorm(channels, affine=affine))
 
 
 def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
@@ -98,39 +132,31 @@ def _skip(channels: int, stride: int, affine: bool) -> nn.Module:
 
 def _asymmetric_convolution(channels: int, stride: int, affine: bool) -> nn.Module:
     # Each of the two convolutions strides along its own axis.
-    return nn.Sequential(
+    return _Chain(
         nn.ReLU(),
         nn.Conv2d(channels, channels, (1, 5), (1, stride), padding=(0, 2), bias=False),
         nn.Conv2d(channels, channels, (5, 1), (stride, 1), padding=(2, 0), bias=False),
-        batch_norm(channels, affine),
+        BatchNorm(channels, affine=affine),
     )
 
 
-def _separable_block(channels: int, stride: int, affine: bool, dilation: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(
-            channels,
-            channels,
-            kernel_size=3,
-            stride=stride,
-            padding=dilation,
-            dilation=dilation,
-            groups=channels,
-            bias=False,
-        ),
-        nn.Conv2d(channels, channels, kernel_size=1, bias=False),
-        batch_norm(channels, affine),
-    )
+def _separable_block(channels: int, stride: int, affine: bool) -> _Chain:
+    depthwise = nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
+    return _then_pointwise(depthwise, channels, affine)
+
+
+def _then_pointwise(depthwise: nn.Module, channels: int, affine: bool) -> _Chain:
+    pointwise = nn.Conv2d(channels, channels, kernel_size=1, bias=False)
+    return _Chain(nn.ReLU(), depthwise, pointwise, BatchNorm(channels, affine=affine))
 
 
 def _twice_separable(channels: int, stride: int, affine: bool) -> nn.Module:
     first = _separable_block(channels, stride, affine)
-    return nn.Sequential(*first, *_separable_block(channels, 1, affine))
+    return _Chain(*first, *_separable_block(channels, 1, affine))
 
 
 def _dilated(channels: int, stride: int, affine: bool) -> nn.Module:
-    return _separable_block(channels, stride, affine, dilation=2)
+    return _then_pointwise(DilatedDepthwise(channels, stride), channels, affine)
 
 
 _BUILDERS: dict[str, Builder] = {

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 
 from torch import nn
 
+from harness.space.batch_norm import BatchNorm
+
 __all__ = ["follow_statistics", "frozen_statistics"]
 
 
@@ -48,7 +50,7 @@ def follow_statistics(module: nn.Module, seen: int) -> Iterator[None]:
     norms = _norms(module)
     before = [norm.momentum for norm in norms]
     for norm in norms:
-        norm.momentum = max(1.0 / (seen + 1), norm.momentum or 0.0)
+        norm.momentum = max(1.0 / (seen + 1), norm.momentum)
     try:
         yield
     finally:
@@ -56,5 +58,5 @@ def follow_statistics(module: nn.Module, seen: int) -> Iterator[None]:
             norm.momentum = momentum
 
 
-def _norms(module: nn.Module) -> list[nn.BatchNorm2d]:
-    return [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+def _norms(module: nn.Module) -> list[BatchNorm]:
+    return [part for part in module.modules() if isinstance(part, BatchNorm)]

@@ -16,8 +16,9 @@ from torch import Tensor
 
 from harness.contracts import Batch
 from harness.space.backpropagation import Outcome, judge
+from harness.space.batch_statistics import Kept, keep_statistics, known_statistics
 from harness.space.cell import Cell
-from harness.space.cell_phase import backward_cell, learns
+from harness.space.cell_phase import backward_inputs, backward_nodes, learns, node_values
 from harness.space.mixing import Mixing
 from harness.space.running_statistics import frozen_statistics
 from harness.space.supernet import Supernet
@@ -79,6 +80,7 @@ class _Phases:
         self.stem_learns = learns(net.stem)
         self.states: dict[int, Tensor] = {}
         self.gradients: dict[int, Tensor] = {}  # of the loss, with respect to states
+        self.kept: dict[int, Kept] = {}  # statistics of batches inside cells, unless repeated
 
     def head(self, labels: Tensor, share: float) -> Outcome:
         """Run forward for the first time, then back-propagate from the loss to the last cell."""
@@ -95,19 +97,21 @@ class _Phases:
     def cell(self, index: int) -> None:
         """Back-propagate from the output of a cell to the two states that it reads."""
         cell = cast(Cell, self.net.cells[index])
-        with frozen_statistics(self.net if self.repeated else cell):
+        frozen = frozen_statistics(self.net if self.repeated else cell)
+        with frozen, known_statistics(self.kept.pop(index, {})):
             if self.repeated:
                 self.run_forward(index + 1)
-            output = self.states.pop(index + 1)  # only later cells read it
             inputs = self.inputs_of(index)
-            backward_cell(
+            older, newer = inputs[max(index - 1, 0)], inputs[index]
+            of_inputs = backward_nodes(
                 cell,
-                inputs[max(index - 1, 0)],
-                inputs[index],
+                older,
+                newer,
                 self.mixing.cells[index],
-                output=output,
-                gradient=self.gradients.pop(index + 1),
+                node_values(self.states.pop(index + 1)),  # only later cells read all of it
+                self.gradients.pop(index + 1),
             )
+            backward_inputs(cell, older, newer, of_inputs)
         self.collect(inputs)
 
     def stem(self) -> None:
@@ -126,7 +130,10 @@ class _Phases:
             if self.repeated:
                 self.states.pop(index - 2, None)
             older, newer = self.states[max(index - 1, 0)], self.states[index]
-            self.states[index + 1] = cell(older, newer, self.mixing.cells[index])
+            mixing = self.mixing.cells[index]
+            norms = () if self.repeated else cast(Cell, cell).run_again(mixing)
+            with keep_statistics(norms) as self.kept[index]:
+                self.states[index + 1] = cell(older, newer, mixing)
 
     def inputs_of(self, index: int) -> dict[int, Tensor]:
         """Return the states that a cell reads as leaves, which collect the gradient."""
@@ -134,7 +141,7 @@ class _Phases:
         for i, leaf in inputs.items():
             leaf.requires_grad_(i > 0 or self.stem_learns)
         if self.repeated:
-            self.states.clear()
+            self.states = {index + 1: self.states[index + 1]}
         return inputs
 
     def collect(self, leaves: Mapping[int, Tensor]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -11,14 +11,6 @@ from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod
 from harness.experiment.budget import Budget
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
-
-
-@pytest.fixture
-def double_precision() -> Iterator[None]:
-    """Make double precision torch's default."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture

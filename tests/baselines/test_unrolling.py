@@ -185,7 +185,7 @@ def test_one_loss_has_one_draw_of_drop_path(
         mixings.append([weights.count_nonzero().item() for weights in mixing.weights()])
         return ordinary(net, batch, mixing)
 
-    monkeypatch.setattr("harness_baselines.first_order.ordinary", watch)
+    monkeypatch.setattr(method, "engine", watch)
     method.update(make_batch())
     train, validate, plus, minus, update = mixings
     assert train == plus == minus

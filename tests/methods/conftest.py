@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
 
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.experiment.budget import Budget
-
-
-@pytest.fixture
-def double_precision() -> Iterator[None]:
-    """Make double precision torch's default."""
-    torch.set_default_dtype(torch.float64)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from harness.contracts import SearchBatch, SearchContext
 from harness.search.micro_batches import split_batch
-from harness.search.optimizers import ArchitectureAdam, weight_optimizer
+from harness.search.optimizers import ArchitectureAdam, WeightAdam
 from harness.space.backpropagation import ordinary
 from harness.space.supernet import Supernet
 from harness.space.topology import CELLS, OPERATIONS
@@ -45,7 +45,7 @@ def test_with_every_mechanism_off_it_is_the_full_step(
     torch.manual_seed(0)
     net = Supernet(1, 3, 4)
     architecture = ArchitectureAdam(net.architecture_parameters(), 0.01, 1e-3)
-    weights = weight_optimizer(net.weight_parameters(), 0.01)
+    weights = WeightAdam(net.weight_parameters(), 0.01)
     method.search_step([batch])
     for optimizer in (architecture, weights):
         net.zero_grad()

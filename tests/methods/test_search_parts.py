@@ -9,7 +9,7 @@ from torch import nn
 from harness.contracts import Batch
 from harness.search.metrics import step_metrics
 from harness.search.micro_batches import accumulate_gradients, split_batch
-from harness.search.optimizers import ArchitectureAdam
+from harness.search.optimizers import GROUP, ArchitectureAdam, WeightAdam
 from harness.search.schedule import temperature_at
 from harness.space.backpropagation import Outcome
 from harness.space.mixing import Mixing
@@ -37,6 +37,23 @@ def test_architecture_adam_is_adam_where_all_is_updated() -> None:
         optimizer.step([torch.ones(3, 7, dtype=torch.bool)])
         reference.step()
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=0)
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_weight_adam_is_adam() -> None:
+    """It does what torch's Adam does with β1 = 0, where weights miss gradients at times too."""
+    start = [torch.randn(2, 3) for _ in range(GROUP + 5)]
+    ours, theirs = ([nn.Parameter(each.clone()) for each in start] for _ in range(2))
+    optimizer = WeightAdam(ours, lr=0.01)
+    reference = torch.optim.Adam(theirs, lr=0.01, betas=(0.0, 0.999))
+    for step in range(4):
+        for number, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            mine.grad = None if (step + number) % 3 == 0 else torch.randn(2, 3)
+            other.grad = None if mine.grad is None else mine.grad.clone()
+        optimizer.step()
+        reference.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-15)
 
 
 def test_architecture_adam_leaves_elements_alone_to_the_bit() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,11 +12,8 @@ from harness.contracts import Batch
 
 
 @pytest.fixture(autouse=True)
-def _double_precision() -> Iterator[None]:
-    torch.set_default_dtype(torch.float64)
+def _alike(double_precision: None) -> None:
     torch.manual_seed(0)
-    yield
-    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 
+from harness.space.batch_norm import BatchNorm
 from harness.space.operations import PointwiseBlock, build_operation, factorized_reduction
 from harness.space.topology import OPERATIONS
 
@@ -53,9 +53,9 @@ def test_only_convolutions_have_weights_during_search() -> None:
     """Batch norm has no affine parameters in the search, and convolutions have no bias."""
     for name in OPERATIONS:
         operation = build_operation(name, 4, 2)
-        norms = [m for m in operation.modules() if isinstance(m, nn.BatchNorm2d)]
+        norms = [m for m in operation.modules() if isinstance(m, BatchNorm)]
         assert norms, f"{name} ends without batch norm"
-        assert all(not norm.affine and norm.track_running_stats for norm in norms)
+        assert all(norm.weight is None and norm.track_running_stats for norm in norms)
         assert all("bias" not in parameter for parameter, _ in operation.named_parameters())
 
 

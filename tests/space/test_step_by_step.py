@@ -15,11 +15,13 @@ from harness.space.backpropagation import Engine, Outcome, ordinary
 from harness.space.drop_path import draw_drop_path
 from harness.space.selection import Selection, select_node
 from harness.space.step_by_step import step_by_step
+from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
 from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count, pair_count
 
 STORED: Engine = partial(step_by_step, phase_forward="stored")
 REPEATED: Engine = partial(step_by_step, phase_forward="repeated")
+STREAMED: Engine = streamed
 SelectionOrNone = Selection | None
 
 
@@ -59,7 +61,9 @@ def run_parts(
     return sum(outcomes[1:], start=outcomes[0])
 
 
-@pytest.mark.parametrize("engine", [STORED, REPEATED], ids=["stored", "repeated"])
+@pytest.mark.parametrize(
+    "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
+)
 @pytest.mark.parametrize("selection", [None, some_of_everything()], ids=["all", "selected"])
 @pytest.mark.parametrize(
     "setting",
@@ -89,7 +93,9 @@ def test_gradients_and_statistics_are_those_of_ordinary_back_propagation(
         assert relative_error(moved.double(), statistic.double()) < 1e-10, name
 
 
-@pytest.mark.parametrize("engine", [STORED, REPEATED], ids=["stored", "repeated"])
+@pytest.mark.parametrize(
+    "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
+)
 def test_architecture_alone(
     engine: Engine,
     make_batch: Callable[..., Batch],
@@ -111,7 +117,9 @@ def test_architecture_alone(
     assert all(weight.grad is None for weight in net.weight_parameters())
 
 
-@pytest.mark.parametrize("engine", [STORED, REPEATED], ids=["stored", "repeated"])
+@pytest.mark.parametrize(
+    "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
+)
 def test_weights_alone(
     engine: Engine,
     make_batch: Callable[..., Batch],

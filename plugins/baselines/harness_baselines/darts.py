@@ -32,7 +32,7 @@ class Darts(FirstOrderMethod):
     def __init__(self, parameters: DartsParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = parameters or DartsParameters()
-        super().__init__(self.parameters)
+        super().__init__(self.parameters, self.parameters.engine)
 
     def update(self, batch: SearchBatch) -> Outcome:
         """Update α on one part of the batch, then w on the other."""

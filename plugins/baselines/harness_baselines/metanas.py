@@ -18,4 +18,5 @@ class MetaNas(FirstOrderMethod):
 
     def __init__(self, parameters: MetaNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
-        super().__init__(parameters or MetaNasParameters())
+        given = parameters or MetaNasParameters()
+        super().__init__(given, given.engine)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.search.parameters import (
+    EngineParameters,
     PretrainingParameters,
     SearchParameters,
     Temperature,
@@ -23,7 +24,7 @@ __all__ = [
 ]
 
 
-class DartsParameters(SearchParameters):
+class DartsParameters(EngineParameters, SearchParameters):
     """Its paper lets no temperature fall."""
 
     order: Literal["first", "second"] = Field(
@@ -32,13 +33,13 @@ class DartsParameters(SearchParameters):
     )
 
 
-class MetaNasParameters(SearchParameters):
+class MetaNasParameters(EngineParameters, SearchParameters):
     """The falling temperature is its soft pruning."""
 
     final_temperature: Temperature = 0.1
 
 
-class PcDartsParameters(SearchParameters):
+class PcDartsParameters(EngineParameters, SearchParameters):
     """How much of each edge the operations see."""
 
     k: int = Field(
@@ -64,5 +65,5 @@ class RandomSearchParameters(WeightParameters):
     )
 
 
-class WeightsOnlyParameters(PretrainingParameters):
+class WeightsOnlyParameters(EngineParameters, PretrainingParameters):
     """What trains is w alone."""

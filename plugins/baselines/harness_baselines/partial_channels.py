@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +15,10 @@ from harness.space.derivation import derive_genotype
 from harness.space.drop_path import DropPath
 from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing, NodeMixing, mix, operation_weights
+from harness.space.node_phase import accumulate, backward_sum
 from harness.space.selection import Selection
 from harness.space.supernet import Supernet, architecture_noise, by_kind
+from harness.space.term_phase import in_one_piece
 from harness.space.topology import CELLS, CellKind, edge_count
 
 __all__ = ["PartialCell", "PartialSupernet", "shuffle_channels"]
@@ -49,6 +52,23 @@ class PartialCell(Cell):
             rest = self._bypass(edge, states[edge][:, self.seen :])
             bypass = torch.addcmul(bypass, rest, weight)  # (N, C - C/K, H', W')
         return shuffle_channels(torch.cat([mixed, bypass], dim=1), self.k)
+
+    def backward_node(
+        self, node: int, states: Sequence[Tensor], mixing: NodeMixing, gradient: Tensor
+    ) -> None:
+        """Add the gradients of a node's value to `.grad` of `states` and `mixing`, both leaves."""
+        dealt = shuffle_channels(gradient, gradient.shape[1] // self.k)  # undoes the shuffle
+        parts = [_leaves(state, [self.seen]) for state in states]
+        (seen, rest), edges = zip(*parts, strict=True), range(len(states))
+        of_operations, of_bypass = _leaves(mixing.weights, [mixing.weights.shape[1] - 1])
+        bypass = [[partial(self._bypass, edge)] for edge in edges]
+        operations = NodeMixing(of_operations, mixing.tracked)
+        backward_sum(self.operations(node), seen, operations, in_one_piece(dealt[:, : self.seen]))
+        backward_sum(bypass, rest, NodeMixing(of_bypass), dealt[:, self.seen :])
+        for whole, leaves in zip(
+            (*states, mixing.weights), (*parts, (of_operations, of_bypass)), strict=True
+        ):
+            _join_gradients(whole, leaves)
 
     def _bypass(self, edge: int, rest: Tensor) -> Tensor:
         """Return the rest unchanged, where the edge has stride 2 its 2x2 maxima."""
@@ -135,6 +155,18 @@ def shuffle_channels(features: Tensor, groups: int) -> Tensor:
     images, channels, height, width = features.shape
     split = features.reshape(images, groups, channels // groups, height, width)
     return split.transpose(1, 2).reshape(features.shape)  # from (N, C/g, g, H, W)
+
+
+def _leaves(tensor: Tensor, places: list[int]) -> Sequence[Tensor]:
+    """Split dimension 1 at `places` into leaves that share the tensor's memory."""
+    parts = tensor.detach().tensor_split(places, dim=1)
+    return [part.requires_grad_(tensor.requires_grad) for part in parts]
+
+
+def _join_gradients(whole: Tensor, parts: Sequence[Tensor]) -> None:
+    if whole.requires_grad:
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in parts]
+        accumulate(whole, torch.cat(gradients, dim=1))
 
 
 def _scale(weights: Tensor, edges: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
 from harness.search.metrics import step_metrics
-from harness.search.optimizers import weight_optimizer
+from harness.search.optimizers import WeightAdam
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import Outcome, judge
 from harness.space.discrete import DiscreteNetwork
@@ -106,7 +106,7 @@ class RandomSearch:
             genotype, context.image_shape[0], context.classes, context.channels
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
-        self.optimizer = weight_optimizer(network.parameters(), self.parameters.weight_lr)
+        self.optimizer = WeightAdam(network.parameters(), self.parameters.weight_lr)
 
     def _update(self, batch: Batch) -> Outcome:
         network = self.candidate.network.train()

@@ -20,7 +20,8 @@ class WeightsOnly(FirstOrderMethod):
     def __init__(self, parameters: WeightsOnlyParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         given = parameters or WeightsOnlyParameters()
-        super().__init__(SearchParameters(**given.model_dump()))
+        searching = SearchParameters(**given.model_dump(exclude={"engine"}))
+        super().__init__(searching, given.engine)
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet; no gradient of α and β is ever computed."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from harness.contracts import Batch, SearchContext
 from harness.errors import UsageError
+from harness.search.holding import held_still
 from harness.search.micro_batches import accumulate_gradients, split_batch
 from harness.search.reptile import meta_step
 from harness.search.supernet_method import SupernetMethod, load_parameters, parameters_of
@@ -103,7 +103,7 @@ class OnNas(SupernetMethod):
 
     def update_architecture(self, batch: Batch) -> Outcome:
         """Update the selected α and β once."""
-        with _frozen(self.net.weight_parameters()):
+        with held_still(self.net.weight_parameters()):
             outcome = self._compute_gradients(batch, partial(self._mixing, len(batch.labels)))
         self.trend.record()
         self.architecture_optimizer.step(self.masks)
@@ -149,16 +149,3 @@ def _full_step(parameters: OnNasParameters) -> OnNasParameters:
             "micro_batches": 1,
         }
     )
-
-
-@contextmanager
-def _frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
-    """Compute no gradients of `parameters` inside."""
-    frozen = list(parameters)
-    for parameter in frozen:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in frozen:
-            parameter.requires_grad_(True)
