@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.calibrate.work import Step, Work
 from harness.devices.kernels import KernelClass
-from harness.search.optimizers import weight_optimizer
+from harness.search.optimizers import WeightAdam
 
 __all__ = ["LAYERS", "Shape", "layer_work", "optimizer_work"]
 
@@ -98,4 +98,4 @@ def _prepare_update(channels: int, device: torch.device) -> Step:
     weights = [nn.Parameter(torch.randn(shape, device=device)) for _ in range(WEIGHTS)]
     for weight in weights:
         weight.grad = torch.ones_like(weight)
-    return weight_optimizer(weights, LEARNING_RATE).step
+    return WeightAdam(weights, LEARNING_RATE).step

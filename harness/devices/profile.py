@@ -212,10 +212,10 @@ def parse_profile(text: str, where: str) -> DeviceProfile:
     """
     try:
         return DeviceProfile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ProfileError(where, f"it is not valid TOML: {error}") from None
     except ValidationError as error:
         raise ProfileError(where, explain(error, DeviceProfile)) from None
+    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
+        raise ProfileError(where, f"it is not valid TOML: {error}") from None
 
 
 def _flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

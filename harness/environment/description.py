@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
 from harness import __version__
+from harness.environment.cores import usable_cores
 
 __all__ = ["describe_environment"]
 
@@ -26,7 +26,7 @@ def describe_environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": _usable_cores(),
+        "cores": usable_cores(),
         "torch": None if torch is None else str(torch.__version__),
         "torch_threads": None if torch is None else torch.get_num_threads(),
     }
@@ -43,10 +43,3 @@ def _processor() -> str | None:
         if key.strip() == "model name":
             return value.strip()
     return platform.processor() or platform.machine() or None
-
-
-def _usable_cores() -> int | None:
-    """Count the cores that this process may use; a container can have fewer than there are."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
 from harness.devices.kernels import Kernel
+from harness.environment.cores import usable_cores
 from harness.estimate.planning import Search
+from harness.runner.fork_server import interruptible, processes, start_server
 
 __all__ = ["Estimate", "estimate_all"]
 
@@ -59,15 +60,15 @@ def estimate_all(
 def _estimates(
     estimate: Callable[[Search], Estimate], searches: Sequence[Search]
 ) -> Iterator[Estimate]:
-    workers = min(os.cpu_count() or 1, len(searches))
+    workers = min(usable_cores(), len(searches))
     if workers < 2:
         yield from map(estimate, searches)
         return
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["harness.estimate.work", "torch._dynamo"])
-    pool = ProcessPoolExecutor(workers, mp_context=context)
+    context = processes(["harness.estimate.work", "torch._dynamo"])
+    start_server(context)
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=interruptible, initargs=(signal.SIGINT,)
+    )
     try:
         yield from pool.map(estimate, searches)
     finally:

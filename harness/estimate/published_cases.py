@@ -54,7 +54,7 @@ def _times(plugins: Plugins, path: Path, device: str, request: DataRequest) -> I
     if published is None or device not in published.times:
         raise UsageError(f"suite {path} has no published times for device '{device}'")
     for row in read_published(published, path):
-        seconds = row.number(published.times[device])
+        seconds = published.seconds_of(row, device)
         if seconds is not None:
             entry = _entry(published, row, device, suite.trials[0].budget)
             (search,) = plan_searches(plugins, [entry], request)

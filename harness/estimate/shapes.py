@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
@@ -28,6 +29,7 @@ from harness.measure.memory import MemoryCounter
 __all__ = ["ShapeMode"]
 
 SMALL = 64  # elements; α of a node has 28 at most
+AS_THEY_ARE = {int, float, bool, str, torch.dtype, torch.device, torch.layout, type(None)}
 
 aten = torch.ops.aten
 
@@ -39,6 +41,9 @@ class Known:
     kernels: tuple[Kernel, ...]
     make: Callable[[tuple[Any, ...]], Any] | None = None  # from its arguments; None: it has to run
     makes_storage: bool = True
+
+
+_known: dict[Any, Known] = {}  # in this process: searches share most of their shapes
 
 
 class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
@@ -55,7 +60,6 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         """Start with nothing known."""
         super().__init__()
         self.stand_ins, self.counter = stand_ins, counter
-        self._known: dict[Any, Known] = {}
         self._launches: Counter[tuple[Known, bool, bool]] = Counter()
         self._in_optimizer = False
         self.fills_optimizers = False
@@ -76,10 +80,10 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         key: tuple[Any, ...] = (func, *map(_shape, args))
         if kwargs:
             key += tuple((name, _shape(value)) for name, value in kwargs.items())
-        known = self._known.get(key)
+        known = _known.get(key)
         if known is None:
             result = func(*args, **kwargs)
-            known = self._known[key] = _learn(func, args, result)
+            known = _known[key] = _learn(func, args, result)
         else:
             result = known.make(args) if known.make else func(*args, **kwargs)
         if known.makes_storage:
@@ -202,11 +206,12 @@ def _maker(like: Tensor | None) -> Callable[[], Tensor | None]:
 
 def _shape(value: Any) -> Any:
     """Return what a result's shape can depend on; something that can be hashed."""
-    if isinstance(value, Tensor):
+    kind = type(value)
+    if kind is Tensor or kind is Parameter:
         return value.shape, value.stride(), value.dtype, value.is_meta
-    if value is None or isinstance(value, (int, float, str)):
+    if kind in AS_THEY_ARE:
         return value
-    if isinstance(value, (tuple, list)):
+    if kind is tuple or kind is list:
         return tuple(map(_shape, value))
     return repr(value)
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
-from harness.contracts import PretrainedMethod, SearchContext
 from harness.devices.kernels import Kernel
 from harness.estimate.batches import ShapedBatches
 from harness.estimate.preferences import HEAVIEST, LIGHTEST, Preference, prefer
@@ -53,10 +51,11 @@ def trace(workload: Workload) -> Trace:
     largest, *others = workload.batch_sizes
     last = _last_step(workload)
     run = _Run(workload)
-    run.steps([_Step([largest]), *(_Step([size]) for size in others or [largest]), _Step(last)])
-    first, *singles = run.launched[:-1]
-    of_size = {largest: _with_optimizer_of(first, singles[-1])}
-    of_size |= dict(zip(others or [largest], singles, strict=True))
+    again = others or [largest]  # by then optimizers have state
+    run.steps([_Step([largest]), *(_Step([size]) for size in again), _Step(last)])
+    first, *later = run.launched
+    of_size = {largest: _with_optimizer_of(first, later[0])}
+    of_size |= dict(zip(again, later, strict=False))
     at_the_end = run.launched[-1] - _sum(of_size[size] for size in last)
     return Trace(
         peak_bytes=run.peak_bytes,
@@ -124,7 +123,7 @@ class _Run:
     def steps(self, steps: Sequence[_Step]) -> None:
         workload, counter, stand_ins = self.workload, self.counter, self.shapes.stand_ins
         context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
-        context = replace(context, initial_state=self._pretrained_state(context))
+        context = replace(context, initial_state=workload.initial_state)
         with self.shapes, self.shapes.optimizers_told_apart():
             method = workload.create()
             method.build(context)
@@ -143,16 +142,6 @@ class _Run:
                 self.launched.append(kernels)
             state = method.state_dict().values()
             self.storage_bytes = sum(each.numel() * each.element_size() for each in state)
-
-    def _pretrained_state(self, context: SearchContext) -> Mapping[str, Tensor] | None:
-        """Return what a pretrained method starts from; a device keeps it outside of its memory."""
-        method = self.workload.create()
-        if context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
-            return None
-        elsewhere = ShapeMode(self.shapes.stand_ins, MemoryCounter("meta"))
-        with elsewhere:
-            method.build(replace(context, pretraining=True))
-            return method.state_dict()
 
 
 def _last_step(workload: Workload) -> list[int]:

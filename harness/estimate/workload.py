@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
-from harness.contracts import SearchContext, SearchMethod
+import torch
+from torch import Tensor
+
+from harness.contracts import PretrainedMethod, SearchContext, SearchMethod
+from harness.estimate.shapes import ShapeMode
+from harness.estimate.stand_ins import StandIns
+from harness.measure.memory import MemoryCounter
 
 __all__ = ["Workload", "cut"]
 
@@ -28,6 +35,17 @@ class Workload:
     batch_sizes: Mapping[int, int]
     resident: bool = True
     halves: bool = False
+
+    @cached_property
+    def initial_state(self) -> Mapping[str, Tensor] | None:
+        """What a pretrained method starts from; a device keeps it outside of its memory."""
+        method = self.create()
+        if self.context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
+            return None
+        noise = StandIns(torch.Generator().manual_seed(0))
+        with ShapeMode(noise, MemoryCounter("meta")):
+            method.build(replace(self.context, device=torch.device("meta"), pretraining=True))
+            return method.state_dict()
 
 
 def cut(images: int, size: int) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """What torch keeps private, in one module: modes that see all operations, identity of storages.
 
-Torch documents the dispatch mode as an extension point, but under a private name.
+Torch documents the dispatch mode as an extension point, but under a private name; likewise the
+operations on many tensors at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,19 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes
 
-__all__ = ["OperationMode", "in_backward", "outside_modes", "schema_of", "storage_address"]
+__all__ = [
+    "OperationMode",
+    "each_add_",
+    "each_addcdiv_",
+    "each_addcmul_",
+    "each_div_",
+    "each_mul_",
+    "each_sqrt",
+    "in_backward",
+    "outside_modes",
+    "schema_of",
+    "storage_address",
+]
 
 # Told by C code, since they are asked for at every operation.
 schema_of = attrgetter("_schema")
@@ -20,6 +33,14 @@ schema_of = attrgetter("_schema")
 
 storage_address = attrgetter("_cdata")
 """Return a number that no other storage has while this one lives."""
+
+# Each does to every tensor of a list what the operation of that name does to one.
+each_add_ = torch._foreach_add_
+each_addcdiv_ = torch._foreach_addcdiv_
+each_addcmul_ = torch._foreach_addcmul_
+each_div_ = torch._foreach_div_
+each_mul_ = torch._foreach_mul_
+each_sqrt = torch._foreach_sqrt
 
 
 class OperationMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch has no types here

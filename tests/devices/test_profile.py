@@ -254,9 +254,9 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert read_profile(path).name == "board"
 
 
-def test_profile_of_the_readme_can_be_used() -> None:
-    """The board that the README describes is one."""
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    (text,) = [each for each in readme.split("```") if each.startswith('toml\nname = "my-board"')]
-    profile = parse_profile(text.removeprefix("toml\n"), "README.md")
+def test_profile_of_the_documentation_can_be_used() -> None:
+    """The board that the page on boards describes is one."""
+    page = Path(__file__).parents[2].joinpath("docs", "own-board.md").read_text(encoding="utf-8")
+    (text,) = [each for each in page.split("```") if each.startswith('toml\nname = "my-board"')]
+    profile = parse_profile(text.removeprefix("toml\n"), "own-board.md")
     assert profile.recognises(["Some My Board"])

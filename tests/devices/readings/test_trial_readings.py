@@ -98,7 +98,7 @@ def search(trial: Session, task: int, seconds: float, data_s: float = 0.0) -> No
 def test_energy_is_power_over_the_search_steps(nano: Path) -> None:
     """At a steady 4.032 W a task's joules are 4.032 for each second, the first task left out."""
     trial = session("measured", nano)
-    for task, seconds in enumerate((0.4, 0.2, 0.2)):
+    for task, seconds in enumerate((0.2, 0.9, 0.9)):  # a busy machine reads a little late
         search(trial, task, seconds)
     metrics = metrics_of(trial, fitted=True)
     energy, search_time = metrics["energy"], metrics["search_time"]
