@@ -18,6 +18,8 @@ MAX_SEEDS = 1000
 def parse_budget(text: str) -> Budget:
     """Read `NAME`, `key=value,...` or `NAME,key=value,...`.
 
+    Without meta-epochs none of them can warm up: `meta_epochs=0` alone is enough.
+
     Raises:
         UsageError: an unknown name or key (the message has the nearest), or a value out of range.
     """
@@ -28,6 +30,8 @@ def parse_budget(text: str) -> Budget:
     if "=" not in words[0]:
         base = _named(words.pop(0))
     changes = dict(_pair(word, text) for word in words)
+    if changes.get("meta_epochs") == "0":
+        changes.setdefault("warmup_epochs", "0")
     try:
         return Budget.model_validate({**base.model_dump(), **changes})
     except ValidationError as error:

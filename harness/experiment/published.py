@@ -4,14 +4,34 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UsageError
 
-__all__ = ["Published", "PublishedRow", "read_published"]
+__all__ = ["Published", "PublishedNote", "PublishedRow", "read_published"]
+
+SECONDS = {"s": 1.0, "days": 86_400.0}
+
+
+class PublishedNote(BaseModel):
+    """What has to be known of published numbers wherever they are shown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    text: str = Field(description="one sentence")
+    where: dict[str, str] = Field(
+        default_factory=dict,
+        description="columns and what they hold in the rows that it is about; without: in all",
+    )
+
+    def is_about(self, row: PublishedRow) -> bool:
+        """Say whether it is about one row, and not about all."""
+        told = {**row.cells, "method": row.method}
+        return bool(self.where) and all(told.get(key) == text for key, text in self.where.items())
 
 
 class Published(BaseModel):
@@ -24,10 +44,36 @@ class Published(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     source: str = Field(description="what was published, as it is to be cited")
-    file: str = Field(description="the CSV, relative to the suite; columns dataset, ways, shots")
+    file: str = Field(
+        pattern=r"^[^/\\]+$",
+        description="the CSV, beside the suite; columns dataset, ways, shots",
+    )
     method: str = Field(description="a row's method, with columns in braces")
+    memory: str | None = Field(default=None, description="the column with MiB of peak memory")
+    storage: str | None = Field(default=None, description="the column with MiB to be stored")
+    accuracy: str | None = Field(default=None, description="the column with percent")
+    accuracy_std: str | None = Field(default=None, description="its deviation over seeds")
     times: dict[str, str] = Field(
-        default_factory=dict, description="for each device the column with its seconds"
+        default_factory=dict, description="for each device the column with its times"
+    )
+    time_unit: Literal["s", "days"] = Field(default="s", description="what these are in")
+    losses: dict[str, str] = Field(
+        default_factory=dict,
+        description="for each column with an evaluation loss in nats, where on the curve it is",
+    )
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="for a method, what pictures call it"
+    )
+    unfit: list[str] = Field(
+        default_factory=list,
+        description="devices that did not hold what has no time: printed as X",
+    )
+    rows: list[dict[str, str]] = Field(
+        default_factory=list,
+        description="rows that the table lacks: what was published of them elsewhere",
+    )
+    notes: list[PublishedNote] = Field(
+        default_factory=list, description="gaps and contradictions of what was published"
     )
     procedures: dict[str, str] = Field(
         default_factory=dict,
@@ -38,16 +84,50 @@ class Published(BaseModel):
         description="methods of whose published times more is spent than their kernels explain",
     )
 
+    def memory_of(self, row: PublishedRow) -> float | None:
+        """Return the published peak memory in MiB; None where there is none."""
+        return row.number(self.memory) if self.memory else None
+
+    def storage_of(self, row: PublishedRow) -> float | None:
+        """Return the published storage in MiB; None where there is none."""
+        return row.number(self.storage) if self.storage else None
+
+    def accuracy_of(self, row: PublishedRow) -> tuple[float | None, float | None]:
+        """Return the published accuracy in percent, and its standard deviation over seeds."""
+        mean = row.number(self.accuracy) if self.accuracy else None
+        return mean, row.number(self.accuracy_std) if self.accuracy_std else None
+
+    def losses_of(self, row: PublishedRow) -> Iterator[tuple[float, str, str]]:
+        """Give each published loss: in nats, as it was printed, and where on the curve it is."""
+        for column, where in self.losses.items():
+            if (value := row.number(column)) is not None:
+                yield value, row.cells[column], where
+
+    def seconds_of(self, row: PublishedRow, device: str) -> float | None:
+        """Return the published time in seconds; None where there is none."""
+        time = row.number(self.times[device]) if device in self.times else None
+        return None if time is None else time * SECONDS[self.time_unit]
+
+    def is_unfit(self, row: PublishedRow, device: str) -> bool:
+        """Say whether the device was published not to hold it."""
+        return (
+            row.is_tabled
+            and device in self.unfit
+            and device in self.times
+            and row.number(self.times[device]) is None
+        )
+
 
 @dataclass(frozen=True)
 class PublishedRow:
-    """One row of the CSV."""
+    """One row of the CSV, or one that was told of elsewhere."""
 
     method: str  # as people write it
     dataset: str
     ways: int | None  # None: a full task
     shots: int | None
     cells: Mapping[str, str]
+    is_tabled: bool = True  # in the CSV, so that what is empty there was printed so
 
     def number(self, column: str) -> float | None:
         """Return the number in a column; None where none was published.
@@ -66,7 +146,7 @@ class PublishedRow:
 
 
 def read_published(published: Published, suite: Path) -> list[PublishedRow]:
-    """Read the published rows that belong to the suite in a file.
+    """Read the published rows that belong to the suite in a file, those without a table last.
 
     Raises:
         UsageError: the CSV cannot be read, or lacks a column.
@@ -74,20 +154,23 @@ def read_published(published: Published, suite: Path) -> list[PublishedRow]:
     path = suite.parent / published.file
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            return list(_rows(published, csv.DictReader(file)))
+            reader = csv.DictReader(file)
+            tabled = [_row(published, cells) for cells in reader]
+        empty = dict.fromkeys(reader.fieldnames or [], "")
+        others = [_row(published, {**empty, **cells}) for cells in published.rows]
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"published numbers {path} cannot be read: {error}") from None
-    except (KeyError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"published numbers {path}: {error} is missing or malformed") from None
+    return [*tabled, *(replace(row, is_tabled=False) for row in others)]
 
 
-def _rows(published: Published, reader: csv.DictReader[str]) -> Iterator[PublishedRow]:
-    for cells in reader:
-        ways, shots = cells.get("ways"), cells.get("shots")
-        yield PublishedRow(
-            method=published.method.format(**cells),
-            dataset=cells["dataset"],
-            ways=int(ways) if ways else None,
-            shots=int(shots) if shots else None,
-            cells=cells,
-        )
+def _row(published: Published, cells: Mapping[str, str]) -> PublishedRow:
+    ways, shots = cells.get("ways"), cells.get("shots")
+    return PublishedRow(
+        method=published.method.format(**cells),
+        dataset=cells["dataset"],
+        ways=int(ways) if ways else None,
+        shots=int(shots) if shots else None,
+        cells=cells,
+    )

@@ -49,9 +49,9 @@ class _Part(BaseModel):
 class Metric(_Part):
     """A number with its unit and where it came from; null where it was not captured."""
 
-    value: float | None
-    unit: str
-    source: Literal["measured", "emulated", "predicted"]
+    value: float | None = Field(description="null where it was not captured")
+    unit: str = Field(description="such as MiB, s or %")
+    source: Literal["measured", "emulated", "predicted"] = Field(description="where it came from")
     low: float | None = Field(default=None, description="of a prediction: where nine of ten")
     high: float | None = Field(default=None, description="times like it would be")
 
@@ -66,15 +66,15 @@ class Metric(_Part):
 class TrialError(_Part):
     """Why a trial did not end `ok`."""
 
-    type: str
-    message: str
-    stage: Stage
+    type: str = Field(description="the exception's name, or what the harness calls it")
+    message: str = Field(description="what it said")
+    stage: Stage = Field(description="what the trial was doing")
 
 
 class CurvePoint(_Part):
     """How well tasks of the validation classes were learned after so many meta-epochs."""
 
-    meta_epoch: int
+    meta_epoch: int = Field(description="meta-epochs done")
     loss: float = Field(description="mean cross entropy of query images")
     accuracy: float = Field(description="percent of the query images")
 
@@ -84,18 +84,18 @@ class PretrainingPart(_Part):
 
     key: str = Field(description="of the checkpoint's identity")
     seconds: float = Field(description="wall clock, on the machine that did it")
-    curve: list[CurvePoint]
+    curve: list[CurvePoint] = Field(description="while it went on")
 
 
 class Used(_Part):
     """What a trial really used of its budget."""
 
-    meta_epochs: int = 0
-    warmup_epochs: int = 0
+    meta_epochs: int = Field(default=0, description="of pretraining")
+    warmup_epochs: int = Field(default=0, description="of these, with w alone learning")
     search_steps: int = Field(default=0, description="search steps on the task that had most")
-    epochs: int = 0
+    epochs: int = Field(default=0, description="of a full task")
     tasks: int = Field(default=0, description="tasks finished")
-    wall_clock_s: float = 0.0
+    wall_clock_s: float = Field(default=0.0, description="seconds from its start to its end")
     memory_mb: float | None = Field(default=None, description="peak memory in MiB")
 
 
@@ -109,7 +109,7 @@ class BudgetUse(_Part):
 class TaskResult(_Part):
     """One task of a trial; trials on the same episodes are compared task by task."""
 
-    index: int
+    index: int = Field(description="of its episode, from 0")
     accuracy: float = Field(description="percent of the query images")
     search_s: float = Field(description="wall clock of the task's search steps, in seconds")
     peak_memory_bytes: int | None = Field(description="null where memory was not counted")
@@ -121,7 +121,7 @@ class TaskResult(_Part):
 class Timing(_Part):
     """Where a trial's wall clock went, in seconds on the machine that ran it."""
 
-    wall_s: float
+    wall_s: float = Field(description="from start to end")
     method_s: float = Field(description="inside the method's own calls")
     data_s: float = Field(description="opening, decoding and moving images")
     host_share: float | None = Field(description="the rest, as a fraction of the wall clock")
@@ -135,6 +135,7 @@ class Outcome(_Part):
     used: Used = Used()
     metrics: dict[str, Metric] = {}
     tasks: list[TaskResult] = []
+    initial_architecture: dict[str, Any] | None = None
     architectures: list[dict[str, Any]] = []
     pretraining: PretrainingPart | None = None
     environment: dict[str, Any] = {}
@@ -145,32 +146,35 @@ class Outcome(_Part):
 class MethodPart(_Part):
     """The method as the record names it."""
 
-    name: str
-    version: str
-    distribution: str
-    params: dict[str, Any]
+    name: str = Field(description="as it is registered")
+    version: str = Field(description="of its distribution")
+    distribution: str = Field(description="what pip calls it")
+    params: dict[str, Any] = Field(description="every parameter, defaults included")
 
 
 class DatasetPart(_Part):
     """The data set and how it was posed; ways, shots and queries are null for a full task."""
 
-    name: str
-    label: str
-    fingerprint: str
-    kind: Literal["few-shot", "full-task"]
-    split: str
-    ways: int | None
-    shots: int | None
-    queries: int | None
+    name: str = Field(description="as it is registered")
+    label: str = Field(description="name and parameters as people write them")
+    fingerprint: str = Field(description="SHA-256 of images, classes and splits")
+    kind: Literal["few-shot", "full-task"] = Field(description="how it was posed")
+    split: str = Field(description="what its episodes are drawn from")
+    ways: int | None = Field(description="classes of an episode")
+    shots: int | None = Field(description="support images a class")
+    queries: int | None = Field(description="query images a class")
+    classes: int | None = Field(
+        default=None, description="of a full task; null in records of earlier versions"
+    )
 
 
 class DevicePart(_Part):
     """The device, and whether its numbers are its own."""
 
-    name: str
-    model: str
-    mode: Literal["measured", "emulated"]
-    memory_limit_bytes: int | None
+    name: str = Field(description="as it is registered")
+    model: str = Field(description="maker and model")
+    mode: Literal["measured", "emulated"] = Field(description="whether this machine was it")
+    memory_limit_bytes: int | None = Field(description="of tensors; null: no limit")
 
 
 class Record(_Part):
@@ -178,24 +182,29 @@ class Record(_Part):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
-    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
-    trial_key: str
-    label: str
+    schema_version: Literal[1] = Field(
+        default=SCHEMA, alias="schema", description="version of this form"
+    )
+    trial_key: str = Field(description="SHA-256 of all that defines the trial")
+    label: str = Field(description="the method as people write it")
     method: MethodPart
     dataset: DatasetPart
     device: DevicePart
-    seed: int
-    status: Status
+    seed: int = Field(description="what its random numbers came from")
+    status: Status = Field(description="which way the trial ended")
     error: TrialError | None
     budget: BudgetUse
-    metrics: dict[str, Metric]
-    tasks: list[TaskResult]
+    metrics: dict[str, Metric] = Field(description="by name, such as peak_memory")
+    tasks: list[TaskResult] = Field(description="those that were finished")
+    initial_architecture: dict[str, Any] | None = Field(
+        default=None, description="what the first task's search started from; null if from none"
+    )
     architecture: dict[str, Any] | None = Field(description="that of the first task")
     pretraining: PretrainingPart | None = Field(description="null for a search from scratch")
-    environment: dict[str, Any]
+    environment: dict[str, Any] = Field(description="the machine and its software")
     timing: Timing
-    started_at: str
-    ended_at: str
+    started_at: str = Field(description="ISO 8601, UTC")
+    ended_at: str = Field(description="ISO 8601, UTC")
 
     @classmethod
     def of(
@@ -218,6 +227,7 @@ class Record(_Part):
                 ways=getattr(setting, "ways", None),
                 shots=getattr(setting, "shots", None),
                 queries=getattr(setting, "queries", None),
+                classes=trial.dataset.classes,
             ),
             device=DevicePart(
                 name=trial.device.name,
@@ -234,6 +244,7 @@ class Record(_Part):
             ),
             metrics=outcome.metrics,
             tasks=outcome.tasks,
+            initial_architecture=outcome.initial_architecture,
             architecture=outcome.architectures[0] if outcome.architectures else None,
             pretraining=outcome.pretraining,
             environment=outcome.environment,

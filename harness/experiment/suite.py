@@ -43,16 +43,20 @@ class SuiteEntry(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    methods: Names | None = None
-    datasets: Names = ["glyphs"]
-    devices: Names = ["cpu"]
-    mode: DeviceMode | None = None  # None: what each device is on this machine
-    ways: Count = 5
-    shots: Count = 1
-    queries: Count = 15
-    budget: str = "quick"
-    seeds: str = "0"
-    counts_memory: bool = True
+    methods: Names | None = Field(default=None, description="as -m takes them; without: -m says")
+    datasets: Names = Field(default=["glyphs"], description="as --dataset takes them")
+    devices: Names = Field(default=["cpu"], description="as -d takes them")
+    mode: DeviceMode | None = Field(
+        default=None, description="without it: what each device is on this machine"
+    )
+    ways: Count = Field(default=5, description="classes of an episode")
+    shots: Count = Field(default=1, description="support images a class")
+    queries: Count = Field(default=15, description="query images a class")
+    budget: str = Field(default="quick", description="a name, key=value pairs, or both")
+    seeds: str = Field(default="0", description="such as 0-2 or 0,4")
+    counts_memory: bool = Field(
+        default=True, description="false leaves memory out of a measurement of time"
+    )
 
 
 class Suite(BaseModel):
@@ -60,7 +64,7 @@ class Suite(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    title: str = ""
+    title: str = Field(default="", description="what it is, for people")
     published: Published | None = None  # numbers of others for these trials
     trials: Annotated[list[SuiteEntry], Field(min_length=1)]
 
@@ -78,7 +82,7 @@ def load_suite(path: Path) -> Suite:
         raise UsageError(f"suite {path} cannot be read: {error}") from None
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
         raise UsageError(f"suite {path} is no valid TOML: {error}") from None
     try:
         return Suite.model_validate(table)

@@ -39,6 +39,7 @@ class DatasetIdentity(Identity):
     params: dict[str, Any]
     fingerprint: str
     image_shape: tuple[int, int, int]  # channels, height, width
+    classes: int | None = None  # of a full task; of few-shot tasks the setting says how many
     label: str  # as people write it
 
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
 from harness.experiment.canonical import canonical_json
 from harness.experiment.record import Record
 
-__all__ = ["Row", "interval_95", "summarise"]
+__all__ = ["FAILED", "Missing", "Row", "group_records", "interval_95", "row_of", "summarise"]
+
+# How a trial ends that should have ended well; what did not fit is a result, and what was
+# interrupted is run again.
+FAILED = {"error", "over_budget"}
+
+# What the accuracy of a failed trial counts as: it is left out, is that of guessing, or 0.
+Missing = Literal["omit", "chance", "zero"]
 
 # Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; beyond, nearly normal.
 T_95 = (
@@ -26,7 +33,8 @@ class Row:
     """One method on one setting, device and budget, over its seeds.
 
     Numbers are over the seeds that ended `ok`; null where there is none. `peak_memory_mib` is the
-    largest of the seeds, since the device must hold it.
+    largest of the seeds, since the device must hold it. Where failed trials are to count, they are
+    in accuracy and its spread alone: there is no memory or time to put in the place of theirs.
     """
 
     method: str
@@ -56,18 +64,28 @@ class Row:
         return {**asdict(self), "fits": self.fits}
 
 
-def summarise(records: Iterable[Record]) -> list[Row]:
+def summarise(records: Iterable[Record], missing: Missing = "omit") -> list[Row]:
     """Return a row for each method, setting, device and budget, in the order they first appear."""
-    groups: dict[str, list[Record]] = {}
+    return [row_of(group, missing) for group in group_records(records)]
+
+
+def group_records(records: Iterable[Record]) -> list[list[Record]]:
+    """Put records together that differ in their seed alone."""
+    groups: dict[Hashable, list[Record]] = {}
     for record in records:
-        same = [
-            record.method.model_dump(),
-            record.dataset.model_dump(),
-            record.device.model_dump(),
-            record.budget.allowed.model_dump(),
-        ]
-        groups.setdefault(canonical_json(same), []).append(record)
-    return [_row(group) for group in groups.values()]
+        groups.setdefault(_but_for_the_seed(record), []).append(record)
+    return list(groups.values())
+
+
+def _but_for_the_seed(record: Record) -> Hashable:
+    method = record.method
+    return (
+        (method.name, method.version, method.distribution, canonical_json(method.params)),
+        # The fingerprint tells the classes too, and early records do not.
+        record.dataset.model_dump_json(exclude={"classes"}),
+        record.device.model_dump_json(),
+        record.budget.allowed,
+    )
 
 
 def interval_95(values: Sequence[float]) -> float | None:
@@ -79,12 +97,13 @@ def interval_95(values: Sequence[float]) -> float | None:
     return t * stdev(values) / sqrt(len(values))
 
 
-def _row(group: list[Record]) -> Row:
+def row_of(group: Sequence[Record], missing: Missing = "omit") -> Row:
+    """Join records that differ in their seed alone, at least one."""
     first = group[0]
     good = [record for record in group if record.status == "ok"]
-    accuracies = _values(good, "accuracy")
+    accuracies = _values(good, "accuracy") + _stand_ins(group, missing)
     over, spread = "seeds", accuracies
-    if len(accuracies) == 1:
+    if len(accuracies) == len(good) == 1:
         over, spread = "tasks", [task.accuracy for task in good[0].tasks]
     interval = interval_95(spread)
     return Row(
@@ -107,12 +126,21 @@ def _row(group: list[Record]) -> Row:
     )
 
 
+def _stand_ins(group: Sequence[Record], missing: Missing) -> list[float]:
+    """Return what the failed trials count as; early records do not count a full task's classes."""
+    known = [count for r in group if (count := r.dataset.ways or r.dataset.classes) is not None]
+    chance = 100 / known[0] if known else None
+    value = {"omit": None, "chance": chance, "zero": 0.0}[missing]
+    failed = [record for record in group if record.status in FAILED]
+    return [] if value is None else [value] * len(failed)
+
+
 def _setting(record: Record) -> str:
     part = record.dataset
     return "full task" if part.kind == "full-task" else f"{part.ways}-way {part.shots}-shot"
 
 
-def _values(records: list[Record], metric: str) -> list[float]:
+def _values(records: Sequence[Record], metric: str) -> list[float]:
     found = [record.metrics[metric].value for record in records if metric in record.metrics]
     return [value for value in found if value is not None]
 

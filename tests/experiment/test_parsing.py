@@ -28,6 +28,9 @@ def test_pairs_after_a_name_change_that_budget() -> None:
 def test_pretraining_may_be_left_out() -> None:
     """Meta-epochs and warm-up alone may be 0."""
     assert parse_budget("meta_epochs=0,warmup_epochs=0").meta_epochs == 0
+    assert parse_budget("paper,meta_epochs=0") == parse_budget(
+        "paper,meta_epochs=0,warmup_epochs=0"
+    )
 
 
 @pytest.mark.parametrize(

@@ -71,3 +71,64 @@ def test_a_missing_column_is_named(suite: Path) -> None:
     (row,) = read_published(published, suite)
     with pytest.raises(UsageError, match="'seconds'"):
         row.number("seconds")
+
+
+TOLD = """
+memory = "mib"
+accuracy = "percent"
+time_unit = "days"
+unfit = ["jetson"]
+rows = [{ dataset = "omniglot", ways = "20", shots = "1", q = "2", mib = "25" }]
+
+[[published.notes]]
+text = "A word on all."
+
+[[published.notes]]
+text = "A word on one."
+where = { method = "onnas[q=2]", shots = "1" }
+"""
+
+
+def test_numbers_are_found_by_what_they_are(suite: Path) -> None:
+    """Memory, accuracy and time have columns; days become seconds, and an empty time is an X."""
+    suite.write_text(SUITE + TOLD, encoding="utf-8")
+    write(
+        suite,
+        "dataset,ways,shots,q,mib,percent,seconds\nomniglot,20,5,3,9,80,0.5\nomniglot,20,5,7,99,,\n",
+    )
+    published = load_suite(suite).published
+    assert published is not None
+    first, second, third = read_published(published, suite)
+    assert (published.memory_of(first), published.accuracy_of(first)) == (9.0, (80.0, None))
+    assert published.seconds_of(first, "jetson") == 43_200
+    assert published.seconds_of(first, "rtx3090") is None
+    assert [published.is_unfit(row, "jetson") for row in (first, second, third)] == [
+        False,
+        True,
+        False,  # it is in no table, so nothing was printed of it
+    ]
+    assert (published.memory_of(third), published.accuracy_of(third)) == (25.0, (None, None))
+
+
+def test_notes_say_which_rows_they_are_about(suite: Path) -> None:
+    """A note without conditions is about the whole; others about the rows that fulfil them."""
+    suite.write_text(SUITE + TOLD, encoding="utf-8")
+    write(suite, "dataset,ways,shots,q,mib,percent,seconds\nomniglot,20,1,3,9,80,1\n")
+    published = load_suite(suite).published
+    assert published is not None
+    other, one = read_published(published, suite)
+    general, particular = published.notes
+    assert not general.where
+    assert [note.is_about(row) for note in (general, particular) for row in (other, one)] == [
+        False,
+        False,
+        False,
+        True,
+    ]
+
+
+def test_numbers_are_not_read_from_elsewhere(suite: Path) -> None:
+    """The file lies beside the suite: a path that leads away is refused."""
+    suite.write_text(SUITE.replace("numbers.csv", "../numbers.csv"), encoding="utf-8")
+    with pytest.raises(UsageError, match="'file'"):
+        load_suite(suite)

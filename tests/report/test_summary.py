@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from statistics import fmean, stdev
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from harness.cli.table import print_rows
 from harness.experiment.record import Metric, Record
-from harness.report.summary import interval_95, summarise
+from harness.report.summary import Missing, interval_95, summarise
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
 DATASET = {
@@ -113,3 +114,45 @@ def test_parameters_are_printed() -> None:
     )
     assert "m[q=1]" in text
     assert "torchmeta[name=cub]" in text
+
+
+@pytest.mark.parametrize(
+    ("missing", "accuracies"),
+    [("omit", [50.0, 60.0]), ("chance", [50.0, 60.0, 20.0]), ("zero", [50.0, 60.0, 0.0])],
+)
+def test_what_a_failed_trial_counts_as_is_chosen(missing: Missing, accuracies: list[float]) -> None:
+    """A failed trial is left out, or counts as guessing among the ways, or as 0 %."""
+    records = [record(0, 50.0), record(1, 60.0), record(2, 99.0, status="error", metrics={})]
+    (row,) = summarise(records, missing)
+    assert row.accuracy == pytest.approx(fmean(accuracies))
+    assert row.accuracy_std == pytest.approx(stdev(accuracies))
+    assert row.peak_memory_mib == 11.0
+    assert row.search_time_s == 2.0
+
+
+def test_what_did_not_fit_is_not_failed() -> None:
+    """Out of memory and interrupted trials count as nothing, whatever failed ones count as."""
+    records = [
+        record(0, 50.0),
+        record(1, None, status="out_of_memory", metrics={}),
+        record(2, None, status="interrupted", metrics={}),
+    ]
+    (row,) = summarise(records, "zero")
+    assert row.accuracy == 50.0
+
+
+def test_chance_is_not_known_without_classes() -> None:
+    """An early record does not count the classes of a full task: a failed trial is left out."""
+    full = {**DATASET, "kind": "full-task", "ways": None, "shots": None, "queries": None}
+    records = [record(0, 50.0, dataset=full), record(1, None, dataset=full, status="error")]
+    assert summarise(records, "chance")[0].accuracy == 50.0
+    assert summarise(records, "zero")[0].accuracy == 25.0
+
+
+def test_chance_of_a_full_task_is_among_its_classes() -> None:
+    """A failed full task counts as guessing where any record of the group counts the classes."""
+    full = {**DATASET, "kind": "full-task", "ways": None, "shots": None, "queries": None}
+    counted = {**full, "classes": 10}
+    records = [record(0, 50.0, dataset=full), record(1, None, dataset=counted, status="error")]
+    (row,) = summarise(records, "chance")
+    assert row.accuracy == 30.0

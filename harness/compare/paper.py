@@ -1,0 +1,268 @@
+"""What was run or estimated beside the published numbers of its suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from harness.compare.metrics import METRICS, ComparedMetric
+from harness.compare.sides import Mode, Side, sides_of
+from harness.errors import UsageError
+from harness.experiment.published import Published, PublishedRow
+from harness.plugins.loading import Plugins
+from harness.report.budgets import used_keys
+from harness.report.captions import scaled_sentence
+from harness.report.collecting import Collection
+from harness.report.suites import Place, PublishedSuite, find_published, load_published
+
+__all__ = ["PaperComparison", "PaperLine", "compare_with_paper"]
+
+Sides = Mapping[str, Side]  # by device
+
+
+@dataclass(frozen=True)
+class PaperLine:
+    """One published number, or X, beside ours.
+
+    Attributes:
+        device: for time, whose; for all else, the one that ours was found on. Empty where there is
+            nothing of ours.
+        stand_in: the data set that ours is of, where that is not the published one.
+        fits: whether our device held it.
+        published_fits: whether the published one did; None where that is not known.
+        low: of ours, the lower end of its band or range, where it is a prediction.
+    """
+
+    metric: ComparedMetric
+    place: Place
+    device: str
+    stand_in: str | None
+    ours: float | None
+    source: Mode | None
+    published: float | None
+    fits: bool | None = None
+    published_fits: bool | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def relative(self) -> float | None:
+        """The difference as a fraction of the published number."""
+        if self.ours is None or not self.published:
+            return None
+        return (self.ours - self.published) / abs(self.published)
+
+    @property
+    def fit_agrees(self) -> bool | None:
+        """Whether both fit or both do not; None where one is not known."""
+        known = None not in (self.fits, self.published_fits)
+        return self.fits is self.published_fits if known else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "metric": self.metric.name,
+            "unit": self.metric.unit,
+            "method": self.place.method,
+            "dataset": self.place.dataset,
+            "stand_in": self.stand_in,
+            "setting": self.place.setting,
+            "device": self.device or None,
+            "ours": {
+                "value": self.ours,
+                "source": self.source,
+                "fits": self.fits,
+                "low": self.low,
+                "high": self.high,
+            },
+            "published": {"value": self.published, "fits": self.published_fits},
+            "relative": self.relative,
+        }
+
+
+@dataclass(frozen=True)
+class PaperComparison:
+    """All published numbers of a suite.
+
+    Attributes:
+        remarks: what every reader has to know: what was scaled, and what the paper contradicts or
+            lacks.
+        others: rows of ours that were not published.
+    """
+
+    suite: PublishedSuite
+    lines: tuple[PaperLine, ...]
+    remarks: tuple[str, ...]
+    others: tuple[Side, ...]
+
+    def summary(self, metric: str, device: str | None = None) -> dict[str, Any]:
+        """Return how far off we are in one metric, of time on one device.
+
+        The relative differences are fractions; `fits_agree` of `fits_known` are the rows where
+        both devices hold it, or neither does.
+        """
+        lines = [
+            line
+            for line in self.lines
+            if line.metric.name == metric and device in (None, line.device)
+        ]
+        off = [abs(line.relative) for line in lines if line.relative is not None]
+        agree = [line.fit_agrees for line in lines if line.fit_agrees is not None]
+        return {
+            "published": sum(line.published is not None for line in lines),
+            "compared": len(off),
+            "mean_absolute_relative": fmean(off) if off else None,
+            "largest_absolute_relative": max(off, default=None),
+            "fits_known": len(agree),
+            "fits_agree": sum(agree),
+        }
+
+    @property
+    def sections(self) -> list[tuple[str, str | None]]:
+        """The metrics there are, time once a device."""
+        found = [
+            (line.metric.name, line.device if line.metric.name == "time" else None)
+            for line in self.lines
+        ]
+        return list(dict.fromkeys(found))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "suite": self.suite.name,
+            "source": self.suite.published.source,
+            "rows": [line.to_json() for line in self.lines],
+            "summary": [
+                {"metric": metric, "device": device, **self.summary(metric, device)}
+                for metric, device in self.sections
+            ],
+            "remarks": list(self.remarks),
+            "not_published": list(map(str, self.others)),
+        }
+
+
+def compare_with_paper(
+    collection: Collection, plugins: Plugins, suite: str | None = None
+) -> list[PaperComparison]:
+    """Put published numbers beside what was found.
+
+    Args:
+        collection: what was found.
+        plugins: where suites are registered.
+        suite: whose numbers; None: those of the suites that the runs came from.
+
+    Raises:
+        UsageError: no suite with published numbers is known, or a row was run in several ways.
+    """
+    if suite is not None:
+        found = [load_published(suite, plugins)]
+    else:
+        found = find_published(collection.suites, plugins)
+    if not found:
+        raise UsageError(
+            "no published numbers are known of what was run; say whose with --suite, by name or "
+            "as a file"
+        )
+    sides = sides_of(collection)
+    return [_compare(each, sides, collection.stand_ins) for each in found]
+
+
+def _compare(
+    suite: PublishedSuite, sides: Sequence[Side], stand_ins: Mapping[str, str]
+) -> PaperComparison:
+    by_place = _by_place(sides, stand_ins)
+    lines, met = [], []
+    for place, row in suite.rows:
+        ours = by_place.pop(place, {})
+        met += list(ours.values())
+        lines += list(_lines(suite.published, place, row, ours))
+    others = [side for devices in by_place.values() for side in devices.values()]
+    return PaperComparison(suite, tuple(lines), tuple(_remarks(suite, met)), tuple(others))
+
+
+def _by_place(sides: Sequence[Side], stand_ins: Mapping[str, str]) -> dict[Place, dict[str, Side]]:
+    found: dict[Place, dict[str, Side]] = {}
+    for side in sides:
+        dataset = stand_ins.get(side.dataset, side.dataset)
+        devices = found.setdefault(Place(side.method, dataset, side.setting), {})
+        if side.device in devices:
+            raise UsageError(
+                f"{side.method} on {side.dataset} {side.setting} was run on {side.device} under "
+                "several budgets or modes; give a folder that has one of them"
+            )
+        devices[side.device] = side
+    return found
+
+
+def _lines(
+    published: Published, place: Place, row: PublishedRow, ours: Sides
+) -> Iterator[PaperLine]:
+    columns = {
+        "memory": (published.memory, published.memory_of(row)),
+        "accuracy": (published.accuracy, published.accuracy_of(row)[0]),
+        "storage": (published.storage, published.storage_of(row)),
+    }
+    for metric, (column, number) in columns.items():
+        if column is not None:
+            yield _line(metric, place, _first_with(metric, ours), number)
+    for device in published.times:
+        side = ours.get(device)
+        number = published.seconds_of(row, device)
+        ran = False if published.is_unfit(row, device) else None if number is None else True
+        line = _line("time", place, side, number, device)
+        yield replace(line, fits=side.fits if side else None, published_fits=ran)
+
+
+def _line(
+    metric: str, place: Place, side: Side | None, published: float | None, device: str = ""
+) -> PaperLine:
+    reading = side.readings.get(metric) if side else None
+    return PaperLine(
+        metric=METRICS[metric],
+        place=place,
+        device=device or (side.device if side else ""),
+        stand_in=side.dataset if side and side.dataset != place.dataset else None,
+        ours=reading.value if reading else None,
+        source=reading.source if reading else None,
+        published=published,
+        low=reading.low if reading else None,
+        high=reading.high if reading else None,
+    )
+
+
+def _first_with(metric: str, ours: Sides) -> Side | None:
+    """Return the first device that has a value: memory and accuracy mean the same on all."""
+    having = [side for side in ours.values() if metric in side.readings]
+    return next(iter(having or ours.values()), None)
+
+
+def _remarks(suite: PublishedSuite, ours: Sequence[Side]) -> Iterator[str]:
+    """Say what is scaled, what stands in for what, and what is known of the published numbers."""
+    scaled = [differs for side in ours if (differs := _scaled(side, suite))]
+    if scaled:
+        yield scaled_sentence(scaled)
+    datasets = {place.dataset for place, _ in suite.rows}
+    others = sorted({side.dataset for side in ours} - datasets)
+    if others:
+        yield (
+            f"{' and '.join(others)} stands in for a published data set: memory and time compare "
+            "where images have the same size, accuracy does not."
+        )
+    yield from (f"{each.method}: {fault}." for each in ours for fault in each.faults)
+    for note in suite.published.notes:
+        about = ", ".join(f"{key} {value}" for key, value in note.where.items())
+        yield f"{about}: {note.text}" if about else note.text
+
+
+def _scaled(side: Side, suite: PublishedSuite) -> dict[str, tuple[float, float]]:
+    """Return in which keys a budget differs from the published one, with both values."""
+    budget = suite.budgets.get(side.dataset, next(iter(suite.budgets.values())))
+    kind = "full-task" if side.setting == "full task" else "few-shot"
+    theirs = used_keys(budget, kind)
+    return {
+        key: (value, theirs[key])
+        for key, value in side.budget.items()
+        if key in theirs and value != theirs[key]
+    }

@@ -1,0 +1,128 @@
+"""Differences of means with their 95 % intervals, paired by seed and task or not.
+
+The tasks of one seed share a pretraining, so they are not always independent of each other. Where
+seeds differ by no more than the tasks within them explain, all tasks are pooled; where they differ
+by more, each seed is one value. An F test at 25 % decides (Bancroft, 1964), so that in doubt the
+seeds are kept apart, which gives the wider interval.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean, variance
+from typing import Literal
+
+from scipy import stats  # type: ignore[import-untyped]
+
+__all__ = ["MIN_SEEDS", "MIN_TASKS", "Difference", "Samples", "paired", "unpaired"]
+
+# By seed, then by task. A value that has no task, such as a trial's memory, is task 0.
+Samples = Mapping[int, Mapping[int, float]]
+Groups = Sequence[Sequence[float]]  # the same without their names
+
+MIN_TASKS = 10  # Student's t on percentages of a few images needs some for their mean to be normal
+MIN_SEEDS = 3  # two leave one degree of freedom: an interval 12.7 standard errors wide
+POOL_ABOVE = 0.25
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The mean of B minus the mean of A.
+
+    Attributes:
+        a: the mean of what was compared of A.
+        b: likewise of B.
+        low: lower end of the 95 % interval of `b - a`; None where no interval can be given.
+        high: its upper end.
+        over: what one value is: a task, or a seed.
+        count: how many pairs of values there are; unpaired, on the side that has fewer.
+        seeds: how many seeds they are of, likewise.
+        enough: whether these are enough for the interval to be trusted.
+    """
+
+    a: float
+    b: float
+    low: float | None
+    high: float | None
+    over: Literal["tasks", "seeds"]
+    paired: bool
+    count: int
+    seeds: int
+    enough: bool
+
+
+def paired(a: Samples, b: Samples) -> Difference | None:
+    """Compare what both have for the same seed and task; None if there is no such pair."""
+    tasks = {seed: [task for task in a[seed] if task in b.get(seed, {})] for seed in a}
+    first = [[a[seed][task] for task in common] for seed, common in tasks.items() if common]
+    second = [[b[seed][task] for task in common] for seed, common in tasks.items() if common]
+    if not first:
+        return None
+    groups = [
+        [y - x for x, y in zip(*both, strict=True)] for both in zip(first, second, strict=True)
+    ]
+    pooled = _are_alike(groups)
+    values = _values(groups, pooled)
+    # Pairs without any difference leave nothing to tell apart, however few they are.
+    same = not any(map(any, groups))
+    low, high = (0.0, 0.0) if same else _interval(fmean(values), [values])
+    enough = same or _suffice(len(values), pooled)
+    means = [fmean(_values(side, pooled)) for side in (first, second)]
+    unit, count, seeds = _unit(pooled), len(values), len(groups)
+    return Difference(means[0], means[1], low, high, unit, True, count, seeds, enough)
+
+
+def unpaired(a: Samples, b: Samples) -> Difference | None:
+    """Compare by Welch's t; None if a side is empty."""
+    sides = [[list(tasks.values()) for tasks in side.values() if tasks] for side in (a, b)]
+    if not all(sides):
+        return None
+    pooled = all(map(_are_alike, sides))
+    first, second = (_values(groups, pooled) for groups in sides)
+    low, high = _interval(fmean(second) - fmean(first), [first, second])
+    count, seeds = min(len(first), len(second)), min(map(len, sides))
+    means, unit, enough = (fmean(first), fmean(second)), _unit(pooled), _suffice(count, pooled)
+    return Difference(means[0], means[1], low, high, unit, False, count, seeds, enough)
+
+
+def _values(groups: Groups, pooled: bool) -> list[float]:
+    """Return what counts as one value: each task, or the mean of each seed."""
+    return [value for group in groups for value in group] if pooled else [*map(fmean, groups)]
+
+
+def _unit(pooled: bool) -> Literal["tasks", "seeds"]:
+    return "tasks" if pooled else "seeds"
+
+
+def _suffice(count: int, pooled: bool) -> bool:
+    return count >= (MIN_TASKS if pooled else MIN_SEEDS)
+
+
+def _are_alike(groups: Groups) -> bool:
+    """Tell whether seeds differ by no more than the tasks within them explain."""
+    if len(groups) == 1:
+        return len(groups[0]) > 1  # a trial with one value has no tasks to speak of
+    freedom = sum(map(len, groups)) - len(groups)
+    if freedom == 0:
+        return False
+    mean = fmean(_values(groups, pooled=True))
+    between = sum(len(group) * (fmean(group) - mean) ** 2 for group in groups) / (len(groups) - 1)
+    within = sum((value - fmean(group)) ** 2 for group in groups for value in group) / freedom
+    if within == 0:
+        return between == 0
+    return bool(stats.f.sf(between / within, len(groups) - 1, freedom) > POOL_ABOVE)
+
+
+def _interval(mean: float, samples: Groups) -> tuple[float | None, float | None]:
+    """Return the 95 % interval of a mean, or of a difference of two means."""
+    if any(len(values) < 2 for values in samples):
+        return None, None
+    errors = [variance(values) / len(values) for values in samples]
+    if sum(errors) == 0:
+        return mean, mean
+    # Welch and Satterthwaite; for one sample it is the usual n - 1.
+    scale = sum(error**2 / (len(values) - 1) for error, values in zip(errors, samples, strict=True))
+    half = float(stats.t.ppf(0.975, sum(errors) ** 2 / scale)) * sqrt(sum(errors))
+    return mean - half, mean + half

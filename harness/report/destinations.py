@@ -1,0 +1,53 @@
+"""Where each format of a report goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from harness.errors import UsageError
+
+__all__ = ["SUFFIXES", "choose_destinations"]
+
+SUFFIXES = {"md": ".md", "csv": ".csv", "latex": ".tex", "html": ".html"}
+_FORMATS = {suffix: name for name, suffix in SUFFIXES.items()}
+
+
+def choose_destinations(
+    formats: Sequence[str], output: Path | None, folders: Sequence[Path]
+) -> Mapping[str, Path | None]:
+    """Return a path for each format; None: standard output.
+
+    Args:
+        formats: those that were asked for; none: the one that the output's name ends in, else
+            Markdown.
+        output: a file, or for several formats a folder.
+        folders: what is reported on; a page goes into the first unless told otherwise.
+
+    Raises:
+        UsageError: the output's name tells no format, or another one than was asked for, or
+            several formats have no folder.
+    """
+    wanted = list(dict.fromkeys(formats)) or [_format_of(output)]
+    if len(wanted) > 1 and (output is None or output.suffix in _FORMATS or output.is_file()):
+        raise UsageError(f"{len(wanted)} formats need a folder to go to; name one with --output")
+    if output is not None and (len(wanted) > 1 or output.is_dir()):
+        return {name: output / f"report{SUFFIXES[name]}" for name in wanted}
+    if wanted == ["html"] and output is None:
+        return {"html": folders[0] / "report.html"}  # a page is to be opened, not read as text
+    if output is not None and _FORMATS.get(output.suffix, wanted[0]) != wanted[0]:
+        raise UsageError(
+            f"{output} is called {_FORMATS[output.suffix]}, and would be {wanted[0]}; give it a "
+            f"name that ends in {SUFFIXES[wanted[0]]}"
+        )
+    return {wanted[0]: output}
+
+
+def _format_of(output: Path | None) -> str:
+    if output is None or output.is_dir():
+        return "md"
+    if output.suffix not in _FORMATS:
+        raise UsageError(
+            f"{output} does not end in {', '.join(_FORMATS)}; say its format with --format"
+        )
+    return _FORMATS[output.suffix]

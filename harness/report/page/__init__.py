@@ -1,0 +1,40 @@
+"""The page: everything of a report in one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.report.collecting import Collection
+from harness.report.garbage import without_garbage_collection
+from harness.report.suites import PublishedSuite
+from harness.report.table import Table
+
+__all__ = ["write_page"]
+
+
+def write_page(
+    collection: Collection,
+    tables: Sequence[Table],
+    destination: Path,
+    published: Sequence[PublishedSuite] = (),
+) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        collection: what was run and estimated.
+        tables: what to show of it first, in this order.
+        destination: the HTML file.
+        published: suites whose published memory is drawn beside that of the same rows.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    # Imported here: they import matplotlib and jinja2, only for those who want a page.
+    from harness.report.page.content import content_of  # noqa: PLC0415 - see above
+    from harness.report.page.rendering import render  # noqa: PLC0415 - see above
+    from harness.runner.files import write_whole  # noqa: PLC0415 - see above
+
+    with without_garbage_collection():
+        page = render(content_of(collection, tables, published))
+    write_whole(destination, page)

@@ -1,0 +1,1 @@
+"""Cells as directed graphs: which operation leads from where to where."""

@@ -1,0 +1,141 @@
+"""Suites with published numbers, found again by the names that runs and estimates have left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import HarnessError, UsageError
+from harness.experiment.budget import Budget
+from harness.experiment.parsing import parse_budget
+from harness.experiment.published import Published, PublishedRow, read_published
+from harness.experiment.record import Record
+from harness.experiment.suite import load_suite
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind
+from harness.plugins.selection import select
+from harness.runner.suites import find_suite
+
+__all__ = [
+    "Place",
+    "PublishedSuite",
+    "find_published",
+    "load_published",
+    "place_of",
+    "setting_of",
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """What makes a row of ours and a published one the same row, as labels write it."""
+
+    method: str
+    dataset: str
+    setting: str
+
+
+@dataclass(frozen=True)
+class PublishedSuite:
+    """A suite's published numbers, each row with its place.
+
+    Attributes:
+        name: as it was given.
+        budgets: for each data set of the suite, what its published numbers were made with.
+        labels: for a method, as labels write it, what pictures call it.
+    """
+
+    name: str
+    title: str
+    published: Published
+    rows: tuple[tuple[Place, PublishedRow], ...]
+    budgets: Mapping[str, Budget]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_numbers(self) -> bool:
+        """Whether there is anything to set numbers of ours beside; a curve has notes alone."""
+        told = self.published
+        return any((told.memory, told.storage, told.accuracy, told.times))
+
+    @property
+    def statements(self) -> list[str]:
+        """Where the numbers are from, and what is to be said of all of them."""
+        general = [note.text for note in self.published.notes if not note.where]
+        return [f"Published: {self.published.source.rstrip('.')}.", *general]
+
+
+def find_published(
+    names: Iterable[str], plugins: Plugins, complain: Callable[[str], None] = lambda _: None
+) -> list[PublishedSuite]:
+    """Return those of the suites that are registered and have published numbers.
+
+    A path is passed over: it comes from a plan that may be a stranger's, and is not opened for it.
+    A suite that cannot be read is left out, and `complain` is told why.
+    """
+    known = plugins.registry.names("suite")
+    found = []
+    for name in dict.fromkeys(names):
+        try:
+            if name in known and load_suite(find_suite(plugins, name)).published is not None:
+                found.append(load_published(name, plugins))
+        except HarnessError as error:
+            complain(f"published numbers of suite '{name}' are left out: {error}")
+    return found
+
+
+def load_published(name: str, plugins: Plugins) -> PublishedSuite:
+    """Return the published numbers of a suite that a person names, or gives as a path.
+
+    Raises:
+        UsageError: there is no such suite, it cannot be read, or has no published numbers.
+    """
+    path = find_suite(plugins, name)
+    suite = load_suite(path)
+    if suite.published is None:
+        raise UsageError(f"suite {name} has no published numbers")
+    rows = read_published(suite.published, path)
+    return PublishedSuite(
+        name=Path(name).stem,
+        title=suite.title or name,
+        published=suite.published,
+        rows=tuple((_place(row, plugins), row) for row in rows),
+        budgets={
+            _label(plugins, "dataset", dataset): parse_budget(entry.budget)
+            for entry in suite.trials
+            for dataset in entry.datasets
+        },
+        labels={
+            _label(plugins, "method", method): words
+            for method, words in suite.published.labels.items()
+        },
+    )
+
+
+def setting_of(ways: int | None, shots: int | None) -> str:
+    """Name a setting as rows do; without ways and shots it is a full task."""
+    return "full task" if shots is None else f"{ways}-way {shots}-shot"
+
+
+def place_of(record: Record, stand_ins: Mapping[str, str]) -> Place:
+    """Return the place of a record; `stand_ins` tell for which data set its own was run."""
+    data = record.dataset
+    name = stand_ins.get(data.label, data.label)
+    return Place(record.label, name, setting_of(data.ways, data.shots))
+
+
+def _place(row: PublishedRow, plugins: Plugins) -> Place:
+    return Place(
+        method=_label(plugins, "method", row.method),
+        dataset=_label(plugins, "dataset", row.dataset),
+        setting=setting_of(row.ways, row.shots),
+    )
+
+
+def _label(plugins: Plugins, kind: Kind, text: str) -> str:
+    """Write a choice as records do: parameters at their defaults are not part of a label."""
+    try:
+        return select(plugins, kind, text)[0].label
+    except HarnessError:  # what a plugin that is not there once offered keeps its published name
+        return text

@@ -1,0 +1,29 @@
+"""The built-in reporters: they carry a run's numbers elsewhere while it goes on."""
+
+from __future__ import annotations
+
+from harness import hookimpl
+from harness.hookspecs import Register
+
+__all__ = ["harness_register_reporters"]
+
+
+@hookimpl
+def harness_register_reporters(register: Register) -> None:
+    """Register a plain stream, and the two trackers that most people have."""
+    register(
+        "csv",
+        "harness_reporters.stream:CsvStream",
+        summary="a row for each number, appended to stream.csv in the run folder",
+    )
+    register(
+        "tensorboard",
+        "harness_reporters.tensorboard:TensorBoard",
+        summary="event files in the run folder; needs tensorboard",
+    )
+    register(
+        "mlflow",
+        "harness_reporters.mlflow:MLflow",
+        parameters="harness_reporters.parameters:MLflowParameters",
+        summary="a run for each trial, in the run folder or on a server; needs mlflow",
+    )

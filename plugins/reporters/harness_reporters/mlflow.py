@@ -1,0 +1,119 @@
+"""The reporter `mlflow`: each trial is a run of an experiment, on disk or on a server."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness import hookimpl
+from harness.experiment.record import Record
+from harness.experiment.trial import Trial
+from harness.report.reading import one_line
+from harness_reporters.facts import facts_of
+from harness_reporters.numbers import Number, numbers_of_record, numbers_of_step
+from harness_reporters.packages import require
+from harness_reporters.parameters import MLflowParameters
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+__all__ = ["MLflow"]
+
+# What MLflow would do otherwise: tell its makers of its use, and wait minutes for a server that is
+# not there. Who sets them otherwise is obeyed.
+CUSTOMS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+ENDINGS = {"ok": "FINISHED", "out_of_memory": "FINISHED", "interrupted": "KILLED"}
+
+
+class MLflow:
+    """Logs to a tracking store: metrics under what they are, parameters, and tags.
+
+    A metric's name begins with `measured`, `emulated` or `predicted`. Not fitting the device is a
+    result: such a run ends `FINISHED`, its tag `status` says how.
+    """
+
+    def __init__(self, parameters: MLflowParameters) -> None:
+        """Take where to log to; nothing is opened yet.
+
+        Raises:
+            UsageError: MLflow is not installed.
+        """
+        require("mlflow", "mlflow", "sqlalchemy", "alembic")
+        self._parameters = parameters
+        self._client: MlflowClient | None = None
+        self._experiment = ""
+        self._runs: dict[str, str] = {}  # MLflow's run of each trial, by trial key
+        self._steps: dict[str, int] = {}
+
+    @hookimpl
+    def harness_run_started(self, folder: Path) -> None:
+        """Open the store, and find or make the experiment."""
+        for name, value in CUSTOMS.items():
+            os.environ.setdefault(name, value)
+        from mlflow.tracking import MlflowClient  # noqa: PLC0415 - slow, and reads the above
+
+        given = self._parameters.uri or os.environ.get("MLFLOW_TRACKING_URI")
+        own = folder.resolve() / "mlflow.db"
+        self._client = MlflowClient(tracking_uri=given or f"sqlite:///{own.as_posix()}")
+        name = self._parameters.experiment
+        known = self._client.get_experiment_by_name(name)
+        place = None if given else (own.parent / "mlflow").as_uri()
+        self._experiment = (
+            known.experiment_id
+            if known is not None
+            else self._client.create_experiment(name, artifact_location=place)
+        )
+
+    @hookimpl
+    def harness_trial_started(self, trial: Trial) -> None:
+        """Begin MLflow's run, with what defines the trial."""
+        client = self._opened()
+        run = client.create_run(self._experiment, run_name=str(trial), tags=_tags(trial))
+        self._runs[trial.key], self._steps[trial.key] = run.info.run_id, 0
+        for name, value in _params(trial).items():
+            client.log_param(run.info.run_id, name, value)
+
+    @hookimpl
+    def harness_trial_progress(self, trial: Trial, event: dict[str, Any]) -> None:
+        """Log the numbers of a step; steps are counted through all tasks."""
+        self._steps[trial.key] += 1
+        self._log(trial, numbers_of_step(trial, event))
+
+    @hookimpl
+    def harness_trial_finished(self, trial: Trial, record: Record) -> None:
+        """Log the numbers of the record, and end the run as the trial ended."""
+        self._log(trial, numbers_of_record(record))
+        client, run = self._opened(), self._runs.pop(trial.key)
+        client.set_tag(run, "status", record.status)
+        if record.error is not None:
+            client.set_tag(run, "error", one_line(record.error.message, limit=1000))
+        client.set_terminated(run, ENDINGS.get(record.status, "FAILED"))
+
+    @hookimpl
+    def harness_run_finished(self) -> None:
+        """End what an interrupted run has left open."""
+        while self._runs:
+            self._opened().set_terminated(self._runs.popitem()[1], "KILLED")
+
+    def _log(self, trial: Trial, numbers: list[Number]) -> None:
+        from mlflow.entities import Metric  # noqa: PLC0415 - slow
+
+        now, step = int(time.time() * 1000), self._steps[trial.key]
+        metrics = [Metric(k, value, now, step) for number in numbers for k, value in number.ends]
+        self._opened().log_batch(self._runs[trial.key], metrics)
+
+    def _opened(self) -> MlflowClient:
+        if self._client is None:
+            raise RuntimeError("no run has been started")
+        return self._client
+
+
+def _tags(trial: Trial) -> dict[str, str]:
+    return {"trial_key": trial.key, "mode": trial.device.mode, "device": trial.device.name}
+
+
+def _params(trial: Trial) -> dict[str, object]:
+    budget = trial.budget.model_dump(exclude_none=True)
+    return {**facts_of(trial), **{f"budget.{key}": value for key, value in budget.items()}}

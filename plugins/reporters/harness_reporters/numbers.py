@@ -1,0 +1,77 @@
+"""The numbers of a step and of a record, each with its unit and what it is: measured or not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harness.experiment.record import Record
+from harness.experiment.trial import Trial
+
+__all__ = ["Number", "numbers_of_record", "numbers_of_step"]
+
+MIB = 2**20
+WORDS = {"%": "percent"}  # for units that a name cannot hold
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that was captured.
+
+    Attributes:
+        source: `measured`, `emulated` or `predicted`.
+        low: of a prediction, where nine of ten like it would be; None where that is not known.
+        high: likewise.
+    """
+
+    name: str
+    value: float
+    unit: str
+    source: str
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def key(self) -> str:
+        """Name it so that nobody takes it for what it is not: `emulated/peak_memory_mib`."""
+        return f"{self.source}/{self.name}_{WORDS.get(self.unit, self.unit.lower())}"
+
+    @property
+    def ends(self) -> Iterator[tuple[str, float]]:
+        """Give the number by its key, and the ends of its band by keys of their own."""
+        yield self.key, self.value
+        for end, value in (("low", self.low), ("high", self.high)):
+            if value is not None:
+                yield f"{self.key}_{end}", value
+
+
+def numbers_of_step(trial: Trial, event: dict[str, Any]) -> list[Number]:
+    """Return what a search step read: loss (nats), accuracy (%), peak memory (MiB), time (s).
+
+    All of them are computed where the trial runs, so that they are emulated where the device is.
+    The time of an emulated device cannot be read here, and is left out.
+    """
+    source, memory = trial.device.mode, event["memory_bytes"]
+    seconds = event["seconds"] if source == "measured" else None
+    read = (
+        ("step_loss", event["loss"], "nats"),
+        ("step_accuracy", event["accuracy"], "%"),
+        ("step_memory", None if memory is None else memory / MIB, "MiB"),
+        ("step_time", seconds, "s"),
+    )
+    return [
+        Number(name, value, unit, source)
+        for name, value, unit in read
+        if value is not None and math.isfinite(value)
+    ]
+
+
+def numbers_of_record(record: Record) -> list[Number]:
+    """Return the metrics of a trial that were captured."""
+    return [
+        Number(name, metric.value, metric.unit, metric.source, metric.low, metric.high)
+        for name, metric in record.metrics.items()
+        if metric.value is not None
+    ]
