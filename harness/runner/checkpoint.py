@@ -19,13 +19,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import UsageError
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.record import CurvePoint
+from harness.runner.arrays import pack
 from harness.runner.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Arrays = Mapping[str, NDArray[np.generic]]
+    from harness.runner.arrays import Arrays
 
 __all__ = [
     "Checkpoint",
@@ -75,8 +76,6 @@ class Checkpoint:
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write the file whole, or leave the one that was there."""
-    from safetensors.numpy import save  # noqa: PLC0415 - only where something is saved
-
     arrays = _flat(checkpoint)
     about = {
         "format": FORMAT,
@@ -84,7 +83,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "progress": checkpoint.progress.model_dump_json(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, save(dict(arrays), metadata={**about, "sha256": _checksum(about, arrays)}))
+    write_whole(path, pack(arrays, {**about, "sha256": _checksum(about, arrays)}))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -93,7 +92,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     Raises:
         CheckpointError: it is not there, cut short, changed, or no checkpoint.
     """
-    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - likewise
+    from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - only where something is read
 
     try:
         with safe_open(path, framework="numpy") as file:
@@ -108,6 +107,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
     try:
         pretraining = Pretraining.model_validate_json(about["pretraining"])
         progress = Progress.model_validate_json(about["progress"])
+        if progress.tasks > len(arrays):  # a claim of billions would fill the memory
+            raise CheckpointError(f"checkpoint {path} counts more tasks than it holds")
         return _nested(pretraining, progress, arrays)
     except (KeyError, ValidationError):
         raise CheckpointError(f"checkpoint {path} was written by another version") from None

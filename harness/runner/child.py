@@ -17,14 +17,15 @@ from pydantic import TypeAdapter
 
 from harness.experiment.record import Outcome, TrialError
 from harness.plugins.loading import load_plugins
-from harness.runner.job import Job, PretrainingJob, TrialJob
+from harness.runner.job import AnyJob, Job, LessonsJob, PretrainingJob
 from harness.runner.pretraining import run_pretraining
+from harness.runner.pupil import run_lessons
 from harness.runner.team import ALONE, Place
 from harness.runner.trial import run_trial
 
 __all__ = ["main"]
 
-_JOB: TypeAdapter[TrialJob | PretrainingJob] = TypeAdapter(Job)
+_JOB: TypeAdapter[AnyJob] = TypeAdapter(Job)
 
 
 def main(connection: Connection, job_json: str, log_path: str, place: Place = ALONE) -> None:
@@ -47,13 +48,13 @@ def main(connection: Connection, job_json: str, log_path: str, place: Place = AL
     connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
 
 
-def run(
-    job: TrialJob | PretrainingJob, send: Callable[[dict[str, Any]], None], place: Place = ALONE
-) -> Outcome:
+def run(job: AnyJob, send: Callable[[dict[str, Any]], None], place: Place = ALONE) -> Outcome:
     """Do what the job says in this process."""
     plugins = load_plugins()
     if isinstance(job, PretrainingJob):
         return run_pretraining(plugins, job, send, place)
+    if isinstance(job, LessonsJob):
+        return run_lessons(plugins, job, place.connections[0])
     return run_trial(plugins, job, send)
 
 

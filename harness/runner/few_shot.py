@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from harness.contracts import Batch, Dataset, Episode, SearchBatch, SearchContext, SearchMethod
 from harness.experiment.record import TaskResult
 from harness.experiment.setting import FewShotSetting
+from harness.runner.seeding import seed_for
 from harness.runner.session import Session
 
 __all__ = ["batches", "draw", "run_few_shot"]
@@ -55,9 +56,9 @@ def _run_task(
             peak = max(peak, counter.peak_bytes)
             session.used.search_steps = max(session.used.search_steps, step + 1)
         with session.reading():
-            queries = batches(
-                episode.query_images, episode.query_labels, setting.batch_size, session.device
-            )
+            order = _query_order(session.trial.seed, index, len(episode.query_labels))
+            images, labels = episode.query_images[order], episode.query_labels[order]
+            queries = batches(images, labels, setting.batch_size, session.device)
         accuracy = session.accuracy(method, queries)
     session.conclude(method)
     session.tasks.append(
@@ -88,6 +89,12 @@ def _context(
         initial_state=session.initial_state,
         operation_latency=session.operation_latency,
     )
+
+
+def _query_order(seed: int, index: int, images: int) -> NDArray[np.int64]:
+    """Return an order for query images (images,), so that a place among them tells no label."""
+    random = np.random.default_rng(seed_for(seed, "order of queries", index))
+    return random.permutation(images)
 
 
 def draw(dataset: Dataset, setting: FewShotSetting, seed: int, index: int) -> Episode:

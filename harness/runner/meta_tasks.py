@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from harness.contracts import Batch, Dataset, MetaTask, SearchBatch
-from harness.experiment.canonical import digest
 from harness.experiment.pretraining import Pretraining, meta_setting
 from harness.experiment.setting import FewShotSetting
 from harness.runner.few_shot import batches, draw
+from harness.runner.seeding import seed_for
 
 __all__ = ["meta_task", "validation_setting"]
 
@@ -30,8 +30,7 @@ def meta_task(
     number = meta_epoch * budget.meta_tasks + index
     setting = meta_setting(pretraining.ways, budget.meta_shots)
     episode = draw(dataset, setting, pretraining.seed, number)
-    seed = int(digest([pretraining.seed, "order of images", number])[:15], 16)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(seed_for(pretraining.seed, "order of images", number))
 
     def steps() -> Iterator[list[SearchBatch]]:
         for _ in range(budget.meta_steps):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.environment.cores import usable_cores
 from harness.errors import UsageError
 from harness.experiment.pretraining import Pretraining, pretraining_of
 from harness.experiment.record import Outcome
@@ -16,6 +16,7 @@ from harness.fields import pretraining_values
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.runner.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
+from harness.runner.lessons import TaskLearner
 from harness.runner.making import CheckpointMaker, PretrainingListener
 from harness.runner.parallelism import is_worth_threads
 from harness.runner.process import TrialProcesses
@@ -82,11 +83,22 @@ class OfflineStage:
         return self.given.get(pretraining.key, in_cache)
 
     def make_all(
-        self, trials: Sequence[Trial], processes: TrialProcesses, listener: PretrainingListener
+        self,
+        trials: Sequence[Trial],
+        processes: TrialProcesses,
+        listener: PretrainingListener,
+        learner: TaskLearner | None = None,
     ) -> None:
         """Make every checkpoint that trials need and that is not there, side by side if small.
 
+        Args:
+            trials: which need them.
+            processes: make them.
+            listener: is told what happens.
+            learner: has tasks learned elsewhere; then the checkpoints are made one by one.
+
         Raises:
+            HarnessError: the learner cannot have them learned.
             KeyboardInterrupt: Ctrl-C; what has been done is kept.
         """
         missing = {
@@ -97,9 +109,11 @@ class OfflineStage:
         }
         for small in (True, False):
             group = [each for each in missing.values() if _is_small(each[0]) is small]
-            workers = (os.cpu_count() or 1) if small else 1
+            workers = usable_cores() if small and learner is None else 1
             size = max(1, workers // max(1, len(group)))  # processes for each of them
-            maker = CheckpointMaker(self.plugins, self.data_root, self.cache_root, processes, size)
+            maker = CheckpointMaker(
+                self.plugins, self.data_root, self.cache_root, processes, size, learner
+            )
             with ThreadPoolExecutor(max_workers=workers) as pool:
                 futures = [pool.submit(self._make, maker, *each, listener) for each in group]
                 try:

@@ -11,9 +11,9 @@ from harness.experiment.trial import DatasetIdentity, DeviceIdentity
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import recreate
-from harness.runner.job import PretrainingJob, TrialJob
+from harness.runner.job import AnyJob
 
-__all__ = ["create", "open_dataset", "open_device"]
+__all__ = ["create", "make_device", "open_dataset", "open_device"]
 
 
 class Named(Protocol):
@@ -34,11 +34,18 @@ def create(plugins: Plugins, kind: Kind, identity: Named) -> Any:
 
 
 def open_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
-    """Make the device of a job; one that a file describes, from the profile it was planned with.
+    """Make the device of a job.
 
     Raises:
         NotAtHandError: it was to be measured, and is not this machine any more.
     """
+    device = make_device(plugins, identity)
+    choose_mode(identity.name, device, identity.mode)
+    return device
+
+
+def make_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
+    """Make a device; one that a file describes, from the profile it was planned with."""
     registry = plugins.registry
     has_class = (
         identity.name in registry.names("device")
@@ -47,13 +54,10 @@ def open_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
     device: Device = (
         create(plugins, "device", identity) if has_class else ProfiledDevice(identity.profile)
     )
-    choose_mode(identity.name, device, identity.mode)
     return device
 
 
-def open_dataset(
-    plugins: Plugins, identity: DatasetIdentity, job: TrialJob | PretrainingJob
-) -> Dataset:
+def open_dataset(plugins: Plugins, identity: DatasetIdentity, job: AnyJob) -> Dataset:
     """Prepare the data set of a job.
 
     Raises:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
+from typing import Protocol
 
 from harness.contracts import DataRequest, Dataset, DatasetProvider, Device, DeviceMode
 from harness.data.dataset import check_setting
@@ -20,18 +21,39 @@ from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import ALL, Kind
+from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, select
+from harness.runner.usable_methods import select_usable
 
-__all__ = ["Planner"]
+__all__ = ["ChoosesMode", "Planner", "identify_method"]
+
+
+class ChoosesMode(Protocol):
+    """Says what a device is where the trials will run."""
+
+    def __call__(
+        self, selection: Selection, device: Device, wanted: DeviceMode | None
+    ) -> DeviceMode:
+        """Return its mode; raise UsageError where it cannot be used as asked for."""
+
+
+def _mode_here(selection: Selection, device: Device, wanted: DeviceMode | None) -> DeviceMode:
+    return choose_mode(selection.name, device, wanted)
 
 
 @dataclass
 class Planner:
-    """Resolves names, prepares each data set once, and checks every setting against it."""
+    """Resolves names, prepares each data set once, and checks every setting against it.
+
+    Attributes:
+        choose_mode: for trials that will not run on this machine.
+        passed_over: methods that could not be planned, since a plugin is at fault, and why.
+    """
 
     plugins: Plugins
     request: DataRequest
+    choose_mode: ChoosesMode = _mode_here
+    passed_over: dict[str, str] = field(default_factory=dict)
     _datasets: dict[str, Dataset] = field(default_factory=dict)
 
     def trials(self, entries: Iterable[SuiteEntry]) -> list[Trial]:
@@ -49,7 +71,7 @@ class Planner:
             raise UsageError("no method was named; give one with --method, or name a suite")
         # Names first: a misspelt one must not wait for a data set to be decoded.
         budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
-        methods = self._select("method", entry.methods)
+        methods = self._select_methods(entry.methods)
         devices = [
             each for text in entry.devices for each in self._select_devices(text, entry.mode)
         ]
@@ -61,7 +83,7 @@ class Planner:
             setting, identity = self._posed(dataset, entry, budget)
             trials += [
                 Trial(
-                    method=_identify_method(method),
+                    method=identify_method(method),
                     dataset=identity,
                     setting=setting,
                     device=device,
@@ -73,23 +95,38 @@ class Planner:
             ]
         return trials
 
-    def _select(self, kind: Kind, texts: Sequence[str]) -> list[Selection]:
-        return [selection for text in texts for selection in select(self.plugins, kind, text)]
+    def _select_methods(self, texts: Sequence[str]) -> Sequence[Selection]:
+        """Resolve methods; say which are passed over, once each."""
+        found = select_usable(self.plugins, texts)
+        for text, reason in found.passed_over.items():
+            if text not in self.passed_over:
+                self.request.report(f"method {text} is passed over: {reason}")
+        self.passed_over |= found.passed_over
+        return found.selections
 
     def _select_devices(self, text: str, mode: DeviceMode | None) -> list[DeviceIdentity]:
         """Resolve one entry; `all` passes over what cannot be used here, and says so."""
         selections = select(self.plugins, "device", text)
         if text != ALL:
-            return [_identify_device(selection, mode) for selection in selections]
+            return [self._identify_device(selection, mode) for selection in selections]
         usable = []
         for selection in selections:
             try:
-                usable.append(_identify_device(selection, mode))
+                usable.append(self._identify_device(selection, mode))
             except UsageError as error:
                 self.request.report(f"{selection.name} is passed over: {error}")
         if not usable:
             raise UsageError("no device can be used here as asked for")
         return usable
+
+    def _identify_device(self, selection: Selection, mode: DeviceMode | None) -> DeviceIdentity:
+        device: Device = selection.create()
+        return DeviceIdentity(
+            name=selection.name,
+            params=selection.params,
+            mode=self.choose_mode(selection, device, mode),
+            profile=device.profile,
+        )
 
     def _select_datasets(self, text: str) -> list[Selection]:
         """Resolve one entry; `all` passes over what is not at hand, and says so."""
@@ -120,7 +157,8 @@ class Planner:
             label=selection.label,
         )
         if dataset.kind == "full-task":
-            return FullTaskSetting(), identity
+            classes = dataset.splits["train"].classes
+            return FullTaskSetting(), identity.model_copy(update={"classes": classes})
         setting = FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)
         check_setting(dataset, setting, selection.name)
         if budget.meta_epochs:
@@ -154,23 +192,14 @@ def _check_pretraining(
         raise UsageError(f"{error} (for pretraining, which meta_epochs=0 does without)") from None
 
 
-def _identify_method(selection: Selection) -> MethodIdentity:
+def identify_method(selection: Selection) -> MethodIdentity:
+    """Return what a record says of a method that was selected."""
     return MethodIdentity(
         name=selection.name,
         version=selection.entry.version,
         distribution=selection.entry.distribution,
         params=selection.params,
         label=selection.label,
-    )
-
-
-def _identify_device(selection: Selection, mode: DeviceMode | None) -> DeviceIdentity:
-    device: Device = selection.create()
-    return DeviceIdentity(
-        name=selection.name,
-        params=selection.params,
-        mode=choose_mode(selection.name, device, mode),
-        profile=device.profile,
     )
 
 

@@ -11,6 +11,7 @@ from harness.errors import UsageError
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.trial import Trial
 from harness.runner.checkpoint import Progress, find_checkpoint
+from harness.runner.lessons import TaskLearner
 from harness.runner.offline import OfflineStage, PretrainingFailedError, PretrainingListener
 from harness.runner.process import TrialProcesses
 
@@ -43,11 +44,21 @@ class Pretrained:
 
 
 def pretrain_all(
-    offline: OfflineStage, trials: Sequence[Trial], listener: PretrainingListener
+    offline: OfflineStage,
+    trials: Sequence[Trial],
+    listener: PretrainingListener,
+    learner: TaskLearner | None = None,
 ) -> list[Pretrained]:
     """Make each checkpoint that the trials start from, unless it is there.
 
+    Args:
+        offline: keeps them.
+        trials: start from them.
+        listener: is told what happens.
+        learner: has their tasks learned elsewhere.
+
     Raises:
+        HarnessError: the learner cannot have them learned.
         UsageError: none of them starts from one.
     """
     wanted = {
@@ -62,7 +73,7 @@ def pretrain_all(
         )
     processes = TrialProcesses()
     processes.warm_up()
-    offline.make_all(trials, processes, listener)
+    offline.make_all(trials, processes, listener, learner)
     return [_result(offline, *each) for each in wanted.values()]
 
 

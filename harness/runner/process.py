@@ -7,24 +7,23 @@ trial does not pay for the import; elsewhere each is spawned.
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harness.devices.readings.oom_kills import OomKills
 from harness.experiment.record import Outcome, Stage, TrialError, Used
-from harness.runner.job import PretrainingJob, TrialJob
+from harness.runner.fork_server import interruptible, processes, start_server, uninterrupted
+from harness.runner.job import AnyJob, TrialJob
 from harness.runner.team import ALONE, Place
 
-__all__ = ["TrialProcesses"]
+__all__ = ["StopSignal", "TrialProcesses"]
 
 Event = dict[str, Any]
 
@@ -38,36 +37,47 @@ KILLED = -9  # the exit code of a process that SIGKILL has ended
 PRELOADED = ["__main__", "harness.runner.child", "torch._dynamo"]
 
 
+class StopSignal(Protocol):
+    """Says that jobs are to be ended, as `threading.Event` does."""
+
+    def is_set(self) -> bool:
+        """Whether they are; is asked several times a second."""
+
+    def set(self) -> None:
+        """Have them ended."""
+
+
 class TrialProcesses:
     """Starts trials' processes one after another."""
 
-    def __init__(self) -> None:
-        """Choose how processes are made; none is made yet."""
-        self._stopping = threading.Event()
-        server = "forkserver" in multiprocessing.get_all_start_methods()
-        self._context: BaseContext = multiprocessing.get_context(
-            "forkserver" if server else "spawn"
-        )
-        if server:
-            self._context.set_forkserver_preload(PRELOADED)
+    def __init__(self, stopping: StopSignal | None = None) -> None:
+        """Choose how processes are made; none is made yet.
+
+        Args:
+            stopping: ends the jobs under way when it goes up, as `stop` does.
+        """
+        self._stopping: StopSignal = stopping or threading.Event()
+        self._context: BaseContext = processes(PRELOADED)
 
     def warm_up(self) -> float:
         """Have torch imported before the first trial's clock starts; return the seconds it took."""
         started = time.perf_counter()
-        process = self._context.Process(target=_nothing)  # type: ignore[attr-defined] # stubs lack it
-        process.start()
-        process.join()
+        start_server(self._context)
         return time.perf_counter() - started
 
     def team(self, size: int) -> list[Place]:
         """Return the places of a team; each is to be handed to a call of `run`."""
-        pairs = [self._context.Pipe() for _ in range(size - 1)]
+        pairs = [self.pipe() for _ in range(size - 1)]
         leader = Place(0, size, [ours for ours, _ in pairs])
         return [leader, *(Place(rank, size, [end]) for rank, (_, end) in enumerate(pairs, 1))]
 
+    def pipe(self) -> tuple[Connection, Connection]:
+        """Return both ends of a connection, of which one is to be handed to a process."""
+        return self._context.Pipe()
+
     def run(
         self,
-        job: TrialJob | PretrainingJob,
+        job: AnyJob,
         log: Path,
         on_event: Callable[[Event], None],
         place: Place = ALONE,
@@ -89,7 +99,7 @@ class TrialProcesses:
             target=_child, args=(theirs, job.model_dump_json(), str(log), place), daemon=True
         )
         try:
-            with _uninterrupted():
+            with uninterrupted():
                 process.start()
             theirs.close()
             place.close()  # the process has its own; one that dies must be missed by the others
@@ -110,7 +120,7 @@ class _Watch:
 
     def __init__(
         self,
-        job: TrialJob | PretrainingJob,
+        job: AnyJob,
         process: BaseProcess,
         connection: Connection,
         on_event: Callable[[Event], None],
@@ -125,7 +135,7 @@ class _Watch:
         self._steps_done = 0
         self._tasks_begun = 0
 
-    def outcome(self, stopping: threading.Event) -> Outcome:
+    def outcome(self, stopping: StopSignal) -> Outcome:
         while True:
             if stopping.is_set():
                 raise KeyboardInterrupt
@@ -200,25 +210,9 @@ class _Watch:
         return f"in task {self._tasks_begun}"
 
 
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Hold back Ctrl-C: the server that processes are forked from survives no half request."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows, where there is no server
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
 def _child(connection: Connection, job_json: str, log_path: str, place: Place) -> None:
+    interruptible(signal.SIGTERM)  # and Ctrl-C is for the parent to see
     # Imported here, in the child: the parent has no need of torch.
     from harness.runner.child import main  # noqa: PLC0415 - see above
 
     main(connection, job_json, log_path, place)
-
-
-def _nothing() -> None:
-    """Run in a child and return: by then the server has imported what trials need."""

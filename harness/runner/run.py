@@ -1,63 +1,62 @@
-"""Runs planned trials one by one and leaves a record of each."""
+"""Runs planned trials, here one by one or wherever an executor does, and leaves their records."""
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
-from typing import Any, Protocol
 
-from harness.experiment.record import Outcome, Record, TrialError
+from harness.experiment.record import Record
 from harness.experiment.trial import Trial
-from harness.plugins.lifecycle import notify
 from harness.plugins.loading import Plugins
+from harness.runner.ending import Clock, Ending, ended_at_once
+from harness.runner.executor import Delivered, Executor, Handed, Lost, Stepped
 from harness.runner.job import TrialJob
-from harness.runner.offline import OfflineStage, PretrainingFailedError, PretrainingListener
+from harness.runner.offline import OfflineStage, PretrainingFailedError
+from harness.runner.origin import Origin
 from harness.runner.process import TrialProcesses
+from harness.runner.record_writer import Listener, RecordWriter
 from harness.runner.run_folder import RunFolder
 
 __all__ = ["Listener", "RunResult", "Runner"]
 
-Event = dict[str, Any]
-
-
-class Listener(PretrainingListener, Protocol):
-    """Is told what happens, for progress on a screen."""
-
-    def started(self, trial: Trial) -> None:
-        """A trial's process is about to start."""
-
-    def progressed(self, trial: Trial, event: Event) -> None:
-        """A search step is done."""
-
-    def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
-        """A trial has its record; `resumed`: it already had."""
-
 
 @dataclass
 class RunResult:
-    """The records of all planned trials that have one, in the plan's order."""
+    """The records of all planned trials that have one, in the plan's order.
+
+    Attributes:
+        skipped: how many an earlier run has finished.
+        startup_s: until the first trial's process could start; None where it was not here.
+    """
 
     records: list[Record] = field(default_factory=list)
-    skipped: int = 0  # finished by an earlier run
-    startup_s: float = 0.0  # until the first trial's process could start
+    skipped: int = 0
+    startup_s: float | None = 0.0
     interrupted: bool = False
 
 
 @dataclass
 class Runner:
-    """Runs trials into a run folder that is locked by the caller."""
+    """Runs trials into a run folder that is locked by the caller.
+
+    Attributes:
+        executor: runs several side by side; None: they are run here, one after another.
+    """
 
     plugins: Plugins
     folder: RunFolder
     listener: Listener
     offline: OfflineStage
+    executor: Executor | None = None
 
-    def run(self, trials: Sequence[Trial]) -> RunResult:
+    def __post_init__(self) -> None:
+        """Have one writer."""
+        self._writer = RecordWriter(self.plugins, self.folder, self.listener)
+
+    def run(self, trials: Sequence[Trial], origin: Origin | None = None) -> RunResult:
         """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
-        self.folder.add_to_plan(trials)
+        self.folder.add_to_plan(trials, origin)
         result = RunResult()
         done = {trial.key: self.folder.finished(trial) for trial in trials}
         result.skipped = sum(record is not None for record in done.values())
@@ -72,60 +71,104 @@ class Runner:
         self, trials: Sequence[Trial], done: dict[str, Record | None], result: RunResult
     ) -> None:
         """Run what has no record in `done`, and put it there."""
-        processes = TrialProcesses()
-        missing = [trial for trial in trials if done[trial.key] is None]
-        if missing:
-            result.startup_s = processes.warm_up()
-            self.offline.make_all(missing, processes, self.listener)
         for trial in trials:
-            record = done[trial.key]
-            if record is not None:
+            if (record := done[trial.key]) is not None:
                 self.listener.finished(trial, record, resumed=True)
-                continue
-            record = done[trial.key] = self._run_one(trial, processes)
+        missing = [trial for trial in trials if done[trial.key] is None]
+        if not missing:
+            return
+        processes = TrialProcesses()
+        result.startup_s = processes.warm_up() if self._runs_here else None
+        learner = self.executor.learner if self.executor else None
+        self.offline.make_all(missing, processes, self.listener, learner)
+        if self.executor is not None:
+            self._run_elsewhere(missing, done, self.executor)
+            return
+        for trial in missing:
+            record = done[trial.key] = self._run_here(trial, processes)
             if record.status == "interrupted":
                 result.interrupted = True
                 break
 
-    def _run_one(self, trial: Trial, processes: TrialProcesses) -> Record:
-        path = self.folder.begin(trial)
-        self.listener.started(trial)
-        notify(self.plugins.manager, "harness_trial_started", trial=trial)
-        started_at, started = _now(), time.monotonic()
+    @property
+    def _runs_here(self) -> bool:
+        return self.executor is None or self.executor.same_machine
+
+    def _run_here(self, trial: Trial, processes: TrialProcesses) -> Record:
+        path, clock = self._writer.begin(trial), Clock()
         try:
-            start = self.offline.start(trial)
-            job = TrialJob(
-                trial=trial,
-                pretraining=start.pretraining,
-                checkpoint=start.checkpoint,
-                data_root=self.offline.data_root,
-                cache_root=self.offline.cache_root,
-            )
-            with (path / "steps.jsonl").open("w", encoding="utf-8") as steps:
-                on_event = self._on_event(trial, steps.write)
+            job = self._job(trial)
+            with self._writer.steps(trial) as on_event:
                 outcome = processes.run(job, path / "log.txt", on_event)
+            ending = clock.ending(outcome)
         except PretrainingFailedError as failure:
-            outcome = failure.outcome
+            ending = clock.ending(failure.outcome)
         except KeyboardInterrupt:
-            error = TrialError(
-                type="Interrupted", message="the run was interrupted", stage="search"
-            )
-            outcome = Outcome(status="interrupted", error=error)
-        wall_s = time.monotonic() - started
-        record = Record.of(trial, outcome, wall_s=wall_s, started_at=started_at, ended_at=_now())
-        self.folder.finish(trial, outcome, record)
-        self.listener.finished(trial, record, resumed=False)
-        notify(self.plugins.manager, "harness_trial_finished", trial=trial, record=record)
-        return record
+            ending = _interrupted(clock)
+        return self._writer.finish(trial, ending)
 
-    def _on_event(self, trial: Trial, write: Callable[[str], Any]) -> Callable[[Event], None]:
-        def on_event(event: Event) -> None:
-            write(json.dumps({key: value for key, value in event.items() if key != "event"}) + "\n")
-            self.listener.progressed(trial, event)
-            notify(self.plugins.manager, "harness_trial_progress", trial=trial, event=event)
+    def _run_elsewhere(
+        self, trials: Sequence[Trial], done: dict[str, Record | None], executor: Executor
+    ) -> None:
+        """Hand trials to the executor, and write what comes home."""
+        under_way: dict[str, Clock] = {}
+        jobs = self._jobs(trials, done)
+        try:
+            with closing(executor.run(jobs.values(), self.listener.said)) as happenings:
+                for each in happenings:
+                    key = each.trial.key
+                    if isinstance(each, Handed):
+                        self._writer.begin(each.trial)
+                        under_way[key] = Clock()
+                    elif isinstance(each, Stepped):
+                        self.listener.progressed(each.trial, each.event)
+                    else:
+                        done[key] = self._take(each, under_way[key])
+                        del under_way[key]
+        except KeyboardInterrupt:
+            for key, clock in under_way.items():
+                done[key] = self._writer.finish(jobs[key].trial, _interrupted(clock))
+            raise
 
-        return on_event
+    def _take(self, happening: Delivered | Lost, clock: Clock) -> Record:
+        """Write what has become of a trial."""
+        if isinstance(happening, Lost):
+            ending = ended_at_once("interrupted", "WorkerLost", happening.reason, clock=clock)
+            return self._writer.finish(happening.trial, ending)
+        delivery = happening.delivery
+        self._writer.bring_home(
+            happening.trial, [row.model_dump() for row in delivery.steps], delivery.log
+        )
+        return self._writer.finish(happening.trial, delivery)
+
+    def _jobs(
+        self, trials: Sequence[Trial], done: dict[str, Record | None]
+    ) -> Mapping[str, TrialJob]:
+        """Return the jobs of trials by their keys; what cannot even start gets its record."""
+        jobs = {}
+        for trial in trials:
+            try:
+                jobs[trial.key] = self._job(trial)
+            except PretrainingFailedError as failure:
+                self._writer.begin(trial)
+                done[trial.key] = self._writer.finish(trial, Clock().ending(failure.outcome))
+        return jobs
+
+    def _job(self, trial: Trial) -> TrialJob:
+        """Say all that the trial's process has to know.
+
+        Raises:
+            PretrainingFailedError: there is nothing to start from.
+        """
+        start = self.offline.start(trial)
+        return TrialJob(
+            trial=trial,
+            pretraining=start.pretraining,
+            checkpoint=start.checkpoint,
+            data_root=self.offline.data_root,
+            cache_root=self.offline.cache_root,
+        )
 
 
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+def _interrupted(clock: Clock) -> Ending:
+    return ended_at_once("interrupted", "Interrupted", "the run was interrupted", clock=clock)

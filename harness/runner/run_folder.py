@@ -1,6 +1,6 @@
 """The run folder: `plan.json`, a lock, and one folder a trial. Finished records are never touched.
 
-RUN/plan.json                     every trial that was asked for, written first
+RUN/plan.json                     every trial that was asked for, written first, and the suites
 RUN/trials/<trial>/record.json    written last, whole: a folder without it is run again
 RUN/trials/<trial>/steps.jsonl    one line a search step
 RUN/trials/<trial>/architecture.json
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from harness.errors import RunFolderError
 from harness.experiment.record import FINAL_STATUSES, Outcome, Record
 from harness.experiment.trial import Trial
 from harness.runner.files import write_whole
+from harness.runner.origin import Origin
 
 __all__ = ["RunFolder"]
 
@@ -65,16 +66,21 @@ class RunFolder:
         """The folder of one trial."""
         return self.trials_path / trial.folder_name
 
-    def add_to_plan(self, trials: Sequence[Trial]) -> None:
-        """Write `plan.json`, keeping the trials that earlier runs have put there."""
-        planned = {item["trial_key"]: item for item in self._planned()}
+    def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
+        """Write `plan.json`, keeping the trials and suites that earlier runs have put there."""
+        earlier = self._plan()
+        planned = {item["trial_key"]: item for item in earlier["trials"]}
         for trial in trials:
             planned[trial.key] = {
                 "trial_key": trial.key,
                 "folder": trial.folder_name,
                 **trial.model_dump(mode="json"),
             }
-        plan = {"schema": PLAN_SCHEMA, "trials": list(planned.values())}
+        plan = {
+            "schema": PLAN_SCHEMA,
+            **_joined(earlier, origin or Origin(), {trial.method.name for trial in trials}),
+            "trials": list(planned.values()),
+        }
         write_whole(self.path / "plan.json", json.dumps(plan, indent=1) + "\n")
 
     def finished(self, trial: Trial) -> Record | None:
@@ -112,13 +118,19 @@ class RunFolder:
             write_whole(path / "architecture.json", text + "\n")
         write_whole(path / "record.json", record.model_dump_json(by_alias=True, indent=1) + "\n")
 
-    def _planned(self) -> list[dict[str, Any]]:
+    def _plan(self) -> dict[str, Any]:
+        """Read `plan.json`; without one, an empty plan."""
         path = self.path / "plan.json"
         if not path.exists():
-            return []
+            return {"suites": [], "dataset_map": {}, "passed_over": {}, "trials": []}
         try:
-            trials: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["trials"]
-            return [trial for trial in trials if trial["trial_key"]]
+            plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return {
+                "suites": list(plan.get("suites", [])),  # a plan of an earlier version has none
+                "dataset_map": dict(plan.get("dataset_map", {})),
+                "passed_over": dict(plan.get("passed_over", {})),
+                "trials": [trial for trial in plan["trials"] if trial["trial_key"]],
+            }
         except (OSError, ValueError, KeyError, TypeError):
             raise RunFolderError(
                 f"{path} is no plan of this harness; give another folder with --output"
@@ -139,6 +151,21 @@ def read_record(path: Path) -> Record | None:
     with suppress(OSError, ValidationError, UnicodeDecodeError):
         return Record.model_validate_json(path.read_text(encoding="utf-8"))
     return None
+
+
+def _joined(plan: dict[str, Any], origin: Origin, methods: Set[str]) -> dict[str, Any]:
+    """Add an origin to those that a plan names; methods that now have trials can be run again."""
+    named = [origin.suite] if origin.suite is not None else []
+    still_out = {
+        text: reason
+        for text, reason in plan["passed_over"].items()
+        if text.partition("[")[0] not in methods
+    }
+    return {
+        "suites": list(dict.fromkeys([*plan["suites"], *named])),
+        "dataset_map": {**plan["dataset_map"], **origin.dataset_map},
+        "passed_over": {**still_out, **origin.passed_over},
+    }
 
 
 def _lock(handle: int, path: Path) -> None:

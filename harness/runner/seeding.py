@@ -6,9 +6,14 @@ import torch
 
 from harness.experiment.canonical import digest
 
-__all__ = ["INITIAL_WEIGHTS", "seed_generators"]
+__all__ = ["INITIAL_WEIGHTS", "seed_for", "seed_generators"]
 
 INITIAL_WEIGHTS = "initial weights"  # the same ones for every method, pretrained or not
+
+
+def seed_for(seed: int, *purpose: str | int) -> int:
+    """Return a trial's seed for one purpose, which words and numbers say; 60 bits."""
+    return int(digest([seed, *purpose])[:15], 16)
 
 
 def seed_generators(
@@ -21,6 +26,6 @@ def seed_generators(
         purpose: what is drawn, in words and numbers.
         generator: is seeded and returned, in the place of a new one.
     """
-    value = int(digest([seed, *purpose])[:15], 16)
+    value = seed_for(seed, *purpose)
     torch.manual_seed(value)
     return (generator or torch.Generator()).manual_seed(value)

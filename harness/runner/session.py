@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -16,15 +15,18 @@ from harness.contracts import (
     SearchBatch,
     SearchContext,
     SearchMethod,
+    StartsFromArchitecture,
     StepMetrics,
 )
 from harness.experiment.record import PretrainingPart, Stage, TaskResult, Used
 from harness.experiment.trial import Trial
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MIB, MemoryCounter
-from harness.runner.limits import Limits, NotFiniteError
+from harness.runner.limits import Limits
 from harness.runner.readings import TrialReadings
+from harness.runner.returned import check_logits, check_metrics
 from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runner.uncounted import ProcessGrowth
 
 __all__ = ["OnePass", "Session"]
 
@@ -72,6 +74,8 @@ class Session:
         readings: what the machine tells of its energy, memory and state.
         used: what has been used of the budget.
         tasks: the results of the tasks that are finished.
+        initial_architecture: what the first task's search started from, as JSON; None where the
+            method starts from none.
         architectures: what each of them found, as JSON.
         peak_bytes: peak memory of the search steps so far; None before the first.
         form: that of the data set, once it is open.
@@ -97,6 +101,7 @@ class Session:
         self.where = ""
         self.used = Used()
         self.tasks: list[TaskResult] = []
+        self.initial_architecture: dict[str, Any] | None = None
         self.architectures: list[dict[str, Any]] = []
         self.storage_bytes: int | None = None
         self.peak_bytes: int | None = None
@@ -106,6 +111,7 @@ class Session:
         self.pretraining: PretrainingPart | None = None
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
+        self._growth: ProcessGrowth | None = None
 
     @property
     def method_s(self) -> float:
@@ -140,8 +146,12 @@ class Session:
     def build(self, method: SearchMethod, context: SearchContext) -> None:
         """Build the method in its initial state: the trial's seed alone decides the weights."""
         self.seed(INITIAL_WEIGHTS)
+        if self._growth is None and self.device.type == "cpu" and self.trial.counts_memory:
+            self._growth = ProcessGrowth(self.limits.memory_bytes)  # the images are read by now
         with self.calling("build"):
             method.build(context)
+        if not self.tasks and isinstance(method, StartsFromArchitecture):
+            self.initial_architecture = method.initial_architecture().model_dump(mode="json")
         self.limits.check_memory(self.counter)
 
     def search_step(
@@ -176,11 +186,7 @@ class Session:
             self.limits.check_clock()
             with self.calling("predict"):
                 logits = method.predict(images)
-            if logits.shape[0] != images.shape[0]:
-                raise ValueError(
-                    f"predict returned logits of shape {tuple(logits.shape)} "
-                    f"for {images.shape[0]} images"
-                )
+            check_logits(logits, images)
             right += int((logits.argmax(dim=1) == labels).sum())
             total += len(labels)
         return 100.0 * right / total
@@ -201,8 +207,9 @@ class Session:
 
     def _check(self, metrics: StepMetrics) -> None:
         self.limits.check_memory(self.counter)
-        if not math.isfinite(metrics["loss"]):
-            raise NotFiniteError(f"the loss became {metrics['loss']} at {self.where}")
+        if self._growth is not None:
+            self._growth.check(self.peak_bytes or 0)
+        check_metrics(metrics, self.where)
 
     def _report(self, metrics: StepMetrics, task: int, step: int, seconds: float) -> None:
         self._send(

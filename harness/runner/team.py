@@ -7,10 +7,13 @@ all of them hold the same meta parameters, to the bit those of a process that wo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from harness.runner.lessons import Learned, Lessons
 
 __all__ = ["ALONE", "Place", "TeamLostError"]
 
@@ -43,6 +46,10 @@ class Place:
     def own(self, tasks: Sequence[int]) -> list[int]:
         """Return the tasks that are this process's to learn; the leader has no more than others."""
         return [task for task in tasks if task % self.size == self.size - 1 - self.rank]
+
+    def fetch(self, lessons: Callable[[], Lessons]) -> Iterator[Learned]:  # noqa: ARG002 - nobody is there
+        """Return what is learned outside of the team: nothing; see `Elsewhere`."""
+        return iter(())
 
     def broadcast(self, value: T) -> T:
         """Return the leader's value in every process.

@@ -120,6 +120,7 @@ def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = N
         used=session.used,
         metrics=metrics_of(session, fitted=fitted, predicted=predicted),
         tasks=session.tasks,
+        initial_architecture=session.initial_architecture,
         architectures=session.architectures,
         pretraining=session.pretraining,
         environment={**describe_environment(), **session.readings.environment()},

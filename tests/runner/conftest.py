@@ -116,6 +116,8 @@ class Learner(Toy):
             metrics["loss"] = float("nan")
         if self.offline == "slow":
             time.sleep(0.1)
+        if self.offline == "hang":
+            time.sleep(600)
         if self.offline == "raise":
             raise ValueError("an offline mistake")
         return Adaptation(self.copied(), metrics)
@@ -162,3 +164,14 @@ def toy_plugin(plugin_factory: Callable[[str, str], Path]) -> None:
         ("toy_data", DATA),
     ]:
         (folder / f"{name}.py").write_text(source, encoding="utf-8")
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, where the test runs, with an empty cache and no data root."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    return work

@@ -21,18 +21,9 @@ from harness.runner.checkpoint import (
     write_checkpoint,
 )
 
-pytestmark = pytest.mark.usefixtures("toy_plugin")
+pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
 BUDGET = "search_steps=1,tasks=1,meta_epochs=1,meta_tasks=1,meta_steps=1,meta_shots=2"
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run in an empty folder with an empty cache."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HARNESS_DATA", raising=False)
-    return tmp_path
 
 
 def harness(command: str, *arguments: str) -> Result:
@@ -47,7 +38,7 @@ def pretrained(folder: Path) -> Path:
     """The checkpoint of the plugin's method, freshly made."""
     result = harness("pretrain", "-m", "learner")
     assert result.exit_code == 0, result.output
-    (path,) = (folder / "cache" / "pretraining").glob("*.safetensors")
+    (path,) = (folder.parent / "cache" / "pretraining").glob("*.safetensors")
     return path
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,15 +10,7 @@ from click.testing import CliRunner
 
 from harness.cli.main import cli
 
-pytestmark = pytest.mark.usefixtures("toy_plugin")
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run in an empty folder with an empty cache."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HARNESS_DATA", raising=False)
+pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
 
 def killed(monkeypatch: pytest.MonkeyPatch, by_kernel: bool | None, *arguments: str) -> Any:

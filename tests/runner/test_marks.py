@@ -75,6 +75,26 @@ def test_an_estimate_marks_every_number() -> None:
     assert re.search(r"^~ predicted", text, re.MULTILINE)
 
 
+def test_a_report_marks_every_number() -> None:
+    """What a run and a kept estimate have left is marked in reports as it was when printed."""
+    invoke(RUN)
+    invoke([*ESTIMATE, "-o", "estimate"])
+    *others, time = reported("out", after="seeds")
+    assert len(others) == 4  # memory, storage, accuracy, its interval
+    assert all(number.endswith("*") for number in others)
+    assert time.startswith("~")
+    predicted = reported("estimate", after="steps")
+    assert len(predicted) == 4  # memory, the lowest too, storage, time
+    assert all(number.startswith("~") for number in predicted)
+
+
+def reported(folder: str, after: str) -> list[str]:
+    """Every number behind a column in the only row of a report, with its marks."""
+    lines = [line for line in invoke(["report", folder]).splitlines() if line.startswith("|")]
+    headings, _, row = ([cell.strip() for cell in line.split("|")] for line in lines)
+    return [cell for cell in row[headings.index(after) + 1 :] if re.search(r"\d", cell)]
+
+
 def test_every_number_of_an_estimate_has_its_source() -> None:
     """In JSON, whatever has a value says that it is predicted."""
     found = valued(json.loads(invoke([*ESTIMATE, "--json"])))

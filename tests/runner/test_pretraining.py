@@ -16,37 +16,22 @@ import torch
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.contracts import DataRequest, MetaTask
-from harness.experiment.suite import SuiteEntry
+from harness.contracts import MetaTask
 from harness.plugins.loading import load_plugins
 from harness.runner import pretraining as stage
-from harness.runner.checkpoint import (
-    read_checkpoint,
-)
+from harness.runner.checkpoint import read_checkpoint
 from harness.runner.job import PretrainingJob
 from harness.runner.meta_tasks import meta_task
-from harness.runner.offline import OfflineStage
 from harness.runner.opening import open_dataset
-from harness.runner.plan import Planner
+from tests.runner.planned import planned
 
-pytestmark = pytest.mark.usefixtures("toy_plugin")
+pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
 EPOCHS, TASKS = 3, 2
 SMALL = (
     f"search_steps=2,tasks=1,meta_epochs={EPOCHS},warmup_epochs=1,meta_tasks={TASKS},"
     "meta_steps=2,meta_shots=2"
 )
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run in an empty folder, with an empty cache and no data root."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("HARNESS_CACHE", str(work / "cache"))
-    monkeypatch.delenv("HARNESS_DATA", raising=False)
-    return work
 
 
 def harness(command: str, *arguments: str, budget: str = SMALL) -> Result:
@@ -67,25 +52,13 @@ def trials(*arguments: str) -> list[dict[str, Any]]:
 
 def checkpoints(folder: Path) -> list[Path]:
     """The checkpoint files in the cache."""
-    return sorted((folder / "cache" / "pretraining").glob("*.safetensors"))
+    return sorted((folder.parent / "cache" / "pretraining").glob("*.safetensors"))
 
 
 def job(folder: Path, method: str = "learner") -> PretrainingJob:
     """What a child process is told to do, for the first trial of a run."""
-    plugins = load_plugins()
-    entry = SuiteEntry(methods=[method], datasets=["dots"], budget=SMALL + ",channels=4")
-    cache = folder / "cache"
-    (trial,) = Planner(plugins, DataRequest(None, cache, print)).trials([entry])
-    pretraining = OfflineStage(plugins, None, cache).identify(trial)
-    assert pretraining is not None
-    return PretrainingJob(
-        pretraining=pretraining,
-        params=trial.method.params,
-        torch_device="cpu",
-        checkpoint=folder / "checkpoint.safetensors",
-        data_root=None,
-        cache_root=cache,
-    )
+    _, job = planned(folder / "checkpoint.safetensors", method, SMALL + ",channels=4")
+    return job
 
 
 def test_a_run_pretrains_first(scratch: Path) -> None:
@@ -243,7 +216,7 @@ def test_a_kill_costs_less_than_a_minute(scratch: Path) -> None:
         "--dataset", "dots", "--budget", SMALL + ",meta_epochs=400,meta_tasks=2",
     ]  # fmt: skip
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:  # noqa: S603 - our own command
-        partial = scratch / "cache" / "pretraining"
+        partial = scratch.parent / "cache" / "pretraining"
         deadline = time.monotonic() + 90
         while not list(partial.glob("*.partial.*")) and time.monotonic() < deadline:
             time.sleep(0.2)

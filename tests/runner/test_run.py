@@ -11,20 +11,9 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 
-pytestmark = pytest.mark.usefixtures("toy_plugin")
+pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
 SMALL = "search_steps=4,tasks=2"
-
-
-@pytest.fixture(autouse=True)
-def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run in an empty folder, with an empty cache and no data root."""
-    work = tmp_path / "work"
-    work.mkdir()
-    monkeypatch.chdir(work)
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.delenv("HARNESS_DATA", raising=False)
-    return work
 
 
 def harness(*arguments: str) -> Result:

@@ -14,6 +14,7 @@ from harness.experiment.record import Outcome, Record, Status
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.runner.destination import choose_folder
+from harness.runner.origin import Origin
 from harness.runner.run_folder import RunFolder
 
 
@@ -104,6 +105,24 @@ def test_a_plan_keeps_what_earlier_runs_planned(tmp_path: Path) -> None:
         folder.add_to_plan([trial(0), trial(1)])
     plan = json.loads((folder.path / "plan.json").read_text(encoding="utf-8"))
     assert [each["seed"] for each in plan["trials"]] == [0, 1]
+
+
+def test_a_plan_says_where_its_trials_came_from(tmp_path: Path) -> None:
+    """Suites and what stood in for their data add up over runs; a plan without them is read."""
+    folder = RunFolder(tmp_path / "run")
+    with folder.locked():
+        folder.add_to_plan([trial(0)], Origin("table2", {"miniimagenet": "folder[path=x]"}))
+        folder.add_to_plan([trial(1)], Origin("mine.toml"))
+        folder.add_to_plan([trial(1)])
+    plan = json.loads((folder.path / "plan.json").read_text(encoding="utf-8"))
+    assert plan["suites"] == ["table2", "mine.toml"]
+    assert plan["dataset_map"] == {"miniimagenet": "folder[path=x]"}
+    del plan["suites"], plan["dataset_map"]
+    (folder.path / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
+    with folder.locked():
+        folder.add_to_plan([trial(2)], Origin("table3"))
+    plan = json.loads((folder.path / "plan.json").read_text(encoding="utf-8"))
+    assert (plan["suites"], len(plan["trials"])) == (["table3"], 3)
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path) -> None:
