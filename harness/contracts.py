@@ -41,12 +41,14 @@ __all__ = [
     "Episode",
     "ImageSet",
     "MetaTask",
+    "NamesClasses",
     "OperationLatency",
     "PretrainedMethod",
     "SearchBatch",
     "SearchContext",
     "SearchMethod",
     "SplitSummary",
+    "StartsFromArchitecture",
     "StepMetrics",
     "TaskKind",
 ]
@@ -122,7 +124,10 @@ class SearchMethod(Protocol):
         """Return the discrete architecture that the search has arrived at."""
 
     def predict(self, images: torch.Tensor) -> torch.Tensor:
-        """Return logits of shape (N, classes) for images of shape (N, channels, height, width)."""
+        """Return logits of shape (N, classes) for images of shape (N, channels, height, width).
+
+        Each image is judged as it would be alone, and nothing is learned from it.
+        """
 
     def state_dict(self) -> Mapping[str, torch.Tensor]:
         """Return every tensor that a device has to store to search; the metric `storage`.
@@ -166,6 +171,17 @@ class PretrainedMethod(Protocol):
 
     def meta_update(self, adapted: Sequence[Mapping[str, torch.Tensor]]) -> None:
         """Move the meta parameters by the parameters that each task of the meta-epoch led to."""
+
+
+@runtime_checkable
+class StartsFromArchitecture(Protocol):
+    """What a search method has besides if its search moves away from an architecture.
+
+    A record then tells both, the one before the search and the one it has arrived at.
+    """
+
+    def initial_architecture(self) -> Genotype:
+        """Return the architecture to start from; called once it is built, before any step."""
 
 
 # Data sets
@@ -222,6 +238,17 @@ class Dataset(Protocol):
         Raises:
             UsageError: there is no such split.
         """
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """What a data set has besides if its classes have names, so that splits can be compared.
+
+    Folders of images tell none: they may number the classes of each split from 0.
+    """
+
+    def class_names(self, split: str) -> Sequence[str]:
+        """Return the names of the classes of a split; one class has one name in all splits."""
 
 
 @dataclass(frozen=True)

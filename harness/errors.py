@@ -8,6 +8,7 @@ from difflib import get_close_matches
 __all__ = [
     "DataError",
     "HarnessError",
+    "NotWrittenError",
     "PluginError",
     "RunFolderError",
     "UnknownNameError",
@@ -39,6 +40,12 @@ class RunFolderError(HarnessError):
     """A run folder that cannot be used: locked, not writable, or not a run folder."""
 
     exit_code = 2
+
+
+class NotWrittenError(RunFolderError):
+    """A file that the disk refuses while the run is under way; what is finished stays whole."""
+
+    exit_code = 1
 
 
 class UnknownNameError(UsageError):

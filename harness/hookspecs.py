@@ -1,4 +1,4 @@
-"""The whole plugin surface: seven hooks.
+"""The whole plugin surface: ten hooks.
 
 A plugin is a module that the entry-point group `harness` names. It marks its hooks with
 `harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pluggy import HookspecMarker
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness.experiment.record import Record
     from harness.experiment.trial import Trial
 
@@ -64,13 +66,36 @@ def harness_register_suites(register: Register) -> None:
 
 
 @hookspec
+def harness_register_reporters(register: Register) -> None:
+    """Register reporters: targets are classes whose methods are some of the hooks below.
+
+    They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made and told
+    of trials where a person asks for it, `harness run --reporter NAME`; a plugin that has these
+    hooks itself is always told.
+    """
+
+
+@hookspec
+def harness_run_started(folder: Path) -> None:
+    """Called before the first trial, with the run folder; what is written belongs there."""
+
+
+@hookspec
+def harness_run_finished() -> None:
+    """Called after the last trial, also of a run that was interrupted."""
+
+
+@hookspec
 def harness_trial_started(trial: Trial) -> None:
     """Called before a trial's first step, in the process that runs the suite."""
 
 
 @hookspec
 def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
-    """Called after each search step; `event` is the row that goes to `steps.jsonl`."""
+    """Called after each search step; `event` is the row that goes to `steps.jsonl`.
+
+    Of trials that run side by side or on other machines, the steps are told when they are home.
+    """
 
 
 @hookspec

@@ -110,6 +110,29 @@ class CachedDataset:
         dataset.splits = _summaries(dataset._parts)
         return dataset
 
+    def with_fewer_images(self, per_class: int) -> CachedDataset:
+        """Return the same images but for those to train on, of which `per_class` a class are left.
+
+        They are the first of each class. The fingerprint is another one; the channels' means and
+        deviations are still those of all training images.
+
+        Raises:
+            UsageError: a class has fewer, or there is no split `train`.
+        """
+        least = _find_split(self.splits, "train", self._where).images_per_class
+        if per_class > least:
+            raise UsageError(
+                f"{self._where} has classes of {least} training images; {per_class} are too many"
+            )
+        dataset = copy(self)
+        dataset.fingerprint = digest({"images": self.fingerprint, "train_per_class": per_class})
+        dataset._parts = {
+            **self._parts,
+            "train": _first_of_each_class(self._parts["train"], per_class),
+        }
+        dataset.splits = _summaries(dataset._parts)
+        return dataset
+
     def drawn_by(self, rule: EpisodeRule) -> CachedDataset:
         """Return the same images with episodes that `rule` draws, and so another fingerprint."""
         dataset = copy(self)
@@ -179,6 +202,14 @@ def _select(part: Part, chosen: NDArray[np.bool_]) -> Part:
     pairs = zip(part.counts.items(), chosen, strict=True)
     counts = {label: size for (label, size), is_chosen in pairs if is_chosen}
     return Part(part.stored, part.rows[np.repeat(chosen, sizes)], counts)
+
+
+def _first_of_each_class(part: Part, per_class: int) -> Part:
+    """Return the part with the first `per_class` images of each class only."""
+    sizes = list(part.counts.values())
+    places = np.concatenate([np.arange(size) for size in sizes])  # (images,), in its class
+    counts = dict.fromkeys(part.counts, per_class)
+    return Part(part.stored, part.rows[places < per_class], counts)
 
 
 def _standardised(cache: Cache, part: Part, places: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import redirect_stdout
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -14,39 +16,37 @@ __all__ = ["notify"]
 
 _logger = logging.getLogger(__name__)
 
-# The plugins of each manager whose failure has been reported: a reporter that fails at each of a
-# thousand steps is worth one line.
-_reported: WeakKeyDictionary[PluginManager, set[str]] = WeakKeyDictionary()
+# The plugins of each manager that have failed: one that cannot reach its server would keep each of
+# a thousand steps waiting, and say so each time.
+_failed: WeakKeyDictionary[PluginManager, set[str]] = WeakKeyDictionary()
 
 
 def notify(manager: PluginManager, hook_name: str, **arguments: Any) -> None:
     """Call a lifecycle hook of each plugin, apart from the others.
 
     A plugin whose hook raises is reported as a warning of the logger `harness.plugins.lifecycle`,
-    once for all its hooks; the other plugins are called all the same.
+    and none of its hooks is called again; the other plugins are called all the same. What a plugin
+    prints goes to standard error, since standard output is for results.
 
     Args:
         manager: `harness.plugins.loading.Plugins.manager`.
         hook_name: such as `harness_trial_started`.
         **arguments: what the hook is called with.
     """
-    plugins = manager.get_plugins()
+    plugins, failed = manager.get_plugins(), _failed.setdefault(manager, set())
     for implementation in reversed(getattr(manager.hook, hook_name).get_hookimpls()):
+        if implementation.plugin_name in failed:
+            continue
         others = plugins - {implementation.plugin}
         call = manager.subset_hook_caller(hook_name, remove_plugins=others)
         try:
-            call(**arguments)
+            with redirect_stdout(sys.stderr):
+                call(**arguments)
         except (Exception, SystemExit) as error:
-            _report(manager, implementation.plugin_name, hook_name, error)
-
-
-def _report(manager: PluginManager, plugin_name: str, hook_name: str, error: BaseException) -> None:
-    reported = _reported.setdefault(manager, set())
-    if plugin_name not in reported:
-        reported.add(plugin_name)
-        _logger.warning(
-            "plugin '%s' failed in its hook '%s' and is not reported again: %s",
-            plugin_name,
-            hook_name,
-            in_one_line(error),
-        )
+            failed.add(implementation.plugin_name)
+            _logger.warning(
+                "plugin '%s' failed in its hook '%s' and is not called again: %s",
+                implementation.plugin_name,
+                hook_name,
+                in_one_line(error),
+            )

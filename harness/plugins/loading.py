@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
@@ -54,6 +54,11 @@ class Plugins:
     def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
         """Everything a person should be told: plugins not used, names claimed more than once."""
         return (*self.problems, *self.registry.conflicts())
+
+    def problem_of(self, name: str) -> PluginProblem | None:
+        """Return why the plugin of a name, its own or its distribution's, is not used."""
+        found = (p for p in self.problems if name in (p.plugin.name, p.plugin.distribution))
+        return next(found, None)
 
 
 def load_plugins() -> Plugins:
@@ -142,9 +147,11 @@ def _guarded(what: str) -> Iterator[None]:
 
 def _source_of(entry_point: EntryPoint) -> PluginSource:
     """Name a plugin's origin; a distribution with damaged metadata has no name or version."""
-    known = {}
-    if entry_point.dist is not None and (metadata := entry_point.dist.metadata) is not None:
-        known = {key: metadata[key] for key in ("Name", "Version") if key in metadata}
+    known: dict[str, str] = {}
+    # Python gives None where there is no metadata; a backport that other packages import, raises.
+    with suppress(FileNotFoundError):
+        if entry_point.dist is not None and (metadata := entry_point.dist.metadata) is not None:
+            known = {key: metadata[key] for key in ("Name", "Version") if key in metadata}
     return PluginSource(
         name=entry_point.name,
         distribution=known.get("Name", "unknown distribution"),

@@ -23,7 +23,7 @@ __all__ = [
     "check_name",
 ]
 
-Kind = Literal["method", "dataset", "device", "suite"]
+Kind = Literal["method", "dataset", "device", "suite", "reporter"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 ALL = "all"  # stands for every name of a kind, so no plugin may claim it

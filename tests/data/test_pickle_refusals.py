@@ -8,6 +8,7 @@ import pickle
 import struct
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def test_call_is_refused_by_name_and_not_made(
         ([np.dtype], r"it holds 'numpy\.dtype' itself"),
         (range(3), "range'"),
         (object(), "it names '.*object|it names 'copy_reg"),
-        (ValueError("x"), r"it names '.*ValueError'"),
+        (Fraction(1, 2), r"it names 'fractions\.Fraction'"),
         (Path("x"), r"it names 'pathlib.*Path'"),
         ({(1, 2): 3}, "it has a key of type tuple"),
     ],

@@ -11,7 +11,8 @@ import pytest
 import harness
 
 HOST = Path(harness.__file__).parent
-PLUGIN_PACKAGES = {"harness_onnas", "harness_baselines", "harness_datasets", "harness_devices"}
+PARTS = ("onnas", "baselines", "datasets", "devices", "reporters")
+PLUGIN_PACKAGES = {f"harness_{part}" for part in PARTS}
 PRIVATE = Path("measure", "dispatch.py")
 
 

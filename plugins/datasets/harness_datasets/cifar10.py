@@ -6,7 +6,7 @@ from pathlib import Path
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import Content
-from harness_datasets.cifar_binary import PREPROCESSING, Form, prepare_cifar, read_archive
+from harness_datasets.cifar_binary import Form, form_of, prepare_cifar, read_archive
 from harness_datasets.download import Download
 from harness_datasets.parameters import Cifar10Parameters
 
@@ -31,19 +31,20 @@ class Cifar10:
 
     def __init__(self, parameters: Cifar10Parameters) -> None:
         """Take how it is posed."""
-        self._task = parameters.task
+        self._parameters = parameters
 
     def form(self) -> DatasetForm:
         """Return the form of the images."""
-        return DatasetForm(self._task, PREPROCESSING.shape, len(CLASSES), training_images=50_000)
+        return form_of(self._parameters, _FORM)
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the photographs, decoded now or taken from the cache.
 
         Raises:
             DataError: they are not there and cannot be downloaded, or are unreadable.
+            UsageError: there are fewer training images a class than the parameters ask for.
         """
-        return prepare_cifar("cifar10", self._task, request, DOWNLOAD, read_binary)
+        return prepare_cifar("cifar10", self._parameters, request, DOWNLOAD, read_binary)
 
 
 def read_binary(archive: Path) -> Content:

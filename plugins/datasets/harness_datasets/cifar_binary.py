@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.contracts import DataRequest, Dataset, TaskKind
+from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.archive import read_members
 from harness.data.cache import Content
 from harness.data.images import Preprocessing
@@ -21,10 +21,13 @@ from harness.data.prepare import prepare_generated, prepare_source
 from harness.data.sources import find_named
 from harness.errors import DataError
 from harness_datasets.download import Download, fetch
+from harness_datasets.parameters import CifarParameters
 
-__all__ = ["PREPROCESSING", "Form", "prepare_cifar", "read_archive"]
+__all__ = ["PREPROCESSING", "Form", "form_of", "prepare_cifar", "read_archive"]
 
 PREPROCESSING = Preprocessing(size=32, mode="rgb")
+
+TRAIN_IMAGES = 50_000  # of all classes together
 
 _SHAPE = PREPROCESSING.shape
 _PLANES = 3 * 32 * 32  # bytes: the red, the green and the blue plane
@@ -50,7 +53,7 @@ class Form:
 
 def prepare_cifar(
     name: str,
-    task: TaskKind,
+    parameters: CifarParameters,
     request: DataRequest,
     download: Download,
     read: Callable[[Path], Content],
@@ -59,17 +62,28 @@ def prepare_cifar(
 
     Raises:
         DataError: they are not there and cannot be downloaded, or are unreadable.
+        UsageError: there are fewer training images a class than the parameters ask for.
     """
-    source = find_named(name, request.data_root)
+    source, task = find_named(name, request.data_root), parameters.task
     if source is not None:
-        return prepare_source(source, PREPROCESSING, request, name=name, kind=task)
-    return prepare_generated(
-        lambda: read(fetch(download, name, request)),
-        {"md5": download.md5},
-        request,
-        name=name,
-        kind=task,
-    )
+        photographs = prepare_source(source, PREPROCESSING, request, name=name, kind=task)
+    else:
+        photographs = prepare_generated(
+            lambda: read(fetch(download, name, request)),
+            {"md5": download.md5},
+            request,
+            name=name,
+            kind=task,
+        )
+    if parameters.train_per_class is None:
+        return photographs
+    return photographs.with_fewer_images(parameters.train_per_class)
+
+
+def form_of(parameters: CifarParameters, form: Form) -> DatasetForm:
+    """Return the form of the images, as an estimate needs it."""
+    images = form.classes * (parameters.train_per_class or TRAIN_IMAGES // form.classes)
+    return DatasetForm(parameters.task, _SHAPE, form.classes, training_images=images)
 
 
 def read_archive(archive: Path, form: Form, names: Sequence[str] = ()) -> Content:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 __all__ = [
     "Cifar10Parameters",
     "Cifar100Parameters",
+    "CifarParameters",
     "FolderParameters",
     "TorchmetaName",
     "TorchmetaParameters",
@@ -27,19 +28,26 @@ TorchmetaName = Literal[
 ]
 
 
-class _CifarParameters(BaseModel):
+class CifarParameters(BaseModel):
+    """Parameters that both CIFAR data sets take."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: Literal["few-shot", "full-task"] = Field(
         default="full-task", description="how it is posed"
     )
+    train_per_class: int | None = Field(
+        default=None,
+        ge=2,
+        description="training images a class, the first ones; all by default",
+    )
 
 
-class Cifar10Parameters(_CifarParameters):
+class Cifar10Parameters(CifarParameters):
     """Parameters of `cifar10`."""
 
 
-class Cifar100Parameters(_CifarParameters):
+class Cifar100Parameters(CifarParameters):
     """Parameters of `cifar100`."""
 
 

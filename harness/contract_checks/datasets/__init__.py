@@ -1,0 +1,1 @@
+"""The rules for data sets, a module each."""

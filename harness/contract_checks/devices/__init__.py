@@ -1,0 +1,1 @@
+"""The rules for devices, a module each."""

@@ -1,0 +1,1 @@
+"""The rules for search methods, a module each."""
