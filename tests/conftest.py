@@ -77,3 +77,13 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         monkeypatch.setattr("harness.devices.profiled.has_unified_memory", lambda: is_board)
 
     return machine
+
+
+@pytest.fixture
+def double_precision() -> Iterator[None]:
+    """Make double precision torch's default."""
+    import torch  # noqa: PLC0415 - most tests compute nothing
+
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
 from harness.cli.estimate_table import print_estimates
 from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json
+from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.cli.selecting import (
     budget_option,
+    dataset_map_option,
     dataset_option,
     device_option,
     given,
@@ -25,6 +25,8 @@ from harness.contracts import DataRequest
 from harness.estimate.estimates import Estimate, estimate_all
 from harness.estimate.planning import plan_searches
 from harness.estimate.rows import row_of
+from harness.estimate.saved import save_estimate
+from harness.runner.dataset_map import read_dataset_map, with_stand_ins
 from harness.runner.suites import entries_of
 
 __all__ = ["estimate"]
@@ -35,16 +37,25 @@ __all__ = ["estimate"]
 @method_option
 @device_option
 @dataset_option
+@dataset_map_option
 @ways_option
 @shots_option
 @budget_option
 @seed_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder to keep the estimate in, for `harness report` and `harness compare`.",
+)
 @data_root_option
 @cache_root_option
 @json_option
-def estimate(
+def estimate(  # noqa: PLR0913 - one parameter an option
     *,
     suite: str | None,
+    dataset_map: tuple[str, ...],
+    output: Path | None,
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -60,25 +71,24 @@ def estimate(
     cost model, with the band in which nine of ten known times were.
     """
     plugins = loaded_plugins()
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=_say)
-    searches = plan_searches(plugins, entries_of(plugins, suite, given(wanted)), request)
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
+    stand_ins = read_dataset_map(plugins, dataset_map)
+    entries = with_stand_ins(entries_of(plugins, suite, given(wanted)), stand_ins)
+    searches = plan_searches(plugins, entries, request)
     total, finished = len(searches), 0
 
     def done(each: Estimate) -> None:
         nonlocal finished
         finished += 1
         setting = f"{each.search.label} on {each.search.dataset} ({each.search.setting})"
-        _say(f"[{finished}/{total}] {setting}{': ' if each.error else ''}{each.error}")
+        say(f"[{finished}/{total}] {setting}{': ' if each.error else ''}{each.error}")
 
     rows = [row_of(each) for each in estimate_all(searches, done)]
+    if output is not None:
+        say(f"The estimate is in {save_estimate(output, rows, suite, stand_ins)}")
     if as_json:
         print_json({"rows": [row.to_json() for row in rows]})
     else:
-        console = Console()
-        print_estimates(rows, console if console.is_terminal else Console(width=200))
+        print_estimates(rows, result_console())
     if any(row.error for row in rows):
         raise SystemExit(1)
-
-
-def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.cli.output import loaded_plugins, print_json, print_table, say
 from harness.contracts import DataRequest, Device
 from harness.devices.profile import ComputeProfile, DeviceProfile
 from harness.devices.profile_writing import check_destination, profile_toml
@@ -60,7 +60,7 @@ def fit_published(  # noqa: PLR0913 - one parameter an option
     if compute is None:
         raise UsageError(f"the profile of device '{device}' has no [compute] table to start from")
     paths = [find_suite(plugins, suite) for suite in suites]
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=_say)
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
     # Imports scipy, and torch in other processes: seconds.
     from harness.estimate.published_cases import published_cases  # noqa: PLC0415 - see above
 
@@ -142,8 +142,4 @@ def _to_json(device: str, calibration: Calibration) -> dict[str, Any]:
 
 def _traced(estimate: Estimate) -> None:
     search = estimate.search
-    _say(f"counted the kernels of {search.label} on {search.dataset} ({search.setting})")
-
-
-def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)
+    say(f"counted the kernels of {search.label} on {search.dataset} ({search.setting})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from harness.errors import HarnessError, UnknownNameError
 __all__ = ["LazyCommand", "LazyGroup", "SuggestingGroup"]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+MOST_OF_PATH = 200  # characters; one that is too long for the system is too long to read
 
 
 class SuggestingGroup(click.Group):
@@ -67,6 +69,12 @@ class LazyGroup(SuggestingGroup):
         except HarnessError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.filename is None:  # no matter of a path, such as a reader that went away
+                raise
+            path = click.format_filename(os.fsencode(str(error.filename)))
+            click.echo(f"Error: {path[:MOST_OF_PATH]}: {error.strerror}", err=True)
+            ctx.exit(HarnessError.exit_code)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)

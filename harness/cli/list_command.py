@@ -18,7 +18,7 @@ KIND_OF = {f"{kind}s": kind for kind in KINDS}
 @click.argument("what", type=click.Choice([*KIND_OF, "budgets"]))
 @json_option
 def list_command(what: str, as_json: bool) -> None:
-    """List methods, datasets, devices, suites or budgets."""
+    """List methods, datasets, devices, suites, reporters or budgets."""
     if what == "budgets":
         _list_budgets(as_json)
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import click
 
 from harness import __version__
@@ -16,18 +18,30 @@ COMMANDS = {
     "estimate": LazyCommand(
         "harness.cli.estimate:estimate", "Predict memory and time from shapes alone."
     ),
+    "bench": LazyCommand(
+        "harness.cli.bench:bench", "Measure seconds and memory of a search step on this machine."
+    ),
+    "report": LazyCommand(
+        "harness.cli.report:report",
+        "Show what runs and estimates have left, beside published numbers.",
+    ),
+    "compare": LazyCommand(
+        "harness.cli.compare:compare", "Compare two runs or estimates, or one with the paper."
+    ),
     "pretrain": LazyCommand(
         "harness.cli.pretrain:pretrain",
         "Pretrain methods and keep their checkpoints, without searching.",
     ),
     "list": LazyCommand(
         "harness.cli.list_command:list_command",
-        "List methods, datasets, devices, suites or budgets.",
+        "List methods, datasets, devices, suites, reporters or budgets.",
     ),
     "show": LazyCommand(
         "harness.cli.show:show", "Show what a name is and what parameters it takes."
     ),
-    "plugins": LazyCommand("harness.cli.plugins:plugins", "See which plugins are in use."),
+    "plugins": LazyCommand(
+        "harness.cli.plugins:plugins", "See which plugins are in use, write one, and check it."
+    ),
     "devices": LazyCommand(
         "harness.cli.devices:devices", "See what this machine is and what can be read of it."
     ),
@@ -49,4 +63,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit with its status."""
-    cli(prog_name="harness")
+    try:
+        cli(prog_name="harness")
+    finally:  # all is said: a Ctrl-C that still comes ends the process, and Python says nothing
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.environment.user_cache import user_cache
+
 __all__ = ["cache_root_option", "data_root_option", "json_option"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -40,13 +42,7 @@ def cache_root_option(function: Function) -> Function:
         type=_FOLDER,
         envvar="HARNESS_CACHE",
         show_envvar=True,
-        default=_user_cache,
+        default=user_cache,
         show_default="the user's cache folder",
         help="Folder where decoded images are kept between runs.",
     )(function)
-
-
-def _user_cache() -> Path:
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only commands that use it wait for it
-
-    return user_cache_path("onnas-harness", appauthor=False)

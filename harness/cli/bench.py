@@ -1,0 +1,97 @@
+"""`harness bench`: what a search step takes on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from harness.cli.bench_table import print_bench, rows_to_json
+from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.selecting import (
+    budget_option,
+    dataset_option,
+    given,
+    method_option,
+    shots_option,
+    ways_option,
+)
+from harness.contracts import DataRequest
+from harness.devices.at_hand import choose_mode
+from harness.errors import UsageError
+from harness.estimate.planning import plan_searches
+from harness.plugins.selection import select
+from harness.runner.suites import entries_of
+
+__all__ = ["bench"]
+
+
+@click.command()
+@click.argument("suite", required=False)
+@method_option
+@click.option(
+    "-d", "--device", default="cpu", show_default=True, help="The device; it must be this machine."
+)
+@dataset_option
+@ways_option
+@shots_option
+@budget_option
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Warm search steps of each method.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder to keep the numbers in, for `harness compare`.",
+)
+@data_root_option
+@cache_root_option
+@json_option
+def bench(  # noqa: PLR0913 - one parameter an option
+    *,
+    suite: str | None,
+    device: str,
+    rounds: int,
+    output: Path | None,
+    data_root: Path | None,
+    cache_root: Path,
+    as_json: bool,
+    **wanted: Any,
+) -> None:
+    """Measure seconds and memory of a search step on this machine.
+
+    SUITE and the options say of what, as in `harness run`; images are noise of the data set's
+    shape. Methods of one setting take turns, and ratios are of steps in the same round, since a
+    machine does not stay equally fast. Engines are parameters: -m 'darts[engine=streamed]'.
+    """
+    plugins = loaded_plugins()
+    selections = select(plugins, "device", device)
+    if len(selections) != 1:
+        raise UsageError("a benchmark is of one device; name it with --device")
+    on = selections[0].create()
+    choose_mode(selections[0].name, on, "measured")
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
+    entries = entries_of(plugins, suite, given(wanted))
+    searches = plan_searches(plugins, entries, request)
+
+    # Imports torch, which a mistake in the options need not wait for.
+    from harness.bench.benching import bench_all  # noqa: PLC0415 - see above
+
+    rows = bench_all(plugins, searches, (selections[0].name, on), rounds, say)
+    if output is not None:
+        from harness.bench.saving import save_here  # noqa: PLC0415 - see above
+
+        say(f"The benchmark is in {save_here(output, rows)}")
+    if as_json:
+        print_json({"rows": rows_to_json(rows)})
+    else:
+        print_bench(rows, result_console())
+    if any(row.error for row in rows):
+        raise SystemExit(1)

@@ -1,0 +1,116 @@
+"""`harness report`: tables, pictures and a page of what runs and estimates have left."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from harness.cli.output import loaded_plugins, say
+from harness.errors import UsageError
+from harness.plugins.loading import Plugins
+from harness.report.collecting import Collection, collect
+from harness.report.destinations import SUFFIXES, choose_destinations
+from harness.report.suites import PublishedSuite, find_published, load_published
+from harness.report.summary import Missing
+from harness.report.tables import tables_of
+from harness.report.writing import Report, write_report
+
+__all__ = ["report"]
+
+EXIT_PROBLEMS = 1
+
+
+@click.command()
+@click.argument(
+    "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(list(SUFFIXES)),
+    help="What to write; can be repeated.  [default: what --output ends in, else md]",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="A file, or for several formats a folder.  [default: standard output; for html, "
+    "DIR/report.html]",
+)
+@click.option(
+    "--missing",
+    type=click.Choice(get_args(Missing)),
+    default="omit",
+    show_default=True,
+    envvar="HARNESS_MISSING",
+    help="What the accuracy of a failed trial counts as: nothing, guessing among classes, or 0 %.",
+)
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    help="A suite whose published numbers to show; can be repeated.  [default: those that the runs "
+    "came from]",
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder to draw pictures into, as SVG and PNG.",
+)
+@click.option("--open", "opens", is_flag=True, help="Write the page, and open it in the browser.")
+def report(  # noqa: PLR0913 - one parameter an option
+    *,
+    folders: tuple[Path, ...],
+    formats: tuple[str, ...],
+    output: Path | None,
+    missing: Missing,
+    suites: tuple[str, ...],
+    pictures: Path | None,
+    opens: bool,
+) -> None:
+    """Show what runs and estimates have left, beside published numbers.
+
+    DIR is a run folder, a folder with an estimate, or one that holds such folders. What cannot be
+    read there is named on standard error, and the exit status is then 1.
+    """
+    formats = (*formats, "html") if opens else formats
+    destinations = choose_destinations(formats, output, folders)
+    collection = collect(folders)
+    if collection.benches and not (collection.trials or collection.estimates):
+        raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")
+    published = _published(loaded_plugins(), collection, suites)
+    found = Report(collection, published, tables_of(collection, published, missing))
+    for path in write_report(found, destinations, click.echo):
+        say(f"The report is in {path}")
+    if pictures is not None:
+        _draw(collection, pictures, published)
+    page = destinations.get("html")
+    if opens and page is not None and not webbrowser.open(page.resolve().as_uri()):
+        say(f"No browser could be opened; open {page} in one.")
+    _tell(collection)
+
+
+def _published(
+    plugins: Plugins, collection: Collection, suites: tuple[str, ...]
+) -> list[PublishedSuite]:
+    if suites:
+        return [load_published(name, plugins) for name in dict.fromkeys(suites)]
+    return find_published(collection.suites, plugins, lambda why: say(f"Warning: {why}"))
+
+
+def _draw(collection: Collection, folder: Path, published: list[PublishedSuite]) -> None:
+    from harness.report.pictures import draw_all  # noqa: PLC0415 - slow, for pictures alone
+
+    for path in draw_all(collection, folder, published):
+        say(f"A picture is in {path}")
+
+
+def _tell(collection: Collection) -> None:
+    for problem in collection.problems:
+        say(f"Warning: {problem}")
+    if collection.problems:
+        raise SystemExit(EXIT_PROBLEMS)
