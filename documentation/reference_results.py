@@ -1,0 +1,133 @@
+"""Writes what the pages say of the reference runs, from the records in `results/reference`.
+
+    python -m documentation.reference_results
+
+It puts tables between the marks that `README.md` and `docs/reference-results.md` have for them, and
+draws the pictures. Beside the pictures is the digest of the records that they were drawn from, so
+that a test can say when they no longer agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+
+from documentation.pages import ROOT
+from harness.report.captions import legend
+from harness.report.collecting import Collection, collect
+from harness.report.formats.frames import shown_frame
+from harness.report.formats.markdown import escaped, to_markdown
+from harness.report.lines import Line, lines_of_runs
+from harness.report.pictures.gallery import pictures_of
+from harness.report.pictures.saving import svg_of
+from harness.report.table import Cell, Column, Table
+from harness.report.trials_table import trials_table
+from harness.runner.files import made_folder, write_whole
+
+__all__ = [
+    "PICTURES",
+    "RESULTS",
+    "blocks",
+    "collected",
+    "digest_of_records",
+    "drawn_from",
+    "with_block",
+]
+
+RESULTS = ROOT / "results" / "reference"
+PICTURES = ROOT / "docs" / "assets" / "reference"
+DIGEST = "drawn-from.sha256"
+
+BEGIN, END = "<!-- reference results: begin -->", "<!-- reference results: end -->"
+_BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+
+
+def main() -> None:
+    """Write both pages, then the pictures and their digest."""
+    collection = collected()
+    for name, block in blocks(collection).items():
+        path = ROOT / name
+        path.write_text(with_block(path.read_text(encoding="utf-8"), block), encoding="utf-8")
+    for old in made_folder(PICTURES).glob("*.*"):
+        old.unlink()
+    for picture in pictures_of(collection):
+        if not isinstance(picture.drawn, str):
+            write_whole(PICTURES / f"{picture.name}.svg", svg_of(picture.drawn))
+    (PICTURES / DIGEST).write_text(digest_of_records() + "\n", encoding="ascii")
+
+
+def blocks(collection: Collection) -> Mapping[str, str]:
+    """Return what stands between the marks of each page, in Markdown."""
+    records = [found.record for found in collection.trials]
+    return {
+        "README.md": _side_by_side(lines_of_runs(records, "omit", collection.stand_ins)),
+        "docs/reference-results.md": to_markdown([trials_table(records)]).partition("\n")[2],
+    }
+
+
+def with_block(page: str, block: str) -> str:
+    """Return a page with another text between its marks.
+
+    Raises:
+        ValueError: it has no marks, or more than one pair.
+    """
+    marked = f"{BEGIN}\n\n{block.strip()}\n\n{END}"
+    page, count = _BLOCK.subn(lambda _: marked, page)
+    if count != 1:
+        raise ValueError(f"a page must have {BEGIN} and {END} once; here they are {count} times")
+    return page
+
+
+def digest_of_records() -> str:
+    """Return the SHA-256 of all records, whatever the folder they lie in is called."""
+    records = sorted(path.read_bytes() for path in RESULTS.rglob("record.json"))
+    return hashlib.sha256(b"".join(records)).hexdigest()
+
+
+def drawn_from() -> str:
+    """Return the digest of the records that the pictures were drawn from."""
+    return (PICTURES / DIGEST).read_text(encoding="ascii").strip()
+
+
+def collected() -> Collection:
+    """Return the reference runs.
+
+    Raises:
+        ValueError: a record is missing or cannot be read.
+    """
+    collection = collect([RESULTS])
+    if collection.problems or collection.pending:
+        raise ValueError(f"the reference runs are not whole: {collection.problems}")
+    return collection
+
+
+def _side_by_side(lines: Sequence[Line]) -> str:
+    """Return a table with a row for each method, and memory and accuracy of each setting."""
+    settings = dict.fromkeys((line.place.dataset, line.place.setting) for line in lines)
+    methods = dict.fromkeys(line.place.method for line in lines)
+    found = {
+        (line.place.method, (line.place.dataset, line.place.setting)): (line.memory, line.accuracy)
+        for line in lines
+    }
+    nothing = Cell(None), Cell(None)
+    rows = tuple(
+        (Cell(method), *(cell for each in settings for cell in found.get((method, each), nothing)))
+        for method in methods
+    )
+    columns = [Column("method", "method")]
+    for number, (dataset, setting) in enumerate(settings):
+        name = f"{dataset}, {setting}"
+        columns += [
+            Column(f"memory_{number}", f"{name}: memory", "MiB", "number", 1, has_marks=True),
+            Column(f"accuracy_{number}", "accuracy", "%", "number", 1, True, has_marks=True),
+        ]
+    table = Table("reference", "", (), tuple(columns), rows)
+    shown = shown_frame(table, escaped, str).to_markdown(
+        index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(columns) - 1)
+    )
+    return "\n\n".join([shown, *map(escaped, legend(rows))])
+
+
+if __name__ == "__main__":
+    main()

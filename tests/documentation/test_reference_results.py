@@ -1,0 +1,71 @@
+"""The pages say of the reference runs what the records of these say, and no more."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+
+from documentation.pages import ROOT
+from documentation.reference_results import (
+    RESULTS,
+    blocks,
+    collected,
+    digest_of_records,
+    drawn_from,
+    with_block,
+)
+from harness.report.collecting import collect
+
+AGAIN = "write them again: python -m documentation.reference_results"
+PATH = re.compile(rb'"(?:/|[A-Z]:\\\\)[^"]')  # in JSON, one that begins at a root
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/reference-results.md"])
+def test_tables_agree_with_the_records(name: str) -> None:
+    """The tables are what the command writes from the records that are here."""
+    page = (ROOT / name).read_text(encoding="utf-8")
+    assert with_block(page, blocks(collected())[name]) == page, AGAIN
+
+
+def test_pictures_were_drawn_from_the_records() -> None:
+    """The pictures are of the records that are here."""
+    assert drawn_from() == digest_of_records(), AGAIN
+
+
+def test_a_changed_record_is_noticed() -> None:
+    """A page with another number than the records have does not pass for theirs."""
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    block = blocks(collected())["README.md"]
+    changed = with_block(page, re.sub(r"\d\.\d", "0.0", block, count=1))
+    assert changed != page
+
+
+def test_every_method_has_three_seeds_of_each_few_shot_setting() -> None:
+    """No trial is missing, and none was left out after the fact."""
+    collection = collect([RESULTS])
+    assert (collection.pending, collection.problems) == (0, ())
+    records = [found.record for found in collection.trials if found.record.dataset.ways]
+    seeds = Counter((record.label, record.dataset.shots) for record in records)
+    methods = {label.partition("[")[0] for label, _ in seeds}
+    assert methods >= {"onnas", "darts", "metanas", "pcdarts", "proxylessnas", "random"}
+    assert set(seeds.values()) == {3}
+    assert {shots for _, shots in seeds} == {1, 5}
+
+
+def test_the_full_task_has_each_method_once() -> None:
+    """What does not fit has its row too, and its streamed twin that does."""
+    records = [found.record for found in collect([RESULTS]).trials if not found.record.dataset.ways]
+    assert len({record.label for record in records}) == len(records)
+    assert {record.label.partition("[")[0] for record in records} >= {
+        "onnas", "darts", "pcdarts", "proxylessnas", "random", "weights-only",
+    }  # fmt: skip
+    assert {record.status for record in records} == {"ok", "out_of_memory"}
+
+
+def test_the_results_hold_numbers_alone() -> None:
+    """There is no tensor among them, and no path of the machine that they were made on."""
+    for path in filter(lambda each: each.is_file(), RESULTS.rglob("*")):
+        assert path.suffix in {".json", ".jsonl", ".txt", ".toml"}, path
+        assert not PATH.search(path.read_bytes()), path
