@@ -108,7 +108,13 @@ class Errands:
         self._waiting.append(errand)
 
     def hand_out(self) -> list[str]:
-        """Give each idle worker an errand of a device that it offers; return their names."""
+        """Give each idle worker an errand of a device that it offers; return their names.
+
+        Raises:
+            FleetError: the scheduler is gone for good.
+        """
+        if self._waiting and not self._under_way and not self._link.stands:
+            self._renew()  # of a cut only what is under way would tell
         busy = Counter(each.device for each in self._under_way.values())
         handed, left = list[str](), list[Errand]()
         for errand in self._waiting:
@@ -151,9 +157,7 @@ class Errands:
             errand.attempt += 1
             self._submit(errand)
             return
-        self._say(f"The connection to {self._link.where} was cut; it is made again.")
-        self._link.renew()
-        self._listen()
+        self._renew()
         for interrupted in list(self._under_way.values()):
             # Under the same keys: where the scheduler still has these tasks, they go on.
             self._submit(interrupted)
@@ -184,6 +188,11 @@ class Errands:
     def _follow(self, errand: Errand) -> None:
         assert errand.future is not None  # noqa: S101 - it was submitted
         errand.future.add_done_callback(lambda done: self._news.put((errand.name, done)))
+
+    def _renew(self) -> None:
+        self._say(f"The connection to {self._link.where} was cut; it is made again.")
+        self._link.renew()
+        self._listen()
 
     def _settled(self, errand: Errand) -> News | None:
         future: Any = errand.future

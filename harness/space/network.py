@@ -28,7 +28,7 @@ class Stem(nn.Sequential):
             # With one channel both orders look the same; operations go by the strides given here.
             laid_out = torch.empty_like(images, memory_format=torch.channels_last)
             images = laid_out.copy_(images)
-        features: Tensor = super().forward(images)  # type: ignore[no-untyped-call]
+        features: Tensor = super().forward(images)  # type: ignore[no-untyped-call] # of torch
         return features
 
 

@@ -157,3 +157,24 @@ def test_a_device_that_nobody_offers_is_waited_for(
     assert len(delivered(happenings(link, planned(1), said))) == 1
     assert len(said) == 1
     assert "start one with --resources 'cpu=1'" in said[0]
+
+
+def test_a_connection_that_is_cut_while_a_worker_is_waited_for_is_made_again(
+    planned: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing under way tells of the cut, and the worker that comes after it is found."""
+    monkeypatch.setattr("harness.fleet.staffing.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("harness.fleet.errands.POLL_S", 0.01)
+    link, said = link_to(), list[str]()
+    offers = link.offers
+    monkeypatch.setattr(link, "offers", lambda: offers() if link.renewals else {})
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        link.cuts = 1 - link.renewals  # just after nobody was found
+
+    orders = Orders(load_plugins(), same_machine=False, patience_s=1.0)
+    told = list(Dispatcher(link, orders, say).run(planned(1)))  # type: ignore[arg-type]
+    assert len(delivered(told)) == 1
+    assert [sentence.split()[0] for sentence in said] == ["Waiting", "The"]
+    assert link.renewals == 1
