@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,9 @@ import pytest
 
 # Tiny tensors are computed faster by one thread, and on a busy machine by far; before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Where tests are started in the background, Ctrl-C is ignored, and would be by all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from harness.runner.session import Session
 
 MIB = 2**20
 CPU = torch.device("cpu")
+WATTS = 4.032  # what the recorded board draws all the time
 BOARDS_OWN = {"energy", "board_memory", "swap_used"}
 
 Plant = Callable[[Mapping[str, str]], Path]
@@ -96,26 +97,26 @@ def search(trial: Session, task: int, seconds: float, data_s: float = 0.0) -> No
 
 
 def test_energy_is_power_over_the_search_steps(nano: Path) -> None:
-    """At a steady 4.032 W a task's joules are 4.032 for each second, the first task left out."""
+    """A task's joules are those of its steps and of little beside, the first task left out."""
     trial = session("measured", nano)
-    for task, seconds in enumerate((0.2, 0.9, 0.9)):  # a busy machine reads a little late
+    for task, seconds in enumerate((0.2, 0.3, 0.3)):
+        before = time.perf_counter()
         search(trial, task, seconds)
-    metrics = metrics_of(trial, fitted=True)
-    energy, search_time = metrics["energy"], metrics["search_time"]
+        elapsed = time.perf_counter() - before
+        assert WATTS * seconds <= (trial.tasks[task].energy_j or 0.0) <= WATTS * elapsed
+    energy = metrics_of(trial, fitted=True)["energy"]
     assert (energy.unit, energy.source) == ("J", "measured")
-    assert energy.value is not None
-    assert search_time.value is not None
-    assert energy.value / search_time.value == pytest.approx(4.032, rel=0.3)
     assert energy.value == fmean(task.energy_j or 0.0 for task in trial.tasks[1:])
 
 
 def test_reading_images_takes_no_energy(nano: Path) -> None:
     """Half a second of waiting for images within a step is left out, as it is of the time."""
-    trial = session("measured", nano)
+    trial, before = session("measured", nano), time.perf_counter()
     search(trial, 0, seconds=0.3, data_s=0.5)
+    elapsed = time.perf_counter() - before
     (task,) = trial.tasks
     assert task.energy_j is not None
-    assert task.energy_j / task.search_s == pytest.approx(4.032, rel=0.4)
+    assert WATTS * 0.3 <= task.energy_j <= WATTS * (elapsed - 0.5)
 
 
 def test_steps_of_a_task_add_up(nano: Path) -> None:
@@ -127,7 +128,7 @@ def test_steps_of_a_task_add_up(nano: Path) -> None:
     both = trial.readings.energy_j(0)
     assert first is not None
     assert both is not None
-    assert both >= first + 0.15 * 4.032
+    assert both >= first + 0.15 * WATTS
 
 
 def test_memory_is_the_fall_since_the_start(nano: Path, plant: Plant) -> None:
