@@ -152,6 +152,8 @@ class _Cuttable:
 
     def close(self) -> None:
         """Let nobody in any more."""
+        with suppress(OSError):  # wakes the thread that waits for somebody
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
 

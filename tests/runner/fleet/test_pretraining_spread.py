@@ -62,9 +62,18 @@ class Listening:
 
 @pytest.fixture(autouse=True)
 def no_garbage() -> Iterator[None]:
-    """Leave none of Dask's for other tests to be warned of."""
+    """Leave none of Dask's for other tests to be warned of, nor a thread that holds some."""
+    before = others_threads()
     yield
+    deadline = time.monotonic() + 10
+    while others_threads() > before and time.monotonic() < deadline:
+        time.sleep(0.1)
     gc.collect()
+
+
+def others_threads() -> int:
+    """How many threads there are, but for the one that Dask keeps for ever."""
+    return sum(not each.name.startswith("Dask-Callback") for each in threading.enumerate())
 
 
 def trials(folder: Path, methods: list[str], meta_epochs: int = 3) -> list[Trial]:
