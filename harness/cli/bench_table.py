@@ -5,31 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from harness.bench.rows import BenchRow
+from harness.cli.plain_table import MISSING, plain_table
 
 __all__ = ["print_bench", "rows_to_json"]
 
-MISSING = "–"
 HEADINGS = ("memory MiB", "first step s", "step s", "ratio")
 
 
 def print_bench(rows: Sequence[BenchRow], console: Console) -> None:
     """Print one line a row, then what the columns mean."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("method", "data"):
-        table.add_column(heading, no_wrap=True)
-    for heading in HEADINGS:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row, reference in _with_references(rows):
-        numbers = (row.peak_memory_mib, row.first_step_s, row.median_s, row.ratio_to(reference))
-        data = f"{row.dataset} {row.setting}, {row.images} images, C = {row.channels}"
-        table.add_row(Text(row.method), Text(data), *map(_number, numbers))
-    console.print(table)
+    cells = (_cells(row, reference) for row, reference in _with_references(rows))
+    console.print(plain_table(("method", "data"), HEADINGS, rows=cells))
     for line in _legend(rows):
         console.print(line, highlight=False, markup=False)
 
@@ -53,6 +42,12 @@ def _with_references(rows: Sequence[BenchRow]) -> Iterator[tuple[BenchRow, Bench
     first: dict[tuple[str, str, int], BenchRow] = {}
     for row in rows:
         yield row, first.setdefault((row.dataset, row.setting, row.channels), row)
+
+
+def _cells(row: BenchRow, reference: BenchRow) -> tuple[str, ...]:
+    data = f"{row.dataset} {row.setting}, {row.images} images, C = {row.channels}"
+    numbers = (row.peak_memory_mib, row.first_step_s, row.median_s, row.ratio_to(reference))
+    return row.method, data, *map(_number, numbers)
 
 
 def _number(value: float | None) -> str:

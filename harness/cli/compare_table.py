@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from harness.cli.table import EMULATED, MISSING, NOT_FITTING, PREDICTED
+from harness.cli.plain_table import EMULATED, MISSING, NOT_FITTING, PREDICTED, plain_table
 from harness.compare.comparing import Comparison
 from harness.compare.metrics import METRICS, ComparedMetric
 from harness.compare.result import ComparedRow, Result
@@ -66,16 +64,9 @@ def signed(value: float | None) -> str:
 def _print_metric(metric: ComparedMetric, lines: Sequence[Line], console: Console) -> None:
     better = "more" if metric.more_is_better else "less"
     title = f"{metric.title}, {metric.unit} ({better} is better)"
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for heading in ("method", "data", "device"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("A", "B", "B − A", "%", "95 %"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("over", no_wrap=True)
-    table.add_column("B is", no_wrap=True)
-    for line in lines:
-        table.add_row(*map(Text, _cells(*line)))  # in plain text [q=1] would be rich's markup
-    console.print(table)
+    words, numbers = ("method", "data", "device"), ("A", "B", "B − A", "%", "95 %")
+    cells = (_cells(*line) for line in lines)
+    console.print(plain_table(words, numbers, ("over", "B is"), rows=cells, title=title))
 
 
 def _cells(row: ComparedRow, compared: Comparison) -> tuple[str, ...]:

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from harness.cli.plain_table import MISSING, NOT_FITTING, PREDICTED, plain_table
 from harness.estimate.rows import DeviceRow, EstimateRow
 
 __all__ = ["print_estimates"]
-
-MISSING = "–"
-NOT_FITTING = "X"
-PREDICTED = "~"
 
 
 def print_estimates(rows: Sequence[EstimateRow], console: Console) -> None:
     """Print one line a row, with a column for each device, then what the marks mean."""
     devices = list(dict.fromkeys(each.device for row in rows for each in row.devices))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("method", "data"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("memory MiB", "range", "storage MiB", *(f"s on {name}" for name in devices)):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, _cells(row, devices)))
-    console.print(table)
+    numbers = ("memory MiB", "range", "storage MiB", *(f"s on {name}" for name in devices))
+    cells = (_cells(row, devices) for row in rows)
+    console.print(plain_table(("method", "data"), numbers, rows=cells))
     for line in _legend(rows):
         console.print(line, highlight=False, markup=False)
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.cli.compare_table import marked, signed
-from harness.cli.table import EMULATED, MISSING, NOT_FITTING, PREDICTED
+from harness.cli.plain_table import EMULATED, MISSING, NOT_FITTING, PREDICTED, plain_table
 from harness.compare.metrics import METRICS
 from harness.compare.paper import PaperComparison, PaperLine
 from harness.report.reading import one_line
@@ -38,15 +36,10 @@ def _print_section(
 ) -> None:
     spec = METRICS[metric]
     title = f"{spec.title}, {spec.unit}" + (f", on {device}" if device else "")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for heading in ("method", "data"):
-        table.add_column(heading, no_wrap=True)
     ranged = any(map(_range, lines))
-    for heading in ("ours", *(["range"] if ranged else []), "paper", "difference %"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for line in lines:
-        table.add_row(*map(Text, _cells(line, ranged=ranged)))
-    console.print(table)
+    numbers = ("ours", *(["range"] if ranged else []), "paper", "difference %")
+    cells = (_cells(line, ranged=ranged) for line in lines)
+    console.print(plain_table(("method", "data"), numbers, rows=cells, title=title))
 
 
 def _cells(line: PaperLine, *, ranged: bool) -> tuple[str, ...]:

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from harness.cli.plain_table import EMULATED, MISSING, NOT_FITTING, PREDICTED, plain_table
 from harness.report.summary import Row
 
 __all__ = ["print_rows"]
-
-MISSING = "–"
-NOT_FITTING = "X"
-EMULATED = "*"
-PREDICTED = "~"
 
 STATUS_WORDS = {
     "out_of_memory": "does not fit",
@@ -28,16 +21,9 @@ STATUS_WORDS = {
 
 def print_rows(rows: Sequence[Row], console: Console) -> None:
     """Print one line a row, then what its marks mean."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("method", "data"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("memory MiB", "storage MiB", "accuracy %", "95 %", "time s"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("device", no_wrap=True)
-    table.add_column("ended", no_wrap=True)
-    for row in rows:
-        table.add_row(*map(Text, _cells(row)))  # in plain text [q=1] would be rich's markup
-    console.print(table)
+    numbers = ("memory MiB", "storage MiB", "accuracy %", "95 %", "time s")
+    cells = map(_cells, rows)
+    console.print(plain_table(("method", "data"), numbers, ("device", "ended"), rows=cells))
     for line in _legend(rows):
         console.print(line, highlight=False)
 
