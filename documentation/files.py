@@ -6,8 +6,8 @@ import json
 
 from documentation.models import key_tables
 from harness.devices.profile import DeviceProfile
-from harness.experiment.record import Record
 from harness.experiment.suite import Suite
+from harness.results.record import Record
 
 __all__ = ["profile_page", "record_page", "record_schema", "suite_page"]
 

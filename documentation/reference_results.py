@@ -15,7 +15,6 @@ from collections.abc import Mapping, Sequence
 
 from documentation.pages import ROOT
 from harness.report.captions import legend
-from harness.report.collecting import Collection, collect
 from harness.report.formats.frames import shown_frame
 from harness.report.formats.markdown import escaped, to_markdown
 from harness.report.lines import Line, lines_of_runs
@@ -23,7 +22,8 @@ from harness.report.pictures.gallery import pictures_of
 from harness.report.pictures.saving import svg_of
 from harness.report.table import Cell, Column, Table
 from harness.report.trials_table import trials_table
-from harness.runner.files import made_folder, write_whole
+from harness.results.folder import Collection, collect
+from harness.runtime.files import made_folder, write_whole
 
 __all__ = [
     "PICTURES",

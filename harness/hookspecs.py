@@ -14,8 +14,8 @@ from pluggy import HookspecMarker
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harness.experiment.record import Record
     from harness.experiment.trial import Trial
+    from harness.results.record import Record
 
 hookspec = HookspecMarker("harness")
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Sequence
 
 import torch
 
-from harness.bench.rows import BenchRow
 from harness.bench.stepping import Stepper, counted_mib
 from harness.contracts import Device
 from harness.estimate.planning import Search
 from harness.estimate.work import workload_of
 from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
-from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
-from harness.runner.threads import choose_threads
+from harness.results.bench import BenchRow
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runtime.threads import choose_threads
 
 __all__ = ["bench_all"]
 

@@ -22,8 +22,8 @@ from harness.contracts import DataRequest
 from harness.devices.at_hand import choose_mode
 from harness.errors import UsageError
 from harness.estimate.planning import plan_searches
+from harness.planning.suites import entries_of
 from harness.plugins.selection import select
-from harness.runner.suites import entries_of
 
 __all__ = ["bench"]
 
@@ -86,7 +86,7 @@ def bench(  # noqa: PLR0913 - one parameter an option
 
     rows = bench_all(plugins, searches, (selections[0].name, on), rounds, say)
     if output is not None:
-        from harness.bench.saving import save_here  # noqa: PLC0415 - see above
+        from harness.results.saved_bench import save_here  # noqa: PLC0415 - see above
 
         say(f"The benchmark is in {save_here(output, rows)}")
     if as_json:

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.bench.rows import BenchRow
 from harness.cli.plain_table import MISSING, plain_table
+from harness.results.bench import BenchRow
 
 __all__ = ["print_bench", "rows_to_json"]
 

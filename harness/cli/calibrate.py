@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.calibrate.processor import processor_profile, provenance
 from harness.cli.options import json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.cli.work_progress import work_on_stderr
+from harness.cost_model.calibrate.processor import processor_profile, provenance
 from harness.devices.profile_writing import check_destination, profile_toml
 from harness.errors import UsageError
 from harness.plugins.profile_files import DEVICES_VARIABLE
 from harness.plugins.registry import check_name
-from harness.runner.files import write_whole
+from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:
-    from harness.calibrate.fitting import ProcessorFit
-    from harness.devices.calibration import LeftOut
+    from harness.cost_model.calibrate.fitting import ProcessorFit
+    from harness.cost_model.fit import LeftOut
 
 __all__ = ["calibrate_processor"]
 
@@ -65,9 +65,9 @@ def _check_name(name: str, output: Path) -> None:
 
 def _measured_and_fitted() -> ProcessorFit:
     # Imports torch and scipy, which take seconds.
-    from harness.calibrate.fitting import fit_processor  # noqa: PLC0415 - see above
-    from harness.calibrate.measuring import STAGES, measure  # noqa: PLC0415
-    from harness.calibrate.plan import NETWORKS, network_works, operation_works  # noqa: PLC0415
+    from harness.cost_model.calibrate.fitting import fit_processor  # noqa: PLC0415 - see above
+    from harness.cost_model.calibrate.measuring import STAGES, measure  # noqa: PLC0415
+    from harness.cost_model.calibrate.plan import NETWORKS, network_works, operation_works  # noqa: PLC0415
 
     operations, networks = list(operation_works()), list(network_works())
     works = [*operations, *networks]

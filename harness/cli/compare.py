@@ -12,7 +12,7 @@ from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.report.collecting import Collection
+    from harness.results.folder import Collection
 
 __all__ = ["compare"]
 
@@ -93,7 +93,7 @@ def _compare_two(
     from harness.compare.aligning import ALLOWANCES  # noqa: PLC0415 - see above
     from harness.compare.result import compare as compare_sides  # noqa: PLC0415 - see above
     from harness.compare.thresholds import parse_thresholds  # noqa: PLC0415 - see above
-    from harness.report.collecting import collect  # noqa: PLC0415 - see above
+    from harness.results.folder import collect  # noqa: PLC0415 - see above
 
     thresholds = None if tolerance is None else parse_thresholds(tolerance)
     a, b = (collect([folder]) for folder in folders)
@@ -112,7 +112,7 @@ def _compare_paper(folder: Path, suite: str | None, *, as_json: bool) -> None:
     # As above.
     from harness.cli.paper_table import print_paper  # noqa: PLC0415 - see above
     from harness.compare.paper import compare_with_paper  # noqa: PLC0415 - see above
-    from harness.report.collecting import collect  # noqa: PLC0415 - see above
+    from harness.results.folder import collect  # noqa: PLC0415 - see above
 
     collection = collect([folder])
     compared = compare_with_paper(collection, loaded_plugins(), suite)

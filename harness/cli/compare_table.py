@@ -12,7 +12,7 @@ from harness.compare.comparing import Comparison
 from harness.compare.metrics import METRICS, ComparedMetric
 from harness.compare.result import ComparedRow, Result
 from harness.compare.sides import Mode
-from harness.report.reading import one_line
+from harness.results.reading import one_line
 
 __all__ = ["marked", "print_comparison", "signed"]
 

@@ -24,10 +24,10 @@ from harness.cli.selecting import (
 from harness.contracts import DataRequest
 from harness.estimate.estimates import Estimate, estimate_all
 from harness.estimate.planning import plan_searches
-from harness.estimate.rows import row_of
-from harness.estimate.saved import save_estimate
-from harness.runner.dataset_map import read_dataset_map, with_stand_ins
-from harness.runner.suites import entries_of
+from harness.planning.dataset_map import read_dataset_map, with_stand_ins
+from harness.planning.suites import entries_of
+from harness.results.estimates import row_of
+from harness.results.saved_estimates import save_estimate
 
 __all__ = ["estimate"]
 

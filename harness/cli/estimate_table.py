@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.cli.plain_table import MISSING, NOT_FITTING, PREDICTED, plain_table
-from harness.estimate.rows import DeviceRow, EstimateRow
+from harness.results.estimates import DeviceRow, EstimateRow
 
 __all__ = ["print_estimates"]
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from harness.environment.user_cache import user_cache
+from harness.runtime.user_cache import user_cache
 
 __all__ = ["cache_root_option", "data_root_option", "json_option"]
 

@@ -11,7 +11,7 @@ from harness.cli.compare_table import marked, signed
 from harness.cli.plain_table import EMULATED, MISSING, NOT_FITTING, PREDICTED, plain_table
 from harness.compare.metrics import METRICS
 from harness.compare.paper import PaperComparison, PaperLine
-from harness.report.reading import one_line
+from harness.results.reading import one_line
 
 __all__ = ["print_paper"]
 

@@ -10,10 +10,10 @@ import click
 
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json
-from harness.contract_checks.apart import check
-from harness.contract_checks.finding import find
-from harness.contract_checks.rule import Verdict
-from harness.contract_checks.subject import Address
+from harness.conformance.apart import check
+from harness.conformance.finding import find
+from harness.conformance.rule import Verdict
+from harness.conformance.subject import Address
 
 __all__ = ["check_plugin"]
 

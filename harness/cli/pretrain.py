@@ -23,10 +23,10 @@ from harness.cli.selecting import (
 from harness.cli.signals import terminate_as_interrupt
 from harness.cli.spreading import Spread, executor_of, scheduler_options
 from harness.contracts import DataRequest
-from harness.runner.offline import OfflineStage
-from harness.runner.plan import Planner
-from harness.runner.pretrain import Pretrained, pretrain_all
-from harness.runner.suites import entries_of
+from harness.planning.planner import Planner
+from harness.planning.suites import entries_of
+from harness.pretraining.pretrain_all import Pretrained, pretrain_all
+from harness.pretraining.store import OfflineStage
 
 __all__ = ["pretrain"]
 

@@ -17,9 +17,9 @@ from rich.progress import (
 )
 
 from harness.experiment.pretraining import Pretraining
-from harness.experiment.record import Record
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
+from harness.results.record import Record
 
 __all__ = ["BarProgress", "LineProgress", "ProgressView", "progress_on_stderr"]
 

@@ -11,12 +11,12 @@ import click
 from harness.cli.output import loaded_plugins, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
-from harness.report.collecting import Collection, collect
 from harness.report.destinations import SUFFIXES, choose_destinations
 from harness.report.suites import PublishedSuite, find_published, load_published
-from harness.report.summary import Missing
 from harness.report.tables import tables_of
 from harness.report.writing import Report, write_report
+from harness.results.folder import Collection, collect
+from harness.results.summary import Missing
 
 __all__ = ["report"]
 

@@ -30,17 +30,17 @@ from harness.cli.spreading import Spread, executor_of, spreading_options
 from harness.cli.table import print_rows
 from harness.contracts import DataRequest
 from harness.experiment.trial import Trial
+from harness.planning.dataset_map import read_dataset_map, with_stand_ins
+from harness.planning.destination import choose_folder
+from harness.planning.origin import Origin
+from harness.planning.planner import Planner
+from harness.planning.run_directory import RunFolder
+from harness.planning.suites import entries_of
 from harness.plugins.reporting import make_reporters, reporting
+from harness.pretraining.store import OfflineStage
 from harness.report.remarks import side_by_side
-from harness.report.summary import summarise
-from harness.runner.dataset_map import read_dataset_map, with_stand_ins
-from harness.runner.destination import choose_folder
-from harness.runner.offline import OfflineStage
-from harness.runner.origin import Origin
-from harness.runner.plan import Planner
-from harness.runner.run import Runner, RunResult
-from harness.runner.run_folder import RunFolder
-from harness.runner.suites import entries_of
+from harness.results.summary import summarise
+from harness.trials.runner import Runner, RunResult
 
 __all__ = ["run"]
 

@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 
 if TYPE_CHECKING:
-    from harness.runner.executor import Executor
+    from harness.executors.base import Executor
 
 __all__ = ["Spread", "executor_of", "scheduler_options", "spreading_options"]
 
@@ -94,15 +94,15 @@ def executor_of(spread: Spread, plugins: Plugins) -> Iterator[Executor | None]:
         yield None
         return
     # Imported here, since most runs need neither.
-    from harness.fleet.link import Link, require_dask  # noqa: PLC0415 - see above
+    from harness.executors.dask.link import Link, require_dask  # noqa: PLC0415 - see above
 
     if spread.scheduler is None:
-        from harness.fleet.crew import Crew  # noqa: PLC0415 - see above
+        from harness.executors.local import Crew  # noqa: PLC0415 - see above
 
         require_dask("--jobs")
         yield Crew(plugins, spread.jobs or 1)
         return
-    from harness.fleet.remote import RemoteWorkers  # noqa: PLC0415 - see above
+    from harness.executors.dask.remote import RemoteWorkers  # noqa: PLC0415 - see above
 
     link = Link.to(spread.scheduler)
     try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.cli.plain_table import EMULATED, MISSING, NOT_FITTING, PREDICTED, plain_table
-from harness.report.summary import Row
+from harness.results.summary import Row
 
 __all__ = ["print_rows"]
 

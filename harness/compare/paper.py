@@ -14,8 +14,8 @@ from harness.experiment.published import Published, PublishedRow
 from harness.plugins.loading import Plugins
 from harness.report.budgets import used_keys
 from harness.report.captions import scaled_sentence
-from harness.report.collecting import Collection
 from harness.report.suites import Place, PublishedSuite, find_published, load_published
+from harness.results.folder import Collection
 
 __all__ = ["PaperComparison", "PaperLine", "compare_with_paper"]
 

@@ -11,7 +11,7 @@ from harness.compare.comparing import Comparison, compare_pair
 from harness.compare.sides import Side, sides_of
 from harness.compare.thresholds import Threshold, is_failed
 from harness.errors import UsageError
-from harness.report.collecting import Collection as Found
+from harness.results.folder import Collection as Found
 
 __all__ = ["ComparedRow", "Result", "compare"]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Literal
 
-from harness.bench.rows import BenchRow
 from harness.compare.metrics import METRICS, ComparedMetric
 from harness.compare.statistics import Samples
-from harness.estimate.rows import DeviceRow, EstimateRow
-from harness.experiment.record import Metric, Record
 from harness.report.budgets import used_keys
-from harness.report.collecting import Collection
-from harness.report.summary import FAILED, group_records, row_of
+from harness.results.bench import BenchRow
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.folder import Collection
+from harness.results.record import Metric, Record
+from harness.results.summary import FAILED, group_records, row_of
 
 __all__ = ["Mode", "Reading", "Side", "sides_of"]
 

@@ -31,7 +31,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from harness.devices.cost_profile import CostProfile
+from harness.cost_model.profile import CostProfile
 from harness.errors import UsageError
 from harness.experiment.canonical import digest
 from harness.fields import explain

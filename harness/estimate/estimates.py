@@ -8,10 +8,10 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from harness.devices.kernels import Kernel
-from harness.environment.cores import usable_cores
+from harness.cost_model.kernels import Kernel
 from harness.estimate.planning import Search
-from harness.runner.fork_server import interruptible, processes, start_server
+from harness.runtime.cores import usable_cores
+from harness.runtime.fork_server import interruptible, processes, start_server
 
 __all__ = ["Estimate", "estimate_all"]
 

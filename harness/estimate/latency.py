@@ -7,8 +7,8 @@ from functools import cache
 import torch
 
 from harness.contracts import OperationLatency
-from harness.devices.cost_model import predict_seconds
-from harness.devices.cost_profile import CostProfile
+from harness.cost_model.prediction import predict_seconds
+from harness.cost_model.profile import CostProfile
 from harness.estimate.shapes import ShapeMode
 from harness.estimate.stand_ins import StandIns
 from harness.measure.memory import MemoryCounter

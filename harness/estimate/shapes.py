@@ -20,7 +20,7 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from harness.devices.kernels import Kernel, KernelClass
+from harness.cost_model.kernels import Kernel, KernelClass
 from harness.estimate.kernels import kernels_of, tensors_in
 from harness.estimate.stand_ins import StandIns
 from harness.measure.dispatch import OperationMode, in_backward, schema_of, storage_address

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from harness.devices.kernels import Kernel
+from harness.cost_model.kernels import Kernel
 from harness.estimate.batches import ShapedBatches
 from harness.estimate.preferences import HEAVIEST, LIGHTEST, Preference, prefer
 from harness.estimate.shapes import ShapeMode

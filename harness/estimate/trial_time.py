@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.contracts import DatasetForm
-from harness.devices.cost_model import Prediction, predict_seconds
+from harness.cost_model.prediction import Prediction, predict_seconds
 from harness.estimate.planning import Search
 from harness.estimate.tracing import trace
 from harness.estimate.work import workload_of

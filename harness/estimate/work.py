@@ -13,7 +13,7 @@ from harness.estimate.workload import Workload, cut
 from harness.experiment.setting import FewShotSetting
 from harness.plugins.loading import Plugins, in_one_line, load_plugins
 from harness.plugins.selection import recreate
-from harness.runner.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 
 __all__ = ["estimate", "workload_of"]
 

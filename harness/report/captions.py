@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from harness.experiment.record import Record
-from harness.report.summary import FAILED, Missing
 from harness.report.table import MISSING, SYMBOLS, Cell
+from harness.results.record import Record
+from harness.results.summary import FAILED, Missing
 
 __all__ = ["estimate_legend", "failed_sentence", "legend", "scaled_sentence"]
 

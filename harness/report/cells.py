@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.estimate.rows import DeviceRow, EstimateRow
-from harness.experiment.record import Metric, Record
-from harness.report.summary import Row
 from harness.report.table import Cell, Mark
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.record import Metric, Record
+from harness.results.summary import Row
 
 __all__ = [
     "accuracy_cell",

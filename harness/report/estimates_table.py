@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.estimate.rows import EstimateRow
 from harness.report.captions import estimate_legend, legend
 from harness.report.cells import estimated_memory_cell, estimated_time_cell, predicted_cell
 from harness.report.remarks import Remarks
 from harness.report.table import Cell, Column, Table
+from harness.results.estimates import EstimateRow
 
 __all__ = ["estimates_table"]
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.estimate.rows import EstimateRow
-from harness.experiment.record import Record
 from harness.report.cells import (
     accuracy_cell,
     estimated_memory_cell,
@@ -18,8 +16,10 @@ from harness.report.cells import (
 )
 from harness.report.remarks import failures, side_by_side
 from harness.report.suites import Place
-from harness.report.summary import Missing, Row, group_records, row_of
 from harness.report.table import Cell
+from harness.results.estimates import EstimateRow
+from harness.results.record import Record
+from harness.results.summary import Missing, Row, group_records, row_of
 
 __all__ = ["Line", "OnDevice", "lines_of_estimate", "lines_of_runs"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from string import ascii_lowercase
 
-from harness.experiment.record import Record
-from harness.report.reading import one_line
-from harness.report.summary import FAILED
 from harness.report.table import Cell, Note
+from harness.results.reading import one_line
+from harness.results.record import Record
+from harness.results.summary import FAILED
 
 __all__ = ["Remarks", "endings", "failures", "side_by_side"]
 

@@ -10,12 +10,12 @@ from harness.errors import HarnessError, UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.parsing import parse_budget
 from harness.experiment.published import Published, PublishedRow, read_published
-from harness.experiment.record import Record
 from harness.experiment.suite import load_suite
+from harness.planning.suites import find_suite
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import select
-from harness.runner.suites import find_suite
+from harness.results.record import Record
 
 __all__ = [
     "Place",

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.estimate.rows import EstimateRow
-from harness.experiment.record import Record
 from harness.report.budgets import budget_label, scaled_keys
 from harness.report.captions import estimate_legend, failed_sentence, scaled_sentence
-from harness.report.collecting import Collection, FoundTrial
 from harness.report.estimates_table import estimates_table
 from harness.report.lines import lines_of_estimate, lines_of_runs
 from harness.report.published_table import Frame, published_table
-from harness.report.reading import one_line
 from harness.report.suites import Place, PublishedSuite, place_of, setting_of
-from harness.report.summary import Missing
 from harness.report.table import Table
 from harness.report.trials_table import trials_table
+from harness.results.estimates import EstimateRow
+from harness.results.folder import Collection, FoundTrial
+from harness.results.reading import one_line
+from harness.results.record import Record
+from harness.results.summary import Missing
 
 __all__ = ["tables_of"]
 

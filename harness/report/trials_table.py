@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.experiment.record import Record
 from harness.report.budgets import budget_label
 from harness.report.captions import failed_sentence, legend
 from harness.report.cells import (
@@ -15,8 +14,9 @@ from harness.report.cells import (
     time_cell,
 )
 from harness.report.remarks import Remarks, endings, failures, side_by_side
-from harness.report.summary import Missing, group_records, row_of
 from harness.report.table import Cell, Column, Table
+from harness.results.record import Record
+from harness.results.summary import Missing, group_records, row_of
 
 __all__ = ["trials_table"]
 

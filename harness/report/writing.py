@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.report.collecting import Collection
 from harness.report.formats.csv import to_csv
 from harness.report.formats.latex import to_latex
 from harness.report.formats.markdown import to_markdown
 from harness.report.suites import PublishedSuite
 from harness.report.table import Table
-from harness.runner.files import made_folder, write_whole
+from harness.results.folder import Collection
+from harness.runtime.files import made_folder, write_whole
 
 __all__ = ["Report", "write_report"]
 

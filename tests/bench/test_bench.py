@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from harness.bench.rows import BenchRow
 from harness.cli.main import cli
+from harness.results.bench import BenchRow
 
 SMALL = ["--budget", "quick,channels=2", "--ways", "2", "--rounds", "2"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.experiment.record import Record
+from harness.results.record import Record
 
 UNITS = {"peak_memory": "MiB", "storage": "MiB", "accuracy": "%", "search_time": "s"}
 DATASET = {

@@ -16,7 +16,7 @@ from harness.cli.main import cli
 from harness.compare.aligning import ALLOWANCES
 from harness.compare.comparing import Verdict
 from harness.compare.metrics import METRICS
-from harness.experiment.record import Record
+from harness.results.record import Record
 
 Write = Callable[..., Path]
 MakeRecord = Callable[..., Record]

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from harness.compare.comparing import Comparison
 from harness.compare.result import Result, compare
 from harness.compare.thresholds import is_failed, parse_thresholds
-from harness.devices.cost_model import Prediction
+from harness.cost_model.prediction import Prediction
 from harness.errors import UsageError
-from harness.estimate.rows import DeviceRow, EstimateRow
-from harness.experiment.record import Record
-from harness.report.collecting import Collection, FoundEstimate, FoundTrial
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.folder import Collection, FoundEstimate, FoundTrial
+from harness.results.record import Record
 
 MakeRecord = Callable[..., Record]
 

@@ -10,10 +10,10 @@ import pytest
 
 from harness.compare.paper import PaperComparison, compare_with_paper
 from harness.errors import UsageError
-from harness.estimate.rows import DeviceRow, EstimateRow
-from harness.experiment.record import Record
 from harness.plugins.loading import Plugins, load_plugins
-from harness.report.collecting import Collection, FoundEstimate, FoundTrial
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.folder import Collection, FoundEstimate, FoundTrial
+from harness.results.record import Record
 
 MakeRecord = Callable[..., Record]
 

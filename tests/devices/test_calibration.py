@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.devices.calibration import Case, calibrate
-from harness.devices.cost_model import predict_seconds
-from harness.devices.cost_profile import CostError, CostProfile, KernelRates
-from harness.devices.kernels import KERNEL_CLASSES, Kernel
+from harness.cost_model.fit import Case, calibrate
+from harness.cost_model.kernels import KERNEL_CLASSES, Kernel
+from harness.cost_model.prediction import predict_seconds
+from harness.cost_model.profile import CostError, CostProfile, KernelRates
 
 PEAK = KernelRates(flops_s=1e12, bytes_s=1e11)
 TRUE = CostProfile(

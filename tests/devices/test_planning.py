@@ -12,9 +12,9 @@ from harness.contracts import DataRequest
 from harness.errors import UsageError
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import Trial
+from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
 from harness.plugins.profile_files import DEVICES_VARIABLE
-from harness.runner.plan import Planner
 
 Install = Callable[[str, str], Path]
 Machine = Callable[..., None]

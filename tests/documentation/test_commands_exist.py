@@ -14,9 +14,9 @@ from documentation.commands import every_command
 from documentation.pages import Page, every_page, simple_commands
 from harness.cli.main import cli
 from harness.experiment.parsing import parse_budget
+from harness.planning.suites import find_suite
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import select
-from harness.runner.suites import find_suite
 
 # What pages call a thing of the reader's own.
 OWN = re.compile(r"my-|[A-Z]{2,}|\.\.\.")

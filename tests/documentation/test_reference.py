@@ -20,10 +20,10 @@ from documentation.pages import ROOT, every_page
 from harness import hookspecs
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import NAMED_BUDGETS
-from harness.experiment.record import Record
 from harness.experiment.suite import Suite
 from harness.plugins.loading import load_plugins
 from harness.plugins.registry import KINDS, Kind
+from harness.results.record import Record
 
 COMMANDS = dict(every_command())
 HOOKS = [name for name in vars(hookspecs) if name.startswith("harness_")]

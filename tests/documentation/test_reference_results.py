@@ -16,7 +16,7 @@ from documentation.reference_results import (
     drawn_from,
     with_block,
 )
-from harness.report.collecting import collect
+from harness.results.folder import collect
 
 AGAIN = "write them again: python -m documentation.reference_results"
 PATH = re.compile(rb'"(?:/|[A-Z]:\\\\)[^"]')  # in JSON, one that begins at a root

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.devices.kernels import Kernel
+from harness.cost_model.kernels import Kernel
 from harness.estimate.shapes import ShapeMode
 from harness.estimate.stand_ins import StandIns
 from harness.measure.memory import MemoryCounter

@@ -14,11 +14,11 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.contracts import DataRequest
-from harness.experiment.record import Metric, Outcome, Record
 from harness.experiment.suite import SuiteEntry
+from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.runner.plan import Planner
-from harness.runner.run import Runner, RunResult
+from harness.results.record import Metric, Outcome, Record
+from harness.trials.runner import Runner, RunResult
 from tests.fuzz.guard import watched_writes, within_seconds
 from tests.fuzz.inputs import KINDS
 from tests.fuzz.sound import PRETRAINED, Sound, images, sound_of

@@ -13,11 +13,11 @@ import numpy as np
 from PIL import Image
 from safetensors.numpy import save
 
-from harness.experiment.record import Record
 from harness.experiment.trial import Trial
 from harness.plugins.loading import load_plugins
-from harness.runner.checkpoint import FORMAT, Progress, _checksum
-from harness.runner.offline import OfflineStage
+from harness.pretraining.checkpoint import FORMAT, Progress, _checksum
+from harness.pretraining.store import OfflineStage
+from harness.results.record import Record
 
 __all__ = ["Sound", "images", "sound_of"]
 

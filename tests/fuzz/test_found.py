@@ -12,7 +12,7 @@ from harness.cli.main import cli
 from harness.devices.profile import read_profile
 from harness.errors import HarnessError
 from harness.experiment.suite import load_suite
-from harness.runner.checkpoint import CheckpointError, read_checkpoint
+from harness.pretraining.checkpoint import CheckpointError, read_checkpoint
 from tests.fuzz.sound import Sound
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.experiment.record import Metric, Record
+from harness.results.record import Metric, Record
 
 METHOD = {"version": "1", "distribution": "d", "params": {}}
 DATASET = {

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.estimate.rows import EstimateRow
-from harness.estimate.saved import save_estimate
-from harness.experiment.record import Record
-from harness.report.collecting import collect
 from harness.report.formats.markdown import to_markdown
 from harness.report.tables import tables_of
+from harness.results.estimates import EstimateRow
+from harness.results.folder import collect
+from harness.results.record import Record
+from harness.results.saved_estimates import save_estimate
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]

@@ -15,9 +15,7 @@ from statistics import fmean, stdev
 
 import pytest
 
-from harness.experiment.record import Record
 from harness.plugins.loading import load_plugins
-from harness.report.collecting import Collection, collect
 from harness.report.formats.csv import to_csv
 from harness.report.formats.latex import to_latex
 from harness.report.formats.markdown import to_markdown
@@ -25,6 +23,8 @@ from harness.report.rounding import shown_number
 from harness.report.suites import load_published
 from harness.report.table import Column, Table
 from harness.report.tables import tables_of
+from harness.results.folder import Collection, collect
+from harness.results.record import Record
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.cost_model import Prediction
-from harness.estimate.rows import DeviceRow, EstimateRow
-from harness.estimate.saved import save_estimate
-from harness.experiment.record import Record
+from harness.cost_model.prediction import Prediction
 from harness.plugins.loading import load_plugins
-from harness.report.collecting import collect
 from harness.report.remarks import Remarks
 from harness.report.suites import PublishedSuite, find_published, load_published
 from harness.report.table import Cell, Table
 from harness.report.tables import tables_of
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.folder import collect
+from harness.results.record import Record
+from harness.results.saved_estimates import save_estimate
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]

@@ -14,8 +14,8 @@ from click.testing import CliRunner, Result
 from markdown_it import MarkdownIt
 
 from harness.cli.main import cli
-from harness.experiment.record import Record
-from harness.report.summary import Missing
+from harness.results.record import Record
+from harness.results.summary import Missing
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from harness.experiment.record import Record
+from harness.results.record import Record
 from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ import pytest
 from rich.console import Console
 
 from harness.cli.table import print_rows
-from harness.experiment.record import Metric, Record
-from harness.report.summary import Missing, interval_95, summarise
+from harness.results.record import Metric, Record
+from harness.results.summary import Missing, interval_95, summarise
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
 DATASET = {

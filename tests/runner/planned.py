@@ -7,10 +7,10 @@ from pathlib import Path
 from harness.contracts import DataRequest
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import Trial
+from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.runner.job import PretrainingJob
-from harness.runner.offline import OfflineStage
-from harness.runner.plan import Planner
+from harness.pretraining.store import OfflineStage
+from harness.runtime.job import PretrainingJob
 
 __all__ = ["planned"]
 

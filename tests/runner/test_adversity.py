@@ -21,12 +21,12 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.contracts import DataRequest
 from harness.errors import NotWrittenError
-from harness.experiment.record import Outcome, Record
 from harness.experiment.suite import SuiteEntry
+from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.runner.ending import Clock
-from harness.runner.files import write_whole
-from harness.runner.plan import Planner
+from harness.results.record import Outcome, Record
+from harness.runtime.files import write_whole
+from harness.trials.timed_outcome import Clock
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
@@ -67,7 +67,7 @@ def test_a_full_disk_ends_the_run_in_a_sentence(
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
         # Two flushes for the plan, and four for the architectures and the record of a trial.
-        patch.setattr("harness.runner.files.os.fsync", fails_from_the(7, full))
+        patch.setattr("harness.runtime.files.os.fsync", fails_from_the(7, full))
         result = run()
     assert result.exit_code == 1
     assert "cannot be written: No space left on device" in result.stderr
@@ -88,7 +88,7 @@ def test_steps_that_do_not_fit_end_the_run_in_a_sentence(
     def refuse(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("harness.runner.record_writer._line", refuse)
+    monkeypatch.setattr("harness.trials.record_writer._line", refuse)
     result = run()
     assert result.exit_code == 1
     assert "steps.jsonl cannot be written: No space left on device" in result.stderr
@@ -106,7 +106,7 @@ def test_a_run_folder_that_is_read_only_is_refused(
             raise OSError(errno.EROFS, "Read-only file system")
         return opened(path, flags, *arguments, **options)
 
-    monkeypatch.setattr("harness.runner.run_folder.os.open", refuse)
+    monkeypatch.setattr("harness.planning.run_directory.os.open", refuse)
     result = run()
     assert result.exit_code == 2
     assert "run folder out cannot be used: Read-only file system" in result.stderr
@@ -119,7 +119,7 @@ def test_a_real_limit_on_files_leaves_them_whole(scratch: Path) -> None:
     program = """
 import resource, signal, sys
 from pathlib import Path
-from harness.runner.files import write_whole
+from harness.runtime.files import write_whole
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 write_whole(Path("record.json"), "old")
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
@@ -146,7 +146,7 @@ def test_ctrl_c_amid_a_write_leaves_the_old_file_alone(
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.runner.files.os.fsync", interrupt)
+    monkeypatch.setattr("harness.runtime.files.os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_whole(scratch / "record.json", "new")
     assert [path.name for path in scratch.iterdir()] == ["record.json"]
@@ -171,7 +171,7 @@ def test_a_calendar_that_jumps_back_shortens_no_trial(
         def now(_: Any) -> datetime:
             return datetime(2030, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=next(moments))
 
-    monkeypatch.setattr("harness.runner.ending.datetime", Jumping)
+    monkeypatch.setattr("harness.trials.timed_outcome.datetime", Jumping)
     clock = Clock()
     time.sleep(0.01)
     ending = clock.ending(Outcome(status="ok"))

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.experiment.pretraining import Pretraining
-from harness.runner.checkpoint import (
+from harness.pretraining.checkpoint import (
     Checkpoint,
     CheckpointError,
     find_checkpoint,

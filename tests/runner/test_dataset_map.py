@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.errors import UsageError
 from harness.experiment.suite import SuiteEntry
+from harness.planning.dataset_map import read_dataset_map, with_stand_ins
 from harness.plugins.loading import Plugins, load_plugins
-from harness.runner.dataset_map import read_dataset_map, with_stand_ins
 
 SUITE = """
 [[trials]]

@@ -14,20 +14,20 @@ import pytest
 
 from harness.contracts import DataRequest
 from harness.errors import UsageError
-from harness.experiment.record import Outcome, TrialError
+from harness.executors.dask.meta_worker import Pupil
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DeviceIdentity
-from harness.fleet.pupil import Pupil
+from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.runner import pretraining as stage
-from harness.runner.checkpoint import Checkpoint, read_checkpoint
-from harness.runner.elsewhere import Elsewhere, serve
-from harness.runner.job import PretrainingJob
-from harness.runner.lessons import Learned, LessonFailedError, Lessons
-from harness.runner.making import CheckpointMaker
-from harness.runner.offline import OfflineStage
-from harness.runner.plan import Planner
-from harness.runner.process import TrialProcesses
+from harness.pretraining import loop as stage
+from harness.pretraining.checkpoint import Checkpoint, read_checkpoint
+from harness.pretraining.launcher import CheckpointMaker
+from harness.pretraining.meta_task_request import Learned, LessonFailedError, Lessons
+from harness.pretraining.remote_tasks import Elsewhere, serve
+from harness.pretraining.store import OfflineStage
+from harness.results.record import Outcome, TrialError
+from harness.runtime.job import PretrainingJob
+from harness.runtime.process import TrialProcesses
 from tests.runner.planned import planned
 
 pytestmark = pytest.mark.usefixtures("toy_plugin")

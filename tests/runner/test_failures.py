@@ -10,8 +10,8 @@ import torch
 from harness.devices.profile import DeviceProfile, MemoryProfile
 from harness.experiment.trial import DeviceIdentity
 from harness.measure.memory import EmulatedOutOfMemoryError
-from harness.runner.failures import machine_suffices, status_of
-from harness.runner.limits import BudgetExceededError, NotFiniteError
+from harness.trials.failures import machine_suffices, status_of
+from harness.trials.limits import BudgetExceededError, NotFiniteError
 
 OUT_OF_MEMORY = [
     EmulatedOutOfMemoryError(2000, 1000),

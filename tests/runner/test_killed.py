@@ -20,7 +20,7 @@ def killed(monkeypatch: pytest.MonkeyPatch, by_kernel: bool | None, *arguments: 
         def any_since(self) -> bool | None:
             return by_kernel
 
-    monkeypatch.setattr("harness.runner.process.OomKills", Kills)
+    monkeypatch.setattr("harness.runtime.process.OomKills", Kills)
     budget = "search_steps=2,tasks=1,meta_epochs=0"
     command = ["run", "--dataset", "dots", "--budget", budget, "-o", "out", "--json", *arguments]
     (record,) = json.loads(CliRunner().invoke(cli, command).stdout)["trials"]

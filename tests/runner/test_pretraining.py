@@ -18,11 +18,11 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.contracts import MetaTask
 from harness.plugins.loading import load_plugins
-from harness.runner import pretraining as stage
-from harness.runner.checkpoint import read_checkpoint
-from harness.runner.job import PretrainingJob
-from harness.runner.meta_tasks import meta_task
-from harness.runner.opening import open_dataset
+from harness.pretraining import loop as stage
+from harness.pretraining.checkpoint import read_checkpoint
+from harness.pretraining.meta_tasks import meta_task
+from harness.runtime.job import PretrainingJob
+from harness.trials.factory import open_dataset
 from tests.runner.planned import planned
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")

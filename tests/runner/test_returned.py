@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from harness.measure.memory import MIB
-from harness.runner.few_shot import _query_order
-from harness.runner.limits import NotFiniteError
-from harness.runner.returned import check_logits, check_metrics
-from harness.runner.uncounted import ProcessGrowth, UncountedMemoryError
+from harness.trials.few_shot import _query_order
+from harness.trials.limits import NotFiniteError
+from harness.trials.output_validation import check_logits, check_metrics
+from harness.trials.rss_guard import ProcessGrowth, UncountedMemoryError
 
 IMAGES = torch.zeros(4, 1, 8, 8)
 

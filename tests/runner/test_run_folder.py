@@ -10,12 +10,12 @@ import pytest
 from harness.devices.profile import DeviceProfile
 from harness.errors import RunFolderError
 from harness.experiment.budget import Budget
-from harness.experiment.record import Outcome, Record, Status
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
-from harness.runner.destination import choose_folder
-from harness.runner.origin import Origin
-from harness.runner.run_folder import RunFolder
+from harness.planning.destination import choose_folder
+from harness.planning.origin import Origin
+from harness.planning.run_directory import RunFolder
+from harness.results.record import Outcome, Record, Status
 
 
 def trial(seed: int = 0, label: str = "m") -> Trial:

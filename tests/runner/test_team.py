@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from harness.contracts import DataRequest
-from harness.experiment.record import Outcome
 from harness.experiment.suite import SuiteEntry
+from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.runner.checkpoint import read_checkpoint
-from harness.runner.making import CheckpointMaker
-from harness.runner.offline import OfflineStage
-from harness.runner.plan import Planner
-from harness.runner.process import TrialProcesses
-from harness.runner.team import ALONE, Place, TeamLostError
+from harness.pretraining.checkpoint import read_checkpoint
+from harness.pretraining.launcher import CheckpointMaker
+from harness.pretraining.process_group import ALONE, Place, TeamLostError
+from harness.pretraining.store import OfflineStage
+from harness.results.record import Outcome
+from harness.runtime.process import TrialProcesses
 
 BUDGET = (
     "quick,search_steps=1,tasks=1,meta_epochs=3,warmup_epochs=1,meta_tasks=3,meta_steps=2,"

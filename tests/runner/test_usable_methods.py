@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from harness.errors import PluginError, UnknownNameError, UsageError
+from harness.planning.origin import Origin
+from harness.planning.run_directory import RunFolder
+from harness.planning.usable_methods import select_usable
 from harness.plugins.loading import load_plugins
-from harness.runner.origin import Origin
-from harness.runner.run_folder import RunFolder
-from harness.runner.usable_methods import select_usable
 
 Install = Callable[[str, str], Path]
 

@@ -13,10 +13,10 @@ from harness.experiment.budget import NAMED_BUDGETS
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import Suite, load_suite
 from harness.experiment.trial import Trial
+from harness.planning.planner import Planner
+from harness.planning.suites import entries_of, find_suite
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import Selection, select
-from harness.runner.plan import Planner
-from harness.runner.suites import entries_of, find_suite
 
 # Trials: methods x data settings x devices x seeds, as the paper's tables and figures have them.
 TRIALS = {

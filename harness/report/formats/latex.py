@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
 from harness.report.formats.frames import shown_frame
-from harness.report.reading import one_line
 from harness.report.table import Column, Table
+from harness.results.reading import one_line
 
 __all__ = ["escaped", "to_latex"]
 

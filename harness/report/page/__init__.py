@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report.collecting import Collection
 from harness.report.garbage import without_garbage_collection
 from harness.report.suites import PublishedSuite
 from harness.report.table import Table
+from harness.results.folder import Collection
 
 __all__ = ["write_page"]
 
@@ -33,7 +33,7 @@ def write_page(
     # Imported here: they import matplotlib and jinja2, only for those who want a page.
     from harness.report.page.content import content_of  # noqa: PLC0415 - see above
     from harness.report.page.rendering import render  # noqa: PLC0415 - see above
-    from harness.runner.files import write_whole  # noqa: PLC0415 - see above
+    from harness.runtime.files import write_whole  # noqa: PLC0415 - see above
 
     with without_garbage_collection():
         page = render(content_of(collection, tables, published))

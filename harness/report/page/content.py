@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.experiment.record import Record
-from harness.report.collecting import Collection
 from harness.report.page.details import Details, details_of
 from harness.report.page.inline_picture import InlinePicture, inline_pictures
 from harness.report.page.one_trial import trial_table
@@ -15,6 +13,8 @@ from harness.report.page.shown_table import ShownTable, shown_table
 from harness.report.remarks import STATUS_WORDS
 from harness.report.suites import PublishedSuite
 from harness.report.table import Table
+from harness.results.folder import Collection
+from harness.results.record import Record
 
 __all__ = ["Content", "content_of"]
 

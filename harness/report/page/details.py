@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.errors import UsageError
-from harness.experiment.record import Record
-from harness.report.collecting import FoundTrial
 from harness.report.page.steps_chart import steps_chart
 from harness.report.pictures.cells.graph import graph_of
 from harness.report.pictures.cells.layout import lay_out
 from harness.report.pictures.cells.svg import svg_of
 from harness.report.pictures.part import read_part
 from harness.report.pictures.step_file import read_steps
+from harness.results.folder import FoundTrial
+from harness.results.record import Record
 from harness.space.genotype import Edge, Genotype
 from harness.space.topology import CELL_KINDS
 

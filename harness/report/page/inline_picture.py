@@ -11,11 +11,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from seaborn import light_palette
 
-from harness.report.collecting import Collection
 from harness.report.pictures.gallery import charts_of
 from harness.report.pictures.saving import svg_of
 from harness.report.pictures.style import COLOURS, FAINT, INK, MUTED, PAPER, WORD_COLOURS
 from harness.report.suites import PublishedSuite
+from harness.results.folder import Collection
 
 __all__ = ["InlinePicture", "dark_colours", "inline_pictures"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.experiment.record import Record
-from harness.report.reading import one_line
 from harness.report.remarks import STATUS_WORDS
 from harness.report.table import Cell, Column, Table
+from harness.results.reading import one_line
+from harness.results.record import Record
 
 __all__ = ["trial_table"]
 

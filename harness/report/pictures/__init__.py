@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report.collecting import Collection
 from harness.report.suites import PublishedSuite
+from harness.results.folder import Collection
 
 __all__ = ["draw_all"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.experiment.record import Record
 from harness.report.pictures.points import label_of
 from harness.report.suites import Place, PublishedSuite, place_of
+from harness.results.record import Record
 
 __all__ = ["Beside", "Loss", "beside_of", "statements_of"]
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from harness.errors import UsageError
-from harness.experiment.record import Record
-from harness.report.collecting import Collection
 from harness.report.lines import lines_of_estimate, lines_of_runs
 from harness.report.pictures.accuracy_memory import draw_accuracy_memory
 from harness.report.pictures.beside import Beside, beside_of, statements_of
@@ -29,6 +27,8 @@ from harness.report.pictures.sweep import draw_sweep
 from harness.report.pictures.time_memory import draw_time_memory
 from harness.report.pictures.variants import families
 from harness.report.suites import PublishedSuite
+from harness.results.folder import Collection
+from harness.results.record import Record
 from harness.space.genotype import Genotype
 
 __all__ = ["Picture", "charts_of", "pictures_of"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.experiment.budget import NAMED_BUDGETS
-from harness.experiment.record import Record
 from harness.report.budgets import scaled_keys
 from harness.report.pictures.points import Source
+from harness.results.record import Record
 
 __all__ = ["budget_notes", "source_notes"]
 

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.report.reading import leaves
+from harness.results.reading import leaves
 
 __all__ = ["Part", "read_part"]
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
 
-from harness.estimate.rows import DeviceRow, EstimateRow
-from harness.experiment.record import Metric, Record
 from harness.report.budgets import budget_label
-from harness.report.reading import one_line
-from harness.report.summary import group_records, row_of
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.reading import one_line
+from harness.results.record import Metric, Record
+from harness.results.summary import group_records, row_of
 
 __all__ = ["Point", "Source", "label_of", "points_of_estimates", "points_of_records", "setting_of"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from harness.report.pictures.style import drawing
-from harness.runner.files import made_folder, write_whole
+from harness.runtime.files import made_folder, write_whole
 
 __all__ = ["save_picture", "svg_of"]
 

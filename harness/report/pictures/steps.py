@@ -9,13 +9,13 @@ from itertools import islice
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.report.collecting import FoundTrial
 from harness.report.pictures.lines import MOST_LINES, Line, LinePanel, draw_line_panels
 from harness.report.pictures.memory_axis import logarithmic, spread
 from harness.report.pictures.notes import source_notes
 from harness.report.pictures.points import label_of, setting_of
 from harness.report.pictures.step_file import read_steps
 from harness.report.pictures.style import INK, drawing
+from harness.results.folder import FoundTrial
 
 __all__ = ["draw_steps", "thinned"]
 

@@ -9,12 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from harness.experiment.record import Record
 from harness.report.pictures.lines import Line, LinePanel, draw_line_panels
 from harness.report.pictures.notes import source_notes
 from harness.report.pictures.points import label_of, setting_of
 from harness.report.pictures.style import drawing
 from harness.report.pictures.variants import Family
+from harness.results.record import Record
 
 __all__ = ["draw_sweep"]
 

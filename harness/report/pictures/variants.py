@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.experiment.record import Record
 from harness.fields import spelled
+from harness.results.record import Record
 
 __all__ = ["Family", "families"]
 

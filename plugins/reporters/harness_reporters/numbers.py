@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.experiment.record import Record
 from harness.experiment.trial import Trial
+from harness.results.record import Record
 
 __all__ = ["Number", "numbers_of_record", "numbers_of_step"]
 

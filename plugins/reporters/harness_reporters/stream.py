@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import hookimpl
-from harness.experiment.record import Record
 from harness.experiment.trial import Trial
+from harness.results.record import Record
 from harness_reporters.facts import facts_of
 from harness_reporters.numbers import Number, numbers_of_record, numbers_of_step
 

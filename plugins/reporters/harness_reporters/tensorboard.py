@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import hookimpl
-from harness.experiment.record import Record
 from harness.experiment.trial import Trial
-from harness.report.reading import one_line
+from harness.results.reading import one_line
+from harness.results.record import Record
 from harness_reporters.numbers import Number, numbers_of_record, numbers_of_step
 from harness_reporters.packages import require
 

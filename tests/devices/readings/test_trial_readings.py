@@ -20,14 +20,14 @@ from harness.contracts import (
 )
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
-from harness.experiment.record import Metric, TaskResult
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.measure.allocator import AllocatorPeaks
-from harness.runner.limits import Limits
-from harness.runner.metrics import metrics_of
-from harness.runner.readings import TrialReadings
-from harness.runner.session import Session
+from harness.results.record import Metric, TaskResult
+from harness.trials.limits import Limits
+from harness.trials.readings import TrialReadings
+from harness.trials.session import Session
+from harness.trials.trial_metrics import metrics_of
 
 MIB = 2**20
 CPU = torch.device("cpu")

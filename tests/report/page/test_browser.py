@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.experiment.record import Record
-from harness.report.collecting import Collection, FoundTrial
 from harness.report.page import write_page
 from harness.report.trials_table import trials_table
+from harness.results.folder import Collection, FoundTrial
+from harness.results.record import Record
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from harness.experiment.record import Record
-from harness.report.collecting import Collection, FoundTrial, Problem
 from harness.report.page import details, write_page
 from harness.report.trials_table import trials_table
+from harness.results.folder import Collection, FoundTrial, Problem
+from harness.results.record import Record
 
 Make = Callable[..., Record]
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&"

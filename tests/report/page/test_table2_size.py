@@ -9,12 +9,12 @@ from random import Random
 
 import pytest
 
-from harness.experiment.record import Record
 from harness.plugins.loading import load_plugins
-from harness.report.collecting import collect
 from harness.report.page import write_page
 from harness.report.suites import PublishedSuite, load_published
 from harness.report.tables import tables_of
+from harness.results.folder import collect
+from harness.results.record import Record
 from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 DEVICES = ("jetson", "rtx3090")

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from harness.experiment.record import Record
 from harness.plugins.loading import load_plugins
 from harness.report.lines import lines_of_runs
 from harness.report.pictures.beside import Beside, beside_of, statements_of
 from harness.report.pictures.breakdown import bars_of
 from harness.report.pictures.curves import draw_curves
 from harness.report.suites import PublishedSuite, load_published
+from harness.results.record import Record
 
 Make = Callable[..., Record]
 PHOTOS = {"name": "folder", "label": "folder[path=photos]", "ways": 5, "shots": 5}

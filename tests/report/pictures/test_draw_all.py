@@ -8,9 +8,9 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
-from harness.experiment.record import Record
-from harness.report.collecting import collect
 from harness.report.pictures import draw_all
+from harness.results.folder import collect
+from harness.results.record import Record
 
 Make = Callable[..., Record]
 HOSTILE = "</text><script>alert('$x^{')</script> & \x1b[31m\x00 $\\frac{"

@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from harness.experiment.record import Record
 from harness.report.pictures.accuracy_memory import draw_accuracy_memory
 from harness.report.pictures.notes import budget_notes
 from harness.report.pictures.placing import Label, place_labels
 from harness.report.pictures.points import points_of_records
 from harness.report.pictures.style import PAPER
 from harness.report.pictures.time_memory import draw_time_memory
+from harness.results.record import Record
 
 Make = Callable[..., Record]
 

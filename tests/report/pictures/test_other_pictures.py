@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from harness.experiment.record import Record
-from harness.report.collecting import FoundTrial
 from harness.report.pictures.beside import Beside
 from harness.report.pictures.breakdown import Bar, bars_of, draw_breakdown
 from harness.report.pictures.curves import draw_curves
@@ -21,6 +19,8 @@ from harness.report.pictures.steps import draw_steps, thinned
 from harness.report.pictures.sweep import draw_sweep
 from harness.report.pictures.variants import families
 from harness.report.table import Cell
+from harness.results.folder import FoundTrial
+from harness.results.record import Record
 
 Make = Callable[..., Record]
 STEP = '{"task": 0, "step": %d, "loss": 1.0, "memory_bytes": %d, "seconds": 1.0}\n'

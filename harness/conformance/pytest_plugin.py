@@ -1,0 +1,91 @@
+"""A pytest plugin for authors: the rules of the harness as tests, one a rule.
+
+    @pytest.mark.harness_contract("my-method", kind="method")
+    def test_rule(contract_rule):
+        contract_rule.check()
+
+It is loaded wherever the harness is installed, so it imports nothing until such a test is there.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from harness.conformance.subject import Address
+
+__all__ = ["ContractRule", "contract_rule", "pytest_configure", "pytest_generate_tests"]
+
+MARK = "harness_contract"
+FIXTURE = "contract_rule"
+
+
+@dataclass(frozen=True)
+class ContractRule:
+    """One rule for one method, data set or device.
+
+    Attributes:
+        address: of what is held to it.
+        name: of the rule.
+    """
+
+    address: Address
+    name: str
+
+    def check(self) -> None:
+        """Fail the test, in a few lines for a person, if the rule is broken; skip it if idle."""
+        from harness.conformance.apart import check_rule  # noqa: PLC0415 - see the module
+
+        verdict = check_rule(self.address, self.name)
+        if verdict.status == "not applicable":
+            pytest.skip(verdict.came)
+        if verdict.status == "broken":
+            lines = (f"{what}: {getattr(verdict, what)}" for what in ("expected", "came", "read"))
+            pytest.fail("\n".join([f"rule {verdict.rule} is broken", *lines]), pytrace=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the mark known."""
+    config.addinivalue_line(
+        "markers", f"{MARK}(name, kind): one test for each rule that the harness has for a kind"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give a marked test that asks for `contract_rule` each rule in turn."""
+    marker = metafunc.definition.get_closest_marker(MARK)
+    if marker is None or FIXTURE not in metafunc.fixturenames:
+        return
+    from harness.conformance.apart import rule_names  # noqa: PLC0415 - see the module
+
+    address = _address(*marker.args, **marker.kwargs)
+    names = rule_names(address.kind)
+    rules = [ContractRule(address, name) for name in names]
+    metafunc.parametrize(FIXTURE, rules, ids=names, indirect=True)
+
+
+@pytest.fixture
+def contract_rule(request: pytest.FixtureRequest) -> ContractRule:
+    """Return a rule of the harness, whose `check()` fails the test where it is broken."""
+    if not hasattr(request, "param"):
+        pytest.fail(f"a test that uses {FIXTURE} needs the mark {MARK}(name, kind=...)")
+    rule: ContractRule = request.param
+    return rule
+
+
+def _address(name: str, *, kind: str) -> Address:
+    """Say where data is as the commands do: by the environment, or in the user's cache."""
+    from harness.conformance.finding import CHECKED  # noqa: PLC0415 - likewise
+    from harness.conformance.subject import Address  # noqa: PLC0415 - likewise
+    from harness.runtime.user_cache import user_cache  # noqa: PLC0415 - likewise
+
+    if kind not in CHECKED:
+        raise pytest.UsageError(f"{MARK}: kind is {kind!r}; it must be one of {', '.join(CHECKED)}")
+    data_root = Path(os.environ["HARNESS_DATA"]) if os.environ.get("HARNESS_DATA") else None
+    cache_root = Path(os.environ.get("HARNESS_CACHE") or user_cache()).absolute()
+    return Address(kind, name, data_root, cache_root)

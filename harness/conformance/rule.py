@@ -1,0 +1,68 @@
+"""A rule of the contract between the harness and a plugin, and what becomes of checking it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from harness.conformance.subject import Subject
+
+__all__ = ["BrokenRuleError", "NotApplicableError", "Rule", "Status", "Verdict"]
+
+PAGE = "docs/plugins.md"  # has a heading for every rule
+
+Status = Literal["kept", "broken", "not applicable"]
+
+
+class BrokenRuleError(Exception):
+    """A rule does not hold; the message is a clause that says what came instead."""
+
+
+class NotApplicableError(Exception):
+    """A rule says nothing about this subject; the message is a clause that says why."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One thing that the harness relies on.
+
+    Attributes:
+        name: lower-case words joined by hyphens, also the anchor of its paragraph in the docs.
+        expects: a sentence that says what is expected.
+        check: returns if it holds, and otherwise raises `BrokenRuleError` or `NotApplicableError`;
+            whatever else it raises came from the plugin, and breaks the rule too.
+        limit_s: how many seconds the check may take; None: as many as it wants.
+    """
+
+    name: str
+    expects: str
+    check: Callable[[Subject], None]
+    limit_s: float | None = 300.0
+
+    @property
+    def read(self) -> str:
+        """Where to read about it: a page and its anchor."""
+        return f"{PAGE}#{self.name}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What checking a rule has shown.
+
+    Attributes:
+        rule: the rule's name.
+        status: whether it was kept.
+        expected: what the rule expects.
+        came: what came instead, or why the rule does not apply; empty where it was kept.
+        read: a page and its anchor.
+        seconds: how long the check took.
+    """
+
+    rule: str
+    status: Status
+    expected: str
+    came: str
+    read: str
+    seconds: float

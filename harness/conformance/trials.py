@@ -1,0 +1,186 @@
+"""Small trials of a method through the harness's own loop, watched closely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.conformance.images import NoiseImages
+from harness.conformance.rule import BrokenRuleError
+from harness.conformance.subject import Subject
+from harness.contracts import DeviceMode, SearchContext, SearchMethod
+from harness.devices.profile import DeviceProfile
+from harness.experiment.budget import Budget
+from harness.experiment.setting import FewShotSetting
+from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
+from harness.planning.planner import identify_method
+from harness.plugins.loading import in_one_line
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.trials.few_shot import run_few_shot
+from harness.trials.limits import Limits
+from harness.trials.readings import TrialReadings
+from harness.trials.session import Session
+
+__all__ = [
+    "BUDGET",
+    "SETTING",
+    "SHORTEST",
+    "Watched",
+    "begin",
+    "context_for",
+    "open_session",
+    "reference_trial",
+    "run",
+]
+
+SETTING = FewShotSetting(ways=5, shots=1, queries=3)
+BUDGET = Budget(search_steps=3, tasks=1, channels=4)
+SHORTEST = BUDGET.model_copy(update={"search_steps": 1})  # where another step shows nothing new
+
+_PROFILE = DeviceProfile(
+    name="check", model="the processor of this machine", kind="cpu", recognised_by=["*"]
+)
+
+
+@dataclass
+class Watched:
+    """What a trial has shown.
+
+    Attributes:
+        session: holds its results.
+        logits: what each call of `predict` returned, (N, ways).
+        states: what `state_dict` returned at the end of each task.
+        live_bytes: bytes that were alive before each task, once the method before it was gone.
+    """
+
+    session: Session
+    logits: list[Tensor] = field(default_factory=list)
+    states: list[dict[str, Tensor]] = field(default_factory=list)
+    live_bytes: list[int] = field(default_factory=list)
+
+
+def run(
+    subject: Subject,
+    *,
+    images: NoiseImages | None = None,
+    budget: Budget = BUDGET,
+    send: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> Watched:
+    """Run a whole trial of a method.
+
+    Args:
+        subject: the method.
+        images: what it searches on.
+        budget: of the trial.
+        send: is told of each search step.
+
+    Raises:
+        BrokenRuleError: the trial ended with an error; the message has it.
+    """
+    session = open_session(_trial(subject, budget), send)
+    watched = Watched(session)
+
+    def create() -> SearchMethod:
+        watched.live_bytes.append(session.counter.live_bytes)
+        return _watch(subject.create(), watched)
+
+    try:
+        run_few_shot(session, SETTING, images or NoiseImages(), create)
+    except Exception as error:
+        where = f" ({session.where})" if session.where not in str(error) else ""
+        raise BrokenRuleError(f"its trial ended with {in_one_line(error)}{where}") from error
+    return watched
+
+
+def begin(subject: Subject, context: SearchContext) -> SearchMethod:
+    """Return a method that is built, and has done nothing yet; torch is seeded as in a trial."""
+    method: SearchMethod = subject.create()
+    seed_generators(0, INITIAL_WEIGHTS)
+    method.build(context)
+    seed_generators(0, "search", 0)
+    return method
+
+
+def context_for(
+    *, initial_state: Mapping[str, Tensor] | None = None, pretraining: bool = False
+) -> SearchContext:
+    """Return what a method is told of a small trial; its generator is seeded anew."""
+    return SearchContext(
+        image_shape=NoiseImages.image_shape,
+        classes=SETTING.ways,
+        channels=BUDGET.channels or SETTING.default_channels,
+        budget=BUDGET,
+        steps=BUDGET.search_steps,
+        device=torch.device("cpu"),
+        generator=seed_generators(0, "method", 0),
+        initial_state=initial_state,
+        operation_latency=lambda *_: 0.0,
+        pretraining=pretraining,
+    )
+
+
+def open_session(
+    trial: Trial,
+    send: Callable[[dict[str, Any]], None] = lambda _: None,
+    device: str = "cpu",
+) -> Session:
+    """Return the session of a trial; machine readings are left out."""
+    limits = Limits(trial.budget, trial.device.profile.memory_limit_bytes)
+    session = Session(trial, torch.device(device), limits, send, TrialReadings("emulated"))
+    session.operation_latency = lambda *_: 0.0  # as on a device with a cost model
+    return session
+
+
+def reference_trial(profile: DeviceProfile, mode: DeviceMode) -> Trial:
+    """Return a trial of the reference method on a device."""
+    name = "reference"
+    method = MethodIdentity(name=name, version="", distribution="", params={}, label=name)
+    return _trial_of(method, profile, BUDGET, mode)
+
+
+def _trial_of(
+    method: MethodIdentity, profile: DeviceProfile, budget: Budget, mode: DeviceMode
+) -> Trial:
+    """Return a trial on images of noise; it is never planned, and leaves no record."""
+    return Trial(
+        method=method,
+        dataset=DatasetIdentity(
+            name="noise",
+            params={},
+            fingerprint=NoiseImages.fingerprint,
+            image_shape=NoiseImages.image_shape,
+            label="noise",
+        ),
+        setting=SETTING,
+        device=DeviceIdentity(name=profile.name, params={}, mode=mode, profile=profile),
+        budget=budget,
+        seed=0,
+    )
+
+
+def _trial(subject: Subject, budget: Budget) -> Trial:
+    return _trial_of(identify_method(subject.selection), _PROFILE, budget, "emulated")
+
+
+def _watch(method: Any, watched: Watched) -> SearchMethod:
+    """Note what a method returns; it stays the object that it was, so that none is hidden."""
+    predict, state_dict = method.predict, method.state_dict
+
+    def watched_predict(images: Tensor) -> Tensor:
+        logits: Tensor = predict(images)
+        with watched.session.counter.paused():
+            watched.logits.append(logits.detach().clone())
+        return logits
+
+    def watched_state_dict() -> Mapping[str, Tensor]:
+        state: Mapping[str, Tensor] = state_dict()
+        watched.states.append({name: value.detach().clone() for name, value in state.items()})
+        return state
+
+    method.predict, method.state_dict = watched_predict, watched_state_dict
+    watched_method: SearchMethod = method
+    return watched_method

@@ -1,0 +1,1 @@
+"""Cost models: fitted or measured profiles of a device that predict its times."""

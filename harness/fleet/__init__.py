@@ -1,1 +1,0 @@
-"""Trials and pretraining on several workers, here or elsewhere, by Dask (the extra `dask`)."""

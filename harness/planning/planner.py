@@ -1,0 +1,210 @@
+"""Turns what was asked for into trials; everything that can be wrong is found out here.
+
+Nothing has been written when planning fails: bad input leaves no half-made run folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import product
+from typing import Protocol
+
+from harness.contracts import DataRequest, Dataset, DatasetProvider, Device, DeviceMode
+from harness.data.dataset import check_setting
+from harness.devices.at_hand import choose_mode
+from harness.errors import DataError, UsageError
+from harness.experiment.budget import Budget
+from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.pretraining import meta_setting
+from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
+from harness.experiment.suite import SuiteEntry
+from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
+from harness.planning.usable_methods import select_usable
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import ALL
+from harness.plugins.selection import Selection, select
+
+__all__ = ["ChoosesMode", "Planner", "identify_method"]
+
+
+class ChoosesMode(Protocol):
+    """Says what a device is where the trials will run."""
+
+    def __call__(
+        self, selection: Selection, device: Device, wanted: DeviceMode | None
+    ) -> DeviceMode:
+        """Return its mode; raise UsageError where it cannot be used as asked for."""
+
+
+def _mode_here(selection: Selection, device: Device, wanted: DeviceMode | None) -> DeviceMode:
+    return choose_mode(selection.name, device, wanted)
+
+
+@dataclass
+class Planner:
+    """Resolves names, prepares each data set once, and checks every setting against it.
+
+    Attributes:
+        choose_mode: for trials that will not run on this machine.
+        passed_over: methods that could not be planned, since a plugin is at fault, and why.
+    """
+
+    plugins: Plugins
+    request: DataRequest
+    choose_mode: ChoosesMode = _mode_here
+    passed_over: dict[str, str] = field(default_factory=dict)
+    _datasets: dict[str, Dataset] = field(default_factory=dict)
+
+    def trials(self, entries: Iterable[SuiteEntry]) -> list[Trial]:
+        """Return the trials of all entries, each once, methods side by side on each setting.
+
+        Raises:
+            UsageError: a name, parameter, budget or setting is wrong, or a device cannot be used
+                as asked for; nothing was written.
+        """
+        trials = [trial for entry in entries for trial in self._expand(entry)]
+        return list({trial.key: trial for trial in trials}.values())
+
+    def _expand(self, entry: SuiteEntry) -> list[Trial]:
+        if not entry.methods:
+            raise UsageError("no method was named; give one with --method, or name a suite")
+        # Names first: a misspelt one must not wait for a data set to be decoded.
+        budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
+        methods = self._select_methods(entry.methods)
+        devices = [
+            each for text in entry.devices for each in self._select_devices(text, entry.mode)
+        ]
+        datasets = [each for text in entry.datasets for each in self._select_datasets(text)]
+        trials = []
+        for dataset, device, seed in product(datasets, devices, seeds):
+            if not entry.counts_memory:
+                _check_uncounted(device, budget)
+            setting, identity = self._posed(dataset, entry, budget)
+            trials += [
+                Trial(
+                    method=identify_method(method),
+                    dataset=identity,
+                    setting=setting,
+                    device=device,
+                    budget=_with_channels(budget, setting),
+                    seed=seed,
+                    counts_memory=entry.counts_memory,
+                )
+                for method in methods
+            ]
+        return trials
+
+    def _select_methods(self, texts: Sequence[str]) -> Sequence[Selection]:
+        """Resolve methods; say which are passed over, once each."""
+        found = select_usable(self.plugins, texts)
+        for text, reason in found.passed_over.items():
+            if text not in self.passed_over:
+                self.request.report(f"method {text} is passed over: {reason}")
+        self.passed_over |= found.passed_over
+        return found.selections
+
+    def _select_devices(self, text: str, mode: DeviceMode | None) -> list[DeviceIdentity]:
+        """Resolve one entry; `all` passes over what cannot be used here, and says so."""
+        selections = select(self.plugins, "device", text)
+        if text != ALL:
+            return [self._identify_device(selection, mode) for selection in selections]
+        usable = []
+        for selection in selections:
+            try:
+                usable.append(self._identify_device(selection, mode))
+            except UsageError as error:
+                self.request.report(f"{selection.name} is passed over: {error}")
+        if not usable:
+            raise UsageError("no device can be used here as asked for")
+        return usable
+
+    def _identify_device(self, selection: Selection, mode: DeviceMode | None) -> DeviceIdentity:
+        device: Device = selection.create()
+        return DeviceIdentity(
+            name=selection.name,
+            params=selection.params,
+            mode=self.choose_mode(selection, device, mode),
+            profile=device.profile,
+        )
+
+    def _select_datasets(self, text: str) -> list[Selection]:
+        """Resolve one entry; `all` passes over what is not at hand, and says so."""
+        selections = select(self.plugins, "dataset", text)
+        if text != ALL:
+            return selections
+        at_hand = []
+        for selection in selections:
+            try:
+                self._prepared(selection)
+            except DataError as error:
+                self.request.report(f"{selection.name} is passed over: {error}")
+            else:
+                at_hand.append(selection)
+        if not at_hand:
+            raise UsageError("no data set is at hand; say where they are with --data-root")
+        return at_hand
+
+    def _posed(
+        self, selection: Selection, entry: SuiteEntry, budget: Budget
+    ) -> tuple[Setting, DatasetIdentity]:
+        dataset = self._prepared(selection)
+        identity = DatasetIdentity(
+            name=selection.name,
+            params=selection.params,
+            fingerprint=dataset.fingerprint,
+            image_shape=dataset.image_shape,
+            label=selection.label,
+        )
+        if dataset.kind == "full-task":
+            classes = dataset.splits["train"].classes
+            return FullTaskSetting(), identity.model_copy(update={"classes": classes})
+        setting = FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)
+        check_setting(dataset, setting, selection.name)
+        if budget.meta_epochs:
+            _check_pretraining(dataset, setting, budget, selection.name)
+        return setting, identity
+
+    def _prepared(self, selection: Selection) -> Dataset:
+        if selection.label not in self._datasets:
+            provider: DatasetProvider = selection.create()
+            self._datasets[selection.label] = provider.prepare(self.request)
+        return self._datasets[selection.label]
+
+
+def _check_uncounted(device: DeviceIdentity, budget: Budget) -> None:
+    """Refuse not to count memory where it has to be held to a limit."""
+    limits = {
+        f"device '{device.name}'": device.profile.memory_limit_bytes,
+        "the budget's memory_mb": budget.memory_mb,
+    }
+    for name, limit in limits.items():
+        if limit is not None:
+            raise UsageError(f"memory has to be counted, since {name} limits it")
+
+
+def _check_pretraining(
+    dataset: Dataset, setting: FewShotSetting, budget: Budget, name: str
+) -> None:
+    try:
+        check_setting(dataset, meta_setting(setting.ways, budget.meta_shots), name)
+    except UsageError as error:
+        raise UsageError(f"{error} (for pretraining, which meta_epochs=0 does without)") from None
+
+
+def identify_method(selection: Selection) -> MethodIdentity:
+    """Return what a record says of a method that was selected."""
+    return MethodIdentity(
+        name=selection.name,
+        version=selection.entry.version,
+        distribution=selection.entry.distribution,
+        params=selection.params,
+        label=selection.label,
+    )
+
+
+def _with_channels(budget: Budget, setting: Setting) -> Budget:
+    """Fill in the paper's C, so that the trial's key says which width it ran at."""
+    if budget.channels is not None:
+        return budget
+    return budget.model_copy(update={"channels": setting.default_channels})

@@ -1,0 +1,181 @@
+"""The run folder: `plan.json`, a lock, and one folder a trial. Finished records are never touched.
+
+RUN/plan.json                     every trial that was asked for, written first, and the suites
+RUN/trials/<trial>/record.json    written last, whole: a folder without it is run again
+RUN/trials/<trial>/steps.jsonl    one line a search step
+RUN/trials/<trial>/architecture.json
+RUN/trials/<trial>/log.txt        what the method printed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import RunFolderError
+from harness.experiment.trial import Trial
+from harness.planning.origin import Origin
+from harness.results.record import FINAL_STATUSES, Outcome, Record
+from harness.runtime.files import write_whole
+
+__all__ = ["RunFolder"]
+
+PLAN_SCHEMA = 1
+
+
+class RunFolder:
+    """A folder that one run at a time writes to."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; nothing is made before `locked`."""
+        self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Make the folder and keep other runs out of it; a killed run leaves no lock behind.
+
+        Raises:
+            RunFolderError: it cannot be made, holds something else, or another run is at work.
+        """
+        try:
+            self._refuse_foreign()
+            self.trials_path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            reason = error.strerror or error
+            raise RunFolderError(f"run folder {self.path} cannot be used: {reason}") from None
+        try:
+            _lock(handle, self.path)
+            yield
+        finally:
+            os.close(handle)
+
+    @property
+    def trials_path(self) -> Path:
+        """Where the trials' folders are."""
+        return self.path / "trials"
+
+    def trial_path(self, trial: Trial) -> Path:
+        """The folder of one trial."""
+        return self.trials_path / trial.folder_name
+
+    def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
+        """Write `plan.json`, keeping the trials and suites that earlier runs have put there."""
+        earlier = self._plan()
+        planned = {item["trial_key"]: item for item in earlier["trials"]}
+        for trial in trials:
+            planned[trial.key] = {
+                "trial_key": trial.key,
+                "folder": trial.folder_name,
+                **trial.model_dump(mode="json"),
+            }
+        plan = {
+            "schema": PLAN_SCHEMA,
+            **_joined(earlier, origin or Origin(), {trial.method.name for trial in trials}),
+            "trials": list(planned.values()),
+        }
+        write_whole(self.path / "plan.json", json.dumps(plan, indent=1) + "\n")
+
+    def finished(self, trial: Trial) -> Record | None:
+        """Return the trial's final record, or None if it has to be run."""
+        record = read_record(self.trial_path(trial) / "record.json")
+        if record is None or record.trial_key != trial.key:
+            return None
+        return record if record.status in FINAL_STATUSES else None
+
+    def begin(self, trial: Trial) -> Path:
+        """Make the trial's folder anew; what a broken run left half-written there goes.
+
+        Raises:
+            RunFolderError: a record is there that this harness cannot read, or the disk refuses.
+        """
+        path = self.trial_path(trial)
+        if (path / "record.json").exists() and read_record(path / "record.json") is None:
+            raise RunFolderError(
+                f"{path / 'record.json'} cannot be read and is not overwritten; move it away, or "
+                "give another folder with --output"
+            )
+        try:
+            if path.exists():
+                shutil.rmtree(path)
+            path.mkdir()
+        except OSError as error:
+            raise RunFolderError(f"{path} cannot be made: {error.strerror or error}") from None
+        return path
+
+    def finish(self, trial: Trial, outcome: Outcome, record: Record) -> None:
+        """Write the architectures, then, last, the record."""
+        path = self.trial_path(trial)
+        if outcome.architectures:
+            text = json.dumps(outcome.architectures, indent=1)
+            write_whole(path / "architecture.json", text + "\n")
+        write_whole(path / "record.json", record.model_dump_json(by_alias=True, indent=1) + "\n")
+
+    def _plan(self) -> dict[str, Any]:
+        """Read `plan.json`; without one, an empty plan."""
+        path = self.path / "plan.json"
+        if not path.exists():
+            return {"suites": [], "dataset_map": {}, "passed_over": {}, "trials": []}
+        try:
+            plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            return {
+                "suites": list(plan.get("suites", [])),  # a plan of an earlier version has none
+                "dataset_map": dict(plan.get("dataset_map", {})),
+                "passed_over": dict(plan.get("passed_over", {})),
+                "trials": [trial for trial in plan["trials"] if trial["trial_key"]],
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            raise RunFolderError(
+                f"{path} is no plan of this harness; give another folder with --output"
+            ) from None
+
+    def _refuse_foreign(self) -> None:
+        """Do not spread a run over a folder that holds something else."""
+        if not self.path.exists() or (self.path / ".lock").exists():
+            return
+        if any(self.path.iterdir()) and not (self.path / "plan.json").exists():
+            raise RunFolderError(
+                f"{self.path} is not empty and is no run folder; give another with --output"
+            )
+
+
+def read_record(path: Path) -> Record | None:
+    """Read a record; None where there is none or it is not whole."""
+    with suppress(OSError, ValidationError, UnicodeDecodeError):
+        return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    return None
+
+
+def _joined(plan: dict[str, Any], origin: Origin, methods: Set[str]) -> dict[str, Any]:
+    """Add an origin to those that a plan names; methods that now have trials can be run again."""
+    named = [origin.suite] if origin.suite is not None else []
+    still_out = {
+        text: reason
+        for text, reason in plan["passed_over"].items()
+        if text.partition("[")[0] not in methods
+    }
+    return {
+        "suites": list(dict.fromkeys([*plan["suites"], *named])),
+        "dataset_map": {**plan["dataset_map"], **origin.dataset_map},
+        "passed_over": {**still_out, **origin.passed_over},
+    }
+
+
+def _lock(handle: int, path: Path) -> None:
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows, where runs are not kept apart
+    except ImportError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise RunFolderError(
+            f"another run is writing to {path}; wait for it or give another folder with --output"
+        ) from None

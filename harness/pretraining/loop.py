@@ -1,0 +1,168 @@
+"""The offline stage: meta-epochs over tasks of the training classes, and the file they leave."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from itertools import count, takewhile
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from harness.contracts import Adaptation, Dataset, PretrainedMethod, SearchMethod, StepMetrics
+from harness.plugins.loading import Plugins
+from harness.pretraining.checkpoint import (
+    Checkpoint,
+    Progress,
+    read_partial,
+    remove_partial,
+    write_checkpoint,
+    write_partial,
+)
+from harness.pretraining.inner_loop import Learning, MethodName, Pretrainable, failure_of
+from harness.pretraining.meta_task_request import Lessons
+from harness.pretraining.process_group import ALONE, Place
+from harness.pretraining.validation import is_point, validate
+from harness.results.record import CurvePoint, Outcome, Used
+from harness.runtime.arrays import arrays_of, pack, tensors_of, unpack
+from harness.runtime.job import PretrainingJob
+from harness.trials.factory import create, open_dataset
+
+__all__ = ["run_pretraining"]
+
+SAVE_EVERY_S = 20.0  # with the task under way, what a kill may cost
+
+Send = Callable[[dict[str, Any]], None]
+
+
+def run_pretraining(
+    plugins: Plugins, job: PretrainingJob, send: Send, place: Place = ALONE
+) -> Outcome:
+    """Do the pretraining of a job, from where a killed one has left it, and write its checkpoint.
+
+    A team of processes does so together, each of which calls this in its `place`.
+
+    A method that cannot be pretrained leaves none, and has used no meta-epoch.
+    """
+    name = MethodName(job.pretraining.method.name, job.params)
+    try:
+        method = create(plugins, "method", name)
+        if not isinstance(method, PretrainedMethod):
+            return Outcome(status="ok")
+        dataset = open_dataset(plugins, job.pretraining.dataset, job)
+        stage = Stage(job, dataset, lambda: create(plugins, "method", name), send, place)
+        stage.run(cast(Pretrainable, method))
+    except Exception as error:
+        traceback.print_exc()
+        return failure_of(error)
+    done = stage.progress
+    used = Used(meta_epochs=done.meta_epochs, warmup_epochs=done.warmup_epochs)
+    return Outcome(status="ok", used=used)
+
+
+class Stage:
+    """One pretraining under way.
+
+    A task depends on the meta parameters and on its number alone (see `Learning`). So a resumed
+    stage ends with the same tensors as an unbroken one, wherever its tasks are learned.
+    """
+
+    def __init__(
+        self,
+        job: PretrainingJob,
+        dataset: Dataset,
+        create_method: Callable[[], SearchMethod],
+        send: Send,
+        place: Place = ALONE,
+    ) -> None:
+        """Take up what an earlier process has left."""
+        self.place = place
+        self.pretraining, self.path = job.pretraining, job.checkpoint
+        self.device = torch.device(job.torch_device)
+        self.dataset, self.create_method, self.send = dataset, create_method, send
+        self.learning = Learning(self.pretraining, dataset, self.device)
+        # Only the leader reads: by the time that another has started, it may have written anew.
+        saved = place.broadcast(read_partial(self.path, self.pretraining) if place.leads else None)
+        self.progress = saved.progress if saved else Progress()
+        self.state = tensors_of(saved.state, self.device) if saved else None
+        adapted = [tensors_of(each, self.device) for each in saved.adapted] if saved else []
+        self.adapted: dict[int, Mapping[str, Tensor]] = dict(enumerate(adapted))
+        self.earlier_s = self.progress.seconds
+        self.started = self.saved = time.monotonic()
+
+    def run(self, method: Pretrainable) -> None:
+        """Run what is left of the meta-epochs and write the checkpoint."""
+        self.learning.build(method, self.state)
+        self.send({"event": "pretraining", "meta_epoch": self.progress.meta_epochs})
+        while self.progress.meta_epochs < self.pretraining.budget.meta_epochs:
+            self._meta_epoch(method)
+        if self.place.leads:
+            write_checkpoint(self.path, self._checkpoint(method))
+            remove_partial(self.path)
+
+    def _meta_epoch(self, method: Pretrainable) -> None:
+        progress, budget = self.progress, self.pretraining.budget
+        metrics = StepMetrics(loss=math.nan, accuracy=math.nan)
+        for index, adaptation in self._adaptations(method):
+            self.adapted[index], metrics = adaptation
+            self._save_if_due(method)
+        method.meta_update(self._share())
+        self.adapted = {}
+        progress.warmup_epochs += progress.meta_epochs < budget.warmup_epochs
+        progress.meta_epochs += 1
+        self._validate(method)
+        self._save_if_due(method)
+        self.send({"event": "meta-epoch", "meta_epoch": progress.meta_epochs, **metrics})
+
+    def _share(self) -> list[Mapping[str, Tensor]]:
+        """Return what all tasks of the meta-epoch have led to, whichever process learned them."""
+        own = {index: arrays_of(tensors) for index, tensors in self.adapted.items()}
+        return [tensors_of(arrays, self.device) for arrays in self.place.gather(own).values()]
+
+    def _adaptations(self, method: Pretrainable) -> Iterator[tuple[int, Adaptation]]:
+        """Give where each task that is left of the meta-epoch leads to, as it is learned."""
+        tasks = range(len(self.adapted), self.pretraining.budget.meta_tasks)
+        for index in self.place.own(tasks):
+            yield index, self._learn(method, index)
+        for learned in self.place.fetch(lambda: self._lessons(method, tasks)):
+            parameters = tensors_of(unpack(learned.parameters), self.device)
+            yield learned.task, Adaptation(parameters, learned.metrics)
+
+    def _lessons(self, method: Pretrainable, tasks: range) -> Lessons:
+        return Lessons(self.progress.meta_epochs, tasks, pack(arrays_of(method.state_dict())))
+
+    def _learn(self, method: Pretrainable, index: int) -> Adaptation:
+        return self.learning.learn(method, self.progress.meta_epochs, index)
+
+    def _validate(self, method: Pretrainable) -> None:
+        done = self.progress.meta_epochs
+        if self.place.leads and is_point(self.pretraining.budget, done):
+            measured = validate(
+                self.pretraining,
+                self.dataset,
+                self.create_method,
+                self.learning.context,
+                method.state_dict(),
+            )
+            if measured is not None:
+                loss, accuracy = measured
+                self.progress.curve.append(
+                    CurvePoint(meta_epoch=done, loss=loss, accuracy=accuracy)
+                )
+
+    def _save_if_due(self, method: Pretrainable) -> None:
+        if self.place.leads and time.monotonic() - self.saved >= SAVE_EVERY_S:
+            write_partial(self.path, self._checkpoint(method))
+            self.saved = time.monotonic()
+
+    def _checkpoint(self, method: Pretrainable) -> Checkpoint:
+        self.progress.seconds = self.earlier_s + time.monotonic() - self.started
+        # Those from the first on; what other processes have learned comes at the end of them all.
+        first = list(takewhile(self.adapted.__contains__, count()))
+        self.progress.tasks = len(first)
+        adapted = [arrays_of(self.adapted[index]) for index in first]
+        state = arrays_of(method.state_dict())
+        return Checkpoint(self.pretraining, self.progress, state, adapted)

@@ -1,0 +1,175 @@
+"""Sees to it that a trial has what it starts from: finds its checkpoint, or has it made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.experiment.pretraining import Pretraining, pretraining_of
+from harness.experiment.trial import Trial
+from harness.fields import pretraining_values
+from harness.plugins.loading import Plugins
+from harness.plugins.selection import recreate
+from harness.pretraining.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
+from harness.pretraining.launcher import CheckpointMaker, PretrainingListener
+from harness.pretraining.meta_task_request import TaskLearner
+from harness.results.record import Outcome
+from harness.runtime.cores import usable_cores
+from harness.runtime.parallelism import is_worth_threads
+from harness.runtime.process import TrialProcesses
+
+__all__ = ["OfflineStage", "PretrainingFailedError", "PretrainingListener", "Start"]
+
+FOLDER = "pretraining"  # in the cache
+
+
+class PretrainingFailedError(Exception):
+    """The offline stage did not end well; `outcome` is that of every trial it was for."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        """Carry the outcome."""
+        self.outcome = outcome
+        super().__init__(outcome.error.message if outcome.error else outcome.status)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a trial starts from; both are None for a search from scratch."""
+
+    pretraining: Pretraining | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass
+class OfflineStage:
+    """Keeps the checkpoints of all pretrainings, in the cache.
+
+    Attributes:
+        given: checkpoint files from elsewhere by the key of their pretraining; they are used where
+            they lie.
+    """
+
+    plugins: Plugins
+    data_root: Path | None
+    cache_root: Path
+    given: dict[str, Path] = field(default_factory=dict)
+    _outcomes: dict[str, Outcome] = field(default_factory=dict)  # of what was tried in this run
+
+    def identify(self, trial: Trial) -> Pretraining | None:
+        """Return what a trial's method would be pretrained by; None where its budget has none."""
+        selection = recreate(self.plugins, "method", trial.method.name, trial.method.params)
+        return pretraining_of(trial, pretraining_values(selection.parameters))
+
+    def take(self, files: Iterable[Path], trials: Sequence[Trial]) -> None:
+        """Take over checkpoints that a person names; each must be for one of the trials.
+
+        Raises:
+            CheckpointError: it is damaged, unfinished, or for another method, setting or budget.
+        """
+        wanted = [each for each in map(self.identify, trials) if each is not None]
+        for path in files:
+            checkpoint = read_checkpoint(path)
+            if not checkpoint.is_complete:
+                raise CheckpointError(f"checkpoint {path} is of a pretraining that is not finished")
+            _check_wanted(path, checkpoint.pretraining, wanted)
+            self.given[checkpoint.pretraining.key] = path
+
+    def path(self, pretraining: Pretraining) -> Path:
+        """Say where the checkpoint of a pretraining is, or will be."""
+        in_cache = self.cache_root / FOLDER / pretraining.file_name
+        return self.given.get(pretraining.key, in_cache)
+
+    def make_all(
+        self,
+        trials: Sequence[Trial],
+        processes: TrialProcesses,
+        listener: PretrainingListener,
+        learner: TaskLearner | None = None,
+    ) -> None:
+        """Make every checkpoint that trials need and that is not there, side by side if small.
+
+        Args:
+            trials: which need them.
+            processes: make them.
+            listener: is told what happens.
+            learner: has tasks learned elsewhere; then the checkpoints are made one by one.
+
+        Raises:
+            HarnessError: the learner cannot have them learned.
+            KeyboardInterrupt: Ctrl-C; what has been done is kept.
+        """
+        missing = {
+            pretraining.key: (pretraining, trial)
+            for trial in trials
+            if (pretraining := self.identify(trial)) is not None
+            and not self._is_there(pretraining, listener)
+        }
+        for small in (True, False):
+            group = [each for each in missing.values() if _is_small(each[0]) is small]
+            workers = usable_cores() if small and learner is None else 1
+            size = max(1, workers // max(1, len(group)))  # processes for each of them
+            maker = CheckpointMaker(
+                self.plugins, self.data_root, self.cache_root, processes, size, learner
+            )
+            with ThreadPoolExecutor(max_workers=workers) as pool:
+                futures = [pool.submit(self._make, maker, *each, listener) for each in group]
+                try:
+                    for future in futures:
+                        future.result()
+                except BaseException:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    processes.stop()
+                    raise
+
+    def start(self, trial: Trial) -> Start:
+        """Return what a trial starts from, after `make_all`.
+
+        Raises:
+            PretrainingFailedError: its method could not be pretrained.
+        """
+        pretraining = self.identify(trial)
+        if pretraining is None:
+            return Start()
+        outcome = self._outcomes.get(pretraining.key)
+        if outcome is not None and outcome.status != "ok":
+            raise PretrainingFailedError(outcome)
+        path = self.path(pretraining)
+        return Start(pretraining, path) if path.exists() else Start()
+
+    def _is_there(self, pretraining: Pretraining, listener: PretrainingListener) -> bool:
+        path = self.path(pretraining)
+        if find_checkpoint(path, pretraining) is not None:
+            return True
+        if path.exists():
+            listener.said(f"checkpoint {path} is damaged; it is made again")
+            path.unlink()
+        return False
+
+    def _make(
+        self,
+        maker: CheckpointMaker,
+        pretraining: Pretraining,
+        trial: Trial,
+        listener: PretrainingListener,
+    ) -> None:
+        path = self.path(pretraining)
+        self._outcomes[pretraining.key] = maker.make(pretraining, trial, path, listener)
+
+
+def _is_small(pretraining: Pretraining) -> bool:
+    """Tell whether one thread is enough for it, so that several can be done side by side."""
+    shape, budget = pretraining.dataset.image_shape, pretraining.budget
+    return not is_worth_threads(budget.meta_batch, shape, budget.channels)
+
+
+def _check_wanted(path: Path, found: Pretraining, wanted: Sequence[Pretraining]) -> None:
+    """Refuse a checkpoint that is for no trial, naming what differs from the likeliest one."""
+    if not wanted:
+        raise UsageError(f"checkpoint {path} is not needed: the budget has meta_epochs=0")
+    alike = [each for each in wanted if each.method.name == found.method.name] or list(wanted)
+    differences = [each.difference(found) for each in alike]
+    if all(differences):
+        raise CheckpointError(f"checkpoint {path} cannot be used: {differences[0]}")

@@ -1,0 +1,1 @@
+"""What runs, estimates and benchmarks leave, as typed models: written, read, joined."""

@@ -1,0 +1,227 @@
+"""Finds what runs and estimates have left in folders; what cannot be read is named, not dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.report.garbage import without_garbage_collection
+from harness.results.bench import BENCH_FILE, BENCH_SCHEMA, SavedBench
+from harness.results.estimates import EstimateRow
+from harness.results.reading import UnreadableError, leaves, one_line, read_json, read_model
+from harness.results.record import FINAL_STATUSES, SCHEMA, Record
+from harness.results.saved_estimates import ESTIMATE_FILE, ESTIMATE_SCHEMA, SavedEstimate
+
+__all__ = ["Collection", "FoundEstimate", "FoundTrial", "Problem", "collect"]
+
+PLAN_FILE = "plan.json"
+
+
+@dataclass(frozen=True)
+class FoundTrial:
+    """A record, the trial's folder that it lies in, and the suites that its run came from."""
+
+    folder: Path
+    record: Record
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoundEstimate:
+    """The rows of an `estimate.json`, and the suite that they were asked for by."""
+
+    path: Path
+    rows: tuple[EstimateRow, ...]
+    suite: str | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file or folder that is left out, and why: a clause that has `it` as subject."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        """Say it in one line that is safe to print."""
+        return one_line(f"{self.path} is left out: {self.reason}", limit=1000)
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Everything that was found.
+
+    Attributes:
+        trials: in the order of their plans; each trial key once, a final record before one that
+            was interrupted.
+        suites: names or paths of the suites that runs and estimates came from, as they were given.
+        stand_ins: for the label of a data set, the suite's data set that it was run in place of.
+        pending: how many planned trials have no record yet.
+        passed_over: for a method that runs could not plan, what was wrong with its plugin.
+    """
+
+    trials: tuple[FoundTrial, ...]
+    estimates: tuple[FoundEstimate, ...]
+    problems: tuple[Problem, ...]
+    suites: tuple[str, ...]
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    pending: int = 0
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    benches: tuple[SavedBench, ...] = ()
+
+
+def collect(paths: Sequence[Path]) -> Collection:
+    """Read run folders, estimates, and folders that hold some.
+
+    A record that is missing, malformed, foreign, of a newer version or behind a link out of the
+    folder that was named becomes a problem; all others are collected all the same.
+
+    Raises:
+        UsageError: a path is no folder, or nothing that a run or an estimate leaves is in it.
+    """
+    finder = _Finder()
+    with without_garbage_collection():
+        for path in paths:
+            _search(finder, path)
+    return finder.collection()
+
+
+def _search(finder: _Finder, path: Path) -> None:
+    if not path.is_dir():
+        raise UsageError(f"{path} {'is no folder' if path.exists() else 'does not exist'}")
+    if not finder.search(path, path) and not finder.search_below(path):
+        raise UsageError(
+            f"{path} holds no run and no estimate; give a folder that `harness run` or "
+            "`harness estimate --output` has left, or one that holds such folders"
+        )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    suites: tuple[str, ...] = ()
+    places: Mapping[str, int] = field(default_factory=dict)  # of each trial's folder
+
+    def place_of(self, folder: Path) -> int:
+        return self.places.get(folder.name, len(self.places))
+
+
+@dataclass
+class _Finder:
+    trials: dict[str, FoundTrial] = field(default_factory=dict)  # by trial key
+    estimates: list[FoundEstimate] = field(default_factory=list)
+    benches: list[SavedBench] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    suites: list[str] = field(default_factory=list)
+    stand_ins: dict[str, str] = field(default_factory=dict)
+    passed_over: dict[str, str] = field(default_factory=dict)
+    planned: set[str] = field(default_factory=set)
+
+    def collection(self) -> Collection:
+        return Collection(
+            trials=tuple(self.trials.values()),
+            estimates=tuple({found.path.resolve(): found for found in self.estimates}.values()),
+            problems=tuple(dict.fromkeys(self.problems)),
+            suites=tuple(dict.fromkeys(self.suites)),
+            stand_ins=self.stand_ins,
+            pending=len(self.planned - set(self.trials)),
+            passed_over=self.passed_over,
+            benches=tuple(self.benches),
+        )
+
+    def search(self, folder: Path, root: Path) -> bool:
+        """Read a folder if a run, an estimate or a benchmark is in it; say whether one was."""
+        is_run = (folder / PLAN_FILE).exists() or (folder / "trials").is_dir()
+        if is_run:
+            self._read_run(folder, root)
+        is_estimate = (folder / ESTIMATE_FILE).exists()
+        if is_estimate:
+            self._guarded(folder / ESTIMATE_FILE, lambda path: self._read_estimate(path, root))
+        is_bench = (folder / BENCH_FILE).exists()
+        if is_bench:
+            self._guarded(folder / BENCH_FILE, lambda path: self._read_bench(path, root))
+        return is_run or is_estimate or is_bench
+
+    def search_below(self, root: Path) -> bool:
+        """Read the run folders that a folder holds; files beside them are nobody's concern."""
+        found = []
+        for folder in _entries(root):
+            if not folder.is_dir():
+                continue
+            if leaves(folder, root):
+                self.problems.append(Problem(folder, "it is a link out of the folder"))
+                continue
+            found.append(self.search(folder, root))
+            if not found[-1]:
+                self.problems.append(Problem(folder, "it holds no run and no estimate"))
+        return any(found)
+
+    def _read_run(self, folder: Path, root: Path) -> None:
+        plan = self._guarded(folder / PLAN_FILE, lambda path: self._read_plan(path, root))
+        plan = plan or _Plan()
+        trials = folder / "trials"
+        if not trials.is_dir():
+            return
+        if leaves(trials, root):
+            self.problems.append(Problem(trials, "it is a link out of the folder"))
+            return
+        for path in sorted(_entries(trials), key=plan.place_of):
+            self._guarded(path, lambda path: self._read_trial(path, root, plan.suites))
+
+    def _read_plan(self, path: Path, root: Path) -> _Plan:
+        """Take in a plan."""
+        plan = read_json(path, root)
+        try:
+            suites = tuple(map(str, plan.get("suites", [])))  # plans of old name none
+            stand_ins: dict[str, str] = plan.get("dataset_map", {})
+            self.stand_ins |= {str(label): str(name) for name, label in stand_ins.items()}
+            passed_over: dict[str, str] = plan.get("passed_over", {})
+            self.passed_over |= {str(name): str(why) for name, why in passed_over.items()}
+            trials: list[dict[str, Any]] = plan["trials"]
+            self.planned |= {str(trial["trial_key"]) for trial in trials}
+            self.suites += suites
+            return _Plan(suites, {str(trial["folder"]): i for i, trial in enumerate(trials)})
+        except (AttributeError, KeyError, TypeError):
+            raise UnreadableError("it is no plan of this harness") from None
+
+    def _read_trial(self, folder: Path, root: Path, suites: tuple[str, ...]) -> None:
+        if not folder.is_dir():
+            raise UnreadableError("it is no folder of a trial")
+        if leaves(folder, root):
+            raise UnreadableError("it is a link out of the folder")
+        path = folder / "record.json"
+        if not path.exists():
+            raise UnreadableError("it has no record: its trial is running, or was broken off")
+        record = self._guarded(path, lambda path: read_model(path, root, Record, SCHEMA))
+        if record is None:
+            return
+        known = self.trials.get(record.trial_key)
+        if known is None or known.record.status not in FINAL_STATUSES:
+            self.trials[record.trial_key] = FoundTrial(folder, record, suites)
+
+    def _read_estimate(self, path: Path, root: Path) -> None:
+        saved = read_model(path, root, SavedEstimate, ESTIMATE_SCHEMA)
+        self.estimates.append(FoundEstimate(path, saved.rows, saved.suite))
+        self.suites += [saved.suite] if saved.suite is not None else []
+        self.stand_ins |= {label: name for name, label in saved.dataset_map.items()}
+
+    def _read_bench(self, path: Path, root: Path) -> None:
+        self.benches.append(read_model(path, root, SavedBench, BENCH_SCHEMA))
+
+    def _guarded(self, path: Path, read: Callable[[Path], Any]) -> Any:
+        """Make a problem of what cannot be read."""
+        try:
+            return read(path)
+        except UnreadableError as error:
+            self.problems.append(Problem(path, str(error)))
+            return None
+
+
+def _entries(folder: Path) -> Iterator[Path]:
+    """Name what is in a folder in order, without what is hidden, such as `.DS_Store`."""
+    try:
+        yield from sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be read: {error.strerror or error}") from None

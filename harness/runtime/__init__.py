@@ -1,0 +1,1 @@
+"""Processes, files, seeds and threads: what trials and pretraining are run with."""

@@ -1,0 +1,225 @@
+"""What the loops share while one trial runs: clocks, the memory counter, what is known so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+
+from harness.contracts import (
+    Batch,
+    DatasetForm,
+    OperationLatency,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+    StartsFromArchitecture,
+    StepMetrics,
+)
+from harness.experiment.trial import Trial
+from harness.measure.clock import Stopwatch
+from harness.measure.memory import MIB, MemoryCounter
+from harness.results.record import PretrainingPart, Stage, TaskResult, Used
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.trials.limits import Limits
+from harness.trials.output_validation import check_logits, check_metrics
+from harness.trials.readings import TrialReadings
+from harness.trials.rss_guard import ProcessGrowth
+
+__all__ = ["OnePass", "Session"]
+
+Event = dict[str, Any]
+
+
+class OnePass:
+    """Batches that can be gone through once: a search step is one pass over its images.
+
+    Reading them is the harness's time, not the method's; it is measured apart. The wall clock is
+    looked at before each batch, so that an epoch does not outlast its budget by much.
+    """
+
+    def __init__(self, batches: Iterable[SearchBatch], session: Session) -> None:
+        """Wrap `batches` for one search step of `session`."""
+        self._batches = iter(batches)
+        self._session = session
+        self._taken = False
+
+    def __iter__(self) -> Iterator[SearchBatch]:
+        """Yield each batch once.
+
+        Raises:
+            RuntimeError: a second pass was asked for.
+        """
+        if self._taken:
+            raise RuntimeError("a search step may go through its batches once, not twice")
+        self._taken = True
+        while True:
+            self._session.limits.check_clock()
+            with self._session.reading():
+                batch = next(self._batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+class Session:
+    """One trial under way in this process.
+
+    Attributes:
+        stage: what is being done, for the error message should it fail.
+        where: the task and step, likewise.
+        counting: is entered around what is counted; it does nothing where memory is not.
+        readings: what the machine tells of its energy, memory and state.
+        used: what has been used of the budget.
+        tasks: the results of the tasks that are finished.
+        initial_architecture: what the first task's search started from, as JSON; None where the
+            method starts from none.
+        architectures: what each of them found, as JSON.
+        peak_bytes: peak memory of the search steps so far; None before the first.
+        form: that of the data set, once it is open.
+        operation_latency: predicts for the device, where it has a cost model.
+        initial_state: what pretraining has left; None: the search starts from scratch.
+        pretraining: what the record says of it.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        device: torch.device,
+        limits: Limits,
+        send: Callable[[Event], None],
+        readings: TrialReadings,
+    ) -> None:
+        """Start with nothing done."""
+        self.trial, self.device, self.limits, self._send = trial, device, limits, send
+        self.counter = MemoryCounter(device.type, limit_bytes=limits.memory_bytes)
+        self.readings = readings
+        self.counting = self.counter if trial.counts_memory else nullcontext()
+        self.stage: Stage = "start"
+        self.where = ""
+        self.used = Used()
+        self.tasks: list[TaskResult] = []
+        self.initial_architecture: dict[str, Any] | None = None
+        self.architectures: list[dict[str, Any]] = []
+        self.storage_bytes: int | None = None
+        self.peak_bytes: int | None = None
+        self.operation_latency: OperationLatency | None = None
+        self.form: DatasetForm | None = None
+        self.initial_state: Mapping[str, torch.Tensor] | None = None
+        self.pretraining: PretrainingPart | None = None
+        self._method, self._data = Stopwatch(device), Stopwatch()
+        self._in_step = False
+        self._growth: ProcessGrowth | None = None
+
+    @property
+    def method_s(self) -> float:
+        """Seconds inside the method's calls; images read on its behalf are not among them."""
+        return self._method.seconds
+
+    @property
+    def data_s(self) -> float:
+        """Seconds spent on opening, decoding and moving images."""
+        return self._data.seconds
+
+    @contextmanager
+    def calling(self, stage: Stage) -> Iterator[None]:
+        """Time a call of the method."""
+        self.stage = stage
+        with self._method.running():
+            yield
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Time the reading of images; inside a method's call it is taken off the method's time."""
+        before = self._data.seconds
+        with self.readings.paused(), self._data.running():
+            yield
+        if self._in_step:
+            self._method.seconds -= self._data.seconds - before
+
+    def seed(self, *purpose: str | int) -> torch.Generator:
+        """Seed torch's global generators for a purpose; return a CPU generator of the same seed."""
+        return seed_generators(self.trial.seed, *purpose)
+
+    def build(self, method: SearchMethod, context: SearchContext) -> None:
+        """Build the method in its initial state: the trial's seed alone decides the weights."""
+        self.seed(INITIAL_WEIGHTS)
+        if self._growth is None and self.device.type == "cpu" and self.trial.counts_memory:
+            self._growth = ProcessGrowth(self.limits.memory_bytes)  # the images are read by now
+        with self.calling("build"):
+            method.build(context)
+        if not self.tasks and isinstance(method, StartsFromArchitecture):
+            self.initial_architecture = method.initial_architecture().model_dump(mode="json")
+        self.limits.check_memory(self.counter)
+
+    def search_step(
+        self, method: SearchMethod, batches: Iterable[SearchBatch], task: int, step: int
+    ) -> float:
+        """Have one search step done, report it, and return the seconds it took.
+
+        Raises:
+            NotFiniteError: the loss is no finite number.
+            BudgetExceededError: the wall clock or the memory budget is used up.
+        """
+        self.where = f"task {task + 1}, search step {step + 1}"
+        self.limits.check_clock()
+        self.counter.reset_peak()
+        before = self.method_s
+        self._in_step = True
+        try:
+            with self.readings.measuring(task, self.device), self.calling("search"):
+                metrics = method.search_step(OnePass(batches, self))
+        finally:
+            self._in_step = False
+            self._note_peak()  # also when the step failed: its memory was used all the same
+        seconds = self.method_s - before
+        self._check(metrics)
+        self._report(metrics, task, step, seconds)
+        return seconds
+
+    def accuracy(self, method: SearchMethod, batches: Iterable[Batch]) -> float:
+        """Return the percentage of images that the method's predictions get right."""
+        right = total = 0
+        for images, labels in batches:
+            self.limits.check_clock()
+            with self.calling("predict"):
+                logits = method.predict(images)
+            check_logits(logits, images)
+            right += int((logits.argmax(dim=1) == labels).sum())
+            total += len(labels)
+        return 100.0 * right / total
+
+    def conclude(self, method: SearchMethod) -> None:
+        """Ask for the architecture, and for what the device would have to store."""
+        with self.calling("end"):
+            self.architectures.append(method.architecture().model_dump(mode="json"))
+            state = method.state_dict()
+        self.storage_bytes = sum(
+            tensor.numel() * tensor.element_size() for tensor in state.values()
+        )
+
+    def _note_peak(self) -> None:
+        if self.trial.counts_memory:
+            self.peak_bytes = max(self.peak_bytes or 0, self.counter.peak_bytes)
+            self.used.memory_mb = self.peak_bytes / MIB
+
+    def _check(self, metrics: StepMetrics) -> None:
+        self.limits.check_memory(self.counter)
+        if self._growth is not None:
+            self._growth.check(self.peak_bytes or 0)
+        check_metrics(metrics, self.where)
+
+    def _report(self, metrics: StepMetrics, task: int, step: int, seconds: float) -> None:
+        self._send(
+            {
+                "event": "step",
+                "task": task,
+                "step": step,
+                "loss": metrics["loss"],
+                "accuracy": metrics["accuracy"],
+                "memory_bytes": self.counter.peak_bytes if self.trial.counts_memory else None,
+                "seconds": seconds,
+            }
+        )

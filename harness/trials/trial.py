@@ -1,0 +1,129 @@
+"""Runs one trial in this process; every way it can end is an outcome, not an exception."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from harness.contracts import SearchMethod
+from harness.cost_model.prediction import Prediction
+from harness.environment.description import describe_environment
+from harness.estimate.latency import latency_of
+from harness.estimate.planning import form_of
+from harness.estimate.trial_time import predict_search_time
+from harness.experiment.setting import FewShotSetting
+from harness.experiment.trial import Trial
+from harness.plugins.loading import Plugins
+from harness.pretraining.checkpoint import read_checkpoint
+from harness.results.record import Outcome, PretrainingPart, TrialError
+from harness.runtime.job import TrialJob
+from harness.runtime.threads import choose_threads
+from harness.trials.factory import create, open_dataset, open_device
+from harness.trials.failures import machine_suffices, status_of
+from harness.trials.few_shot import run_few_shot
+from harness.trials.full_task import run_full_task
+from harness.trials.limits import Limits
+from harness.trials.readings import TrialReadings
+from harness.trials.session import Session
+from harness.trials.trial_metrics import metrics_of
+
+__all__ = ["run_trial"]
+
+Event = dict[str, Any]
+
+
+def run_trial(plugins: Plugins, job: TrialJob, send: Callable[[Event], None]) -> Outcome:
+    """Run the trial of a job; `send` is told of each search step."""
+    # First of all: to ask for a CUDA device takes memory, which is the trial's, too.
+    readings = TrialReadings(job.trial.device.mode)
+    device = open_device(plugins, job.trial.device)
+    limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
+    session = Session(job.trial, torch.device(device.torch_device()), limits, send, readings)
+    try:
+        _run_protocol(session, plugins, job)
+    except Exception as error:
+        traceback.print_exc()
+        return _failed(session, error)
+    return _outcome(session, fitted=True, predicted=_predict(plugins, job.trial, session))
+
+
+def _predict(plugins: Plugins, trial: Trial, session: Session) -> Prediction | None:
+    """Predict the time on an emulated device; where that fails, the log says why."""
+    if trial.device.mode != "emulated" or session.form is None:
+        return None
+    try:
+        return predict_search_time(plugins, trial, session.form)
+    except Exception:
+        traceback.print_exc()
+        return None
+
+
+def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
+    trial = job.trial
+    session.stage = "data"
+    with session.reading():
+        dataset = open_dataset(plugins, trial.dataset, job)
+        session.form = form_of(dataset)
+        _load_checkpoint(session, job)
+    channels = trial.budget.channels or trial.setting.default_channels
+    cost = trial.device.profile.cost
+    if cost is not None:
+        session.operation_latency = latency_of(cost, dataset.image_shape, channels)
+    choose_threads(trial.setting.batch_size, dataset.image_shape, channels)
+
+    def create_method() -> SearchMethod:
+        with session.calling("build"):
+            method: SearchMethod = create(plugins, "method", trial.method)
+        return method
+
+    if isinstance(trial.setting, FewShotSetting):
+        run_few_shot(session, trial.setting, dataset, create_method)
+    else:
+        run_full_task(session, trial.setting, dataset, create_method)
+
+
+def _load_checkpoint(session: Session, job: TrialJob) -> None:
+    """Take over what pretraining has left, if the method is pretrained."""
+    if job.checkpoint is None or job.pretraining is None:
+        return
+    checkpoint = read_checkpoint(job.checkpoint)
+    difference = job.pretraining.difference(checkpoint.pretraining)
+    if difference is not None or not checkpoint.is_complete:
+        raise RuntimeError(f"checkpoint {job.checkpoint} has changed: {difference or 'unfinished'}")
+    session.initial_state = {name: torch.tensor(array) for name, array in checkpoint.state.items()}
+    progress = checkpoint.progress
+    session.used.meta_epochs = progress.meta_epochs
+    session.used.warmup_epochs = progress.warmup_epochs
+    session.pretraining = PretrainingPart(
+        key=job.pretraining.key, seconds=progress.seconds, curve=progress.curve
+    )
+
+
+def _failed(session: Session, error: Exception) -> Outcome:
+    suffices = machine_suffices(session.trial.device, session.device)
+    status = status_of(error, budget_binds=session.limits.budget_binds, suffices=suffices)
+    message = str(error) or type(error).__name__
+    if session.where and session.where not in message:
+        message = f"{message} ({session.where})"
+    outcome = _outcome(session, fitted=status != "out_of_memory")
+    outcome.status = status
+    outcome.error = TrialError(type=type(error).__name__, message=message, stage=session.stage)
+    return outcome
+
+
+def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = None) -> Outcome:
+    return Outcome(
+        status="ok",
+        used=session.used,
+        metrics=metrics_of(session, fitted=fitted, predicted=predicted),
+        tasks=session.tasks,
+        initial_architecture=session.initial_architecture,
+        architectures=session.architectures,
+        pretraining=session.pretraining,
+        environment={**describe_environment(), **session.readings.environment()},
+        method_s=session.method_s,
+        data_s=session.data_s,
+    )

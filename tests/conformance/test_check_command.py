@@ -1,0 +1,116 @@
+"""`harness plugins check`: verdicts as they come, JSON, exit status, and plugins that misbehave."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.cli.main import cli
+from harness.conformance import apart
+
+Install = Callable[[str, str], Path]
+
+PLUGIN = """
+from harness import hookimpl
+
+@hookimpl
+def harness_register_methods(register):
+    for name in ("sound", "dies", "hangs"):
+        register(name, f"shop_code:{name.capitalize()}")
+"""
+
+CODE = """
+import os, time
+from harness.conformance.reference import Reference
+
+print("what a plugin prints is no result")
+
+class Sound(Reference): pass
+
+class Dies(Reference):
+    def search_step(self, batches): os._exit(7)
+
+class Hangs(Reference):
+    def search_step(self, batches): time.sleep(600)
+"""
+
+
+@pytest.fixture(autouse=True)
+def shop(plugin_factory: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a plugin with one sound method and two that end a check in other ways."""
+    (plugin_factory("shop", PLUGIN) / "shop_code.py").write_text(CODE)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+
+def check(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["plugins", "check", *arguments])
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, *names: str, **changes: float) -> None:
+    """Check these rules only; all of them are checked elsewhere."""
+    rules = apart._rules("method")
+    chosen = {name: {**rules[name], **changes} for name in names}
+    monkeypatch.setattr(apart, "_rules", lambda _: chosen)
+
+
+def test_a_sound_method_exits_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each rule is a line, and a last one counts them."""
+    choose(monkeypatch, "metrics-are-numbers", "no-query-labels")
+    result = check("sound")
+    assert result.exit_code == 0, result.output
+    head, *lines, summary = result.stdout.splitlines()
+    assert head == "method sound"
+    assert [line.split() for line in lines] == [
+        ["kept", "metrics-are-numbers"], ["kept", "no-query-labels"]
+    ]  # fmt: skip
+    assert summary == "2 rules: 2 kept"
+
+
+def test_a_crash_is_a_broken_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that ends its process breaks a rule, and not the check."""
+    choose(monkeypatch, "metrics-are-numbers")
+    result = check("dies", "--json")
+    assert result.exit_code == 1
+    (subject,) = json.loads(result.stdout)
+    (rule,) = subject["rules"]
+    assert rule["came"] == "the process of the check ended with exit status 7"
+
+
+def test_a_hang_is_a_broken_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A method that never returns breaks a rule when the time for it is over."""
+    choose(monkeypatch, "metrics-are-numbers", limit_s=3.0)
+    result = check("hangs")
+    assert result.exit_code == 1
+    assert "came:     the check was not done after 3 s" in result.stdout
+    assert "read:     docs/plugins.md#metrics-are-numbers" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sounds"], "unknown name 'sounds'; did you mean 'sound'?"),
+        (["sound[q=1]"], "unknown parameter 'q'"),
+        (["shop[q=1]"], "a plugin takes no parameters"),
+        (["broken"], "plugin 'broken' (broken 1.0) is not used: it cannot be imported"),
+    ],
+)
+def test_wrong_usage_exits_with_2(
+    arguments: list[str], words: str, plugin_factory: Install
+) -> None:
+    """A name that nothing has, or that of a plugin that cannot be used, is said in a sentence."""
+    plugin_factory("broken", "import not_there")
+    result = check(*arguments)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert result.stdout == ""
+
+
+def test_images_that_are_missing_are_no_broken_rule(tmp_path: Path) -> None:
+    """A data set whose images are not there cannot be judged; the sentence says what is missing."""
+    result = check(f"folder[path={tmp_path / 'nowhere'}]")
+    assert result.exit_code == 2
+    assert "does not exist" in result.stderr
