@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from harness.devices.profile import DeviceProfile
     from harness.experiment.budget import Budget
+    from harness.experiment.setting import Recipe
     from harness.space.genotype import Genotype
 
 __all__ = [
@@ -104,6 +105,8 @@ class SearchContext:
     initial_state: Mapping[str, torch.Tensor] | None = None  # what pretraining left, if any
     operation_latency: OperationLatency | None = None  # None: the device has no cost model
     pretraining: bool = False  # the offline stage: `adapt` is called, not `search_step`
+    recipe: Recipe | None = None  # learning rates of the data set; None: the defaults
+    batches: int = 1  # that a search step goes through
 
 
 class SearchMethod(Protocol):

@@ -6,9 +6,53 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["FewShotSetting", "FullTaskSetting", "Setting"]
+__all__ = ["Evaluation", "FewShotSetting", "FullTaskSetting", "Recipe", "Schedule", "Setting"]
 
 Count = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(gt=0, le=10)]
+
+Evaluation = Literal["inductive", "transductive"]
+"""How query images are judged: each one alone, or some of them normalised together."""
+
+
+Schedule = Literal["constant", "cosine", "late"]
+"""How the learning rate of w goes on, see `harness.search.schedule`."""
+
+
+class Recipe(BaseModel):
+    """How weights and architecture are trained on a data set, by whichever method.
+
+    The defaults are those of the reference configuration for few-shot search (On-NAS, section 6.2;
+    Omniglot has learning rates of 0.005 there). A method's own parameter goes before them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    weight_lr: Rate = Field(default=0.01, description="learning rate of w")
+    architecture_lr: Rate = Field(default=0.01, description="learning rate of α and β")
+    schedule: Schedule = Field(
+        default="constant",
+        description="how that of w falls over the search: not at all, to 0 by half a cosine, or "
+        "to 0 in the second half",
+    )
+    augmentation: Literal["none", "crop-flip"] = Field(
+        default="none",
+        description="how training images of a full task are changed: cut out of a margin of 4 "
+        "pixels at random, and half of them mirrored",
+    )
+
+    def __str__(self) -> str:
+        """Say where it differs from the defaults; empty if nowhere."""
+        default = Recipe()
+        words = []
+        if (self.weight_lr, self.schedule) != (default.weight_lr, default.schedule):
+            falls = "" if self.schedule == "constant" else f" {self.schedule}"
+            words.append(f"w {self.weight_lr:g}{falls}")
+        if self.architecture_lr != default.architecture_lr:
+            words.append(f"α {self.architecture_lr:g}")
+        if self.augmentation != default.augmentation:
+            words.append(self.augmentation)
+        return ", ".join(words)
 
 
 class FewShotSetting(BaseModel):
@@ -21,6 +65,8 @@ class FewShotSetting(BaseModel):
     ways: Count = 5
     shots: Count = 1
     queries: Count = 15
+    evaluation: Evaluation = "inductive"
+    recipe: Recipe = Recipe()
 
     @property
     def batch_size(self) -> int:
@@ -33,13 +79,16 @@ class FewShotSetting(BaseModel):
         return 28
 
     def __str__(self) -> str:
-        """Say it as the field does: `5-way 1-shot`."""
-        return f"{self.ways}-way {self.shots}-shot"
+        """Say it as the field does: `5-way 1-shot`; then what is not the default."""
+        words = [f"{self.ways}-way {self.shots}-shot", str(self.recipe)]
+        if self.evaluation != "inductive":
+            words.append(self.evaluation)
+        return ", ".join(filter(None, words))
 
     @property
     def slug(self) -> str:
         """A short name for folders."""
-        return f"{self.ways}w{self.shots}s"
+        return f"{self.ways}w{self.shots}s" + "t" * (self.evaluation == "transductive")
 
 
 class FullTaskSetting(BaseModel):
@@ -50,6 +99,7 @@ class FullTaskSetting(BaseModel):
     kind: Literal["full-task"] = "full-task"
     split: str = "test"
     batch_size: Count = 128
+    recipe: Recipe = Recipe()
 
     @property
     def default_channels(self) -> int:
@@ -57,8 +107,9 @@ class FullTaskSetting(BaseModel):
         return 16
 
     def __str__(self) -> str:
-        """Say what it is."""
-        return "full task"
+        """Say what it is; then what is not the default."""
+        batches = f"batches of {self.batch_size}" if self.batch_size != 128 else ""
+        return ", ".join(filter(None, ["full task", batches, str(self.recipe)]))
 
     @property
     def slug(self) -> str:

@@ -15,10 +15,12 @@ from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_mod
 
 __all__ = [
     "OperationMode",
+    "each_abs",
     "each_add_",
     "each_addcdiv_",
     "each_addcmul_",
     "each_div_",
+    "each_maximum_",
     "each_mul_",
     "each_sqrt",
     "in_backward",
@@ -35,10 +37,12 @@ storage_address = attrgetter("_cdata")
 """Return a number that no other storage has while this one lives."""
 
 # Each does to every tensor of a list what the operation of that name does to one.
+each_abs = torch._foreach_abs
 each_add_ = torch._foreach_add_
 each_addcdiv_ = torch._foreach_addcdiv_
 each_addcmul_ = torch._foreach_addcmul_
 each_div_ = torch._foreach_div_
+each_maximum_ = torch._foreach_maximum_
 each_mul_ = torch._foreach_mul_
 each_sqrt = torch._foreach_sqrt
 

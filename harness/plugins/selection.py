@@ -38,10 +38,17 @@ class Selection:
 
     @property
     def label(self) -> str:
-        """The name, with the parameters that differ from their defaults; `select` reads it."""
+        """The name, with the parameters that differ from their defaults; `select` reads it.
+
+        What another parameter implies, such as a preset that comes before it, is left out.
+        """
         if self.parameters is None:
             return self.name
         given = self.parameters.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        for key in reversed(list(given)):
+            rest = {name: value for name, value in given.items() if name != key}
+            if _makes(rest, self.parameters):
+                given = rest
         return spell(self.name, given)
 
     def create(self) -> Any:
@@ -52,6 +59,16 @@ class Selection:
         """
         target = load_target(self.entry)
         return target() if self.parameters is None else target(self.parameters)
+
+
+def _makes(values: Mapping[str, Any], parameters: BaseModel) -> bool:
+    """Tell whether a model makes just these parameters of `values`."""
+    from pydantic import ValidationError  # noqa: PLC0415 - slow to import; `list` does without
+
+    try:
+        return type(parameters).model_validate(values) == parameters
+    except ValidationError:
+        return False
 
 
 def select(plugins: Plugins, kind: Kind, text: str) -> list[Selection]:

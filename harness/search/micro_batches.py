@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from harness.contracts import Batch
 from harness.search.parameters import SMALLEST_PART
@@ -10,16 +11,26 @@ from harness.space.backpropagation import Engine, Outcome
 from harness.space.mixing import Mixing
 from harness.space.supernet import Supernet
 
-__all__ = ["accumulate_gradients", "split_batch"]
+__all__ = ["WHOLE", "Parts", "accumulate_gradients", "split_batch"]
 
 
-def split_batch(batch: Batch, parts: int, smallest: int = SMALLEST_PART) -> list[Batch]:
-    """Split a batch into at most `parts` parts whose sizes differ by at most one image.
+class Parts(NamedTuple):
+    """Into how many parts a batch is split, and how many images a part has at least."""
 
-    A part has `smallest` images or more, unless the batch itself has fewer than twice as many. The
-    parts are views.
+    number: int
+    smallest: int = SMALLEST_PART
+
+
+WHOLE = Parts(1)
+
+
+def split_batch(batch: Batch, parts: Parts) -> list[Batch]:
+    """Split a batch into at most `parts.number` parts whose sizes differ by at most one image.
+
+    A part has `parts.smallest` images or more, unless the batch itself has fewer than twice as
+    many. The parts are views.
     """
-    count = max(1, min(parts, len(batch.labels) // smallest))
+    count = max(1, min(parts.number, len(batch.labels) // parts.smallest))
     images, labels = batch.images.tensor_split(count), batch.labels.tensor_split(count)
     return [Batch(*part) for part in zip(images, labels, strict=True)]
 

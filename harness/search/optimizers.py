@@ -1,4 +1,12 @@
-"""Adam without momentum, for weights and for architecture parameters."""
+"""How weights and architecture parameters are updated: Adam without momentum, or plain descent.
+
+Both optimizers follow the same three rules, with β1 = 0, so that the first moment is the gradient:
+
+- `adam`: lr x g / (sqrt(v) + ε), v the mean of g² over the updates so far, recent ones first.
+- `bounded`: lr x g / (max(sqrt(v), |g|) + ε): no element moves further than lr at once, even where
+  its gradient is far larger than those before it, which Adam moves by up to 31 lr.
+- `gradient-descent`: lr x g, as in algorithm 1 of On-NAS.
+"""
 
 from __future__ import annotations
 
@@ -9,23 +17,26 @@ import torch
 from torch import Tensor, nn
 
 from harness.measure.dispatch import (
+    each_abs,
     each_add_,
     each_addcdiv_,
     each_addcmul_,
     each_div_,
+    each_maximum_,
     each_mul_,
     each_sqrt,
 )
+from harness.search.parameters import UpdateRule
 
-__all__ = ["BETA_2", "EPSILON", "ArchitectureAdam", "WeightAdam"]
+__all__ = ["BETA_2", "EPSILON", "ArchitectureOptimizer", "WeightOptimizer"]
 
 BETA_2 = 0.999
 EPSILON = 1e-8
 GROUP = 64  # weights updated together; what an update needs meanwhile is a small part of all
 
 
-class WeightAdam(torch.optim.Optimizer):
-    """Adam with β1 = 0 for w, many weights in one operation.
+class WeightOptimizer(torch.optim.Optimizer):
+    """Updates w, many weights in one operation.
 
     A supernet has hundreds of small weights, and one after the other their updates were a quarter
     of all operations of a search step. Torch's own `foreach` holds a copy of all second moments
@@ -35,27 +46,57 @@ class WeightAdam(torch.optim.Optimizer):
     Weights without a gradient are left as they are, with their second moment and their count.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float) -> None:
+    def __init__(
+        self, parameters: Iterable[nn.Parameter], lr: float, rule: UpdateRule = "adam"
+    ) -> None:
         """Optimize `parameters`, all on one device, at the learning rate `lr`."""
         super().__init__(parameters, {"lr": lr})
+        self.rule: UpdateRule = rule
+
+    @property
+    def lr(self) -> float:
+        """The learning rate, which a schedule may change."""
+        rate: float = self.param_groups[0]["lr"]
+        return rate
+
+    @lr.setter
+    def lr(self, rate: float) -> None:
+        self.param_groups[0]["lr"] = rate
 
     @torch.no_grad()
     def step(self) -> None:  # type: ignore[override] # nothing here evaluates a loss again
         """Update every weight that has a gradient."""
-        for group in self.param_groups:
-            weights = [each for each in group["params"] if each.grad is not None]
-            for start in range(0, len(weights), GROUP):
-                self._update(weights[start : start + GROUP], group["lr"])
+        weights = [each for each in self.param_groups[0]["params"] if each.grad is not None]
+        for start in range(0, len(weights), GROUP):
+            self._update(weights[start : start + GROUP])
 
-    def _update(self, weights: list[Tensor], lr: float) -> None:
+    def moments(self) -> list[Tensor | None]:
+        """Return the second moment of each weight, corrected for its start; None without one."""
+        return [
+            state["second_moment"] / (1 - BETA_2 ** state["count"]) if state else None
+            for state in (self.state.get(each, {}) for each in self.param_groups[0]["params"])
+        ]
+
+    def restore(self, moments: Iterable[Tensor]) -> None:
+        """Go on from second moments that `moments` returned; zeros stand for none."""
+        for weight, moment in zip(self.param_groups[0]["params"], moments, strict=True):
+            if moment.any():
+                self.state[weight] = {"count": math.inf, "second_moment": moment.clone()}
+
+    def _update(self, weights: list[Tensor]) -> None:
         gradients = [each.grad for each in weights if each.grad is not None]
+        if self.rule == "gradient-descent":
+            each_add_(weights, gradients, alpha=-self.lr)
+            return
         moments, corrections = zip(*map(self._advance, weights), strict=True)
         each_mul_(moments, BETA_2)
         each_addcmul_(moments, gradients, gradients, 1 - BETA_2)
         sizes = each_sqrt(moments)
         each_div_(sizes, corrections)
+        if self.rule == "bounded":
+            each_maximum_(sizes, each_abs(gradients))
         each_add_(sizes, EPSILON)
-        each_addcdiv_(weights, gradients, sizes, -lr)
+        each_addcdiv_(weights, gradients, sizes, -self.lr)
 
     def _advance(self, weight: Tensor) -> tuple[Tensor, float]:
         """Count an update; return the second moment, and what corrects its root for its start."""
@@ -66,22 +107,27 @@ class WeightAdam(torch.optim.Optimizer):
         return state["second_moment"], math.sqrt(1 - BETA_2 ** state["count"])
 
 
-class ArchitectureAdam:
-    """Adam with β1 = 0 and weight decay, which can leave single elements of a parameter alone.
+class ArchitectureOptimizer:
+    """Updates α and β, with weight decay, and can leave single elements of them alone.
 
     An element that is left alone keeps its value, its second moment and its count of updates to
     the bit. Torch's Adam can leave out whole parameters only: where the gradient is zero, it would
     still decay value and moment. Where every element is updated, both are the same.
-
-    No first moment is kept: with β1 = 0 it is the gradient itself.
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        lr: float,
+        weight_decay: float,
+        rule: UpdateRule = "adam",
+    ) -> None:
         """Optimize `parameters`, with weight decay added to the gradient as in torch's Adam."""
         self.parameters = list(parameters)
-        self.lr, self.weight_decay = lr, weight_decay
-        self.second_moments = [torch.zeros_like(p) for p in self.parameters]
-        self.counts = [torch.zeros_like(p) for p in self.parameters]
+        self.lr, self.weight_decay, self.rule = lr, weight_decay, rule
+        keeps_moments = self.parameters if rule != "gradient-descent" else ()
+        self.second_moments = [torch.zeros_like(p) for p in keeps_moments]
+        self.counts = [torch.zeros_like(p) for p in keeps_moments]
 
     @torch.no_grad()
     def step(self, masks: Sequence[Tensor] | None = None) -> None:
@@ -100,17 +146,37 @@ class ArchitectureAdam:
         for parameter in self.parameters:
             parameter.grad = None
 
+    def moments(self) -> list[Tensor | None]:
+        """Return the second moments, corrected for their start; zero where there was no update."""
+        if not self.second_moments:
+            return [None] * len(self.parameters)
+        pairs = zip(self.second_moments, self.counts, strict=True)
+        return [moment / (1 - BETA_2 ** count.clamp(min=1)) for moment, count in pairs]
+
+    def restore(self, moments: Iterable[Tensor]) -> None:
+        """Go on from second moments that `moments` returned; zeros stand for none."""
+        pairs = zip(self.second_moments, self.counts, strict=True)
+        for moment, (mine, count) in zip(moments, pairs, strict=True):
+            mine.copy_(moment)
+            count.copy_(torch.where(moment > 0, math.inf, 0.0))
+
     def _update(
         self, i: int, parameter: nn.Parameter, gradient: Tensor, mask: Tensor | None
     ) -> None:
         gradient = gradient + self.weight_decay * parameter
+        if self.rule == "gradient-descent":
+            _write(parameter, parameter - self.lr * gradient, mask)
+            return
         count = self.counts[i] + 1
         moment = BETA_2 * self.second_moments[i] + (1 - BETA_2) * gradient.square()
-        size = (moment / (1 - BETA_2**count)).sqrt() + EPSILON
-        updated = parameter - self.lr * gradient / size
-        for target, new in (
-            (parameter, updated),
-            (self.second_moments[i], moment),
-            (self.counts[i], count),
-        ):
-            target.copy_(new if mask is None else torch.where(mask, new, target))
+        size = (moment / (1 - BETA_2**count)).sqrt()
+        if self.rule == "bounded":
+            size = torch.maximum(size, gradient.abs())
+        _write(parameter, parameter - self.lr * gradient / (size + EPSILON), mask)
+        _write(self.second_moments[i], moment, mask)
+        _write(self.counts[i], count, mask)
+
+
+def _write(target: Tensor, new: Tensor, mask: Tensor | None) -> None:
+    """Write into `target` where the mask is True; everywhere without one."""
+    target.copy_(new if mask is None else torch.where(mask, new, target))

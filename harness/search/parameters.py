@@ -6,15 +6,20 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.experiment.setting import Schedule
 from harness.fields import SEARCH_ONLY
 
 __all__ = [
     "SMALLEST_PART",
+    "SMALLEST_PART_WORDS",
+    "Coefficients",
     "EngineName",
     "EngineParameters",
+    "MicroBatchParameters",
     "PretrainingParameters",
     "SearchParameters",
     "Temperature",
+    "UpdateRule",
     "WeightParameters",
 ]
 
@@ -25,8 +30,21 @@ Batch norm makes each channel zero on average over a part, so that global averag
 for a lone image, and for two images opposite numbers, whatever the weights are.
 """
 
+SMALLEST_PART_WORDS = (
+    "images that each part has at least; batch norm leaves nothing to learn from fewer than three, "
+    "but the paper's times are those of parts of one"
+)
+
 EngineName = Literal["ordinary", "streamed", "step_by_step"]
 """How gradients are computed, see `harness.search.engines`."""
+
+UpdateRule = Literal["adam", "bounded", "gradient-descent"]
+"""How gradients become updates, see `harness.search.optimizers`."""
+
+Coefficients = Literal["elementwise", "norm", "none"]
+"""How tasks (or cells) are weighed in a meta step: by element, by tensor, or all alike."""
+
+Rate = Annotated[float, Field(gt=0, le=10)]
 
 Temperature = Annotated[
     float,
@@ -39,15 +57,28 @@ Temperature = Annotated[
 
 
 class WeightParameters(BaseModel):
-    """What it takes to train w; the defaults are those of the paper's reference settings."""
+    """What it takes to train w."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    weight_lr: float = Field(default=0.01, gt=0, le=10, description="learning rate of w")
+    weight_lr: Rate | None = Field(
+        default=None, description="learning rate of w; none for the setting's, which is 0.01"
+    )
+    schedule: Schedule | None = Field(
+        default=None,
+        json_schema_extra=SEARCH_ONLY,
+        description="whether the learning rate of w falls to 0: not at all, over the whole search "
+        "by half a cosine, or in its second half; none for the setting's, which is constant",
+    )
+    optimizer: UpdateRule = Field(
+        default="adam",
+        description="how gradients become updates: Adam without momentum, the same with no element "
+        "moving further than its learning rate at once, or plain gradient descent",
+    )
 
 
 class PretrainingParameters(WeightParameters):
-    """What it takes to meta-learn w; likewise."""
+    """What it takes to meta-learn w; the defaults are those of the paper's reference settings."""
 
     meta_weight_lr: float = Field(
         default=1.0, gt=0, le=10, description="pretraining: meta learning rate of w"
@@ -58,13 +89,23 @@ class PretrainingParameters(WeightParameters):
         lt=1,
         description="pretraining: probability that an image misses an operation",
     )
+    search_optimizer: UpdateRule | None = Field(
+        default=None,
+        json_schema_extra=SEARCH_ONLY,
+        description="the optimizer of the search itself; none for the one that pretraining has",
+    )
+    optimizer_state: Literal["fresh", "kept"] = Field(
+        default="fresh",
+        description="whether each task starts with an optimizer that has seen nothing, or with the "
+        "second moments that pretraining has left, which the device then has to store",
+    )
 
 
 class SearchParameters(PretrainingParameters):
     """Learning rates and temperature; the defaults are those of the paper's reference settings."""
 
-    architecture_lr: float = Field(
-        default=0.01, gt=0, le=10, description="learning rate of α and β"
+    architecture_lr: Rate | None = Field(
+        default=None, description="learning rate of α and β; none for the setting's, which is 0.01"
     )
     architecture_decay: float = Field(
         default=1e-3, ge=0, le=1, description="weight decay of α and β"
@@ -75,8 +116,25 @@ class SearchParameters(PretrainingParameters):
     )
 
 
-class EngineParameters(BaseModel):
-    """The choice of an engine, for methods that leave it open; it changes no result."""
+class MicroBatchParameters(BaseModel):
+    """Parts of a batch: less memory, and batch norm that sees fewer images at once."""
+
+    micro_batches: int = Field(
+        default=1,
+        json_schema_extra=SEARCH_ONLY,
+        ge=1,
+        description="parts of a batch whose gradients accumulate; 1 for the whole batch",
+    )
+    micro_batch_images: int = Field(
+        default=SMALLEST_PART,
+        json_schema_extra=SEARCH_ONLY,
+        ge=1,
+        description=SMALLEST_PART_WORDS,
+    )
+
+
+class EngineParameters(MicroBatchParameters):
+    """The choice of an engine, which changes no result, and the parts of a batch."""
 
     engine: EngineName = Field(
         default="ordinary",

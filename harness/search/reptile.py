@@ -11,41 +11,61 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["coefficients", "meta_step", "move"]
+from harness.search.parameters import Coefficients
+
+__all__ = ["coefficients", "mean_of", "meta_step", "move"]
 
 State = Mapping[str, Tensor]
 
 
-def coefficients(gradients: Tensor) -> Tensor:
-    """Return On-NAS's coefficients: for each element the softmax over tasks (or cells).
+def coefficients(gradients: Tensor, kind: Coefficients) -> Tensor:
+    """Return On-NAS's coefficients, which sum to 1 over tasks (or cells): Eq. 4 and 5.
+
+    `elementwise` is the softmax of each element of the signed gradient, as in the equations: the
+    largest decrease counts most, not the longest distance. `norm` is the softmax over the tasks of
+    one Euclidean norm a task and tensor, as the paper's text reads ("longer Euclidean distance").
 
     Args:
         gradients: G_i = start - reached_i, stacked, (tasks, ...).
+        kind: which of them; `none` weighs all alike.
 
     Returns:
-        The same shape; they sum to 1 over the tasks (Eq. 4 and 5). The softmax is of the signed
-        gradient, as in the equations: the largest decrease counts most, not the longest distance.
+        What multiplies `gradients`: (tasks, ...), or (tasks, 1, ...).
     """
-    return torch.softmax(gradients, dim=0)
+    if kind == "elementwise":
+        return torch.softmax(gradients, dim=0)
+    tasks = gradients.shape[0]
+    shape = (tasks, *[1] * (gradients.dim() - 1))
+    if kind == "none":
+        return gradients.new_full(shape, 1 / tasks)
+    return torch.softmax(gradients.reshape(tasks, -1).norm(dim=1), dim=0).reshape(shape)
 
 
-def move(start: Tensor, reached: Sequence[Tensor], rate: float, *, weighed: bool) -> Tensor:
+def mean_of(states: Sequence[State]) -> dict[str, Tensor]:
+    """Return the mean of each tensor, by name."""
+    return {name: torch.stack([each[name] for each in states]).mean(dim=0) for name in states[0]}
+
+
+def move(start: Tensor, reached: Sequence[Tensor], rate: float, weighed: Coefficients) -> Tensor:
     """Return start - rate x Σ_i c_i ∘ (start - reached_i).
 
     Args:
         start: the meta parameter, any shape.
         reached: for each task (or cell) what it became there, of the same shape.
         rate: ξ or δ; with 1 and equal weights this is the mean of what was reached.
-        weighed: c are the coefficients; otherwise 1/d each, which is Reptile.
+        weighed: which coefficients c are; `none` is Reptile.
     """
     gradients = start - torch.stack(list(reached))  # (tasks, ...)
-    if weighed:
-        return start - rate * (coefficients(gradients) * gradients).sum(dim=0)
-    return start - rate * gradients.mean(dim=0)
+    if weighed == "none":
+        return start - rate * gradients.mean(dim=0)
+    return start - rate * (coefficients(gradients, weighed) * gradients).sum(dim=0)
 
 
 def meta_step(
-    meta: State, adapted: Sequence[State], rate: Callable[[str], float], *, weighed: bool = False
+    meta: State,
+    adapted: Sequence[State],
+    rate: Callable[[str], float],
+    weighed: Coefficients = "none",
 ) -> dict[str, Tensor]:
     """Move every meta parameter by what the tasks of a meta-epoch led to.
 
@@ -53,7 +73,7 @@ def meta_step(
         meta: the meta parameters by name.
         adapted: for each task, its parameters under the same names.
         rate: gives the meta learning rate of a name.
-        weighed: by task coefficients; otherwise Reptile.
+        weighed: the task coefficients; `none` is Reptile.
 
     Raises:
         ValueError: there was no task.
@@ -61,6 +81,6 @@ def meta_step(
     if not adapted:
         raise ValueError("a meta-epoch needs at least one task")
     return {
-        name: move(value, [task[name] for task in adapted], rate(name), weighed=weighed)
+        name: move(value, [task[name] for task in adapted], rate(name), weighed)
         for name, value in meta.items()
     }

@@ -1,8 +1,30 @@
-"""The temperature of the softmax over α and β during a search."""
+"""What changes over the steps of a search: the temperature, and the learning rate of w."""
 
 from __future__ import annotations
 
-__all__ = ["temperature_at"]
+import math
+
+from harness.experiment.setting import Schedule
+
+__all__ = ["rate_at", "temperature_at"]
+
+
+def rate_at(step: int, steps: int, rate: float, schedule: Schedule) -> float:
+    """Return the learning rate of a search step: `rate`, or less.
+
+    `cosine` is half a cosine from the first step towards 0; `late` stays at `rate` for the first
+    half of the search, and falls linearly towards 0 in the second.
+
+    Args:
+        step: number of the step, from 0.
+        steps: how many steps the search has.
+        rate: that of the first step.
+        schedule: whether and when it falls.
+    """
+    done = min(step / steps, 1.0)
+    if schedule == "cosine":
+        return rate * (1 + math.cos(math.pi * done)) / 2
+    return rate * min(1.0, 2 - 2 * done) if schedule == "late" else rate
 
 
 def temperature_at(step: int, steps: int, final: float) -> float:

@@ -20,22 +20,33 @@ from harness.contracts import (
     StepMetrics,
 )
 from harness.errors import UsageError
+from harness.experiment.setting import Recipe
 from harness.search.metrics import step_metrics
-from harness.search.micro_batches import split_batch
-from harness.search.optimizers import ArchitectureAdam, WeightAdam
+from harness.search.micro_batches import WHOLE, Parts, split_batch
+from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.search.parameters import SearchParameters
-from harness.search.reptile import meta_step
-from harness.search.schedule import temperature_at
+from harness.search.reptile import mean_of, meta_step
+from harness.search.schedule import rate_at, temperature_at
 from harness.space.backpropagation import Outcome
 from harness.space.drop_path import DropPath, draw_drop_path
 from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing
-from harness.space.running_statistics import follow_statistics
+from harness.space.running_statistics import follow_statistics, frozen_statistics
 from harness.space.supernet import Supernet
 
-__all__ = ["SupernetMethod", "load_parameters", "parameters_of"]
+__all__ = [
+    "State",
+    "SupernetMethod",
+    "load_parameters",
+    "parameters_of",
+    "split_moments",
+    "with_prefix",
+]
 
 OBSERVED_BATCHES = 8  # enough for all of a few-shot task, few of a full task's
+MOMENT = "moment."  # of the names of second moments that pretraining has left
+
+State = Mapping[str, Tensor]
 
 
 class SupernetMethod(ABC):
@@ -48,11 +59,13 @@ class SupernetMethod(ABC):
     overrides `create_network` or `prediction_mixing`.
 
     Pretraining is Reptile: a task is learned by the method's own updates, without that of α and β
-    while warming up, and with drop path.
+    while warming up, and with drop path. With `optimizer_state=kept` the optimizers of a task start
+    from second moments that are the mean of what the tasks of the last meta-epoch led to.
 
     Attributes:
         net: the supernet.
         meta: the meta parameters by name, during pretraining.
+        kept: second moments by the name of their parameter; empty if none are kept.
         weight_optimizer: of w.
         architecture_optimizer: of α and β.
         step: number of the present search step, from 0; -1 before the first.
@@ -60,11 +73,10 @@ class SupernetMethod(ABC):
     """
 
     edge_pairs: ClassVar[bool] = True  # whether the method's space has β
-    statistics_parts = 1  # parts in which a batch is seen for running statistics, to save memory
 
-    def __init__(self, parameters: SearchParameters) -> None:
-        """Take the parameters; nothing is built yet."""
-        self.settings = parameters
+    def __init__(self, parameters: SearchParameters, parts: Parts = WHOLE) -> None:
+        """Take the parameters, and the parts in which a batch is seen; nothing is built yet."""
+        self.settings, self.parts = parameters, parts
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet on the context's device, from its initial state if it has one.
@@ -73,11 +85,18 @@ class SupernetMethod(ABC):
             UsageError: the initial state is not one of this network.
         """
         net = self.create_network(context)
+        self.kept: State = {}
         if context.initial_state is not None:
-            self.load(net, context.initial_state)
+            parameters, self.kept = split_moments(context.initial_state)
+            self.load(net, parameters)
         self.net = net.to(context.device)
         self.generator, self.steps = context.generator, context.steps
         self.pretraining = context.pretraining
+        recipe = context.recipe or Recipe()
+        offline = context.pretraining  # where a few inner steps are no whole search
+        self.schedule = "constant" if offline else self.settings.schedule or recipe.schedule
+        self.weight_lr = self.settings.weight_lr or recipe.weight_lr
+        self.architecture_lr = self.settings.architecture_lr or recipe.architecture_lr
         self._begin_search()
         if context.pretraining:
             self.meta = parameters_of(self.net)
@@ -87,7 +106,7 @@ class SupernetMethod(ABC):
         image_channels, classes = context.image_shape[0], context.classes
         return Supernet(image_channels, classes, context.channels, edge_pairs=self.edge_pairs)
 
-    def load(self, net: Supernet, state: Mapping[str, Tensor]) -> None:
+    def load(self, net: Supernet, state: State) -> None:
         """Set α, β and w of a new supernet to those that were stored.
 
         Raises:
@@ -134,14 +153,16 @@ class SupernetMethod(ABC):
         for batches in task.steps:
             self.begin_step()
             metrics = step_metrics(self._learn_offline(batch) for batch in batches)
-        return Adaptation(parameters_of(self.net), metrics)
+        return Adaptation({**parameters_of(self.net), **self.moments()}, metrics)
 
-    def meta_update(self, adapted: Sequence[Mapping[str, Tensor]]) -> None:
+    def meta_update(self, adapted: Sequence[State]) -> None:
         """Move the meta parameters to the mean of what the tasks led to, as far as the rates say.
 
         (Nichol et al., 2018, algorithm 2.)
         """
-        self.meta = meta_step(self.meta, adapted, self.meta_rate)
+        parameters, moments = zip(*map(split_moments, adapted), strict=True)
+        self.meta = meta_step(self.meta, parameters, self.meta_rate)
+        self.kept = mean_of(moments)
 
     def meta_rate(self, name: str) -> float:
         """Return the meta learning rate of a parameter."""
@@ -157,8 +178,9 @@ class SupernetMethod(ABC):
         return draw_drop_path(images, self.settings.drop_path, self.generator, device=device)
 
     def begin_step(self) -> None:
-        """Count a search step and put the supernet in training mode."""
+        """Count a search step, set its learning rate and put the supernet in training mode."""
         self.step += 1
+        self.weight_optimizer.lr = rate_at(self.step, self.steps, self.weight_lr, self.schedule)
         self.net.train()
 
     @abstractmethod
@@ -184,32 +206,75 @@ class SupernetMethod(ABC):
         Batch norm uses its running statistics, never those of the images: a prediction must not
         depend on the other images that happen to be asked for with it.
         """
-        was_training = self.net.training
-        self.net.eval()
-        try:
-            logits: Tensor = self.net(images, self.prediction_mixing())
-        finally:
-            self.net.train(was_training)
-        return logits
+        return self._logits(images, training=False)
+
+    @torch.no_grad()
+    def predict_together(self, images: Tensor) -> Tensor:
+        """Return logits (N, classes) for images that batch norm normalises by their own statistics.
+
+        This is transductive: a prediction depends on the images it is asked for with. Nothing is
+        learned from them, and the running statistics stay as they are.
+        """
+        with frozen_statistics(self.net):
+            return self._logits(images, training=True)
 
     def prediction_mixing(self) -> Mixing:
         """Return the weights of the operations with which the supernet predicts."""
         return self.net.mixing(self.temperature)
 
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """Return α, β and w; the running statistics of batch norm come with each task's images."""
-        return self.meta if self.pretraining else parameters_of(self.net)
+    def state_dict(self) -> State:
+        """Return α, β and w, and second moments where they are kept.
+
+        The running statistics of batch norm come with each task's images.
+        """
+        if self.pretraining:
+            return {**self.meta, **with_prefix(self.kept)}
+        return {**parameters_of(self.net), **self.moments()}
+
+    def moments(self) -> State:
+        """Return the present second moments, named as they are stored; nothing if none are kept."""
+        if self.settings.optimizer_state == "fresh":
+            return {}
+        names = {parameter: name for name, parameter in self.net.named_parameters()}
+        parameters = [*self.net.weight_parameters(), *self.net.architecture_parameters()]
+        found = [*self.weight_optimizer.moments(), *self.architecture_optimizer.moments()]
+        return with_prefix(
+            {
+                names[parameter]: torch.zeros_like(parameter) if moment is None else moment
+                for parameter, moment in zip(parameters, found, strict=True)
+            }
+        )
 
     def _begin_search(self, *, warm_up: bool = False) -> None:
-        """Start anew: optimizers that have seen nothing, and no step done."""
-        settings = self.settings
-        self.weight_optimizer = WeightAdam(self.net.weight_parameters(), settings.weight_lr)
-        self.architecture_optimizer = ArchitectureAdam(
-            self.net.architecture_parameters(),
-            settings.architecture_lr,
+        """Start anew: no step done, and optimizers that have seen nothing but what was kept."""
+        settings, net = self.settings, self.net
+        rule = settings.optimizer
+        if not self.pretraining:
+            rule = settings.search_optimizer or rule
+        self.weight_optimizer = WeightOptimizer(net.weight_parameters(), self.weight_lr, rule)
+        self.architecture_optimizer = ArchitectureOptimizer(
+            net.architecture_parameters(),
+            self.architecture_lr,
             settings.architecture_decay,
+            rule,
         )
+        if self.kept:
+            kept = {name: moment.to(net.head.weight.device) for name, moment in self.kept.items()}
+            names = {parameter: name for name, parameter in net.named_parameters()}
+            self.weight_optimizer.restore(kept[names[p]] for p in net.weight_parameters())
+            self.architecture_optimizer.restore(
+                kept[names[p]] for p in net.architecture_parameters()
+            )
         self.step, self.warming_up = -1, warm_up
+
+    def _logits(self, images: Tensor, *, training: bool) -> Tensor:
+        was_training = self.net.training
+        self.net.train(training)
+        try:
+            logits: Tensor = self.net(images, self.prediction_mixing())
+        finally:
+            self.net.train(was_training)
+        return logits
 
     def _learn_offline(self, batch: SearchBatch) -> Outcome:
         return self.update_weights(batch.weights) if self.warming_up else self.update(batch)
@@ -221,10 +286,24 @@ class SupernetMethod(ABC):
         A pass in the middle of the step would be too early: the updates after it change what batch
         norm sees by more than what tells the classes apart.
         """
-        parts = [part for batch in batches for part in split_batch(batch, self.statistics_parts)]
+        parts = [part for batch in batches for part in split_batch(batch, Parts(self.parts.number))]
         for seen, part in enumerate(parts):
             with follow_statistics(self.net, seen):
                 self.net(part.images, self.prediction_mixing())
+
+
+def split_moments(state: State) -> tuple[State, State]:
+    """Return the parameters of a stored state, and its second moments by their parameter's name."""
+    parameters = {name: value for name, value in state.items() if not name.startswith(MOMENT)}
+    moments = {
+        name.removeprefix(MOMENT): value for name, value in state.items() if name.startswith(MOMENT)
+    }
+    return parameters, moments
+
+
+def with_prefix(moments: State) -> State:
+    """Name second moments as they are stored."""
+    return {MOMENT + name: moment for name, moment in moments.items()}
 
 
 def parameters_of(net: Supernet) -> dict[str, Tensor]:

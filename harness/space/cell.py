@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.space.batch_norm import BatchNorm
+from harness.space.frozen import frozen
 from harness.space.mixing import CellMixing, NodeMixing
 from harness.space.node_phase import backward_sum
 from harness.space.operations import PointwiseBlock, build_operation
@@ -99,14 +100,10 @@ class Cell(nn.Module):
         backward_sum(self.operations(node), states, mixing, gradient)
 
     def run_again(self, mixing: CellMixing) -> list[BatchNorm]:
-        """Return the norms of what a backward pass runs again: inputs, and what is tracked."""
+        """Return the norms of what a backward pass runs again: inputs, and what it goes through."""
         parts: list[nn.Module] = [self.inputs]
         for node, node_mixing in enumerate(mixing):
-            operations = chain(*self.operations(node))
-            if node_mixing.tracked is None:
-                parts += operations
-            else:
-                parts += compress(operations, chain(*node_mixing.tracked))
+            parts += compress(chain(*self.operations(node)), node_mixing.back)
         return [norm for part in parts for norm in part.modules() if isinstance(norm, BatchNorm)]
 
     def operations(self, node: int) -> list[list[nn.Module]]:
@@ -125,31 +122,31 @@ def mixed_sum(
 ) -> Tensor:
     """Return a node's value: Σ over its edges e and operations k of weight_ek o_k(x_e).
 
-    All operations run forward. Those that are not tracked run without a graph, and each of their
-    outputs is added at once to a running sum, so that none of their activations stays alive
+    All operations run forward. Those that no gradient goes through run without a graph, and each of
+    their outputs is added at once to a running sum, so that none of their activations stays alive
     (On-NAS, section 5.1).
 
     Args:
         operations: [edge][operation].
         inputs: one tensor (N, C, H, W) for each edge.
-        mixing: the weights, and which operations are tracked.
+        mixing: the weights, which operations are tracked, and what gradients go through.
 
     Returns:
         (N, C, H, W), or half of that height and width where the edges have stride 2.
     """
     terms = _terms(operations, inputs, mixing)
     with torch.no_grad():
-        untracked = _add_terms(None, terms, tracked=False)
-    total = _add_terms(untracked, terms, tracked=True)
+        without_graph = _add_terms(None, terms, back=False)
+    total = _add_terms(without_graph, terms, back=True)
     return mixing.weights.new_zeros(()) if total is None else total
 
 
 def tracked_sum(
     operations: Sequence[Sequence[nn.Module]], inputs: Sequence[Tensor], mixing: NodeMixing
 ) -> Tensor:
-    """Return the tracked part of `mixed_sum`: other than it in value, the same in its gradients."""
+    """Return what of `mixed_sum` has gradients: another value, and the same gradients."""
     terms = _terms(operations, inputs, mixing)
-    total = _add_terms(None, terms, tracked=True)
+    total = _add_terms(None, terms, back=True)
     return mixing.weights.new_zeros(()) if total is None else total
 
 
@@ -157,7 +154,8 @@ class _Term(NamedTuple):
     operation: nn.Module
     x: Tensor  # (N, C, H, W)
     weight: Tensor  # (), or (N, 1, 1, 1) with drop path
-    tracked: bool
+    back: bool  # whether a gradient goes through it
+    learns: bool  # whether its own weights get one
 
 
 def _terms(
@@ -165,18 +163,15 @@ def _terms(
 ) -> list[_Term]:
     weights = mixing.weights.flatten(0, 1).unbind()
     pairs = [(op, x) for edge, x in zip(operations, inputs, strict=True) for op in edge]
-    if mixing.tracked is None:
-        tracked = [True] * len(pairs)
-    else:
-        tracked = [flag for edge in mixing.tracked for flag in edge]
-    every = zip(pairs, weights, tracked, strict=True)
-    return [_Term(op, x, weight, flag) for (op, x), weight, flag in every]
+    every = zip(pairs, weights, mixing.back, mixing.learns, strict=True)
+    return [_Term(op, x, weight, back, learns) for (op, x), weight, back, learns in every]
 
 
-def _add_terms(total: Tensor | None, terms: Sequence[_Term], *, tracked: bool) -> Tensor | None:
+def _add_terms(total: Tensor | None, terms: Sequence[_Term], *, back: bool) -> Tensor | None:
     for term in terms:
-        if term.tracked is tracked:
-            output = term.operation(term.x)
+        if term.back is back:
+            with frozen(() if term.learns else term.operation.parameters()):
+                output = term.operation(term.x)
             # In place: no gradient asks for what the sum was before.
             total = output * term.weight if total is None else total.addcmul_(output, term.weight)
     return total

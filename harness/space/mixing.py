@@ -11,7 +11,8 @@ That is the sum over pairs (a, b) of softmax(β / τ)_(a,b) (o_a + o_b), with ea
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -20,7 +21,15 @@ from harness.space.drop_path import DropPath
 from harness.space.selection import NodeSelection, Selection
 from harness.space.topology import CELLS, CellKind, edge_count, edge_pairs
 
-__all__ = ["CellMixing", "Mixing", "NodeMixing", "edge_weights", "mix", "operation_weights"]
+__all__ = [
+    "CellMixing",
+    "Mixing",
+    "NodeMixing",
+    "Tracked",
+    "edge_weights",
+    "mix",
+    "operation_weights",
+]
 
 Tracked = Sequence[Sequence[bool]]
 Parameters = Mapping[CellKind, Sequence[Tensor]]
@@ -31,7 +40,26 @@ class NodeMixing:
     """What a node's sum needs besides its inputs."""
 
     weights: Tensor  # (edges, operations), or (edges, operations, N, 1, 1, 1) with drop path
-    tracked: Tracked | None = None  # [edge][operation]; None: all of them
+    tracked: Tracked | None = None  # [edge][operation], whose own weights learn; None: all of them
+    through: bool = False  # whether the others pass gradients on to their inputs and `weights`
+
+    def with_weights(self, weights: Tensor) -> NodeMixing:
+        """Return the same with other weights."""
+        return replace(self, weights=weights)
+
+    @property
+    def back(self) -> list[bool]:
+        """Tell of each operation, edge after edge, whether a backward pass goes through it."""
+        if self.tracked is None or self.through:
+            return [True] * (self.weights.shape[0] * self.weights.shape[1])
+        return list(chain(*self.tracked))
+
+    @property
+    def learns(self) -> list[bool]:
+        """Tell of each operation, edge after edge, whether its own weights get gradients."""
+        if self.tracked is None:
+            return [True] * (self.weights.shape[0] * self.weights.shape[1])
+        return list(chain(*self.tracked))
 
 
 CellMixing = tuple[NodeMixing, ...]  # one for each node
@@ -50,11 +78,9 @@ class Mixing:
     def with_weights(self, weights: Sequence[Tensor]) -> Mixing:
         """Return the same mixing with other tensors in the place of those of `weights()`."""
         rest = iter(weights)
-
-        def replace(node: NodeMixing) -> NodeMixing:
-            return NodeMixing(next(rest), node.tracked)
-
-        return Mixing(tuple(tuple(replace(node) for node in cell) for cell in self.cells))
+        return Mixing(
+            tuple(tuple(node.with_weights(next(rest)) for node in cell) for cell in self.cells)
+        )
 
     def dropped(self, drop_path: DropPath | None) -> Mixing:
         """Return the same mixing with some operations left out for some images."""
@@ -77,14 +103,18 @@ def mix(
         alpha: for each kind of cell, for each node, (edges, operations).
         beta: for each kind of cell, for each node, (pairs,); None for a plain sum over edges.
         temperature: τ, divides α and β.
-        selection: what is tracked; α and β of all else get exactly zero gradient.
+        selection: what is tracked; α and β of all else get exactly zero gradient. It also says
+            whether gradients pass through what is not.
         drop_path: a draw of this batch, if operations are to be dropped.
     """
 
     def mix_node(kind: CellKind, node: int) -> NodeMixing:
-        selected = selection[kind][node] if selection is not None else None
         node_beta = beta[kind][node] if beta is not None else None
-        return _mix_node(node, alpha[kind][node], node_beta, temperature, selected)
+        if selection is None:
+            return _mix_node(node, alpha[kind][node], node_beta, temperature, None)
+        selected = selection.nodes[kind][node]
+        mixed = _mix_node(node, alpha[kind][node], node_beta, temperature, selected)
+        return replace(mixed, through=selection.through)
 
     kinds = {kind: tuple(mix_node(kind, n) for n in range(len(alpha[kind]))) for kind in alpha}
     return Mixing(tuple(kinds[kind] for kind in CELLS)).dropped(drop_path)
@@ -136,5 +166,5 @@ def _drop(cell: CellMixing, factors: Sequence[Tensor]) -> CellMixing:
     dropped = []
     for node, factor in zip(cell, factors, strict=True):
         weights = node.weights.unsqueeze(-1) * factor  # (edges, operations, N)
-        dropped.append(NodeMixing(weights[..., None, None, None], node.tracked))
+        dropped.append(node.with_weights(weights[..., None, None, None]))
     return tuple(dropped)

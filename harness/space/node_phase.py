@@ -8,11 +8,13 @@ once is one operation's activations, however many operations an edge has.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain
+from itertools import compress
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from harness.space.frozen import frozen
 from harness.space.mixing import NodeMixing
 from harness.space.term_phase import TermWeight, backward_term
 
@@ -31,18 +33,21 @@ def backward_sum(
         operations: [edge][operation], in training mode, with frozen running statistics.
         inputs: for each edge a leaf (N, C, H, W), which may or may not require a gradient.
         mixing: a leaf (edges, operations), or (edges, operations, N, 1, 1, 1) with drop path, and
-            which operations are tracked: only these run.
+            which operations gradients go through: only these run.
         gradient: of the loss with respect to the sum, (N, C, H', W').
     """
     weights = _term_weights(mixing.weights.detach().flatten(0, 1), gradient.shape[1])
     asked = mixing.weights.requires_grad
     of_weights: list[Tensor | None] = [None] * len(weights)
     terms = [(operation, x) for edge, x in enumerate(inputs) for operation in operations[edge]]
-    for number in _tracked_terms(mixing):
+    learns = mixing.learns
+    for number in compress(range(len(terms)), mixing.back):
         operation, x = terms[number]
-        of_weights[number] = backward_term(
-            operation, x, weights[number], gradient, weight_learns=asked
-        )
+        still = () if learns[number] else cast(nn.Module, operation).parameters()
+        with frozen(still):
+            of_weights[number] = backward_term(
+                operation, x, weights[number], gradient, weight_learns=asked
+            )
     if asked:
         every = _in_one_tensor(of_weights, weights[0].value)
         accumulate(mixing.weights, every.reshape(mixing.weights.shape))
@@ -68,13 +73,6 @@ def _in_one_tensor(found: Sequence[Tensor | None], like: Tensor) -> Tensor:
         return each if each.shape == like.shape else next(sums)
 
     return torch.stack([whole(each) for each in found])
-
-
-def _tracked_terms(mixing: NodeMixing) -> list[int]:
-    """Return the numbers of the tracked operations, edge after edge."""
-    if mixing.tracked is None:
-        return list(range(mixing.weights.shape[0] * mixing.weights.shape[1]))
-    return [number for number, tracked in enumerate(chain(*mixing.tracked)) if tracked]
 
 
 def accumulate(leaf: Tensor, gradient: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Which operations and edge pairs a search step updates, as plain data.
+"""Which operations and edge pairs an update moves, as plain data.
 
 A selection is made of Python values, not of tensors: which operation runs with gradients is decided
 before anything is computed, and so it can be decided where no values are at hand (meta tensors).
@@ -16,13 +16,23 @@ __all__ = ["NodeSelection", "Selection", "select_node"]
 
 @dataclass(frozen=True)
 class NodeSelection:
-    """What of one node is tracked: keeps its activations, gets gradients and is updated."""
+    """What of one node is tracked: gets gradients and is updated."""
 
     operations: tuple[tuple[bool, ...], ...]  # (edges, operations); all False on untracked edges
     pairs: tuple[bool, ...]  # (pairs,)
 
 
-Selection = Mapping[CellKind, Sequence[NodeSelection]]
+@dataclass(frozen=True)
+class Selection:
+    """What of every cell is tracked, and whether gradients pass through the rest.
+
+    Where they pass `through` all operations, every gradient is that of ordinary back-propagation,
+    restricted to what is selected. Otherwise what is not selected counts as a constant: it keeps no
+    activations, but the gradients of everything before it lack its part.
+    """
+
+    nodes: Mapping[CellKind, Sequence[NodeSelection]]
+    through: bool = False
 
 
 def select_node(

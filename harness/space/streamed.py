@@ -21,7 +21,7 @@ from harness.space.backpropagation import Outcome, judge
 from harness.space.batch_statistics import keep_statistics, known_statistics
 from harness.space.cell import Cell
 from harness.space.cell_phase import backward_inputs, backward_nodes, learns, node_values
-from harness.space.mixing import CellMixing, Mixing, NodeMixing, Tracked
+from harness.space.mixing import CellMixing, Mixing, NodeMixing
 from harness.space.running_statistics import frozen_statistics
 from harness.space.supernet import Supernet
 
@@ -59,8 +59,8 @@ def streamed_cell(cell: Cell, older: Tensor, newer: Tensor, mixing: CellMixing) 
     weights = [node.weights for node in mixing]
     if learns(cell) and not any(each.requires_grad for each in (older, newer, *weights)):
         newer = newer.detach().requires_grad_()  # so that the backward pass comes here at all
-    tracked = [node.tracked for node in mixing]
-    output: Tensor = _Cell.apply(cell, tracked, older, newer, *weights)
+    detached = [node.with_weights(node.weights.detach()) for node in mixing]
+    output: Tensor = _Cell.apply(cell, detached, older, newer, *weights)
     return output
 
 
@@ -69,15 +69,15 @@ class _Cell(torch.autograd.Function):
     def forward(
         ctx: Any,
         cell: Cell,
-        tracked: Sequence[Tracked | None],
+        nodes: Sequence[NodeMixing],
         older: Tensor,
         newer: Tensor,
         *weights: Tensor,
     ) -> Tensor:
-        mixing = tuple(map(NodeMixing, weights, tracked))
+        mixing = tuple(map(NodeMixing.with_weights, nodes, weights))
         with keep_statistics(cell.run_again(mixing)) as kept:
             output: Tensor = cell(older, newer, mixing)
-        ctx.cell, ctx.tracked, ctx.kept = cell, tracked, kept
+        ctx.cell, ctx.nodes, ctx.kept = cell, nodes, kept
         # Not saved, or it would live until all of the cell's gradients are there.
         ctx.output = output.detach()
         ctx.save_for_backward(older, newer, *weights)
@@ -93,7 +93,7 @@ class _Cell(torch.autograd.Function):
                 (older, newer, *weights), ctx.needs_input_grad[2:], strict=True
             )
         ]
-        mixing = tuple(map(NodeMixing, leaves[2:], ctx.tracked))
+        mixing = tuple(map(NodeMixing.with_weights, ctx.nodes, leaves[2:]))
         with torch.enable_grad(), frozen_statistics(ctx.cell), known_statistics(ctx.kept):
             older, newer = leaves[:2]
             values = node_values(_give_up_output(ctx))

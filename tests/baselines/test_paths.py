@@ -16,7 +16,7 @@ from harness_baselines.paths import (
 )
 from torch import Tensor, nn
 
-from harness.search.optimizers import ArchitectureAdam
+from harness.search.optimizers import ArchitectureOptimizer
 from harness.space.cell import tracked_sum
 from harness.space.mixing import NodeMixing
 from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count
@@ -128,7 +128,7 @@ def test_other_paths_keep_their_probabilities(temperature: float) -> None:
     pairs = draw_paths(alpha, 2, temperature, generator)
     marked = mark_paths(pairs)
     alpha.grad = torch.randn(5, 7, generator=generator)
-    ArchitectureAdam([alpha], lr=0.5, weight_decay=1e-3).step([marked])
+    ArchitectureOptimizer([alpha], lr=0.5, weight_decay=1e-3).step([marked])
     difference = -alpha.detach().gather(1, pairs).diff()
     restore_total([alpha], [before], [pairs], temperature)
     assert torch.equal(alpha[~marked], before[~marked])

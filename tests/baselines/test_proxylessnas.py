@@ -119,14 +119,17 @@ def peak_with(
     return counter.peak_bytes
 
 
-def test_memory_is_that_of_two_paths(
+@pytest.mark.parametrize("inactive_path", ["detached", "kept"])
+def test_memory_is_that_of_one_path_or_of_two(
+    inactive_path: str,
     build: Any,
     make_context: MakeContext,
     make_batch: MakeBatch,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An update of α needs what both paths need alone, and their outputs for their gates."""
-    method = build("proxylessnas", make_context(size=16, channels=8))
+    """An update of α needs what the active path needs alone, or what both need, and outputs."""
+    context = make_context(size=16, channels=8)
+    method = build("proxylessnas", context, inactive_path=inactive_path)
     batch = make_batch(images=12, size=16)
     method.begin_step()
     for _ in range(2):  # the optimizers' state is there before anything is counted
@@ -135,5 +138,35 @@ def test_memory_is_that_of_two_paths(
     pixels = 9 * (16 * 16 + 8 * 8 + 8 * 8 + 4 * 4)  # of the nine edges of each cell
     outputs = 2 * pixels * 12 * 8 * 4  # bytes for both paths: 12 images, 8 channels
     for pair in ((0, 1), (2, 3), (4, 6), (3, 5)):
-        both = peak_with(pair, method, batch, monkeypatch)
-        assert max(alone[k] for k in pair) < both < sum(alone[k] for k in pair) + outputs
+        found = peak_with(pair, method, batch, monkeypatch)
+        if inactive_path == "kept":
+            assert max(alone[k] for k in pair) < found < sum(alone[k] for k in pair) + outputs
+        else:
+            assert alone[pair[0]] <= found < alone[pair[0]] + outputs
+
+
+def test_both_ways_give_a_gate_the_same_gradient(
+    build: Any, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """Whether the closed path keeps its activations or not, α moves alike."""
+    moved = []
+    for inactive_path in ("detached", "kept"):
+        method = build("proxylessnas", make_context(), inactive_path=inactive_path)
+        method.begin_step()
+        method.update_architecture(make_batch().architecture)
+        moved.append([alpha.detach().clone() for alpha in method.alphas])
+    for found, wanted in zip(*moved, strict=True):
+        torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_the_derived_network_trains_alone_towards_the_end(
+    build: Any, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """In the last `derived_share` of the steps α stays, and the most likely path alone runs."""
+    method = build("proxylessnas", make_context(steps=4), derived_share=0.5)
+    batch = make_batch()
+    for step in range(4):
+        before = [alpha.detach().clone() for alpha in method.alphas]
+        method.search_step([batch])
+        stays = all(map(torch.equal, before, method.alphas))
+        assert stays == (step >= 2)

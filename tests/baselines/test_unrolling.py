@@ -181,9 +181,9 @@ def test_one_loss_has_one_draw_of_drop_path(
     context = replace(make_context(), pretraining=True)
     method, mixings = build("darts", context, order="second", drop_path=0.5), []
 
-    def watch(net: Any, batch: Any, mixing: Any) -> Any:
+    def watch(net: Any, batch: Any, mixing: Any, share: float) -> Any:
         mixings.append([weights.count_nonzero().item() for weights in mixing.weights()])
-        return ordinary(net, batch, mixing)
+        return ordinary(net, batch, mixing, share)
 
     monkeypatch.setattr(method, "engine", watch)
     method.update(make_batch())

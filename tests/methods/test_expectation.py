@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import torch
-from harness_onnas.expectation import GradientTrend, expected_final
+from harness_onnas.expectation import Trend, expected_final
 from harness_onnas.selecting import best, draw_selection, random_subset, selection_masks
 from torch import Tensor, nn
 
@@ -15,29 +15,26 @@ from harness.space.topology import CELL_KINDS, NODES, edge_count, pair_count
 
 
 def test_expected_final_by_hand() -> None:
-    """E[α_f] = α_j − λ (f − j)/t Σ of the last t gradients."""
+    """E[α_f] = α_j + (f − j)/t Σ of the last t movements, which is Eq. 7 for those of −λ g."""
     gradients = [torch.tensor([1.0, 0.0]), torch.tensor([3.0, -2.0])]
-    expected = expected_final(torch.tensor([5.0, 5.0]), gradients, lr=0.1, remaining_steps=6)
+    movements = [-0.1 * gradient for gradient in gradients]
+    expected = expected_final(torch.tensor([5.0, 5.0]), movements, remaining=6)
     assert expected.tolist() == pytest.approx([5 - 0.1 * 6 / 2 * 4, 5 + 0.1 * 6 / 2 * 2])
 
 
-def test_without_gradients_the_value_is_expected() -> None:
-    """Before the first step the parameter itself is its expectation."""
+def test_without_movements_the_value_is_expected() -> None:
+    """Before the first update the parameter itself is its expectation."""
     value = torch.tensor([1.0, 2.0])
-    assert torch.equal(expected_final(value, [], 0.1, 10), value)
+    assert torch.equal(expected_final(value, [], 10), value)
 
 
-def test_trend_keeps_the_last_steps_and_adds_up_within_one() -> None:
-    """Gradients add up over the updates of a step, and steps before the last t are forgotten."""
-    parameter = nn.Parameter(torch.zeros(1))
-    trend = GradientTrend([parameter], steps=2)
-    for gradients in ([100.0], [1.0, 2.0], [4.0]):
-        trend.begin_step()
-        for gradient in gradients:
-            parameter.grad = torch.tensor([gradient])
-            trend.record()
-    (expected,) = trend.expected(lr=0.1, remaining_steps=4)
-    assert expected.item() == pytest.approx(-0.1 * 4 / 2 * (1 + 2 + 4))
+def test_a_trend_keeps_the_last_updates() -> None:
+    """Updates before the last t are forgotten."""
+    trend = Trend([nn.Parameter(torch.zeros(1))], length=2)
+    for movement in (100.0, 1.0, 4.0):
+        trend.add([torch.tensor([movement])])
+    (expected,) = trend.expected(remaining=4)
+    assert expected.item() == pytest.approx(4 / 2 * (1 + 4))
 
 
 def test_best_marks_the_largest() -> None:
@@ -65,13 +62,18 @@ def expected_values() -> list[Tensor]:
 def draw(explore: float, pairs: int | None = 1, seed: int = 0) -> Selection:
     generator = torch.Generator().manual_seed(seed)
     return draw_selection(
-        expected_values(), operations=2, pairs=pairs, explore=explore, generator=generator
+        expected_values(),
+        operations=2,
+        pairs=pairs,
+        explore=explore,
+        through=True,
+        generator=generator,
     )
 
 
 def test_without_exploration_the_best_are_selected() -> None:
     """On the edges of the g best pairs the q best operations are selected, on others none."""
-    node = draw(explore=0.0)["reduction"][1]
+    node = draw(explore=0.0).nodes["reduction"][1]
     top_two = (False,) * 5 + (True, True)
     assert node.pairs == (False, False, True)  # the pair of edges 1 and 2
     assert node.operations == ((False,) * 7, top_two, top_two)
@@ -81,8 +83,8 @@ def test_all_pairs_can_be_selected() -> None:
     """With g = all, or more pairs than there are, every pair and so every edge is selected."""
     for pairs in (None, 6):
         selection = draw(explore=0.0, pairs=pairs)
-        assert all(all(node.pairs) for node in selection["normal"])
-        assert all(sum(row) == 2 for node in selection["normal"] for row in node.operations)
+        assert all(all(node.pairs) for node in selection.nodes["normal"])
+        assert all(sum(row) == 2 for node in selection.nodes["normal"] for row in node.operations)
 
 
 def test_exploration_draws_for_the_whole_step() -> None:
@@ -93,7 +95,7 @@ def test_exploration_draws_for_the_whole_step() -> None:
     explored = [step for step in steps if step != draw(explore=0.0)]
     assert 10 <= len(explored) <= 30
     for step in explored:
-        assert all(sum(node.pairs) == 1 for nodes in step.values() for node in nodes)
+        assert all(sum(node.pairs) == 1 for nodes in step.nodes.values() for node in nodes)
 
 
 def test_masks_follow_the_order_of_architecture_parameters() -> None:

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from harness.contracts import SearchBatch, SearchContext
-from harness.search.micro_batches import split_batch
-from harness.search.optimizers import ArchitectureAdam, WeightAdam
+from harness.search.micro_batches import Parts, split_batch
+from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.space.backpropagation import ordinary
 from harness.space.supernet import Supernet
 from harness.space.topology import CELLS, OPERATIONS
@@ -44,8 +44,8 @@ def test_with_every_mechanism_off_it_is_the_full_step(
     method.build(context)
     torch.manual_seed(0)
     net = Supernet(1, 3, 4)
-    architecture = ArchitectureAdam(net.architecture_parameters(), 0.01, 1e-3)
-    weights = WeightAdam(net.weight_parameters(), 0.01)
+    architecture = ArchitectureOptimizer(net.architecture_parameters(), 0.01, 1e-3)
+    weights = WeightOptimizer(net.weight_parameters(), 0.01)
     method.search_step([batch])
     for optimizer in (architecture, weights):
         net.zero_grad()
@@ -61,6 +61,7 @@ def test_with_every_mechanism_off_it_is_the_full_step(
     [
         {},
         {"phase_forward": "repeated"},
+        {"gradient": "selected"},
         {"q": 7, "g": "all"},
         {"q": 1, "g": 2, "micro_batches": 1, "explore": 1.0},
     ],
@@ -89,11 +90,12 @@ def test_what_is_not_selected_keeps_its_bits(
     for _ in range(4):
         before = snapshot(method)
         moments = [moment.clone() for moment in method.architecture_optimizer.second_moments]
-        method.search_step([batch, batch])
+        method.search_step([batch])
         after = snapshot(method)
         names = [n for n in before if n.startswith("alpha")] + [
             n for n in before if n.startswith("beta")
         ]
+        assert method.masks is not None
         for i, (name, mask) in enumerate(zip(names, method.masks, strict=True)):
             assert torch.equal(before[name][~mask], after[name][~mask]), name
             assert (before[name] != after[name])[mask].all(), name
@@ -105,18 +107,21 @@ def test_what_is_not_selected_keeps_its_bits(
 
 def updated_weights(method: OnNas) -> dict[str, bool]:
     """Tell for the first weight of each convolution on an edge whether it is to be updated."""
+    assert method.selection is not None
     return {
         f"cells.{cell}.nodes.{n}.{edge}.{operation}.1.weight": is_tracked
         for cell, kind in enumerate(CELLS)
-        for n, node in enumerate(method.selection[kind])
+        for n, node in enumerate(method.selection.nodes[kind])
         for edge, row in enumerate(node.operations)
         for operation, is_tracked in zip(OPERATIONS, row, strict=True)
         if "conv" in operation
     }
 
 
-def test_selection_stays_for_the_step(make_context: MakeContext, make_batch: MakeBatch) -> None:
-    """All batches of a step, and both updates, meet one selection; steps differ."""
+def test_each_batch_has_a_selection_of_its_own(
+    make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """Operations are selected anew for each batch, not once for a pass over all of them."""
     method, batch = OnNas(OnNasParameters(explore=1.0)), make_batch()
     method.build(make_context(steps=2))
     seen = []
@@ -127,8 +132,35 @@ def test_selection_stays_for_the_step(make_context: MakeContext, make_batch: Mak
             seen.append(method.selection)  # the selection that this batch met
 
     method.search_step(batches(3))
-    method.search_step(batches(1))
-    assert seen[0] == seen[1] == seen[2] != seen[3]
+    assert seen[0] != seen[1] != seen[2] != seen[0]
+
+
+def test_an_expectation_goes_on_as_parameters_have_moved(
+    make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """E[α_f] is α plus what is left of the search times the mean of its last movements."""
+    method, batch = OnNas(OnNasParameters(**OFF, trend_steps=2)), make_batch()
+    method.build(make_context(steps=5))
+    alpha = method.net.architecture_parameters()[0]
+    seen = [alpha.detach().clone()]
+    for _ in range(3):
+        method.search_step([batch])
+        seen.append(alpha.detach().clone())
+    expected = seen[3] + 2 * (seen[3] - seen[1]) / 2
+    torch.testing.assert_close(method.trend.expected(method.remaining)[0], expected)
+
+
+def test_under_gradient_descent_both_expectations_are_one(
+    make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """Without weight decay, movements under gradient descent are −λ x gradient, as in Eq. 7."""
+    given = {"optimizer": "gradient-descent", "architecture_decay": 0.0, "explore": 0.0}
+    first, second = (
+        run(make_context(), make_batch(), **given, expectation=kind)
+        for kind in ("movements", "gradients")
+    )
+    for found, wanted in zip(first.trend.expected(1), second.trend.expected(1), strict=True):
+        torch.testing.assert_close(found, wanted)
 
 
 def test_gradients_are_freed_and_weights_left_trainable(
@@ -144,11 +176,12 @@ def test_micro_batches_give_one_update(make_context: MakeContext, make_batch: Ma
     method, batch = OnNas(OnNasParameters(**{**OFF, "micro_batches": 3})), make_batch(images=7)
     method.build(make_context(steps=5))
     method.begin_step()
+    method.selection = method._select()
     method._compute_gradients(batch.weights, partial(method._mixing, 7))
     found = [p.grad for p in method.net.parameters()]
     torch.manual_seed(0)
     net = Supernet(1, 3, 4)
-    for part in split_batch(batch.weights, 3):
+    for part in split_batch(batch.weights, Parts(3)):
         loss = torch.nn.functional.cross_entropy(net(part.images, net.mixing()), part.labels)
         torch.autograd.backward(loss * len(part.labels) / 7)
     for gradient, parameter in zip(found, net.parameters(), strict=True):
@@ -169,8 +202,8 @@ def test_the_same_seed_gives_the_same_bits(
 
 
 def test_it_learns_its_support_set(make_context: MakeContext, make_batch: MakeBatch) -> None:
-    """Ten search steps reduce the loss, and the temperature falls to 0.1."""
-    method, batch = OnNas(), make_batch(images=9)
+    """Ten search steps reduce the loss, and the temperature falls where it is asked to."""
+    method, batch = OnNas(OnNasParameters(final_temperature=0.1)), make_batch(images=9)
     method.build(make_context(steps=10))
     losses = [method.search_step([batch])["loss"] for _ in range(10)]
     assert losses[-1] < losses[0]
@@ -187,6 +220,16 @@ def test_parameters_out_of_range_are_refused(parameters: dict[str, Any]) -> None
     """Parameters have ranges, and unknown ones do not pass."""
     with pytest.raises(ValidationError):
         OnNasParameters(**parameters)
+
+
+def test_the_paper_is_one_name_away() -> None:
+    """`preset=paper` sets what the paper says; a parameter that is given goes before it."""
+    paper = OnNasParameters.model_validate({"preset": "paper", "gradient": "through"})
+    assert (paper.gradient, paper.expectation, paper.optimizer) == (
+        "through", "gradients", "gradient-descent",
+    )  # fmt: skip
+    assert OnNasParameters(preset="paper").gradient == "selected"
+    assert OnNasParameters().gradient == "through"
 
 
 def test_parameters_come_as_text() -> None:

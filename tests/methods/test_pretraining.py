@@ -101,12 +101,33 @@ def test_a_meta_epoch_is_reptile(
         torch.testing.assert_close(found, before[key] + rate * (mean - before[key]))
 
 
+@pytest.mark.parametrize("name", ["onnas", "metanas"])
+def test_kept_moments_are_the_mean_over_tasks_and_are_stored(
+    name: str, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """With `optimizer_state=kept` a device stores second moments too, and its search uses them."""
+    context = make_context(steps=2)
+    method = built(f"{name}[optimizer_state=kept]", context)
+    assert isinstance(method, PretrainedMethod)
+    tasks = [adapt(method, context, make_batch(images)).parameters for images in (6, 9)]
+    method.meta_update(tasks)
+    state = method.state_dict()
+    key = "moment.stem.0.weight"
+    torch.testing.assert_close(state[key], (tasks[0][key] + tasks[1][key]) / 2)
+    plain = built(name, context).state_dict()
+    assert sum(t.numel() for t in state.values()) == 2 * sum(t.numel() for t in plain.values())
+    search = select(load_plugins(), "method", f"{name}[optimizer_state=kept]")[0].create()
+    search.build(replace(context, initial_state=state, pretraining=False))
+    (moment, *_) = search.weight_optimizer.moments()
+    torch.testing.assert_close(moment, state[key])
+
+
 def test_onnas_without_coefficients_folds_the_mean(
     make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """With both coefficients off, its meta cell is the mean over tasks and cells."""
     context = make_context(steps=2)
-    method = built("onnas[task_coefficients=false,cell_coefficients=false]", context)
+    method = built("onnas[task_coefficients=none,cell_coefficients=none]", context)
     assert isinstance(method, PretrainedMethod)
     tasks = [adapt(method, context, make_batch(images)).parameters for images in (6, 9)]
     method.meta_update(tasks)
@@ -122,7 +143,8 @@ def test_coefficients_change_the_meta_epoch(
 ) -> None:
     """Each of On-NAS's two coefficients, switched on alone, gives another meta cell."""
     context, found = make_context(steps=2), []
-    for task, cell in (("false", "false"), ("true", "false"), ("false", "true"), ("true", "true")):
+    on, off = "elementwise", "none"
+    for task, cell in ((off, off), (on, off), (off, on), (on, on), ("norm", "norm")):
         method = built(f"onnas[task_coefficients={task},cell_coefficients={cell}]", context)
         assert isinstance(method, PretrainedMethod)
         tasks = [adapt(method, context, make_batch(images)).parameters for images in (6, 9)]

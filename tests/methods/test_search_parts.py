@@ -8,9 +8,10 @@ from torch import nn
 
 from harness.contracts import Batch
 from harness.search.metrics import step_metrics
-from harness.search.micro_batches import accumulate_gradients, split_batch
-from harness.search.optimizers import GROUP, ArchitectureAdam, WeightAdam
-from harness.search.schedule import temperature_at
+from harness.search.micro_batches import Parts, accumulate_gradients, split_batch
+from harness.search.optimizers import BETA_2, GROUP, ArchitectureOptimizer, WeightOptimizer
+from harness.search.parameters import UpdateRule
+from harness.search.schedule import rate_at, temperature_at
 from harness.space.backpropagation import Outcome
 from harness.space.mixing import Mixing
 from harness.space.supernet import Supernet
@@ -29,7 +30,7 @@ def test_architecture_adam_is_adam_where_all_is_updated() -> None:
     """Without masks it does what torch's Adam does with β1 = 0 and weight decay."""
     start = torch.randn(3, 7)
     ours, theirs = nn.Parameter(start.clone()), nn.Parameter(start.clone())
-    optimizer = ArchitectureAdam([ours], lr=0.01, weight_decay=1e-3)
+    optimizer = ArchitectureOptimizer([ours], lr=0.01, weight_decay=1e-3)
     reference = torch.optim.Adam([theirs], lr=0.01, betas=(0.0, 0.999), weight_decay=1e-3)
     for _ in range(5):
         ours.grad = torch.randn(3, 7)
@@ -44,7 +45,7 @@ def test_weight_adam_is_adam() -> None:
     """It does what torch's Adam does with β1 = 0, where weights miss gradients at times too."""
     start = [torch.randn(2, 3) for _ in range(GROUP + 5)]
     ours, theirs = ([nn.Parameter(each.clone()) for each in start] for _ in range(2))
-    optimizer = WeightAdam(ours, lr=0.01)
+    optimizer = WeightOptimizer(ours, lr=0.01)
     reference = torch.optim.Adam(theirs, lr=0.01, betas=(0.0, 0.999))
     for step in range(4):
         for number, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
@@ -56,10 +57,59 @@ def test_weight_adam_is_adam() -> None:
         torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.parametrize("kind", ["weights", "architecture"])
+def test_bounded_updates_by_hand(kind: str) -> None:
+    """No element moves further than its learning rate, where Adam moves it by up to 31 of them."""
+    moved = {}
+    rules: tuple[UpdateRule, ...] = ("adam", "bounded", "gradient-descent")
+    for rule in rules:
+        parameter = nn.Parameter(torch.zeros(1))
+        optimizer = (
+            WeightOptimizer([parameter], lr=0.1, rule=rule)
+            if kind == "weights"
+            else ArchitectureOptimizer([parameter], lr=0.1, weight_decay=0.0, rule=rule)
+        )
+        for gradient in (*[1e-3] * 50, 1.0):
+            before = parameter.item()
+            parameter.grad = torch.tensor([gradient])
+            optimizer.step()
+        moved[rule] = before - parameter.item()
+    assert moved["adam"] == pytest.approx(0.1 * (1 - BETA_2**51) ** 0.5 * 31.6, rel=0.05)
+    assert moved["bounded"] == pytest.approx(0.1)
+    assert moved["gradient-descent"] == pytest.approx(0.1)
+
+
+def test_second_moments_are_restored() -> None:
+    """An optimizer that goes on from stored moments divides by them, and by nothing before."""
+    gradients = torch.tensor([0.5, 2.0])
+    for make in (
+        lambda p: WeightOptimizer([p], lr=0.1),
+        lambda p: ArchitectureOptimizer([p], lr=0.1, weight_decay=0.0),
+    ):
+        first, second = (nn.Parameter(torch.zeros(2)) for _ in range(2))
+        first.grad, second.grad = gradients.clone(), torch.ones(2)
+        before, after = make(first), make(second)
+        before.step()
+        (moment,) = before.moments()
+        assert moment is not None
+        torch.testing.assert_close(moment, gradients.square())
+        after.restore([moment])
+        after.step()
+        expected = -0.1 / (BETA_2 * gradients.square() + (1 - BETA_2)).sqrt()
+        torch.testing.assert_close(second.detach(), expected)
+
+
+def test_learning_rates_fall_as_their_schedule_says() -> None:
+    """Half a cosine has half of the rate in the middle; a late fall begins there."""
+    assert [rate_at(step, 4, 0.2, "cosine") for step in (0, 2, 4)] == pytest.approx([0.2, 0.1, 0])
+    assert [rate_at(step, 4, 0.2, "late") for step in (0, 2, 3)] == pytest.approx([0.2, 0.2, 0.1])
+    assert rate_at(3, 4, 0.2, "constant") == 0.2
+
+
 def test_architecture_adam_leaves_elements_alone_to_the_bit() -> None:
     """An element outside the mask keeps value and moments; inside, earlier steps do not matter."""
     parameter = nn.Parameter(torch.tensor([1.0, 2.0]))
-    optimizer = ArchitectureAdam([parameter], lr=0.01, weight_decay=1e-3)
+    optimizer = ArchitectureOptimizer([parameter], lr=0.01, weight_decay=1e-3)
     parameter.grad = torch.tensor([0.5, 0.0])
     for _ in range(3):
         optimizer.step([torch.tensor([True, False])])
@@ -76,14 +126,14 @@ def test_micro_batches_cover_the_batch() -> None:
     """Parts keep the order, differ by one image at most, and hold three images or more."""
     images, labels = torch.arange(11.0).reshape(11, 1, 1, 1), torch.arange(11)
     sizes = {
-        parts: [len(part.labels) for part in split_batch(Batch(images, labels), parts)]
+        parts: [len(part.labels) for part in split_batch(Batch(images, labels), Parts(parts))]
         for parts in (1, 2, 3, 5, 100)
     }
     assert sizes == {1: [11], 2: [6, 5], 3: [4, 4, 3], 5: [4, 4, 3], 100: [4, 4, 3]}
-    parts = split_batch(Batch(images, labels), 3)
+    parts = split_batch(Batch(images, labels), Parts(3))
     assert torch.equal(torch.cat([part.images for part in parts]), images)
     assert torch.equal(torch.cat([part.labels for part in parts]), labels)
-    assert len(split_batch(Batch(images[:1], labels[:1]), 5)) == 1
+    assert len(split_batch(Batch(images[:1], labels[:1]), Parts(5))) == 1
 
 
 def test_parts_count_by_their_share() -> None:
@@ -95,7 +145,7 @@ def test_parts_count_by_their_share() -> None:
         return Outcome(torch.tensor(share), torch.tensor(100 * share))
 
     net, batch = Supernet(1, 2, 4), Batch(torch.zeros(7, 1, 8, 8), torch.zeros(7, dtype=torch.long))
-    outcome = accumulate_gradients(engine, net, split_batch(batch, 2), net.mixing)
+    outcome = accumulate_gradients(engine, net, split_batch(batch, Parts(2)), net.mixing)
     assert shares == [4 / 7, 3 / 7]
     assert float(outcome.loss) == pytest.approx(1.0)
     assert float(outcome.accuracy) == pytest.approx(100.0)

@@ -25,7 +25,7 @@ STREAMED: Engine = streamed
 SelectionOrNone = Selection | None
 
 
-def some_of_everything() -> Selection:
+def some_of_everything(*, through: bool = False) -> Selection:
     """Return a selection of three operations on each edge and two pairs at each node."""
 
     def select(node: int) -> list[list[bool]]:
@@ -34,13 +34,14 @@ def some_of_everything() -> Selection:
             for edge in range(edge_count(node))
         ]
 
-    return {
+    nodes = {
         kind: [
             select_node(n, select(n), [p in (0, 4) for p in range(pair_count(n))])
             for n in range(NODES)
         ]
         for kind in CELL_KINDS
     }
+    return Selection(nodes, through)
 
 
 def run_parts(
@@ -64,7 +65,11 @@ def run_parts(
 @pytest.mark.parametrize(
     "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
 )
-@pytest.mark.parametrize("selection", [None, some_of_everything()], ids=["all", "selected"])
+@pytest.mark.parametrize(
+    "selection",
+    [None, some_of_everything(), some_of_everything(through=True)],
+    ids=["all", "selected", "through"],
+)
 @pytest.mark.parametrize(
     "setting",
     [(8, [slice(0, 5)]), (15, [slice(0, 2), slice(2, 5)])],
@@ -139,13 +144,51 @@ def test_weights_alone(
     assert all(parameter.grad is None for parameter in net.architecture_parameters())
 
 
-def test_what_is_not_selected_gets_exactly_zero(make_batch: Callable[..., Batch]) -> None:
+@pytest.mark.parametrize(
+    "engine",
+    [ordinary, STORED, REPEATED, STREAMED],
+    ids=["ordinary", "stored", "repeated", "streamed"],
+)
+def test_gradients_through_all_operations_are_the_whole_ones(
+    engine: Engine,
+    make_batch: Callable[..., Batch],
+    relative_error: Callable[[Tensor, Tensor], float],
+) -> None:
+    """What is selected gets the gradient of the full step to 1e-10, all else none or zero."""
+    net, batch, selection = Supernet(1, 3, 4), make_batch(5, 8), some_of_everything(through=True)
+    reference = copy.deepcopy(net)
+    engine(net, batch, net.mixing(0.7, selection))
+    ordinary(reference, batch, reference.mixing(0.7))
+    masks = {
+        f"{name}.{kind}.{number}": torch.tensor(mask)
+        for kind in CELL_KINDS
+        for number, node in enumerate(selection.nodes[kind])
+        for name, mask in (("alpha", node.operations), ("beta", node.pairs))
+    }
+    with_gradient = 0
+    for (name, found), wanted in zip(net.named_parameters(), reference.parameters(), strict=True):
+        assert wanted.grad is not None
+        if name in masks:
+            assert found.grad is not None
+            assert (found.grad[~masks[name]] == 0).all(), name
+            error = relative_error(found.grad[masks[name]], wanted.grad[masks[name]])
+        elif found.grad is not None:
+            error = relative_error(found.grad, wanted.grad)
+            with_gradient += ".nodes." in name
+        assert error < 1e-10, name
+    assert 0 < with_gradient < len(list(net.cells.parameters())) / 2
+
+
+@pytest.mark.parametrize("through", [False, True])
+def test_what_is_not_selected_gets_exactly_zero(
+    through: bool, make_batch: Callable[..., Batch]
+) -> None:
     """Unselected α and β get zero gradient to the bit, and unselected operations' w none."""
-    net, selection = Supernet(1, 3, 4), some_of_everything()
+    net, selection = Supernet(1, 3, 4), some_of_everything(through=through)
     STORED(net, make_batch(3, 8), net.mixing(0.5, selection))
     gradients = {name: parameter.grad for name, parameter in net.named_parameters()}
     for kind in CELL_KINDS:
-        for number, node in enumerate(selection[kind]):
+        for number, node in enumerate(selection.nodes[kind]):
             for name, mask in (("alpha", node.operations), ("beta", node.pairs)):
                 gradient = gradients[f"{name}.{kind}.{number}"]
                 assert gradient is not None
@@ -154,7 +197,7 @@ def test_what_is_not_selected_gets_exactly_zero(make_batch: Callable[..., Batch]
     untracked = [
         gradients[f"cells.{cell}.nodes.{n}.{edge}.{operation}.1.weight"]
         for cell, kind in enumerate(CELLS)
-        for n, node in enumerate(selection[kind])
+        for n, node in enumerate(selection.nodes[kind])
         for edge, row in enumerate(node.operations)
         for operation, is_tracked in zip(OPERATIONS, row, strict=True)
         if "conv" in operation and not is_tracked

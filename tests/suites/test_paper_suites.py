@@ -150,10 +150,10 @@ def test_coefficients_are_switched_one_by_one(plugins: Plugins) -> None:
         params = select(plugins, "method", row.method)[0].params
         switched[row.cells["coefficients"]] = tuple(params[key] for key in keys)
     assert switched == {
-        "none": (False, False),
-        "task": (True, False),
-        "cell": (False, True),
-        "both": (True, True),
+        "none": ("none", "none"),
+        "task": ("elementwise", "none"),
+        "cell": ("none", "elementwise"),
+        "both": ("elementwise", "elementwise"),
     }
 
 

@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from harness.contracts import Batch
 from harness.cost_model.calibrate.work import Step, Work
 from harness.runtime.parallelism import is_worth_threads
-from harness.search.optimizers import ArchitectureAdam, WeightAdam
+from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.space.backpropagation import Engine, ordinary
 from harness.space.derivation import derive_genotype
 from harness.space.discrete import DiscreteNetwork
@@ -76,8 +76,8 @@ def network_work(network: Network, passes: Passes) -> Work:
 def _prepare_supernet(network: Network, passes: Passes, device: torch.device) -> Step:
     net = Supernet(COLOURS, CLASSES, network.channels).to(device)
     batch, engine = _batch(network, device), ENGINES[network.kind]
-    weights = WeightAdam(net.weight_parameters(), LEARNING_RATE)
-    architecture = ArchitectureAdam(net.architecture_parameters(), LEARNING_RATE, DECAY)
+    weights = WeightOptimizer(net.weight_parameters(), LEARNING_RATE)
+    architecture = ArchitectureOptimizer(net.architecture_parameters(), LEARNING_RATE, DECAY)
 
     def forward() -> object:
         return net(batch.images, net.mixing())
@@ -100,7 +100,7 @@ def _prepare_discrete(network: Network, passes: Passes, device: torch.device) ->
     genotype = _genotype(network.channels * network.side * network.images)
     net: nn.Module = DiscreteNetwork(genotype, COLOURS, CLASSES, network.channels).to(device)
     batch = _batch(network, device)
-    weights = WeightAdam(net.parameters(), LEARNING_RATE)
+    weights = WeightOptimizer(net.parameters(), LEARNING_RATE)
 
     def forward() -> object:
         return net(batch.images)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from harness.cost_model.calibrate.work import Step, Work
 from harness.cost_model.kernels import KernelClass
-from harness.search.optimizers import WeightAdam
+from harness.search.optimizers import WeightOptimizer
 
 __all__ = ["LAYERS", "Shape", "layer_work", "optimizer_work"]
 
@@ -98,4 +98,4 @@ def _prepare_update(channels: int, device: torch.device) -> Step:
     weights = [nn.Parameter(torch.randn(shape, device=device)) for _ in range(WEIGHTS)]
     for weight in weights:
         weight.grad = torch.ones_like(weight)
-    return WeightAdam(weights, LEARNING_RATE).step
+    return WeightOptimizer(weights, LEARNING_RATE).step

@@ -32,7 +32,7 @@ class Darts(FirstOrderMethod):
     def __init__(self, parameters: DartsParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = parameters or DartsParameters()
-        super().__init__(self.parameters, self.parameters.engine)
+        super().__init__(self.parameters, self.parameters)
 
     def update(self, batch: SearchBatch) -> Outcome:
         """Update α on one part of the batch, then w on the other."""
@@ -49,7 +49,7 @@ class Darts(FirstOrderMethod):
                 self.net.architecture_parameters(),
                 train=self._gradients_of(batch.weights),
                 validate=self._gradients_of(batch.architecture),
-                lr=self.settings.weight_lr,
+                lr=self.weight_lr,
             )
         self.architecture_optimizer.step()
 

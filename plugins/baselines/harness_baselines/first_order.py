@@ -9,11 +9,13 @@ from torch import nn
 
 from harness.contracts import Batch, SearchContext
 from harness.search.engines import engine_named
-from harness.search.holding import held_still
-from harness.search.parameters import EngineName, SearchParameters
+from harness.search.micro_batches import WHOLE, Parts, accumulate_gradients, split_batch
+from harness.search.parameters import EngineParameters, SearchParameters
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import Outcome, ordinary
 from harness.space.drop_path import DropPath
+from harness.space.frozen import frozen
+from harness.space.mixing import Mixing
 
 __all__ = ["FirstOrderMethod"]
 
@@ -26,27 +28,27 @@ class FirstOrderMethod(SupernetMethod):
     memory and times are those of that. The other engines compute only what is used.
     """
 
-    def __init__(self, parameters: SearchParameters, engine: EngineName = "ordinary") -> None:
-        """Take the parameters, and the engine that a search computes its gradients with."""
-        super().__init__(parameters)
-        self.engine = engine_named(engine)
+    def __init__(self, parameters: SearchParameters, engine: EngineParameters) -> None:
+        """Take the parameters, and how a search computes its gradients."""
+        super().__init__(parameters, Parts(engine.micro_batches, engine.micro_batch_images))
+        self.engine = engine_named(engine.engine)
 
     def build(self, context: SearchContext) -> None:
-        """Build the supernet; offline, where memory is no matter, with the fastest engine."""
+        """Build the supernet; offline, where memory does not matter, batches are whole."""
         super().build(context)
         if context.pretraining:
-            self.engine = ordinary
+            self.engine, self.parts = ordinary, WHOLE
 
     def update_architecture(self, batch: Batch) -> object:
         """Update α, and β where there is one, once."""
-        with self._held_still(self.net.weight_parameters()):
+        with self._frozen(self.net.weight_parameters()):
             outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
         self.architecture_optimizer.step()
         return outcome
 
     def update_weights(self, batch: Batch) -> Outcome:
         """Update w once; return what the batch showed before."""
-        with self._held_still(self.net.architecture_parameters()):
+        with self._frozen(self.net.architecture_parameters()):
             outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
         self.weight_optimizer.step()
         return outcome
@@ -54,8 +56,12 @@ class FirstOrderMethod(SupernetMethod):
     def compute_gradients(self, batch: Batch, drop_path: DropPath | None) -> Outcome:
         """Put the gradients of the batch's loss in the place of those that were there."""
         self.net.zero_grad()
-        mixing = self.net.mixing(self.temperature, drop_path=drop_path)
-        return self.engine(self.net, batch, mixing)
+        parts = split_batch(batch, self.parts)
 
-    def _held_still(self, parameters: Sequence[nn.Parameter]) -> AbstractContextManager[None]:
-        return nullcontext() if self.engine is ordinary else held_still(parameters)
+        def mixing() -> Mixing:
+            return self.net.mixing(self.temperature, drop_path=drop_path)
+
+        return accumulate_gradients(self.engine, self.net, parts, mixing)
+
+    def _frozen(self, parameters: Sequence[nn.Parameter]) -> AbstractContextManager[None]:
+        return nullcontext() if self.engine is ordinary else frozen(parameters)

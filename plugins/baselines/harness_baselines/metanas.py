@@ -19,4 +19,4 @@ class MetaNas(FirstOrderMethod):
     def __init__(self, parameters: MetaNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         given = parameters or MetaNasParameters()
-        super().__init__(given, given.engine)
+        super().__init__(given, given)

@@ -6,8 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
+from harness.fields import SEARCH_ONLY
 from harness.search.parameters import (
     EngineParameters,
+    MicroBatchParameters,
     PretrainingParameters,
     SearchParameters,
     Temperature,
@@ -47,8 +49,23 @@ class PcDartsParameters(EngineParameters, SearchParameters):
     )
 
 
-class ProxylessNasParameters(SearchParameters):
+class ProxylessNasParameters(MicroBatchParameters, SearchParameters):
     """The temperature is that of the distribution which paths are drawn from."""
+
+    inactive_path: Literal["detached", "kept"] = Field(
+        default="detached",
+        json_schema_extra=SEARCH_ONLY,
+        description="of the two paths that update α, whether the one that is not active keeps its "
+        "activations; its gate needs only its output",
+    )
+    derived_share: float = Field(
+        default=0.0,
+        json_schema_extra=SEARCH_ONLY,
+        ge=0,
+        le=1,
+        description="share of the search steps, the last ones, in which the most likely paths "
+        "train alone; a path that is drawn at random gets a seventh of the updates of w",
+    )
 
     latency_weight: float = Field(
         default=0.0,

@@ -45,7 +45,7 @@ class PartialCell(Cell):
         """
         of_operations, of_bypass = mixing.weights[:, :-1], mixing.weights[:, -1]
         seen = [state[:, : self.seen] for state in states]  # (N, C/K, H, W)
-        operations = NodeMixing(of_operations, mixing.tracked)
+        operations = mixing.with_weights(of_operations)
         mixed = mixed_sum(self.operations(node), seen, operations)  # (N, C/K, H', W')
         bypass = mixing.weights.new_zeros(())
         for edge, weight in enumerate(of_bypass):
@@ -62,7 +62,7 @@ class PartialCell(Cell):
         (seen, rest), edges = zip(*parts, strict=True), range(len(states))
         of_operations, of_bypass = _leaves(mixing.weights, [mixing.weights.shape[1] - 1])
         bypass = [[partial(self._bypass, edge)] for edge in edges]
-        operations = NodeMixing(of_operations, mixing.tracked)
+        operations = mixing.with_weights(of_operations)
         backward_sum(self.operations(node), seen, operations, in_one_piece(dealt[:, : self.seen]))
         backward_sum(bypass, rest, NodeMixing(of_bypass), dealt[:, self.seen :])
         for whole, leaves in zip(

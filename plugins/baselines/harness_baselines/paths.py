@@ -7,13 +7,15 @@ architecture, both have the same operations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import compress, zip_longest
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from harness.space.cell import Cell, tracked_sum
-from harness.space.mixing import Mixing, NodeMixing
+from harness.space.mixing import Mixing, NodeMixing, Tracked
 from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS
 
 __all__ = [
@@ -27,12 +29,27 @@ __all__ = [
 ]
 
 
+@dataclass(frozen=True)
+class PathMixing(NodeMixing):
+    """Tracked paths, and others of which only the output is needed, for the gradient of a gate."""
+
+    closed: Tracked | None = None  # [edge][operation]
+
+
 class PathCell(Cell):
-    """A cell in which only the operations run that the mixing tracks."""
+    """A cell in which only the operations run that the mixing tracks or needs the output of."""
 
     def node_value(self, node: int, states: Sequence[Tensor], mixing: NodeMixing) -> Tensor:
         """Return the value of a node, (N, C, H', W'), from the inputs and the nodes before it."""
-        return tracked_sum(self.operations(node), states, mixing)
+        operations = self.operations(node)
+        total = tracked_sum(operations, states, mixing)
+        closed = mixing.closed if isinstance(mixing, PathMixing) else None
+        for edge, row in enumerate(closed or ()):
+            for number in compress(range(len(row)), row):
+                with torch.no_grad():
+                    output = operations[edge][number](states[edge])
+                total = total.addcmul(output, mixing.weights[edge, number])
+        return total
 
 
 def draw_paths(alpha: Tensor, count: int, temperature: float, generator: torch.Generator) -> Tensor:
@@ -82,15 +99,25 @@ def binary_gates(alpha: Tensor, pairs: Tensor, active: Tensor, temperature: floa
     return torch.zeros_like(alpha).scatter(1, pairs, gates)
 
 
-def path_mixing(gates: Sequence[Tensor], paths: Sequence[Tensor]) -> Mixing:
+def path_mixing(
+    gates: Sequence[Tensor], paths: Sequence[Tensor], closed: Sequence[Tensor] = ()
+) -> Mixing:
     """Weigh the drawn paths by their gates; nothing else is tracked.
 
     Args:
         gates: for each kind of cell and node, (edges, operations).
-        paths: likewise, the operations that are to run, (edges, count).
+        paths: for each of them the operations that are to learn, (edges, count).
+        closed: those of which only the output is needed, (edges, count).
     """
-    rest = zip(gates, paths, strict=True)
-    nodes = (NodeMixing(gate, mark_paths(path).tolist()) for gate, path in rest)
+    rest = zip_longest(gates, paths, closed)
+    nodes = (
+        PathMixing(
+            gate,
+            mark_paths(path).tolist(),
+            closed=None if others is None else mark_paths(others).tolist(),
+        )
+        for gate, path, others in rest
+    )
     kinds = {kind: tuple(next(nodes) for _ in range(NODES)) for kind in CELL_KINDS}
     return Mixing(tuple(kinds[kind] for kind in CELLS))
 

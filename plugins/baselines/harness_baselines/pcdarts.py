@@ -21,7 +21,7 @@ class PcDarts(FirstOrderMethod):
     def __init__(self, parameters: PcDartsParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = parameters or PcDartsParameters()
-        super().__init__(self.parameters, self.parameters.engine)
+        super().__init__(self.parameters, self.parameters)
 
     def create_network(self, context: SearchContext) -> PartialSupernet:
         """Return the partially connected supernet.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from harness.contracts import Batch, SearchContext
+from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.errors import UsageError
+from harness.search.micro_batches import WHOLE, Parts, accumulate_gradients, split_batch
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import Outcome, ordinary
 from harness.space.cell import Cell
@@ -32,21 +35,25 @@ class ProxylessNas(SupernetMethod):
     """Alternating steps on one or two sampled paths an edge; nodes sum their edges plainly.
 
     An update of w draws one path on each edge and trains it. An update of α draws two, of which one
-    is active, and moves the α of both by the gradients of their binary gates; nothing else runs, so
-    memory is that of two paths at most. With `latency_weight` the loss of α has the term
-    λ E[latency] (equation 8) of the device that the search is for; offline it has none.
+    is active, and moves the α of both by the gradients of their binary gates. The gradient of a
+    gate needs its path's output alone, so the path that is not active runs without a graph: memory
+    is that of one path, or of two with `inactive_path=kept`. With `latency_weight` the loss of α
+    has the term λ E[latency] (equation 8) of the device that the search is for; offline it has
+    none.
 
     Predictions run the most likely path on each edge, and the running statistics of the last search
     step are those of this network: sampled paths give each operation too few batches, and other
-    inputs than it then has.
+    inputs than it then has. Each operation's weights have then had a seventh of the updates that
+    those of another method have; the paper trains the derived network anew, for which
+    `derived_share` sets aside a part of the same steps.
     """
 
     edge_pairs = False
 
     def __init__(self, parameters: ProxylessNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
-        self.parameters = parameters or ProxylessNasParameters()
-        super().__init__(self.parameters)
+        self.parameters = given = parameters or ProxylessNasParameters()
+        super().__init__(given, Parts(given.micro_batches, given.micro_batch_images))
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet, from its initial state if it has one.
@@ -55,6 +62,8 @@ class ProxylessNas(SupernetMethod):
             UsageError: a latency term is wanted, but no cost model is there to predict it.
         """
         super().build(context)
+        if context.pretraining:
+            self.parts = WHOLE
         self.seconds = self._latencies(context)
         self.generator = context.generator
         self.alphas = self.net.architecture_parameters()  # (edges, operations) each
@@ -70,17 +79,30 @@ class ProxylessNas(SupernetMethod):
             image_channels, classes, context.channels, edge_pairs=False, build_cell=build_cell
         )
 
+    def update(self, batch: SearchBatch) -> Outcome:
+        """Update α on one part of a batch, then w on the other; towards the end w alone, if asked.
+
+        In the steps of `derived_share` the most likely paths train alone.
+        """
+        if self.derives:
+            return self.update_weights(batch.weights)
+        return super().update(batch)
+
+    @property
+    def derives(self) -> bool:
+        """Whether this search step trains the derived architecture alone."""
+        first = self.steps * (1 - self.parameters.derived_share)
+        return not self.pretraining and self.step >= first
+
     def update_architecture(self, batch: Batch) -> object:
         """Draw two paths on each edge and update their α, leaving the others' probabilities."""
         pairs = self._draw(2)
-        mixing = self._pair_mixing(pairs)
+        active = self._draw_active(pairs)
         self.net.zero_grad()
         if self.seconds is not None:
-            latency = expected_latency(mixing, self.seconds)
-            # The gates are passed once more, by the loss of the batch.
-            torch.autograd.backward(self.parameters.latency_weight * latency, retain_graph=True)
-        drop_path = self.draw_drop_path(len(batch.labels))
-        outcome = ordinary(self.net, batch, mixing.dropped(drop_path))
+            latency = expected_latency(self._pair_mixing(pairs, active), self.seconds)
+            torch.autograd.backward(self.parameters.latency_weight * latency)
+        outcome = self._compute_gradients(batch, lambda: self._pair_mixing(pairs, active))
         before = [alpha.detach().clone() for alpha in self.alphas]
         device = self.net.head.weight.device
         self.architecture_optimizer.step([mark_paths(pair).to(device) for pair in pairs])
@@ -90,9 +112,8 @@ class ProxylessNas(SupernetMethod):
     def update_weights(self, batch: Batch) -> Outcome:
         """Draw one path on each edge and update its weights; return what the batch showed."""
         self.net.zero_grad()
-        drop_path = self.draw_drop_path(len(batch.labels))
-        mixing = self._single_mixing(self._draw(1)).dropped(drop_path)
-        outcome = ordinary(self.net, batch, mixing)
+        paths = list(map(most_likely_paths, self.alphas)) if self.derives else self._draw(1)
+        outcome = self._compute_gradients(batch, lambda: self._single_mixing(paths))
         self.weight_optimizer.step()  # weights off the paths have no gradient
         return outcome
 
@@ -115,15 +136,28 @@ class ProxylessNas(SupernetMethod):
         temperature, generator = self.temperature, self.generator
         return [draw_paths(alpha, count, temperature, generator) for alpha in self.alphas]
 
-    def _pair_mixing(self, pairs: list[Tensor]) -> Mixing:
-        """Open the gate of one path of each pair, drawn by the probabilities of the pair."""
-        temperature = self.temperature
-        gates = []
-        for alpha, pair in zip(self.alphas, pairs, strict=True):
-            of_pair = alpha.gather(1, pair.to(alpha.device))
-            active = draw_paths(of_pair, 1, temperature, self.generator)
-            gates.append(binary_gates(alpha, pair, active, temperature))
-        return path_mixing(gates, pairs)
+    def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> Outcome:
+        drop_path = self.draw_drop_path(len(batch.labels))
+        parts = split_batch(batch, self.parts)
+        return accumulate_gradients(ordinary, self.net, parts, lambda: mixing().dropped(drop_path))
+
+    def _draw_active(self, pairs: list[Tensor]) -> list[Tensor]:
+        """Draw one path of each pair by the probabilities of the pair, 0 or 1, (edges, 1)."""
+        of_pairs = [
+            alpha.gather(1, pair.to(alpha.device))
+            for alpha, pair in zip(self.alphas, pairs, strict=True)
+        ]
+        return [draw_paths(each, 1, self.temperature, self.generator) for each in of_pairs]
+
+    def _pair_mixing(self, pairs: list[Tensor], active: list[Tensor]) -> Mixing:
+        """Open the gate of the active path of each pair."""
+        drawn = list(zip(self.alphas, pairs, active, strict=True))
+        gates = [binary_gates(*each, self.temperature) for each in drawn]
+        if self.parameters.inactive_path == "kept":
+            return path_mixing(gates, pairs)
+        open_paths = [pair.gather(1, first) for _, pair, first in drawn]
+        closed_paths = [pair.gather(1, 1 - first) for _, pair, first in drawn]
+        return path_mixing(gates, open_paths, closed_paths)
 
     def _single_mixing(self, paths: list[Tensor]) -> Mixing:
         drawn = zip(self.alphas, paths, strict=True)

@@ -12,8 +12,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
+from harness.experiment.setting import Recipe
 from harness.search.metrics import step_metrics
-from harness.search.optimizers import WeightAdam
+from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import Outcome, judge
 from harness.space.discrete import DiscreteNetwork
@@ -106,7 +107,8 @@ class RandomSearch:
             genotype, context.image_shape[0], context.classes, context.channels
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
-        self.optimizer = WeightAdam(network.parameters(), self.parameters.weight_lr)
+        lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
+        self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
 
     def _update(self, batch: Batch) -> Outcome:
         network = self.candidate.network.train()

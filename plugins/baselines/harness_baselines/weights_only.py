@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.contracts import Batch, SearchContext
-from harness.search.parameters import SearchParameters
+from harness.search.parameters import EngineParameters, SearchParameters
 from harness_baselines.first_order import FirstOrderMethod
 from harness_baselines.parameters import WeightsOnlyParameters
 
@@ -20,8 +20,8 @@ class WeightsOnly(FirstOrderMethod):
     def __init__(self, parameters: WeightsOnlyParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         given = parameters or WeightsOnlyParameters()
-        searching = SearchParameters(**given.model_dump(exclude={"engine"}))
-        super().__init__(searching, given.engine)
+        engine = set(EngineParameters.model_fields)
+        super().__init__(SearchParameters(**given.model_dump(exclude=engine)), given)
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet; no gradient of α and β is ever computed."""

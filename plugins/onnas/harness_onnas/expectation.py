@@ -8,53 +8,44 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-__all__ = ["GradientTrend", "expected_final"]
+__all__ = ["Trend", "expected_final"]
 
 
-def expected_final(
-    value: Tensor, gradients: Sequence[Tensor], lr: float, remaining_steps: int
-) -> Tensor:
-    """Return E[α_f] ≈ α_j − λ (f − j)/t Σ of the last t gradients (Eq. 7), in the shape of `value`.
+def expected_final(value: Tensor, movements: Sequence[Tensor], remaining: int) -> Tensor:
+    """Return E[α_f] ≈ α_j + (f − j)/t Σ of the last t movements, in the shape of `value`.
+
+    With movements of −λ x gradient this is Eq. 7.
 
     Args:
         value: α_j, the parameter as it is now.
-        gradients: the last t gradients; none leave the value as it is.
-        lr: λ.
-        remaining_steps: f − j, search steps to come.
+        movements: what the last t updates have added to it; none leave the value as it is.
+        remaining: f − j, updates to come.
     """
     value = value.detach()
-    if not gradients:
+    if not movements:
         return value
-    trend = torch.stack(list(gradients)).sum(dim=0)
-    return value - lr * (remaining_steps / len(gradients)) * trend
+    return value + (remaining / len(movements)) * torch.stack(list(movements)).sum(dim=0)
 
 
-class GradientTrend:
-    """Remembers the gradients of the last t search steps for each parameter.
+class Trend:
+    """Remembers how the last t updates have moved each parameter.
 
-    Where the paper is silent: with fewer than t steps so far, t is their number. The gradient of a
-    step is the sum over the updates it made, and zero for what it did not select, since only what
-    was applied moves the parameter. λ is the learning rate as it stands, also with Adam.
+    Where the paper is silent: with fewer than t updates so far, t is their number, and an update
+    has not moved what it did not select.
     """
 
-    def __init__(self, parameters: Sequence[Tensor], steps: int) -> None:
-        """Remember `steps` (t) search steps of gradients of `parameters`."""
+    def __init__(self, parameters: Sequence[Tensor], length: int) -> None:
+        """Remember `length` (t) updates of `parameters`."""
         self.parameters = list(parameters)
-        self._steps: deque[list[Tensor]] = deque(maxlen=steps)
+        self._updates: deque[list[Tensor]] = deque(maxlen=length)
 
-    def begin_step(self) -> None:
-        """Start the gradient of a new search step at zero, forgetting the one t steps ago."""
-        self._steps.append([torch.zeros_like(p, requires_grad=False) for p in self.parameters])
+    def add(self, movements: Sequence[Tensor]) -> None:
+        """Remember how an update has moved each parameter, and forget the one t updates ago."""
+        self._updates.append(list(movements))
 
-    def record(self) -> None:
-        """Add the parameters' present gradients to those of this search step."""
-        for total, parameter in zip(self._steps[-1], self.parameters, strict=True):
-            if parameter.grad is not None:
-                total.add_(parameter.grad)
-
-    def expected(self, lr: float, remaining_steps: int) -> list[Tensor]:
-        """Return what each parameter is expected to be after `remaining_steps` more steps."""
+    def expected(self, remaining: int) -> list[Tensor]:
+        """Return what each parameter is expected to be after `remaining` more updates."""
         return [
-            expected_final(parameter, [step[i] for step in self._steps], lr, remaining_steps)
+            expected_final(parameter, [update[i] for update in self._updates], remaining)
             for i, parameter in enumerate(self.parameters)
         ]

@@ -11,12 +11,14 @@ quarter of the four cells' weights, or less.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from harness.search.parameters import Coefficients
 from harness.search.reptile import move
+from harness.space.supernet import Supernet
 from harness.space.topology import CELLS
 
 __all__ = ["PREFIX", "fold", "identity_reduction", "meta_cell_of", "unfold"]
@@ -26,7 +28,9 @@ PREFIX = "meta_cell."  # of the names of the folded weights
 State = Mapping[str, Tensor]
 
 
-def fold(state: State, meta_cell: State, rate: float, *, weighed: bool) -> dict[str, Tensor]:
+def fold(
+    state: State, meta_cell: State, rate: float, weighed: Coefficients = "none"
+) -> dict[str, Tensor]:
     """Move the meta cell towards the cells: meta-cell learning (algorithm 1, Eq. 5).
 
     Args:
@@ -34,7 +38,7 @@ def fold(state: State, meta_cell: State, rate: float, *, weighed: bool) -> dict[
         meta_cell: the folded weights as they were, by the names they have inside a cell; empty
             when there is none yet: then it becomes the first cell.
         rate: δ, the meta-cell learning rate.
-        weighed: by the cell coefficients; otherwise each cell counts alike.
+        weighed: the cell coefficients; `none` counts each cell alike.
 
     Returns:
         The new folded state: `meta_cell.<weight>`, and all of `state` that is in no cell.
@@ -45,17 +49,45 @@ def fold(state: State, meta_cell: State, rate: float, *, weighed: bool) -> dict[
     for name in shared:
         reached = [cell[name] for cell in cells]
         start = meta_cell.get(name)
-        new = reached[0] if start is None else move(start, reached, rate, weighed=weighed)
+        new = reached[0] if start is None else move(start, reached, rate, weighed)
         folded[PREFIX + name] = new
     return folded
 
 
-def unfold(folded: State, like: State) -> dict[str, Tensor]:
+def fold_alike(state: State) -> dict[str, Tensor]:
+    """Fold by the mean over the cells, whatever the meta cell was: for what is no parameter."""
+    return fold(state, fold_one(state), rate=1.0)
+
+
+def fold_one(state: State) -> dict[str, Tensor]:
+    """Return what all cells have as the first cell has it, by the names inside a cell."""
+    return meta_cell_of(fold(state, {}, rate=1.0))
+
+
+def tie_gradients(net: Supernet) -> None:
+    """Give what all cells share the mean of its gradients in each of them.
+
+    Cells that start from the same weights then stay the same while a task is learned.
+    """
+    cells = [dict(cell.named_parameters()) for cell in net.cells]
+    for name in cells[0]:
+        shared = [cell[name] for cell in cells if name in cell]
+        gradients = [each.grad for each in shared if each.grad is not None]
+        if len(shared) == len(gradients) == len(cells):
+            mean = torch.stack(gradients).mean(dim=0)
+            for each in shared:
+                each.grad = mean
+
+
+def unfold(
+    folded: State, like: State, missing: Callable[[Tensor], Tensor] | None = None
+) -> dict[str, Tensor]:
     """Copy the meta cell into each cell of a supernet.
 
     Args:
         folded: what `fold` returned.
-        like: parameters of the supernet; those that the meta cell has not are set to the identity.
+        like: parameters of the supernet.
+        missing: what becomes of those that the meta cell has not; by default the identity.
 
     Raises:
         KeyError: a weight is missing in `folded`.
@@ -69,7 +101,7 @@ def unfold(folded: State, like: State) -> dict[str, Tensor]:
         if PREFIX + weight in folded:
             state[name] = folded[PREFIX + weight].clone()
         elif _is_strided_skip(weight):
-            state[name] = identity_reduction(value)
+            state[name] = (missing or identity_reduction)(value)
         else:
             raise KeyError(PREFIX + weight)
     return state

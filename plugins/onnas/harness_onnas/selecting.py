@@ -15,18 +15,19 @@ __all__ = ["best", "draw_selection", "random_subset", "selection_masks"]
 Choose = Callable[[Sequence[float], int], list[bool]]
 
 
-def draw_selection(
+def draw_selection(  # noqa: PLR0913 - what the paper's procedure has parameters for
     expected: Sequence[Tensor],
     *,
     operations: int,
     pairs: int | None,
     explore: float,
+    through: bool,
     generator: torch.Generator,
 ) -> Selection:
-    """Select operations on each edge and edge pairs at each node, for one search step.
+    """Select operations on each edge and edge pairs at each node, for the updates of one batch.
 
     With probability `explore` all of them are drawn at random, else those with the largest
-    expectations are taken: one draw decides for both, as the paper has one variable B for a step.
+    expectations are taken: one draw decides for both, as the paper has one variable B.
     A node with fewer pairs than asked for takes all it has. What is selected on an edge that no
     selected pair holds is not updated.
 
@@ -35,6 +36,7 @@ def draw_selection(
         operations: q, how many on each edge.
         pairs: g, how many at each node; None for all.
         explore: p, the probability of a random selection.
+        through: whether gradients pass through what is not selected.
         generator: draws, on the CPU.
     """
     explores = torch.rand((), generator=generator).item() < explore
@@ -48,7 +50,8 @@ def draw_selection(
         scores = beta[kind][node]
         return select_node(node, rows, choose(scores, len(scores) if pairs is None else pairs))
 
-    return {kind: [select(kind, node) for node in range(NODES)] for kind in CELL_KINDS}
+    nodes = {kind: [select(kind, node) for node in range(NODES)] for kind in CELL_KINDS}
+    return Selection(nodes, through)
 
 
 def selection_masks(selection: Selection, device: torch.device) -> list[Tensor]:
@@ -56,7 +59,7 @@ def selection_masks(selection: Selection, device: torch.device) -> list[Tensor]:
 
     They come in the order of `Supernet.architecture_parameters`.
     """
-    nodes = [node for kind in CELL_KINDS for node in selection[kind]]
+    nodes = [node for kind in CELL_KINDS for node in selection.nodes[kind]]
     marks = [*(node.operations for node in nodes), *(node.pairs for node in nodes)]
     return [torch.tensor(mark, device=device) for mark in marks]
 

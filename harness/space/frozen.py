@@ -1,4 +1,4 @@
-"""Holds parameters still, so that no gradient of theirs is computed or kept."""
+"""Freezes parameters, so that no gradient of theirs is computed or kept."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 from torch import nn
 
-__all__ = ["held_still"]
+__all__ = ["frozen"]
 
 
 @contextmanager
-def held_still(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
     """Compute no gradients of `parameters` inside."""
-    held = [parameter for parameter in parameters if parameter.requires_grad]
-    for parameter in held:
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in learning:
         parameter.requires_grad_(False)
     try:
         yield
     finally:
-        for parameter in held:
+        for parameter in learning:
             parameter.requires_grad_(True)
