@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
-__all__ = ["UnreadableError", "leaves", "one_line", "read_json", "read_model"]
+__all__ = [
+    "Part",
+    "UnreadableError",
+    "leaves",
+    "one_line",
+    "read_model",
+    "read_part",
+    "without_garbage_collection",
+]
 
 # More than any record has; what is larger is not read into memory.
 MAX_BYTES = 64 * 2**20
@@ -48,19 +59,50 @@ def read_model(path: Path, root: Path, model: type[Model], schema: int) -> Model
         raise UnreadableError(_why(content, error, schema)) from None
 
 
-def read_json(path: Path, root: Path) -> Any:
-    """Read a JSON file as it is.
+class Part(NamedTuple):
+    """Some bytes of a file, and how many more it has."""
 
-    Raises:
-        UnreadableError: it is missing, no file, too large, or no JSON.
+    content: bytes
+    left_out: int
+
+
+def read_part(path: Path, most: int, *, end: bool = False) -> Part:
+    """Read at most `most` bytes of a file in a trial's folder, from its start or its end.
+
+    What is missing, unreadable, no file, or a link out of the folder, reads as empty.
     """
-    return _parsed(_content(path, root))
+    try:
+        status = path.stat()
+        if leaves(path, path.parent) or not stat.S_ISREG(status.st_mode):
+            return Part(b"", 0)  # a pipe would be waited for
+        left_out = max(status.st_size - most, 0)
+        with path.open("rb") as file:
+            file.seek(left_out if end else 0)
+            return Part(file.read(most), left_out)
+    except OSError:
+        return Part(b"", 0)
 
 
 def one_line(text: str, limit: int = 200) -> str:
     """Make a stranger's text fit to print: one line, nothing that a terminal would obey."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Turn the search for cycles off: each goes through all records, and of 5,000 there are many.
+
+    Records hold no garbage. Reading them takes half as long without, and a page a tenth less;
+    memory stays the same.
+    """
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _content(path: Path, root: Path) -> bytes:

@@ -41,7 +41,9 @@ def run_trial(plugins: Plugins, job: TrialJob, send: Callable[[Event], None]) ->
     readings = TrialReadings(job.trial.device.mode)
     device = open_device(plugins, job.trial.device)
     limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
+    readings.read_from(device)
     session = Session(job.trial, torch.device(device.torch_device()), limits, send, readings)
+    session.metrics = plugins.metrics
     try:
         _run_protocol(session, plugins, job)
     except Exception as error:

@@ -9,14 +9,12 @@ import pytest
 
 from harness.cost_model.prediction import Prediction
 from harness.plugins.loading import load_plugins
-from harness.report.remarks import Remarks
-from harness.report.suites import PublishedSuite, find_published, load_published
-from harness.report.table import Cell, Table
+from harness.report.table import Cell, Remarks, Table
 from harness.report.tables import tables_of
-from harness.results.estimates import DeviceRow, EstimateRow
-from harness.results.folder import collect
+from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
+from harness.results.load import load_results
+from harness.results.published import PublishedSuite, find_published, load_published
 from harness.results.record import Record
-from harness.results.saved_estimates import save_estimate
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]
@@ -68,7 +66,9 @@ def tables(
     """Return `tables(records)`: those of a run of the suite."""
 
     def tables(records: Sequence[Record]) -> list[Table]:
-        return tables_of(collect([write_run(tmp_path / "run", records, suites=["two"])]), [suite])
+        return tables_of(
+            load_results([write_run(tmp_path / "run", records, suites=["two"])]), [suite]
+        )
 
     return tables
 
@@ -169,7 +169,7 @@ def test_an_estimate_stands_beside_published_numbers(tmp_path: Path, suite: Publ
         error="",
     )
     save_estimate(tmp_path / "estimate", [row], "two")
-    published, plain = tables_of(collect([tmp_path / "estimate"]), [suite])
+    published, plain = tables_of(load_results([tmp_path / "estimate"]), [suite])
     assert published.title == "Two devices (estimated)"
     assert cell(published, 1, "memory_mib") == Cell(
         6.0, mark="predicted", note="between 4.0 and 6.0 MiB, as the method chooses"
@@ -188,7 +188,7 @@ def test_a_trial_of_another_suite_belongs_where_it_was_published(
 ) -> None:
     """Without its suite, a trial stands in the published table only if that has its row."""
     records = [make_record("two", 0, "desk"), make_record("other", 0, "desk")]
-    table, trials = tables_of(collect([write_run(tmp_path / "run", records)]), [suite])
+    table, trials = tables_of(load_results([write_run(tmp_path / "run", records)]), [suite])
     assert [row[0].value for row in table.rows] == ["one", "two"]
     assert [row[0].value for row in trials.rows] == ["two", "other"]
 
@@ -212,7 +212,7 @@ def test_a_publication_without_numbers_is_told_of_below_the_trials(
     (tmp_path / "curve.toml").write_text(text, encoding="utf-8")
     curve = load_published(str(tmp_path / "curve.toml"), load_plugins())
     run = write_run(tmp_path / "run", [make_record()])
-    (trials,) = tables_of(collect([run]), [curve])
+    (trials,) = tables_of(load_results([run]), [curve])
     assert trials.caption[-2:] == ("Published: Nobody et al.", "It says 1.2 in the text.")
 
 

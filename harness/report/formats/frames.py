@@ -1,17 +1,16 @@
-"""Tables as data frames: as they are read, or exact for programs."""
+"""Tables as data frames, as they are read or exact for programs; and as CSV."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.report.rounding import shown
-from harness.report.table import Cell, Column, Table
+from harness.report.table import Cell, Column, Table, shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["exact_frame", "shown_frame"]
+__all__ = ["exact_frame", "shown_frame", "to_csv"]
 
 
 def shown_frame(
@@ -49,6 +48,11 @@ def exact_frame(tables: Sequence[Table]) -> DataFrame:
         ["table", *(key for table in tables for column in table.columns for key in _keys(column))]
     )
     return DataFrame(rows, columns=list(keys), dtype=object)
+
+
+def to_csv(tables: Sequence[Table]) -> str:
+    """Return CSV with one header line; a cell is empty where a value is missing."""
+    return exact_frame(tables).to_csv(index=False, lineterminator="\n")
 
 
 def _keys(column: Column) -> list[str]:

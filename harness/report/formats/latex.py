@@ -75,14 +75,14 @@ def _lines(table: Table) -> Iterator[str]:
 def _tabular(table: Table) -> str:
     frame = shown_frame(table, escaped, escaped)
     frame.columns = [_stacked(column) for column in table.columns]
-    form = "".join("l" if c.kind in ("text", "notes") else "r" for c in table.columns)
+    form = "".join("r" if c.is_flush_right else "l" for c in table.columns)
     return frame.style.hide(axis="index").to_latex(hrules=True, column_format=form).rstrip()
 
 
 def _stacked(column: Column) -> str:
     """Break a heading, so that its column is hardly wider than the numbers below it."""
     lines = wrap(column.heading, HEADING_WIDTH, break_long_words=False, break_on_hyphens=False)
-    side = "l" if column.kind in ("text", "notes") else "r"
+    side = "r" if column.is_flush_right else "l"
     stacked = r" \\ ".join(map(escaped, lines))
     return rf"\shortstack[{side}]{{{stacked}}}"
 

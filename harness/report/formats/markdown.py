@@ -34,7 +34,7 @@ def _lines(table: Table) -> Iterator[str]:
         yield shown_frame(table, escaped, str).to_markdown(
             index=False,
             disable_numparse=True,
-            colalign=["left" if c.kind in ("text", "notes") else "right" for c in table.columns],
+            colalign=["right" if c.is_flush_right else "left" for c in table.columns],
         )
     else:
         yield "No rows."

@@ -12,10 +12,9 @@ from matplotlib.figure import Figure
 from seaborn import light_palette
 
 from harness.report.pictures.gallery import charts_of
-from harness.report.pictures.saving import svg_of
-from harness.report.pictures.style import COLOURS, FAINT, INK, MUTED, PAPER, WORD_COLOURS
-from harness.report.suites import PublishedSuite
-from harness.results.folder import Collection
+from harness.report.pictures.style import COLOURS, FAINT, INK, MUTED, PAPER, WORD_COLOURS, svg_of
+from harness.results.published import PublishedSuite
+from harness.results.results import Results
 
 __all__ = ["InlinePicture", "dark_colours", "inline_pictures"]
 
@@ -37,10 +36,10 @@ class InlinePicture:
 
 
 def inline_pictures(
-    collection: Collection, published: Sequence[PublishedSuite]
+    results: Results, published: Sequence[PublishedSuite]
 ) -> Iterator[InlinePicture | str]:
     """Draw each picture for the page, or say why there is nothing to draw."""
-    for picture in charts_of(collection, published):
+    for picture in charts_of(results, published):
         if isinstance(picture.drawn, str):
             yield picture.drawn
         else:

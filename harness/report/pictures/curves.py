@@ -7,9 +7,8 @@ from statistics import fmean
 
 from matplotlib.figure import Figure
 
-from harness.report.pictures.beside import Beside, Loss
 from harness.report.pictures.lines import MOST_LINES, Line, LinePanel, draw_line_panels
-from harness.report.pictures.points import setting_of
+from harness.report.pictures.notes import Beside, Loss, setting_of
 from harness.report.pictures.style import drawing
 from harness.results.record import CurvePoint, Record
 

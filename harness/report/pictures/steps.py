@@ -9,17 +9,16 @@ from itertools import islice
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.metrics import METRICS, MIB, to_mib
+from harness.report.pictures.frame import logarithmic, spread
 from harness.report.pictures.lines import MOST_LINES, Line, LinePanel, draw_line_panels
-from harness.report.pictures.memory_axis import logarithmic, spread
-from harness.report.pictures.notes import source_notes
-from harness.report.pictures.points import label_of, setting_of
-from harness.report.pictures.step_file import read_steps
+from harness.report.pictures.notes import label_of, setting_of, source_notes
 from harness.report.pictures.style import INK, drawing
-from harness.results.folder import FoundTrial
+from harness.results.results import FoundTrial
+from harness.results.run_files import read_steps
 
 __all__ = ["draw_steps", "thinned"]
 
-MIB = 2**20
 MOST_PLACES = 120  # on a line; more steps are joined, their largest peak kept
 
 Panels = dict[str, list[FoundTrial]]
@@ -67,8 +66,8 @@ def _panel(name: str, trials: Sequence[FoundTrial]) -> LinePanel:
     limit = trials[0].record.device.memory_limit_bytes
     lines = list(islice(filter(None, map(_line, trials)), MOST_LINES))
     values = [y for line in lines for y in line.y]
-    dress = partial(_dress, values=values, limit_mib=None if limit is None else limit / MIB)
-    words = "peak memory (MiB, log scale)"
+    dress = partial(_dress, values=values, limit_mib=to_mib(limit))
+    words = METRICS["peak_memory"].axis(is_logarithmic=True)
     return LinePanel(name, "search step", words, lines, len(trials), dress)
 
 

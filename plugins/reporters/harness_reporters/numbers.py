@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment.trial import Trial
+from harness.metrics import MIB
 from harness.results.record import Record
 
 __all__ = ["Number", "numbers_of_record", "numbers_of_step"]
 
-MIB = 2**20
 WORDS = {"%": "percent"}  # for units that a name cannot hold
 
 

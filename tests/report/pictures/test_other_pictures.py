@@ -11,16 +11,15 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from harness.report.pictures.beside import Beside
 from harness.report.pictures.breakdown import Bar, bars_of, draw_breakdown
 from harness.report.pictures.curves import draw_curves
-from harness.report.pictures.step_file import read_steps
+from harness.report.pictures.notes import Beside
 from harness.report.pictures.steps import draw_steps, thinned
-from harness.report.pictures.sweep import draw_sweep
-from harness.report.pictures.variants import families
+from harness.report.pictures.sweep import draw_sweep, families
 from harness.report.table import Cell
-from harness.results.folder import FoundTrial
 from harness.results.record import Record
+from harness.results.results import FoundTrial
+from harness.results.run_files import read_steps
 
 Make = Callable[..., Record]
 STEP = '{"task": 0, "step": %d, "loss": 1.0, "memory_bytes": %d, "seconds": 1.0}\n'
