@@ -89,6 +89,6 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     if as_json:
         print_json({"rows": [row.to_json() for row in rows]})
     else:
-        print_tables([estimate_table(rows, tells_bands=True)], result_console())
+        print_tables([estimate_table(rows, brief=True)], result_console())
     if any(row.error for row in rows):
         raise SystemExit(1)

@@ -21,67 +21,80 @@ MEMORY, STORAGE, TIME, STEP = (
 NOWHERE = DeviceRow("", "", memory_limit_mib=None, fits=None, search_time=None)
 
 
-def estimate_table(rows: Sequence[EstimateRow], *, tells_bands: bool = False) -> Table:
+def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table:
     """Return the table of one estimate, with a column of times for each of its devices.
 
     Args:
         rows: those of the estimate.
-        tells_bands: whether the band of each time stands behind it in words, and what devices lack
-            below, as in a terminal; a page has bands as notes.
+        brief: whether it is for a terminal: fewer columns, ranges in words beside what they are of,
+            and what devices lack below.
     """
     devices = list(dict.fromkeys(device.device for row in rows for device in row.devices))
     remarks = Remarks()
-    cells = tuple(tuple(_cells(row, devices, remarks, tells_bands)) for row in rows)
+    cells = tuple(tuple(_cells(row, devices, remarks, brief=brief)) for row in rows)
     return Table(
         key="estimates",
-        title="" if tells_bands else "Estimates",
+        title="" if brief else "Estimates",
         caption=(
             estimate_legend(),
             *legend(cells),
-            *(_remarks_on_devices(rows) if tells_bands else ()),
+            *(_remarks_on_devices(rows) if brief else ()),
         ),
-        columns=tuple(_columns(devices, tells_bands)),
+        columns=tuple(_columns(devices, brief=brief)),
         rows=cells,
         notes=remarks.notes,
     )
 
 
-def _columns(devices: Sequence[str], tells_bands: bool) -> Iterator[Column]:
-    yield from (METHOD, DATA, Column("setting", "setting"))
-    yield Column("channels", "channels", kind="number", digits=0)
-    yield Column("steps", "steps", kind="number", digits=0)
-    yield from (MEMORY, replace(MEMORY, key="memory_lowest_mib", name="lowest memory"), STORAGE)
+def _columns(devices: Sequence[str], *, brief: bool) -> Iterator[Column]:
+    yield from (METHOD, DATA)
+    if brief:
+        yield from (MEMORY, Column("memory_range", "range", kind="words"), STORAGE)
+    else:
+        yield Column("setting", "setting")
+        yield Column("channels", "channels", kind="number", digits=0)
+        yield Column("steps", "steps", kind="number", digits=0)
+        yield from (MEMORY, replace(MEMORY, key="memory_lowest_mib", name="lowest memory"), STORAGE)
     for name in devices:
         yield replace(TIME, key=f"time_{name}_s", name=f"time on {name}")
-        if tells_bands:
+        if brief:
             yield Column(f"band_{name}", "nine of ten", kind="words")
     yield Column("notes", "notes", kind="notes")
 
 
 def _cells(
-    row: EstimateRow, devices: Sequence[str], remarks: Remarks, tells_bands: bool
+    row: EstimateRow, devices: Sequence[str], remarks: Remarks, *, brief: bool
 ) -> Iterator[Cell]:
     on = {each.device: each for each in rows_of_estimate(row)}
     (any_row,) = rows_of_estimate(replace(row, devices=row.devices[:1] or (NOWHERE,)))
-    lowest = row.lowest_memory_mib
-    yield from map(Cell, (row.method, row.dataset, row.setting))
-    yield from map(Cell, (row.channels, row.search_steps))
+    yield Cell(row.method)
+    if brief:
+        yield Cell(f"{row.dataset} {row.setting}")
+    else:
+        yield from map(Cell, (row.dataset, row.setting))
+        yield from map(Cell, (row.channels, row.search_steps))
     yield cell_of(any_row, METRICS["peak_memory"])
-    yield Cell(lowest, mark="" if lowest is None else "predicted")
+    lowest = row.lowest_memory_mib
+    yield (
+        Cell(_range(any_row, MEMORY))
+        if brief
+        else Cell(lowest, mark="" if lowest is None else "predicted")
+    )
     yield cell_of(any_row, METRICS["storage"])
     for device in devices:
         yield cell_of(on[device], METRICS["search_time"]) if device in on else Cell(None)
-        if tells_bands:
-            yield Cell(_band(on[device]) if device in on else "")
+        if brief:
+            yield Cell(_range(on[device], TIME) if device in on else "")
     yield remarks.cell([f"Not estimated: {row.error}"] if row.error else [])
 
 
-def _band(row: Row) -> str:
-    time = row.held("search_time")
-    if time is None or time.low is None or time.high is None:
+def _range(row: Row, column: Column) -> str:
+    """Say between what the number of a column is; nothing where it is one number."""
+    value = next((each for each in row.values.values() if each.metric.key == column.key), None)
+    if value is None or value.low is None or value.high is None or value.low == value.high:
         return ""
     mark = SYMBOLS["predicted"]
-    return " to ".join(f"{mark}{shown_number(end, TIME)}" for end in (time.low, time.high))
+    return " to ".join(f"{mark}{shown_number(end, column)}" for end in (value.low, value.high))
 
 
 def _remarks_on_devices(rows: Sequence[EstimateRow]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from statistics import fmean, stdev
 
 import pytest
 
+from harness.compare.result import compare
 from harness.plugins.loading import load_plugins
 from harness.report.formats.frames import to_csv
 from harness.report.formats.latex import to_latex
@@ -146,6 +147,18 @@ def test_csv_is_as_exact_as_the_records(tables: list[Table], records: list[Recor
         assert number(row["accuracy_percent_std"]) == spread
         times = values["search_time"]
         assert number(row["time_s"]) == (fmean(times) if times else None)
+
+
+def test_a_comparison_has_the_same_numbers(collection: Results, tables: list[Table]) -> None:
+    """What `harness compare` says of this folder is what its report says, to the last bit."""
+    keys = {"memory": "memory_mib", "storage": "storage_mib", "accuracy": "accuracy_percent",
+            "time": "time_s"}  # fmt: skip
+    rows, compared = trials_of(to_csv(tables)), compare(collection, collection).rows
+    assert len(rows) == len(compared) == 4
+    for told, row in zip(rows, compared, strict=True):
+        assert (told["method"], told["device"]) == (row.pair.b.method, row.pair.b.device)
+        for each in row.comparisons:
+            assert number(told[keys[each.metric.short]]) == each.a == each.b
 
 
 def test_a_source_stands_beside_each_number(tables: list[Table]) -> None:
