@@ -15,8 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from documentation.pages import ROOT
 from harness.report.cells import legend
-from harness.report.formats.frames import shown_frame
-from harness.report.formats.markdown import escaped, to_markdown
+from harness.report.formats import escaped_markdown, shown_frame, to_markdown
 from harness.report.lines import Line, lines_of_rows
 from harness.report.pictures.gallery import pictures_of
 from harness.report.pictures.style import svg_of
@@ -124,10 +123,10 @@ def _side_by_side(lines: Sequence[Line]) -> str:
             Column(f"accuracy_{number}", "accuracy", "%", "number", 1, True, has_marks=True),
         ]
     table = Table("reference", "", (), tuple(columns), rows)
-    shown = shown_frame(table, escaped, str).to_markdown(
+    shown = shown_frame(table, escaped_markdown, str).to_markdown(
         index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(columns) - 1)
     )
-    return "\n\n".join([shown, *map(escaped, legend(rows))])
+    return "\n\n".join([shown, *map(escaped_markdown, legend(rows))])
 
 
 if __name__ == "__main__":

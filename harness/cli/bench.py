@@ -24,7 +24,7 @@ from harness.estimate.planning import plan_searches
 from harness.planning.suites import entries_of
 from harness.plugins.selection import select
 from harness.report.estimate_tables import bench_table
-from harness.report.formats.terminal import print_tables
+from harness.report.formats import print_tables
 from harness.results.bench import bench_to_json, save_bench
 
 __all__ = ["bench"]

@@ -26,7 +26,7 @@ from harness.estimate.planning import plan_searches
 from harness.planning.dataset_map import read_dataset_map, with_stand_ins
 from harness.planning.suites import entries_of
 from harness.report.estimate_tables import estimate_table
-from harness.report.formats.terminal import print_tables
+from harness.report.formats import print_tables
 from harness.results.estimates import row_of, save_estimate
 
 __all__ = ["estimate"]

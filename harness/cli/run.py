@@ -39,7 +39,7 @@ from harness.planning.suites import entries_of
 from harness.plugins.reporting import make_reporters, reporting
 from harness.pretraining.store import OfflineStage
 from harness.report.cells import side_by_side
-from harness.report.formats.terminal import print_tables
+from harness.report.formats import print_tables
 from harness.report.trial_tables import run_table
 from harness.results.summary import rows_of_records
 from harness.trials.runner import Runner, RunResult

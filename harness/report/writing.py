@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.report.formats.frames import to_csv
-from harness.report.formats.latex import to_latex
-from harness.report.formats.markdown import to_markdown
+from harness.report.formats import to_csv, to_latex, to_markdown
 from harness.report.table import Table
 from harness.results.published import PublishedSuite
 from harness.results.results import Results

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.report.formats.markdown import to_markdown
+from harness.report.formats import to_markdown
 from harness.report.tables import tables_of
 from harness.results.estimates import EstimateRow, save_estimate
 from harness.results.load import load_results

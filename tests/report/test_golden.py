@@ -17,9 +17,7 @@ import pytest
 
 from harness.compare.result import compare
 from harness.plugins.loading import load_plugins
-from harness.report.formats.frames import to_csv
-from harness.report.formats.latex import to_latex
-from harness.report.formats.markdown import to_markdown
+from harness.report.formats import to_csv, to_latex, to_markdown
 from harness.report.table import Column, Table, shown_number
 from harness.report.tables import tables_of
 from harness.results.load import load_results

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.report.formats.terminal import print_tables
+from harness.report.formats import print_tables
 from harness.report.trial_tables import run_table
 from harness.results.record import Metric, Record
 from harness.results.summary import Missing, interval_95, rows_of_records

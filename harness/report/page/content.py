@@ -12,7 +12,7 @@ from math import isinf
 
 from harness.report.cells import STATUS_WORDS
 from harness.report.page.details import Details, details_of
-from harness.report.page.inline_picture import InlinePicture, inline_pictures
+from harness.report.page.rendering import InlinePicture, inline_pictures
 from harness.report.table import SYMBOLS, Cell, Column, Mark, Note, Table, shown
 from harness.report.trial_tables import each_trial_table
 from harness.results.published import PublishedSuite

@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.metrics import MIB
 from harness.report.pictures.cell_layout import graph_of, lay_out
 from harness.report.pictures.cells import cell_svg
-from harness.report.pictures.steps import thinned
+from harness.report.pictures.curves import thinned
 from harness.results.reading import read_part
 from harness.results.record import Record
 from harness.results.results import FoundTrial

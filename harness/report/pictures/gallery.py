@@ -12,7 +12,7 @@ from harness.errors import UsageError
 from harness.report.lines import lines_of_estimate, lines_of_rows
 from harness.report.pictures.breakdown import bars_of, draw_breakdown
 from harness.report.pictures.cells import draw_cells
-from harness.report.pictures.curves import draw_curves
+from harness.report.pictures.curves import draw_curves, draw_steps
 from harness.report.pictures.notes import (
     Beside,
     beside_of,
@@ -22,7 +22,6 @@ from harness.report.pictures.notes import (
     statements_of,
 )
 from harness.report.pictures.scatter import draw_accuracy_memory, draw_time_memory
-from harness.report.pictures.steps import draw_steps
 from harness.report.pictures.sweep import draw_sweep, families
 from harness.results.published import PublishedSuite
 from harness.results.record import Record

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from harness.report.pictures.breakdown import Bar, bars_of, draw_breakdown
-from harness.report.pictures.curves import draw_curves
+from harness.report.pictures.curves import draw_curves, draw_steps, thinned
 from harness.report.pictures.notes import Beside
-from harness.report.pictures.steps import draw_steps, thinned
 from harness.report.pictures.sweep import draw_sweep, families
 from harness.report.table import Cell
 from harness.results.record import Record
