@@ -19,7 +19,7 @@ from harness.report.formats import escaped_markdown, shown_frame, to_markdown
 from harness.report.lines import Line, lines_of_rows
 from harness.report.pictures.gallery import pictures_of
 from harness.report.pictures.style import svg_of
-from harness.report.table import Cell, Column, Table
+from harness.report.table import Column, Table, TableCell
 from harness.report.trial_tables import trials_table
 from harness.results.load import load_results
 from harness.results.results import Results
@@ -110,9 +110,12 @@ def _side_by_side(lines: Sequence[Line]) -> str:
         (line.place.method, (line.place.dataset, line.place.setting)): (line.memory, line.accuracy)
         for line in lines
     }
-    nothing = Cell(None), Cell(None)
+    nothing = TableCell(None), TableCell(None)
     rows = tuple(
-        (Cell(method), *(cell for each in settings for cell in found.get((method, each), nothing)))
+        (
+            TableCell(method),
+            *(cell for each in settings for cell in found.get((method, each), nothing)),
+        )
         for method in methods
     )
     columns = [Column("method", "method")]

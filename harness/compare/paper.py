@@ -12,7 +12,7 @@ from harness.experiment.budget import scaled_sentence, used_keys
 from harness.experiment.published import Published, PublishedRow
 from harness.metrics import METRICS, MetricSpec, Source
 from harness.plugins.loading import Plugins
-from harness.results.published import Place, PublishedSuite, find_published, load_published
+from harness.results.published import PublishedSuite, RowPlace, find_published, load_published
 from harness.results.results import Results
 from harness.results.rows import Row
 
@@ -35,7 +35,7 @@ class PaperLine:
     """
 
     metric: MetricSpec
-    place: Place
+    place: RowPlace
     device: str
     stand_in: str | None
     ours: float | None
@@ -185,11 +185,11 @@ def _compare(
     return PaperComparison(suite, tuple(lines), tuple(_remarks(suite, met)), tuple(others))
 
 
-def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[Place, dict[str, Row]]:
-    found: dict[Place, dict[str, Row]] = {}
+def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[RowPlace, dict[str, Row]]:
+    found: dict[RowPlace, dict[str, Row]] = {}
     for side in sides:
         dataset = stand_ins.get(side.dataset, side.dataset)
-        devices = found.setdefault(Place(side.method, dataset, side.setting), {})
+        devices = found.setdefault(RowPlace(side.method, dataset, side.setting), {})
         if side.device in devices:
             raise UsageError(
                 f"{side.method} on {side.dataset} {side.setting} was run on {side.device} under "
@@ -200,7 +200,7 @@ def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[Place,
 
 
 def _lines(
-    published: Published, place: Place, row: PublishedRow, ours: Devices
+    published: Published, place: RowPlace, row: PublishedRow, ours: Devices
 ) -> Iterator[PaperLine]:
     for name in ("peak_memory", "accuracy", "storage"):
         if name in published.columns:
@@ -215,7 +215,7 @@ def _lines(
 
 
 def _line(
-    metric: str, place: Place, side: Row | None, published: float | None, device: str = ""
+    metric: str, place: RowPlace, side: Row | None, published: float | None, device: str = ""
 ) -> PaperLine:
     found = side.held(metric) if side else None
     return PaperLine(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from harness.metrics import MetricSpec
-from harness.report.table import MISSING, SYMBOLS, Cell, Column, Mark
+from harness.report.table import MISSING, SYMBOLS, Column, Mark, TableCell
 from harness.results.reading import one_line
 from harness.results.record import Record, Status
 from harness.results.rows import Row, Value
@@ -64,7 +64,7 @@ def column_of(metric: MetricSpec, *, has_spread: bool | None = None) -> Column:
     )
 
 
-def cell_of(row: Row, metric: MetricSpec) -> Cell:
+def cell_of(row: Row, metric: MetricSpec) -> TableCell:
     """Return a metric of a row, or that the device did not hold it.
 
     An estimate tells how much memory it would take also where the device has less.
@@ -73,29 +73,29 @@ def cell_of(row: Row, metric: MetricSpec) -> Cell:
     told_all_the_same = value is not None and row.mode == "predicted"
     if metric.needs_fit and row.fits is False and not told_all_the_same:
         has = "" if row.limit_mib is None else f" ({row.limit_mib:,.0f} MiB)"
-        return Cell(None, mark="unfit", note=f"needs more memory than the device has{has}")
+        return TableCell(None, mark="unfit", note=f"needs more memory than the device has{has}")
     if value is None:
-        return Cell(None)
+        return TableCell(None)
     spread = value.std if metric.shows_spread else None
-    return Cell(value.value, spread, _mark(value.source), _band(value))
+    return TableCell(value.value, spread, _mark(value.source), _band(value))
 
 
-def interval_cell(row: Row) -> Cell:
+def interval_cell(row: Row) -> TableCell:
     """Return the half-width of the 95 % interval of the accuracy, and what it is over."""
     value = row.values.get("accuracy")
     if value is None or value.interval is None:
-        return Cell(None)
-    return Cell(value.interval, mark=_mark(value.source), note=f"over {value.interval_over}")
+        return TableCell(None)
+    return TableCell(value.interval, mark=_mark(value.source), note=f"over {value.interval_over}")
 
 
-def metric_cell(record: Record, metric: MetricSpec) -> Cell:
+def metric_cell(record: Record, metric: MetricSpec) -> TableCell:
     """Return a metric of a single trial."""
     if metric.is_counted and metric.needs_fit and record.status == "out_of_memory":
-        return Cell(None, mark="unfit")
+        return TableCell(None, mark="unfit")
     found = record.metrics.get(metric.name)
     if found is None or found.value is None:
-        return Cell(None)
-    return Cell(found.value, mark=_mark(found.source))
+        return TableCell(None)
+    return TableCell(found.value, mark=_mark(found.source))
 
 
 def _mark(source: str) -> Mark:
@@ -113,7 +113,7 @@ def _band(value: Value) -> str:
     return f"in nine of ten cases {ends}"
 
 
-def legend(rows: Iterable[Sequence[Cell]], machine: str = "another machine") -> list[str]:
+def legend(rows: Iterable[Sequence[TableCell]], machine: str = "another machine") -> list[str]:
     """Explain the marks that occur in the rows; `machine` is where emulated ones were computed."""
     cells = [cell for row in rows for cell in row]
     marks = {cell.mark for cell in cells}

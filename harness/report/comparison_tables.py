@@ -10,7 +10,7 @@ from harness.compare.paper import PaperComparison, PaperLine
 from harness.compare.result import ComparedRow, ResultsComparison
 from harness.metrics import MetricSpec, Source
 from harness.report.cells import column_of
-from harness.report.table import MISSING, SYMBOLS, Cell, Column, Mark, Table, shown_number
+from harness.report.table import MISSING, SYMBOLS, Column, Mark, Table, TableCell, shown_number
 
 __all__ = ["comparison_tables", "paper_tables"]
 
@@ -66,29 +66,29 @@ def _metric_table(metric: MetricSpec, result: ResultsComparison) -> Table:
     )
 
 
-def _cells(row: ComparedRow, compared: Comparison) -> tuple[Cell, ...]:
+def _cells(row: ComparedRow, compared: Comparison) -> tuple[TableCell, ...]:
     b, relative = row.pair.b, compared.relative
     modes = " / ".join(dict.fromkeys((row.pair.a.mode, b.mode)))
     words = compared.verdict.upper() if compared.metric.short in row.failed else compared.verdict
     return (
-        Cell(b.method),
-        Cell(f"{b.dataset} {b.setting}"),
-        Cell(f"{b.device} ({modes})"),
+        TableCell(b.method),
+        TableCell(f"{b.dataset} {b.setting}"),
+        TableCell(f"{b.device} ({modes})"),
         _marked(compared.a, compared.source_a, compared.fits_a),
         _marked(compared.b, compared.source_b, compared.fits_b),
-        Cell(compared.difference),
-        Cell(None if relative is None else 100 * relative),
-        Cell(_interval(compared)),
-        Cell(" ".join(filter(None, (BASES[compared.basis], compared.over)))),
-        Cell(words + (" †" if row.pair.differs else "")),
+        TableCell(compared.difference),
+        TableCell(None if relative is None else 100 * relative),
+        TableCell(_interval(compared)),
+        TableCell(" ".join(filter(None, (BASES[compared.basis], compared.over)))),
+        TableCell(words + (" †" if row.pair.differs else "")),
     )
 
 
-def _marked(value: float | None, source: Source | None, fits: bool | None = None) -> Cell:
+def _marked(value: float | None, source: Source | None, fits: bool | None = None) -> TableCell:
     if fits is False:
-        return Cell(None, mark="unfit")
+        return TableCell(None, mark="unfit")
     marks: dict[Source | None, Mark] = {"emulated": "emulated", "predicted": "predicted"}
-    return Cell(value, mark=marks.get(source, "") if value is not None else "")
+    return TableCell(value, mark=marks.get(source, "") if value is not None else "")
 
 
 def _interval(compared: Comparison) -> str:
@@ -193,12 +193,12 @@ def _section(device: str | None, lines: Sequence[PaperLine]) -> Table:
         ),
         rows=tuple(
             (
-                Cell(line.place.method),
-                Cell(f"{line.stand_in or line.place.dataset} {line.place.setting}"),
+                TableCell(line.place.method),
+                TableCell(f"{line.stand_in or line.place.dataset} {line.place.setting}"),
                 _marked(line.ours, line.source, line.fits),
-                *([Cell(_range(line, number))] if is_ranged else []),
+                *([TableCell(_range(line, number))] if is_ranged else []),
                 _marked(line.published, None, line.published_fits),
-                Cell(None if line.relative is None else 100 * line.relative),
+                TableCell(None if line.relative is None else 100 * line.relative),
             )
             for line in lines
         ),

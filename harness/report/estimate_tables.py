@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.metrics import METRICS
 from harness.report.cells import cell_of, column_of, estimate_legend, legend
-from harness.report.table import MISSING, SYMBOLS, Cell, Column, Remarks, Table, shown_number
+from harness.report.table import MISSING, SYMBOLS, Column, Remarks, Table, TableCell, shown_number
 from harness.results.bench import BenchRow, with_references
 from harness.results.estimates import DeviceRow, EstimateRow
 from harness.results.rows import Row, rows_of_estimate
@@ -64,27 +64,27 @@ def _columns(devices: Sequence[str], *, brief: bool) -> Iterator[Column]:
 
 def _cells(
     row: EstimateRow, devices: Sequence[str], remarks: Remarks, *, brief: bool
-) -> Iterator[Cell]:
+) -> Iterator[TableCell]:
     on = {each.device: each for each in rows_of_estimate(row)}
     (any_row,) = rows_of_estimate(replace(row, devices=row.devices[:1] or (NOWHERE,)))
-    yield Cell(row.method)
+    yield TableCell(row.method)
     if brief:
-        yield Cell(f"{row.dataset} {row.setting}")
+        yield TableCell(f"{row.dataset} {row.setting}")
     else:
-        yield from map(Cell, (row.dataset, row.setting))
-        yield from map(Cell, (row.channels, row.search_steps))
+        yield from map(TableCell, (row.dataset, row.setting))
+        yield from map(TableCell, (row.channels, row.search_steps))
     yield cell_of(any_row, METRICS["peak_memory"])
     lowest = row.lowest_memory_mib
     yield (
-        Cell(_range(any_row, MEMORY))
+        TableCell(_range(any_row, MEMORY))
         if brief
-        else Cell(lowest, mark="" if lowest is None else "predicted")
+        else TableCell(lowest, mark="" if lowest is None else "predicted")
     )
     yield cell_of(any_row, METRICS["storage"])
     for device in devices:
-        yield cell_of(on[device], METRICS["search_time"]) if device in on else Cell(None)
+        yield cell_of(on[device], METRICS["search_time"]) if device in on else TableCell(None)
         if brief:
-            yield Cell(_range(on[device], TIME) if device in on else "")
+            yield TableCell(_range(on[device], TIME) if device in on else "")
     yield remarks.cell([f"Not estimated: {row.error}"] if row.error else [])
 
 
@@ -138,7 +138,7 @@ def bench_table(rows: Sequence[BenchRow]) -> Table:
     )
 
 
-def _bench_cells(row: BenchRow, reference: BenchRow) -> tuple[Cell, ...]:
+def _bench_cells(row: BenchRow, reference: BenchRow) -> tuple[TableCell, ...]:
     data = f"{row.dataset} {row.setting}, {row.images} images, C = {row.channels}"
     numbers = (row.peak_memory_mib, row.first_step_s, row.median_s, row.ratio_to(reference))
-    return (Cell(row.method), Cell(data), *map(Cell, numbers))
+    return (TableCell(row.method), TableCell(data), *map(TableCell, numbers))

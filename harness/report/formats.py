@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from harness.report.table import Cell, Column, Table, shown
+from harness.report.table import Column, Table, TableCell, shown
 from harness.results.reading import one_line
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def _keys(column: Column) -> list[str]:
     return [column.key, *spread, *source]
 
 
-def _exact_row(table: Table, row: Sequence[Cell]) -> Iterator[tuple[str, float | str | None]]:
+def _exact_row(table: Table, row: Sequence[TableCell]) -> Iterator[tuple[str, float | str | None]]:
     for cell, column in zip(row, table.columns, strict=True):
         values = [cell.note if column.kind == "notes" else cell.value]
         values += [cell.spread] if column.has_spread else []
@@ -238,7 +238,7 @@ def _exact_row(table: Table, row: Sequence[Cell]) -> Iterator[tuple[str, float |
         yield from zip(_keys(column), values, strict=True)
 
 
-def _source(cell: Cell, column: Column) -> str | None:
+def _source(cell: TableCell, column: Column) -> str | None:
     if cell.mark or cell.value is None:
         return cell.mark or None
     return "published" if column.key.endswith("_published") else "measured"

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from harness.metrics import METRICS, MetricSpec
 from harness.report.cells import cell_of, failures, side_by_side
-from harness.report.table import Cell
+from harness.report.table import TableCell
 from harness.results.estimates import EstimateRow
-from harness.results.published import Place
+from harness.results.published import RowPlace
 from harness.results.record import Record
 from harness.results.rows import Row, rows_of_estimate
 
@@ -27,13 +27,13 @@ class Line:
         remarks: sentences about this line.
     """
 
-    place: Place
+    place: RowPlace
     dataset: str
     origin: str = ""
     devices: dict[str, Row] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
-    def cell(self, metric: MetricSpec) -> Cell:
+    def cell(self, metric: MetricSpec) -> TableCell:
         """Return a metric of the line.
 
         It is the largest of the devices that held it, where a device must hold it, such as memory;
@@ -43,15 +43,15 @@ class Line:
         held = [cell for cell in cells if isinstance(cell.value, float)]
         if held and metric.needs_fit and metric.aggregate == "largest":
             return max(held, key=lambda cell: cell.sort_key)
-        return (*held, *cells, Cell(None))[0]
+        return (*held, *cells, TableCell(None))[0]
 
     @property
-    def memory(self) -> Cell:
+    def memory(self) -> TableCell:
         """Peak memory."""
         return self.cell(METRICS["peak_memory"])
 
     @property
-    def accuracy(self) -> Cell:
+    def accuracy(self) -> TableCell:
         """Accuracy on the first device that has one."""
         return self.cell(METRICS["accuracy"])
 
@@ -66,10 +66,10 @@ def lines_of_rows(rows: Iterable[Row], stand_ins: Mapping[str, str]) -> list[Lin
         rows: of records.
         stand_ins: for the label of a data set, the one that it was run in place of.
     """
-    known: dict[tuple[Place, str], list[Line]] = {}
+    known: dict[tuple[RowPlace, str], list[Line]] = {}
     lines: list[Line] = []
     for row in rows:
-        place = Place(row.method, stand_ins.get(row.dataset, row.dataset), row.setting)
+        place = RowPlace(row.method, stand_ins.get(row.dataset, row.dataset), row.setting)
         alike = known.setdefault((place, row.dataset), [])
         line = _line_for(alike, place, row, _origin(row.records[0]))
         if not line.devices:  # it is a new one
@@ -85,7 +85,7 @@ def lines_of_estimate(rows: Iterable[EstimateRow], stand_ins: Mapping[str, str])
     """Return a line for each row of an estimate."""
     return [
         Line(
-            place=Place(row.method, stand_ins.get(row.dataset, row.dataset), row.setting),
+            place=RowPlace(row.method, stand_ins.get(row.dataset, row.dataset), row.setting),
             dataset=row.dataset,
             devices={each.device: each for each in rows_of_estimate(row)},
             remarks=[f"Not estimated: {row.error}"] if row.error else [],
@@ -100,7 +100,7 @@ def _origin(record: Record) -> str:
     return f"{method.distribution} {method.version}, data {dataset.fingerprint[:8]}{queries}"
 
 
-def _line_for(alike: Sequence[Line], place: Place, row: Row, origin: str) -> Line:
+def _line_for(alike: Sequence[Line], place: RowPlace, row: Row, origin: str) -> Line:
     """Find among lines of the same place one of this origin without the device, or begin one."""
     for line in alike:
         if line.origin == origin and row.device not in line.devices:

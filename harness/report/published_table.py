@@ -9,8 +9,8 @@ from harness.experiment.published import DAY_S, Published, PublishedRow
 from harness.metrics import METRICS, MetricSpec
 from harness.report.cells import cell_of, column_of, legend
 from harness.report.lines import Line
-from harness.report.table import Cell, Column, Remarks, Table
-from harness.results.published import Place, PublishedSuite
+from harness.report.table import Column, Remarks, Table, TableCell
+from harness.results.published import PublishedSuite, RowPlace
 from harness.results.rows import Row
 
 __all__ = ["Frame", "published_table"]
@@ -37,7 +37,7 @@ class Frame:
 class _Pair:
     """A published row and a line of ours; one of them may be missing."""
 
-    place: Place
+    place: RowPlace
     row: PublishedRow | None
     line: Line | None
 
@@ -80,7 +80,7 @@ def _how_to_read(published: Published) -> str:
 
 def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Pair]:
     """Put our lines beside the published rows, in their order; then what these lack."""
-    by_place: dict[Place, list[Line]] = {}
+    by_place: dict[RowPlace, list[Line]] = {}
     for line in lines:
         by_place.setdefault(line.place, []).append(line)
     pairs = []
@@ -93,7 +93,7 @@ def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Pair]:
 
 def _cells(
     published: Published, pair: _Pair, reasons: Sequence[str], remarks: Remarks
-) -> tuple[Cell, ...]:
+) -> tuple[TableCell, ...]:
     place, row = pair.place, pair.row
     told = _remarks_on(pair.line, published, reasons)
     if row is None:
@@ -101,9 +101,9 @@ def _cells(
     else:
         told += [note.text for note in published.notes if note.is_about(row)]
     return (
-        Cell(place.method),
-        Cell(place.dataset),
-        Cell(place.setting),
+        TableCell(place.method),
+        TableCell(place.dataset),
+        TableCell(place.setting),
         *_cells_beside(published, row, pair.line),
         remarks.cell(told),
     )
@@ -173,7 +173,9 @@ def _published_metrics(published: Published) -> list[MetricSpec]:
     return [metric for name, metric in METRICS.items() if name in published.columns]
 
 
-def _cells_beside(published: Published, row: PublishedRow | None, line: Line | None) -> list[Cell]:
+def _cells_beside(
+    published: Published, row: PublishedRow | None, line: Line | None
+) -> list[TableCell]:
     """Return the cells of the numbers, in the order of the columns.
 
     Args:
@@ -181,14 +183,14 @@ def _cells_beside(published: Published, row: PublishedRow | None, line: Line | N
         row: the published row; None for a line of ours that the publication lacks.
         line: ours; None where nothing was run.
     """
-    cells: list[Cell] = []
+    cells: list[TableCell] = []
     for metric in _published_metrics(published):
-        theirs = Cell(*published.numbers_of(row, metric.name)) if row else Cell(None)
-        ours = line.cell(metric) if line else Cell(None)
+        theirs = TableCell(*published.numbers_of(row, metric.name)) if row else TableCell(None)
+        ours = line.cell(metric) if line else TableCell(None)
         cells += _three(ours, theirs, in_points=metric.shows_spread)
     for device in published.times:
         on_device = line.devices.get(device) if line else None
-        time = cell_of(on_device, METRICS["search_time"]) if on_device else Cell(None)
+        time = cell_of(on_device, METRICS["search_time"]) if on_device else TableCell(None)
         ours = _in_unit(time, published.time_unit)
         cells += _three(ours, _published_time(published, row, device))
     return cells
@@ -212,32 +214,32 @@ def _beside(ours: Column, unit_of_difference: str = "%") -> list[Column]:
     ]
 
 
-def _three(ours: Cell, theirs: Cell, *, in_points: bool = False) -> list[Cell]:
+def _three(ours: TableCell, theirs: TableCell, *, in_points: bool = False) -> list[TableCell]:
     return [ours, theirs, _difference(ours, theirs, in_points=in_points)]
 
 
-def _difference(ours: Cell, theirs: Cell, *, in_points: bool) -> Cell:
+def _difference(ours: TableCell, theirs: TableCell, *, in_points: bool) -> TableCell:
     """Return ours less theirs, in percent of theirs or in points; it is as real as ours is."""
     if not isinstance(ours.value, float | int) or not isinstance(theirs.value, float | int):
         both = ours.mark == theirs.mark == "unfit"
-        return Cell(None, note="neither fits" if both else "")
+        return TableCell(None, note="neither fits" if both else "")
     difference = ours.value - theirs.value
     if in_points:
-        return Cell(difference, mark=ours.mark)
-    return Cell(difference / theirs.value * 100.0 if theirs.value else None, mark=ours.mark)
+        return TableCell(difference, mark=ours.mark)
+    return TableCell(difference / theirs.value * 100.0 if theirs.value else None, mark=ours.mark)
 
 
-def _in_unit(time: Cell, unit: str) -> Cell:
+def _in_unit(time: TableCell, unit: str) -> TableCell:
     """Bring seconds to the unit of the publication."""
     if unit == "days" and isinstance(time.value, float | int):
         return replace(time, value=time.value / DAY_S)
     return time
 
 
-def _published_time(published: Published, row: PublishedRow | None, device: str) -> Cell:
+def _published_time(published: Published, row: PublishedRow | None, device: str) -> TableCell:
     """Return a time as it was published, in the unit that it was published in."""
     if row is None:
-        return Cell(None)
+        return TableCell(None)
     if published.is_unfit(row, device):
-        return Cell(None, mark="unfit", note="printed as X: did not fit the device's memory")
-    return Cell(row.number(published.times[device]))
+        return TableCell(None, mark="unfit", note="printed as X: did not fit the device's memory")
+    return TableCell(row.number(published.times[device]))

@@ -11,12 +11,12 @@ from typing import Literal
 __all__ = [
     "MISSING",
     "SYMBOLS",
-    "Cell",
     "Column",
     "Mark",
     "Note",
     "Remarks",
     "Table",
+    "TableCell",
     "shown",
     "shown_number",
 ]
@@ -69,7 +69,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One value, exact; None where there is none.
 
     Attributes:
@@ -114,7 +114,7 @@ class Table:
     title: str
     caption: tuple[str, ...]
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    rows: tuple[tuple[TableCell, ...], ...]
     notes: tuple[Note, ...] = ()
 
 
@@ -125,12 +125,12 @@ class Remarks:
         """Start without any."""
         self._signs: dict[str, str] = {}
 
-    def cell(self, texts: Iterable[str]) -> Cell:
+    def cell(self, texts: Iterable[str]) -> TableCell:
         """Return the cell of a row that has these remarks."""
         told = list(dict.fromkeys(texts))
         for text in told:
             self._signs.setdefault(text, _letters(len(self._signs)))
-        return Cell(", ".join(self._signs[text] for text in told), note=" ".join(told))
+        return TableCell(", ".join(self._signs[text] for text in told), note=" ".join(told))
 
     @property
     def notes(self) -> tuple[Note, ...]:
@@ -138,7 +138,7 @@ class Remarks:
         return tuple(Note(sign, text) for text, sign in self._signs.items())
 
 
-def shown(cell: Cell, column: Column) -> str:
+def shown(cell: TableCell, column: Column) -> str:
     """Return a cell as it is read: `~495.1`, `63.33 ± 0.11*`, `X`, or a dash."""
     if isinstance(cell.value, str):
         return cell.value

@@ -14,7 +14,7 @@ from harness.report.published_table import Frame, published_table
 from harness.report.table import Table
 from harness.report.trial_tables import trials_table
 from harness.results.estimates import EstimateRow
-from harness.results.published import Place, PublishedSuite, place_of
+from harness.results.published import PublishedSuite, RowPlace, place_of
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.results import FoundTrial, Results
@@ -102,7 +102,7 @@ def _by_budget(results: Results, suite: PublishedSuite) -> dict[str, list[Record
 
 
 def _belongs(
-    found: FoundTrial, suite: PublishedSuite, places: set[Place], stand_ins: Mapping[str, str]
+    found: FoundTrial, suite: PublishedSuite, places: set[RowPlace], stand_ins: Mapping[str, str]
 ) -> bool:
     """Say whether a trial has a published row, or was run for the suite without having one."""
     names = {Path(name).stem for name in found.suites}

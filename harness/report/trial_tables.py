@@ -19,7 +19,7 @@ from harness.report.cells import (
     metric_cell,
     side_by_side,
 )
-from harness.report.table import Cell, Column, Remarks, Table
+from harness.report.table import Column, Remarks, Table, TableCell
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, metrics_of_rows
@@ -37,11 +37,11 @@ def run_table(rows: Sequence[Row]) -> Table:
     metrics = metrics_of_rows(rows)
     cells = tuple(
         (
-            Cell(row.method),
-            Cell(f"{row.dataset} {row.setting}"),
+            TableCell(row.method),
+            TableCell(f"{row.dataset} {row.setting}"),
             *_metric_cells(row, metrics),
-            Cell(f"{row.device} ({row.mode})"),
-            Cell(endings(row.records)),
+            TableCell(f"{row.device} ({row.mode})"),
+            TableCell(endings(row.records)),
         )
         for row in rows
     )
@@ -49,7 +49,7 @@ def run_table(rows: Sequence[Row]) -> Table:
     return Table("run", "", tuple(_run_caption(rows, cells)), columns, cells)
 
 
-def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[Cell]]) -> Iterator[str]:
+def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> Iterator[str]:
     yield from legend(cells, "this machine")
     accuracies = [row.values["accuracy"] for row in rows if "accuracy" in row.values]
     if any(value.std is not None for value in accuracies):
@@ -107,22 +107,22 @@ def trials_table(
 
 def _trial_cells(
     row: Row, metrics: Sequence[MetricSpec], stand_ins: Mapping[str, str], remarks: Remarks
-) -> tuple[Cell, ...]:
+) -> tuple[TableCell, ...]:
     told = [*failures(row.records), *side_by_side(row.records)]
     if row.dataset in stand_ins:
         told.append(f"{row.dataset} stands in for {stand_ins[row.dataset]}.")
     return (
         *_cells(row.method, row.dataset, row.setting, row.device, row.mode),
-        Cell(budget_label(row.records[0].budget.allowed, row.kind)),
-        Cell(len(row.records)),
+        TableCell(budget_label(row.records[0].budget.allowed, row.kind)),
+        TableCell(len(row.records)),
         *_metric_cells(row, metrics),
-        Cell(endings(row.records)),
+        TableCell(endings(row.records)),
         remarks.cell(told),
     )
 
 
-def _cells(*values: str | float) -> Iterator[Cell]:
-    return map(Cell, values)
+def _cells(*values: str | float) -> Iterator[TableCell]:
+    return map(TableCell, values)
 
 
 def _metric_columns(metrics: Sequence[MetricSpec]) -> Iterator[Column]:
@@ -132,7 +132,7 @@ def _metric_columns(metrics: Sequence[MetricSpec]) -> Iterator[Column]:
             yield INTERVAL
 
 
-def _metric_cells(row: Row, metrics: Sequence[MetricSpec]) -> Iterator[Cell]:
+def _metric_cells(row: Row, metrics: Sequence[MetricSpec]) -> Iterator[TableCell]:
     for metric in metrics:
         yield cell_of(row, metric)
         if metric.name == "accuracy":
@@ -162,11 +162,11 @@ def each_trial_table(rows: Sequence[Row], records: Sequence[Record]) -> Table:
     )
 
 
-def _record_cells(record: Record, metrics: Sequence[MetricSpec]) -> tuple[Cell, ...]:
+def _record_cells(record: Record, metrics: Sequence[MetricSpec]) -> tuple[TableCell, ...]:
     data, device, error = record.dataset, record.device, record.error
     why = "" if error is None else one_line(f"{error.stage}: {error.message}")
     return (
         *_cells(record.label, data.label, data.setting, device.name, device.mode, record.seed),
-        Cell(STATUS_WORDS[record.status], note=why),
+        TableCell(STATUS_WORDS[record.status], note=why),
         *(metric_cell(record, metric) for metric in metrics),
     )

@@ -12,7 +12,7 @@ from harness.metrics import METRICS, MetricSpec
 from harness.results.bench import BENCH_FILE, BENCH_SCHEMA, SavedBench
 from harness.results.estimates import ESTIMATE_FILE, ESTIMATE_SCHEMA, SavedEstimate
 from harness.results.reading import (
-    UnreadableError,
+    UnreadableFileError,
     leaves,
     read_model,
     without_garbage_collection,
@@ -131,12 +131,12 @@ class _Finder:
 
     def _read_trial(self, folder: Path, root: Path, suites: tuple[str, ...]) -> None:
         if not folder.is_dir():
-            raise UnreadableError("it is no folder of a trial")
+            raise UnreadableFileError("it is no folder of a trial")
         if leaves(folder, root):
-            raise UnreadableError("it is a link out of the folder")
+            raise UnreadableFileError("it is a link out of the folder")
         path = folder / "record.json"
         if not path.exists():
-            raise UnreadableError("it has no record: its trial is running, or was broken off")
+            raise UnreadableFileError("it has no record: its trial is running, or was broken off")
         record = self._guarded(path, lambda path: read_model(path, root, Record, SCHEMA))
         if record is None:
             return
@@ -157,7 +157,7 @@ class _Finder:
         """Make a problem of what cannot be read."""
         try:
             return read(path)
-        except UnreadableError as error:
+        except UnreadableFileError as error:
             self.problems.append(Problem(path, str(error)))
             return None
 

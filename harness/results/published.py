@@ -18,8 +18,8 @@ from harness.plugins.selection import select
 from harness.results.record import Record, setting_name
 
 __all__ = [
-    "Place",
     "PublishedSuite",
+    "RowPlace",
     "find_published",
     "load_published",
     "place_of",
@@ -27,7 +27,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """What makes a row of ours and a published one the same row, as labels write it."""
 
     method: str
@@ -48,7 +48,7 @@ class PublishedSuite:
     name: str
     title: str
     published: Published
-    rows: tuple[tuple[Place, PublishedRow], ...]
+    rows: tuple[tuple[RowPlace, PublishedRow], ...]
     budgets: Mapping[str, Budget]
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -112,15 +112,15 @@ def load_published(name: str, plugins: Plugins) -> PublishedSuite:
     )
 
 
-def place_of(record: Record, stand_ins: Mapping[str, str]) -> Place:
+def place_of(record: Record, stand_ins: Mapping[str, str]) -> RowPlace:
     """Return the place of a record; `stand_ins` tell for which data set its own was run."""
     data = record.dataset
     name = stand_ins.get(data.label, data.label)
-    return Place(record.label, name, data.setting)
+    return RowPlace(record.label, name, data.setting)
 
 
-def _place(row: PublishedRow, plugins: Plugins) -> Place:
-    return Place(
+def _place(row: PublishedRow, plugins: Plugins) -> RowPlace:
+    return RowPlace(
         method=_label(plugins, "method", row.method),
         dataset=_label(plugins, "dataset", row.dataset),
         setting=setting_name(row.ways, row.shots),

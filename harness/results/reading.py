@@ -13,8 +13,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 
 __all__ = [
-    "Part",
-    "UnreadableError",
+    "FilePart",
+    "UnreadableFileError",
     "leaves",
     "one_line",
     "read_model",
@@ -28,7 +28,7 @@ MAX_BYTES = 64 * 2**20
 Model = TypeVar("Model", bound=BaseModel)
 
 
-class UnreadableError(Exception):
+class UnreadableFileError(Exception):
     """A file that cannot be used; the message is a clause that has `it` as subject."""
 
 
@@ -50,23 +50,24 @@ def read_model(path: Path, root: Path, model: type[Model], schema: int) -> Model
         schema: the newest version that is known.
 
     Raises:
-        UnreadableError: it is missing, no file, too large, no JSON, of a newer version, or wrong.
+        UnreadableFileError: it is missing, no file, too large, no JSON, of a newer version, or
+            wrong.
     """
     content = _content(path, root)
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
-        raise UnreadableError(_why(content, error, schema)) from None
+        raise UnreadableFileError(_why(content, error, schema)) from None
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """Some bytes of a file, and how many more it has."""
 
     content: bytes
     left_out: int
 
 
-def read_part(path: Path, most: int, *, end: bool = False) -> Part:
+def read_part(path: Path, most: int, *, end: bool = False) -> FilePart:
     """Read at most `most` bytes of a file in a trial's folder, from its start or its end.
 
     What is missing, unreadable, no file, or a link out of the folder, reads as empty.
@@ -74,13 +75,13 @@ def read_part(path: Path, most: int, *, end: bool = False) -> Part:
     try:
         status = path.stat()
         if leaves(path, path.parent) or not stat.S_ISREG(status.st_mode):
-            return Part(b"", 0)  # a pipe would be waited for
+            return FilePart(b"", 0)  # a pipe would be waited for
         left_out = max(status.st_size - most, 0)
         with path.open("rb") as file:
             file.seek(left_out if end else 0)
-            return Part(file.read(most), left_out)
+            return FilePart(file.read(most), left_out)
     except OSError:
-        return Part(b"", 0)
+        return FilePart(b"", 0)
 
 
 def one_line(text: str, limit: int = 200) -> str:
@@ -107,25 +108,25 @@ def without_garbage_collection() -> Iterator[None]:
 
 def _content(path: Path, root: Path) -> bytes:
     if leaves(path, root):
-        raise UnreadableError("it is a link out of the folder")
+        raise UnreadableFileError("it is a link out of the folder")
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-            raise UnreadableError("it is no file")
+            raise UnreadableFileError("it is no file")
         if status.st_size > MAX_BYTES:
-            raise UnreadableError(f"it is larger than {MAX_BYTES >> 20} MiB")
+            raise UnreadableFileError(f"it is larger than {MAX_BYTES >> 20} MiB")
         return path.read_bytes()
     except FileNotFoundError:
-        raise UnreadableError("it is missing") from None
+        raise UnreadableFileError("it is missing") from None
     except OSError as error:
-        raise UnreadableError(f"it cannot be read: {error.strerror or error}") from None
+        raise UnreadableFileError(f"it cannot be read: {error.strerror or error}") from None
 
 
 def _parsed(content: bytes) -> Any:
     try:
         return from_json(content)
     except ValueError as error:
-        raise UnreadableError(f"it is no JSON: {one_line(str(error))}") from None
+        raise UnreadableFileError(f"it is no JSON: {one_line(str(error))}") from None
 
 
 def _why(content: bytes, error: ValidationError, schema: int) -> str:

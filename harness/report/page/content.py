@@ -13,14 +13,14 @@ from math import isinf
 from harness.report.cells import STATUS_WORDS
 from harness.report.page.details import Details, details_of
 from harness.report.page.rendering import InlinePicture, inline_pictures
-from harness.report.table import SYMBOLS, Cell, Column, Mark, Note, Table, shown
+from harness.report.table import SYMBOLS, Column, Mark, Note, Table, TableCell, shown
 from harness.report.trial_tables import each_trial_table
 from harness.results.published import PublishedSuite
 from harness.results.record import Record
 from harness.results.results import Results
 from harness.results.summary import rows_of_records
 
-__all__ = ["Content", "content_of"]
+__all__ = ["PageContent", "content_of"]
 
 HEADINGS = {"method": "Method", "dataset": "Data", "device": "Device", "status": "Status"}
 
@@ -82,7 +82,7 @@ class ShownTable:
 
 
 @dataclass(frozen=True)
-class Content:
+class PageContent:
     """What the template shows.
 
     Attributes:
@@ -105,14 +105,14 @@ class Content:
 
 def content_of(
     results: Results, tables: Sequence[Table], published: Sequence[PublishedSuite]
-) -> Content:
+) -> PageContent:
     """Gather what the page shows."""
     records = results.records
     shown = [_shown_table(table) for table in tables]
     rows = rows_of_records(records, metrics=results.metrics)
     trials = _shown_table(each_trial_table(rows, records), opens=True) if records else None
     pictures = list(inline_pictures(results, published))
-    return Content(
+    return PageContent(
         facts=list(_facts(results, records)),
         filters=_filters([*shown, *([trials] if trials else [])]),
         tables=shown,
@@ -167,14 +167,14 @@ def _shown_table(table: Table, *, opens: bool = False) -> ShownTable:
     )
 
 
-def _row(row: Sequence[Cell], columns: Sequence[Column]) -> ShownRow:
+def _row(row: Sequence[TableCell], columns: Sequence[Column]) -> ShownRow:
     cells = [_cell(*pair) for pair in zip(row, columns, strict=True)]
     keys = [column.key for column in columns]
     texts = {key: cell.text for key, cell in zip(keys, cells, strict=True)}
     return ShownRow(cells, {FILTERS[key]: text for key, text in texts.items() if key in FILTERS})
 
 
-def _cell(cell: Cell, column: Column) -> ShownCell:
+def _cell(cell: TableCell, column: Column) -> ShownCell:
     key = cell.sort_key
     is_last = isinstance(key, float) and isinf(key)
     behind = SYMBOLS["emulated"] if cell.mark == "emulated" and cell.value is not None else ""

@@ -43,7 +43,7 @@ class InlinePicture:
 
 
 def render(content: object) -> str:
-    """Return the page of a `harness.report.page.content.Content`; what a record says is escaped."""
+    """Return the page of a `PageContent`; whatever a record says is escaped."""
     environment = Environment(
         loader=PackageLoader("harness.report.page"),
         autoescape=True,

@@ -16,7 +16,7 @@ from harness.report.lines import Line
 from harness.report.pictures.frame import MAX_PANELS, framed, panels_left_out
 from harness.report.pictures.notes import Beside, label_of
 from harness.report.pictures.style import INK, MUTED, PAPER, drawing
-from harness.report.table import Cell, Mark, shown
+from harness.report.table import Mark, TableCell, shown
 
 __all__ = ["Bar", "bars_of", "draw_breakdown"]
 
@@ -46,7 +46,7 @@ class Bar:
 
     panel: str
     name: str
-    memory: Cell
+    memory: TableCell
     published: float | None = None
 
 

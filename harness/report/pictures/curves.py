@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from harness.metrics import METRICS, MIB, to_mib
 from harness.report.pictures.frame import logarithmic, spread
-from harness.report.pictures.lines import MOST_LINES, Line, LinePanel, draw_line_panels
+from harness.report.pictures.lines import MOST_LINES, LinePanel, PlotLine, draw_line_panels
 from harness.report.pictures.notes import Beside, Loss, label_of, setting_of, source_notes
 from harness.report.pictures.style import INK, drawing
 from harness.results.record import CurvePoint, Record
@@ -103,9 +103,9 @@ def _told(losses: dict[str, list[Loss]]) -> list[str]:
     return [f"Dotted lines: published losses: {', '.join(told)}."] if told else []
 
 
-def _dotted(loss: Loss, ends: tuple[float, float]) -> Line:
+def _dotted(loss: Loss, ends: tuple[float, float]) -> PlotLine:
     values = (loss.value, loss.value)
-    return Line(f"published {loss.printed}, {loss.name}", ends, values, values, values)
+    return PlotLine(f"published {loss.printed}, {loss.name}", ends, values, values, values)
 
 
 def _settings(records: Sequence[Record], beside: Beside) -> dict[str, dict[str, Curves]]:
@@ -119,12 +119,12 @@ def _settings(records: Sequence[Record], beside: Beside) -> dict[str, dict[str, 
     return found
 
 
-def _line(name: str, curves: Sequence[Sequence[CurvePoint]], what: str) -> Line:
+def _line(name: str, curves: Sequence[Sequence[CurvePoint]], what: str) -> PlotLine:
     """Join curves at the meta-epochs that all of them have."""
     by_epoch = [{point.meta_epoch: getattr(point, what) for point in curve} for curve in curves]
     epochs = sorted(set.intersection(*map(set, by_epoch)))
     values = [[curve[epoch] for curve in by_epoch] for epoch in epochs]
-    return Line(
+    return PlotLine(
         name=name,
         x=epochs,
         y=[fmean(each) for each in values],
@@ -157,13 +157,13 @@ def _step_panel(name: str, trials: Sequence[FoundTrial]) -> LinePanel:
     return LinePanel(name, "search step", words, lines, len(trials), dress)
 
 
-def _step_line(trial: FoundTrial) -> Line | None:
+def _step_line(trial: FoundTrial) -> PlotLine | None:
     counted = [step.memory_bytes for step in read_steps(trial.folder) if step.memory_bytes]
     if not counted:
         return None
     x, y = zip(*thinned([size / MIB for size in counted]), strict=True)
     hollow = trial.record.device.mode != "measured"
-    return Line(label_of(trial.record.label), [place + 1 for place in x], y, y, y, hollow)
+    return PlotLine(label_of(trial.record.label), [place + 1 for place in x], y, y, y, hollow)
 
 
 def _memory_axis(axes: Axes, values: Sequence[float], limit_mib: float | None) -> None:

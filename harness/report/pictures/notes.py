@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.experiment.budget import NAMED_BUDGETS, budget_label, scaled_keys
 from harness.metrics import Source
-from harness.results.published import Place, PublishedSuite, place_of
+from harness.results.published import PublishedSuite, RowPlace, place_of
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row
@@ -98,10 +98,10 @@ class Beside:
 
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     names: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    memory: Mapping[Place, float] = field(default_factory=dict)
-    losses: Mapping[Place, Sequence[Loss]] = field(default_factory=dict)
+    memory: Mapping[RowPlace, float] = field(default_factory=dict)
+    losses: Mapping[RowPlace, Sequence[Loss]] = field(default_factory=dict)
 
-    def name_at(self, place: Place) -> str | None:
+    def name_at(self, place: RowPlace) -> str | None:
         """Return what a suite calls the method of a row; None where none does."""
         return self.names.get((place.method, place.dataset))
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from harness.fields import spelled
 from harness.metrics import METRICS
-from harness.report.pictures.lines import Line, LinePanel, draw_line_panels
+from harness.report.pictures.lines import LinePanel, PlotLine, draw_line_panels
 from harness.report.pictures.notes import label_of, setting_of, source_notes
 from harness.report.pictures.style import drawing
 from harness.results.record import Record
@@ -74,7 +74,7 @@ def draw_sweep(family: Family, notes: Sequence[str] = ()) -> Figure | str:
         return draw_line_panels(title, [*notes, bands, *legend], panels)
 
 
-def _panel(device: str, words: str, lines: Sequence[Line], key: str) -> LinePanel:
+def _panel(device: str, words: str, lines: Sequence[PlotLine], key: str) -> LinePanel:
     whole = all(float(x).is_integer() for line in lines for x in line.x)
     ticks = MaxNLocator(integer=whole)
 
@@ -95,12 +95,12 @@ def _device(record: Record) -> str:
     return f"{label_of(record.device.model)} ({record.device.mode})"
 
 
-def _lines(records: Sequence[Record], key: str, what: str) -> list[Line]:
+def _lines(records: Sequence[Record], key: str, what: str) -> list[PlotLine]:
     lines = [_line(name, own, key, what) for name, own in _by(records, setting_of).items()]
     return [line for line in lines if line.x]
 
 
-def _line(name: str, records: Sequence[Record], key: str, what: str) -> Line:
+def _line(name: str, records: Sequence[Record], key: str, what: str) -> PlotLine:
     """Join the seeds at each value of the parameter; what was not captured is left out."""
     found: dict[float, list[float]] = {}
     for record in records:
@@ -108,7 +108,7 @@ def _line(name: str, records: Sequence[Record], key: str, what: str) -> Line:
         if record.status == "ok" and metric is not None and metric.value is not None:
             found.setdefault(float(record.method.params[key]), []).append(metric.value)
     places = sorted(found)
-    return Line(
+    return PlotLine(
         name=name,
         x=places,
         y=[fmean(found[x]) for x in places],
