@@ -71,10 +71,9 @@ class MetricSpec:
                 "underscores"
             )
         title = self.title or self.name.replace("_", " ")
-        filled = {"title": title, "heading": self.heading or title, "short": self.short}
-        filled["short"] = self.short or self.name
-        for field, value in filled.items():
-            object.__setattr__(self, field, value)
+        object.__setattr__(self, "title", title)
+        object.__setattr__(self, "heading", self.heading or title)
+        object.__setattr__(self, "short", self.short or self.name)
 
     @property
     def key(self) -> str:
@@ -95,11 +94,6 @@ class MetricSpec:
 def metric_table(metrics: Iterable[MetricSpec]) -> dict[str, MetricSpec]:
     """Return metrics by name, in their order."""
     return {metric.name: metric for metric in metrics}
-
-
-def undeclared(name: str, unit: str) -> MetricSpec:
-    """Return what can be said of a metric that a record has and that nothing here declares."""
-    return MetricSpec("_".join(re.findall(r"[a-z0-9]+", f"m {name}".lower())[1:]) or "metric", unit)
 
 
 def to_mib(size: int | None) -> float | None:
@@ -142,3 +136,14 @@ METRICS: Mapping[str, MetricSpec] = metric_table(
     ]
 )  # fmt: skip
 """The metrics of the harness itself, in the order in which tables have them."""
+
+
+def undeclared(name: str, unit: str) -> MetricSpec:
+    """Return what can be said of a metric that a record has and that nothing here declares.
+
+    The record may be a stranger's: whatever its name is, it takes no declared one's.
+    """
+    words = "_".join(re.findall(r"[a-z0-9]+", name.lower()))
+    taken = {each for metric in METRICS.values() for each in (metric.name, metric.short)}
+    is_name = words[:1].isalpha() and words not in taken
+    return MetricSpec(words if is_name else "_".join(filter(None, ("m", words))), unit)

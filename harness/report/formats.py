@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.report.table import Column, Table, TableCell, shown
 from harness.results.reading import one_line
@@ -94,14 +94,12 @@ def _drawn(table: Table) -> RichTable:
 
     # Remarks are told below; a column of their signs is left out where there are none.
     columns = [each for each in table.columns if table.notes or each.kind != "notes"]
-    drawn = RichTable(
-        box=SIMPLE_HEAD, pad_edge=False, title=table.title or None, title_justify="left"
-    )
+    title = Text(one_line(table.title)) if table.title else None
+    drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
     for column in columns:
-        heading = " ".join(filter(None, (column.name, column.unit)))
-        drawn.add_column(
-            heading, justify="right" if column.is_flush_right else "left", no_wrap=True
-        )
+        heading = Text(one_line(" ".join(filter(None, (column.name, column.unit)))))
+        side: Literal["left", "right"] = "right" if column.is_flush_right else "left"
+        drawn.add_column(heading, justify=side, no_wrap=True)
     for row in table.rows:
         cells = zip(row[: len(columns)], columns, strict=True)
         drawn.add_row(*(Text(one_line(shown(cell, column))) for cell, column in cells))

@@ -87,6 +87,7 @@ class Session:
         pretraining: what the record says of it.
         metrics: the table of metrics, those that plugins register included.
         reported: what the method has reported of the task that was concluded last.
+        read: what the device itself has read over the whole trial.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Session:
         self.pretraining: PretrainingPart | None = None
         self.metrics = METRICS
         self.reported: dict[str, float] = {}
+        self.read: dict[str, float] = {}
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
         self._growth: ProcessGrowth | None = None

@@ -12,7 +12,7 @@ from harness.results.record import Metric, TaskResult
 from harness.trials.output_validation import check_reported
 from harness.trials.session import Session
 
-__all__ = ["metrics_of"]
+__all__ = ["metrics_of", "take_device_metrics"]
 
 # What a device may not tell of itself: the harness has it of every trial.
 _OWN = {metric.name for metric in METRICS.values() if metric.is_always_shown}
@@ -30,9 +30,6 @@ def metrics_of(
         session: the trial, finished or broken off.
         fitted: whether the device held it; if not, its peak is unknown, not the limit.
         predicted: for an emulated device, the time that its cost model predicts.
-
-    Raises:
-        ValueError: the device tells a metric that is not registered.
     """
     table, mode = session.metrics, session.trial.device.mode
     values = {
@@ -51,6 +48,17 @@ def metrics_of(
     if mode == "emulated":
         metrics["search_time"] = _predicted(predicted)
     return metrics
+
+
+def take_device_metrics(session: Session) -> None:
+    """Have the session know what the device itself has read, once the trial is done.
+
+    Raises:
+        NotFiniteError: a number is not finite.
+        ValueError: the device tells a metric that is not registered, or that is not its to tell.
+    """
+    session.stage, read = "end", session.readings.metrics()
+    session.read = check_reported(read, session.metrics.keys() - _OWN, "the device")
 
 
 def _predicted(time: Prediction | None) -> Metric:
@@ -80,8 +88,7 @@ def _machine_readings(session: Session, *, fitted: bool) -> Mapping[str, float |
     }
     if session.readings.reads_energy:
         values["energy"] = _over_tasks(METRICS["energy"], session.tasks)
-    read = session.readings.metrics()
-    return values | check_reported(read, session.metrics.keys() - _OWN, "the device")
+    return values | session.read
 
 
 def _peak_rss_bytes() -> int | None:

@@ -25,8 +25,9 @@ def harness_register_metrics(register):  # type: ignore[no-untyped-def] # as peo
 
 @hookimpl
 def harness_register_devices(register):  # type: ignore[no-untyped-def] # likewise
-    """Register a device that is this machine."""
+    """Register a device that is this machine, and one that tells too much."""
     register("warm", "own_metrics:Warm")
+    register("boaster", "own_metrics:Boaster")
 
 
 @hookimpl
@@ -56,6 +57,13 @@ class Warm:
 
     def metrics(self) -> Mapping[str, float]:
         return {"heat": 1234.56 + self.steps}
+
+
+class Boaster(Warm):
+    """Tells the search's accuracy."""
+
+    def metrics(self) -> Mapping[str, float]:
+        return {"accuracy": 100.0}
 
 
 class Sparse:

@@ -12,13 +12,14 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
+from harness.metrics import METRICS, undeclared
 from harness.plugins.loading import Plugins, load_plugins
 from harness.results.load import load_results
 from harness.results.results import FRAME_COLUMNS, Results
 
 PLUGIN = (Path(__file__).parent / "own_metrics.py").read_text(encoding="utf-8")
 HEAT = 1234.56 + 2 * 3  # two tasks of three steps
-RUN = ("--dataset", "glyphs", "--device", "warm", "--budget", "search_steps=3,tasks=2,channels=4")
+RUN = ("--dataset", "glyphs", "--budget", "search_steps=3,tasks=2,channels=4")
 
 
 def harness(*arguments: str | Path) -> str:
@@ -43,7 +44,7 @@ def folder(
     monkeypatch.setenv("HARNESS_CACHE", str(root / "cache"))
     folder = root / "run"
     if not folder.exists():
-        printed = harness("run", "-m", "sparse", *RUN, "-o", folder)
+        printed = harness("run", "-m", "sparse", "-d", "warm", *RUN, "-o", folder)
         (root / "printed.txt").write_text(printed, encoding="utf-8")
     return folder
 
@@ -114,15 +115,29 @@ def test_without_the_plugin_a_number_is_still_shown(folder: Path) -> None:
     assert "heat" in set(found.frame()["metric"])
 
 
-def test_nobody_tells_what_the_harness_measures(folder: Path) -> None:
-    """A method that reports its own accuracy ends in an error that says why."""
-    out = folder.parent / "liar"
-    result = CliRunner().invoke(cli, ["run", "-m", "liar", *RUN, "-o", str(out)])
+@pytest.mark.parametrize(
+    ("method", "device", "who"), [("liar", "warm", "method"), ("sparse", "boaster", "device")]
+)
+def test_nobody_tells_what_the_harness_measures(
+    folder: Path, method: str, device: str, who: str
+) -> None:
+    """A method or device that reports accuracy ends the trial in an error that says why."""
+    out, asked = folder.parent / who, [*RUN, "-m", method, "-d", device]
+    result = CliRunner().invoke(cli, ["run", *asked, "-o", str(out)])
     assert result.exit_code == 1
     (record,) = load_results([out]).records
     assert record.error is not None
-    assert "the method reports the metric 'accuracy'" in record.error.message
-    assert "there are: heat, sparsity" in record.error.message
+    assert record.error.stage == "end"
+    assert f"the {who} reports the metric 'accuracy'" in record.error.message
+    assert "heat, " in record.error.message
+
+
+@pytest.mark.parametrize("name", ["memory", "peak_memory", "3D!", "温度", "[red]", ""])
+def test_a_strangers_metric_takes_no_declared_name(name: str) -> None:
+    """Whatever a record calls a number, it gets a name of its own."""
+    found = undeclared(name, "u")
+    assert found.name not in {each for m in METRICS.values() for each in (m.name, m.short)}
+    assert found.more_is_better is None
 
 
 def test_a_name_that_is_taken_is_refused(plugin_factory: Callable[[str, str], Path]) -> None:
