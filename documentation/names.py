@@ -8,6 +8,7 @@ from typing import Any
 from documentation.markdown import fenced, prose, table
 from harness.experiment.budget import NAMED_BUDGETS, Budget
 from harness.fields import describe_fields, spelled
+from harness.metrics import MIB
 from harness.plugins.description import describe
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.registry import Kind
@@ -94,7 +95,7 @@ def _parameters(fields: Iterable[Mapping[str, Any]]) -> str:
 def _limit(limit: int | None) -> str:
     if limit is None:
         return "No memory limit."
-    return f"Tensors may take {limit:,} bytes ({limit / 2**20:,.0f} MiB)."
+    return f"Tensors may take {limit:,} bytes ({limit / MIB:,.0f} MiB)."
 
 
 def _numbers(profile: Mapping[str, Any]) -> str:

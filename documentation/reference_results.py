@@ -14,15 +14,15 @@ import re
 from collections.abc import Mapping, Sequence
 
 from documentation.pages import ROOT
-from harness.report.captions import legend
-from harness.report.formats.frames import shown_frame
-from harness.report.formats.markdown import escaped, to_markdown
-from harness.report.lines import Line, lines_of_runs
+from harness.report.cells import legend
+from harness.report.formats import escaped_markdown, shown_frame, to_markdown
+from harness.report.lines import Line, lines_of_rows
 from harness.report.pictures.gallery import pictures_of
-from harness.report.pictures.saving import svg_of
-from harness.report.table import Cell, Column, Table
-from harness.report.trials_table import trials_table
-from harness.results.folder import Collection, collect
+from harness.report.pictures.style import svg_of
+from harness.report.table import Column, Table, TableCell
+from harness.report.trial_tables import trials_table
+from harness.results.load import load_results
+from harness.results.results import Results
 from harness.runtime.files import made_folder, write_whole
 
 __all__ = [
@@ -45,24 +45,24 @@ _BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
 
 def main() -> None:
     """Write both pages, then the pictures and their digest."""
-    collection = collected()
-    for name, block in blocks(collection).items():
+    results = collected()
+    for name, block in blocks(results).items():
         path = ROOT / name
         path.write_text(with_block(path.read_text(encoding="utf-8"), block), encoding="utf-8")
     for old in made_folder(PICTURES).glob("*.*"):
         old.unlink()
-    for picture in pictures_of(collection):
+    for picture in pictures_of(results):
         if not isinstance(picture.drawn, str):
             write_whole(PICTURES / f"{picture.name}.svg", svg_of(picture.drawn))
     (PICTURES / DIGEST).write_text(digest_of_records() + "\n", encoding="ascii")
 
 
-def blocks(collection: Collection) -> Mapping[str, str]:
+def blocks(results: Results) -> Mapping[str, str]:
     """Return what stands between the marks of each page, in Markdown."""
-    records = [found.record for found in collection.trials]
+    rows = results.rows
     return {
-        "README.md": _side_by_side(lines_of_runs(records, "omit", collection.stand_ins)),
-        "docs/reference-results.md": to_markdown([trials_table(records)]).partition("\n")[2],
+        "README.md": _side_by_side(lines_of_rows(rows, results.stand_ins)),
+        "docs/reference-results.md": to_markdown([trials_table(rows)]).partition("\n")[2],
     }
 
 
@@ -90,16 +90,16 @@ def drawn_from() -> str:
     return (PICTURES / DIGEST).read_text(encoding="ascii").strip()
 
 
-def collected() -> Collection:
+def collected() -> Results:
     """Return the reference runs.
 
     Raises:
         ValueError: a record is missing or cannot be read.
     """
-    collection = collect([RESULTS])
-    if collection.problems or collection.pending:
-        raise ValueError(f"the reference runs are not whole: {collection.problems}")
-    return collection
+    results = load_results([RESULTS])
+    if results.problems or results.pending:
+        raise ValueError(f"the reference runs are not whole: {results.problems}")
+    return results
 
 
 def _side_by_side(lines: Sequence[Line]) -> str:
@@ -110,9 +110,12 @@ def _side_by_side(lines: Sequence[Line]) -> str:
         (line.place.method, (line.place.dataset, line.place.setting)): (line.memory, line.accuracy)
         for line in lines
     }
-    nothing = Cell(None), Cell(None)
+    nothing = TableCell(None), TableCell(None)
     rows = tuple(
-        (Cell(method), *(cell for each in settings for cell in found.get((method, each), nothing)))
+        (
+            TableCell(method),
+            *(cell for each in settings for cell in found.get((method, each), nothing)),
+        )
         for method in methods
     )
     columns = [Column("method", "method")]
@@ -123,10 +126,10 @@ def _side_by_side(lines: Sequence[Line]) -> str:
             Column(f"accuracy_{number}", "accuracy", "%", "number", 1, True, has_marks=True),
         ]
     table = Table("reference", "", (), tuple(columns), rows)
-    shown = shown_frame(table, escaped, str).to_markdown(
+    shown = shown_frame(table, escaped_markdown, str).to_markdown(
         index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(columns) - 1)
     )
-    return "\n\n".join([shown, *map(escaped, legend(rows))])
+    return "\n\n".join([shown, *map(escaped_markdown, legend(rows))])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ imports torch, so that a plugin's registration stays quick.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import (
@@ -45,6 +46,8 @@ __all__ = [
     "NamesClasses",
     "OperationLatency",
     "PretrainedMethod",
+    "ReadsMetrics",
+    "ReportsMetrics",
     "SearchBatch",
     "SearchContext",
     "SearchMethod",
@@ -187,6 +190,18 @@ class StartsFromArchitecture(Protocol):
         """Return the architecture to start from; called once it is built, before any step."""
 
 
+@runtime_checkable
+class ReportsMetrics(Protocol):
+    """What a search method has besides if it has metrics of its own."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return its numbers of this task, by the names that `harness_register_metrics` has.
+
+        Called once the task's search and predictions are done; the metric says how tasks are
+        joined.
+        """
+
+
 # Data sets
 
 
@@ -308,3 +323,17 @@ class Device(Protocol):
 
     def torch_device(self) -> str:
         """Name the torch device on this machine that computes, such as `cpu` or `cuda:0`."""
+
+
+@runtime_checkable
+class ReadsMetrics(Protocol):
+    """What a device has besides if it can read numbers of its own, such as a power meter's.
+
+    It is asked only where this machine is the device.
+    """
+
+    def measuring(self) -> AbstractContextManager[None]:
+        """Enclose each search step of a trial, in the process that runs it."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return what was read over all search steps, by the names of registered metrics."""

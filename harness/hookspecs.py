@@ -1,4 +1,4 @@
-"""The whole plugin surface: ten hooks.
+"""The whole plugin surface: eleven hooks.
 
 A plugin is a module that the entry-point group `harness` names. It marks its hooks with
 `harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
@@ -7,6 +7,7 @@ is imports neither torch nor the plugin's own code. What a target must be is in 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pluggy import HookspecMarker
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from harness.experiment.trial import Trial
+    from harness.metrics import MetricSpec
     from harness.results.record import Record
 
 hookspec = HookspecMarker("harness")
@@ -72,6 +74,15 @@ def harness_register_reporters(register: Register) -> None:
     They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made and told
     of trials where a person asks for it, `harness run --reporter NAME`; a plugin that has these
     hooks itself is always told.
+    """
+
+
+@hookspec
+def harness_register_metrics(register: Callable[[MetricSpec], None]) -> None:
+    """Register metrics of the plugin's own, each a `harness.metrics.MetricSpec`.
+
+    A device reads them (`harness.contracts.ReadsMetrics`), or a method reports them
+    (`harness.contracts.ReportsMetrics`); records, tables, comparisons and frames then have them.
     """
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from harness.cli.bench_table import print_bench, rows_to_json
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.cli.selecting import (
@@ -24,6 +23,9 @@ from harness.errors import UsageError
 from harness.estimate.planning import plan_searches
 from harness.planning.suites import entries_of
 from harness.plugins.selection import select
+from harness.report.estimate_tables import bench_table
+from harness.report.formats import print_tables
+from harness.results.bench import bench_to_json, save_bench
 
 __all__ = ["bench"]
 
@@ -82,16 +84,14 @@ def bench(  # noqa: PLR0913 - one parameter an option
     searches = plan_searches(plugins, entries, request)
 
     # Imports torch, which a mistake in the options need not wait for.
-    from harness.bench.benching import bench_all  # noqa: PLC0415 - see above
+    from harness.bench import bench_all  # noqa: PLC0415 - see above
 
     rows = bench_all(plugins, searches, (selections[0].name, on), rounds, say)
     if output is not None:
-        from harness.results.saved_bench import save_here  # noqa: PLC0415 - see above
-
-        say(f"The benchmark is in {save_here(output, rows)}")
+        say(f"The benchmark is in {save_bench(output, rows)}")
     if as_json:
-        print_json({"rows": rows_to_json(rows)})
+        print_json({"rows": bench_to_json(rows)})
     else:
-        print_bench(rows, result_console())
+        print_tables([bench_table(rows)], result_console())
     if any(row.error for row in rows):
         raise SystemExit(1)

@@ -12,7 +12,7 @@ from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.results.folder import Collection
+    from harness.results.results import Results
 
 __all__ = ["compare"]
 
@@ -89,45 +89,50 @@ def _compare_two(
     folders: tuple[Path, ...], allowed: tuple[str, ...], tolerance: str | None, *, as_json: bool
 ) -> None:
     # Imports scipy and pydantic, which `--help` need not wait for.
-    from harness.cli.compare_table import print_comparison  # noqa: PLC0415 - see above
     from harness.compare.aligning import ALLOWANCES  # noqa: PLC0415 - see above
-    from harness.compare.result import compare as compare_sides  # noqa: PLC0415 - see above
-    from harness.compare.thresholds import parse_thresholds  # noqa: PLC0415 - see above
-    from harness.results.folder import collect  # noqa: PLC0415 - see above
+    from harness.compare.comparing import parse_thresholds  # noqa: PLC0415 - see above
+    from harness.compare.result import compare as compare_results  # noqa: PLC0415 - see above
+    from harness.report.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
+    from harness.report.formats import print_tables  # noqa: PLC0415 - see above
+    from harness.results.load import load_results  # noqa: PLC0415 - see above
 
-    thresholds = None if tolerance is None else parse_thresholds(tolerance)
-    a, b = (collect([folder]) for folder in folders)
-    result = compare_sides(
+    metrics = loaded_plugins().metrics
+    thresholds = None if tolerance is None else parse_thresholds(tolerance, metrics)
+    a, b = (load_results([folder], metrics) for folder in folders)
+    result = compare_results(
         a, b, allowed=[each for each in ALLOWANCES if each in allowed], thresholds=thresholds
     )
     if as_json:
         print_json({"a": str(folders[0]), "b": str(folders[1]), **result.to_json()})
     else:
-        print_comparison(result, result_console())
+        print_tables(comparison_tables(result), result_console())
     if _tell_problems(a, b) or result.has_failed:
         raise SystemExit(EXIT_WORSE_OR_UNREADABLE)
 
 
 def _compare_paper(folder: Path, suite: str | None, *, as_json: bool) -> None:
     # As above.
-    from harness.cli.paper_table import print_paper  # noqa: PLC0415 - see above
     from harness.compare.paper import compare_with_paper  # noqa: PLC0415 - see above
-    from harness.results.folder import collect  # noqa: PLC0415 - see above
+    from harness.report.comparison_tables import paper_tables  # noqa: PLC0415 - see above
+    from harness.report.formats import print_tables  # noqa: PLC0415 - see above
+    from harness.results.load import load_results  # noqa: PLC0415 - see above
 
-    collection = collect([folder])
-    compared = compare_with_paper(collection, loaded_plugins(), suite)
+    plugins, console = loaded_plugins(), result_console()
+    results = load_results([folder], plugins.metrics)
+    compared = compare_with_paper(results, plugins, suite)
     if as_json:
         print_json({"a": str(folder), "suites": [each.to_json() for each in compared]})
     else:
         for each in compared:
-            print_paper(each, result_console())
-    if _tell_problems(collection):
+            console.print(each.suite.title, highlight=False, markup=False)
+            print_tables(paper_tables(each), console)
+    if _tell_problems(results):
         raise SystemExit(EXIT_WORSE_OR_UNREADABLE)
 
 
-def _tell_problems(*collections: Collection) -> bool:
+def _tell_problems(*found: Results) -> bool:
     """Name what could not be read, and say whether there was anything."""
-    problems = [problem for collection in collections for problem in collection.problems]
+    problems = [problem for results in found for problem in results.problems]
     for problem in problems:
         say(str(problem))
     return bool(problems)

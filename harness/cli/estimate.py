@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from harness.cli.estimate_table import print_estimates
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.cli.selecting import (
@@ -26,8 +25,9 @@ from harness.estimate.estimates import Estimate, estimate_all
 from harness.estimate.planning import plan_searches
 from harness.planning.dataset_map import read_dataset_map, with_stand_ins
 from harness.planning.suites import entries_of
-from harness.results.estimates import row_of
-from harness.results.saved_estimates import save_estimate
+from harness.report.estimate_tables import estimate_table
+from harness.report.formats import print_tables
+from harness.results.estimates import row_of, save_estimate
 
 __all__ = ["estimate"]
 
@@ -89,6 +89,6 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     if as_json:
         print_json({"rows": [row.to_json() for row in rows]})
     else:
-        print_estimates(rows, result_console())
+        print_tables([estimate_table(rows, brief=True)], result_console())
     if any(row.error for row in rows):
         raise SystemExit(1)

@@ -19,12 +19,12 @@ from rich.progress import (
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
+from harness.metrics import MIB
 from harness.results.record import Record
 
 __all__ = ["BarProgress", "LineProgress", "ProgressView", "progress_on_stderr"]
 
 Event = dict[str, Any]
-MIB = 2**20
 LINE_EVERY_S = 10.0
 
 

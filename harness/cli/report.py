@@ -11,11 +11,11 @@ import click
 from harness.cli.output import loaded_plugins, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
-from harness.report.destinations import SUFFIXES, choose_destinations
-from harness.report.suites import PublishedSuite, find_published, load_published
 from harness.report.tables import tables_of
-from harness.report.writing import Report, write_report
-from harness.results.folder import Collection, collect
+from harness.report.writing import SUFFIXES, Report, choose_destinations, write_report
+from harness.results.load import load_results
+from harness.results.published import PublishedSuite, find_published, load_published
+from harness.results.results import Results
 from harness.results.summary import Missing
 
 __all__ = ["report"]
@@ -79,38 +79,37 @@ def report(  # noqa: PLR0913 - one parameter an option
     """
     formats = (*formats, "html") if opens else formats
     destinations = choose_destinations(formats, output, folders)
-    collection = collect(folders)
-    if collection.benches and not (collection.trials or collection.estimates):
+    plugins = loaded_plugins()
+    results = load_results(folders, plugins.metrics)
+    if results.benches and not (results.trials or results.estimates):
         raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")
-    published = _published(loaded_plugins(), collection, suites)
-    found = Report(collection, published, tables_of(collection, published, missing))
+    published = _published(plugins, results, suites)
+    found = Report(results, published, tables_of(results, published, missing))
     for path in write_report(found, destinations, click.echo):
         say(f"The report is in {path}")
     if pictures is not None:
-        _draw(collection, pictures, published)
+        _draw(results, pictures, published)
     page = destinations.get("html")
     if opens and page is not None and not webbrowser.open(page.resolve().as_uri()):
         say(f"No browser could be opened; open {page} in one.")
-    _tell(collection)
+    _tell(results)
 
 
-def _published(
-    plugins: Plugins, collection: Collection, suites: tuple[str, ...]
-) -> list[PublishedSuite]:
+def _published(plugins: Plugins, results: Results, suites: tuple[str, ...]) -> list[PublishedSuite]:
     if suites:
         return [load_published(name, plugins) for name in dict.fromkeys(suites)]
-    return find_published(collection.suites, plugins, lambda why: say(f"Warning: {why}"))
+    return find_published(results.suites, plugins, lambda why: say(f"Warning: {why}"))
 
 
-def _draw(collection: Collection, folder: Path, published: list[PublishedSuite]) -> None:
+def _draw(results: Results, folder: Path, published: list[PublishedSuite]) -> None:
     from harness.report.pictures import draw_all  # noqa: PLC0415 - slow, for pictures alone
 
-    for path in draw_all(collection, folder, published):
+    for path in draw_all(results, folder, published):
         say(f"A picture is in {path}")
 
 
-def _tell(collection: Collection) -> None:
-    for problem in collection.problems:
+def _tell(results: Results) -> None:
+    for problem in results.problems:
         say(f"Warning: {problem}")
-    if collection.problems:
+    if results.problems:
         raise SystemExit(EXIT_PROBLEMS)

@@ -27,9 +27,9 @@ from harness.cli.selecting import (
 )
 from harness.cli.signals import terminate_as_interrupt
 from harness.cli.spreading import Spread, executor_of, spreading_options
-from harness.cli.table import print_rows
 from harness.contracts import DataRequest
 from harness.experiment.trial import Trial
+from harness.metrics import MetricSpec
 from harness.planning.dataset_map import read_dataset_map, with_stand_ins
 from harness.planning.destination import choose_folder
 from harness.planning.origin import Origin
@@ -38,8 +38,10 @@ from harness.planning.run_directory import RunFolder
 from harness.planning.suites import entries_of
 from harness.plugins.reporting import make_reporters, reporting
 from harness.pretraining.store import OfflineStage
-from harness.report.remarks import side_by_side
-from harness.results.summary import summarise
+from harness.report.cells import side_by_side
+from harness.report.formats import print_tables
+from harness.report.trial_tables import run_table
+from harness.results.summary import rows_of_records
 from harness.trials.runner import Runner, RunResult
 
 __all__ = ["run"]
@@ -137,7 +139,7 @@ def run(  # noqa: PLR0913 - one parameter an option
         with progress_on_stderr(len(trials)) as progress:
             runner = Runner(plugins, folder, progress, offline, elsewhere)
             result = _execute(runner, trials, Origin(suite, stand_ins, planner.passed_over), told)
-    _show(result, folder, planner.passed_over, as_json=as_json)
+    _show(result, folder, planner.passed_over, plugins.metrics, as_json=as_json)
     _exit(result, planner.passed_over)
 
 
@@ -150,9 +152,14 @@ def _execute(
 
 
 def _show(
-    result: RunResult, folder: RunFolder, passed_over: Mapping[str, str], *, as_json: bool
+    result: RunResult,
+    folder: RunFolder,
+    passed_over: Mapping[str, str],
+    metrics: Mapping[str, MetricSpec],
+    *,
+    as_json: bool,
 ) -> None:
-    rows = summarise(result.records)
+    rows = rows_of_records(result.records, metrics=metrics)
     if as_json:
         answer = {
             "run_folder": str(folder.path),
@@ -165,7 +172,7 @@ def _show(
         }
         print_json(answer)
         return
-    print_rows(rows, result_console())
+    print_tables([run_table(rows)], result_console())
     for remark in side_by_side(result.records) if result.records else ():
         click.echo(remark)
     for method, reason in passed_over.items():

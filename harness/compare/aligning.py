@@ -1,4 +1,4 @@
-"""Finds the rows of two sides that belong together, and what keeps them from being comparable."""
+"""Finds the rows of two rows that belong together, and what keeps them from being comparable."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.compare.sides import Side
 from harness.errors import UsageError
+from harness.results.rows import Row
 
 __all__ = ["ALLOWANCES", "Aligned", "Allowance", "Pair", "align", "check_comparable"]
 
@@ -19,45 +19,45 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Pair:
-    """The same method, data set, setting and device on both sides.
+    """The same method, data set, setting and device on both rows.
 
     Attributes:
         differs: what is not the same all the same, each with a clause that says how.
     """
 
-    a: Side
-    b: Side
+    a: Row
+    b: Row
     differs: Mapping[Allowance, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """The pairs, and what only one side has."""
+    """The pairs, and what only one row has."""
 
     pairs: tuple[Pair, ...]
-    only_a: tuple[Side, ...]
-    only_b: tuple[Side, ...]
+    only_a: tuple[Row, ...]
+    only_b: tuple[Row, ...]
 
 
-def align(a: Sequence[Side], b: Sequence[Side]) -> Aligned:
+def align(a: Sequence[Row], b: Sequence[Row]) -> Aligned:
     """Pair rows: by all that defines them where that is possible, else by what they are called.
 
     A row that has several partners, such as one of each budget, has the one that is the same in
     everything; without such a one it is left alone.
     """
-    shared = {side.fingerprint for side in a} & {side.fingerprint for side in b} - {None}
-    named_a, named_b = (_by_name(sides, shared) for sides in (a, b))
+    shared = {row.fingerprint for row in a} & {row.fingerprint for row in b} - {None}
+    named_a, named_b = (_by_name(rows, shared) for rows in (a, b))
     pairs = [pair for key in named_a for pair in _paired(named_a[key], named_b.get(key, []))]
-    met = {id(side) for pair in pairs for side in (pair.a, pair.b)}
-    only_a, only_b = (tuple(side for side in sides if id(side) not in met) for sides in (a, b))
+    met = {id(row) for pair in pairs for row in (pair.a, pair.b)}
+    only_a, only_b = (tuple(row for row in rows if id(row) not in met) for rows in (a, b))
     return Aligned(tuple(pairs), only_a, only_b)
 
 
-def _paired(rivals: Sequence[Side], partners: Sequence[Side]) -> list[Pair]:
+def _paired(rivals: Sequence[Row], partners: Sequence[Row]) -> list[Pair]:
     """Pair rows of one name: those that are the same, and then what is left, if it is one each."""
     every = [Pair(a, b, _differences(a, b)) for a in rivals for b in partners]
     pairs = [pair for pair in every if not pair.differs]
-    met = {id(side) for pair in pairs for side in (pair.a, pair.b)}
+    met = {id(row) for pair in pairs for row in (pair.a, pair.b)}
     rest = [pair for pair in every if not {id(pair.a), id(pair.b)} & met]
     return pairs + (rest if len(rest) == 1 else [])
 
@@ -83,20 +83,20 @@ def check_comparable(pairs: Sequence[Pair], allowed: Collection[Allowance]) -> N
     )
 
 
-def _by_name(sides: Sequence[Side], shared: Collection[str | None]) -> dict[Key, list[Side]]:
-    found: dict[Key, list[Side]] = {}
-    for side in sides:
-        found.setdefault(_key(side, shared), []).append(side)
+def _by_name(rows: Sequence[Row], shared: Collection[str | None]) -> dict[Key, list[Row]]:
+    found: dict[Key, list[Row]] = {}
+    for row in rows:
+        found.setdefault(_key(row, shared), []).append(row)
     return found
 
 
-def _key(side: Side, shared: Collection[str | None]) -> Key:
-    """Name a row; data that both sides have is known by its content, wherever it lies."""
-    data = side.fingerprint if side.fingerprint in shared else side.dataset
-    return side.method, str(data), side.setting, side.device
+def _key(row: Row, shared: Collection[str | None]) -> Key:
+    """Name a row; data that both rows have is known by its content, wherever it lies."""
+    data = row.fingerprint if row.fingerprint in shared else row.dataset
+    return row.method, str(data), row.setting, row.device
 
 
-def _differences(a: Side, b: Side) -> dict[Allowance, str]:
+def _differences(a: Row, b: Row) -> dict[Allowance, str]:
     found: dict[Allowance, str] = {}
     if a.mode != b.mode:
         found["mode"] = f"A is {a.mode}, B is {b.mode}"
@@ -116,13 +116,13 @@ def _differences(a: Side, b: Side) -> dict[Allowance, str]:
     return found
 
 
-def _told(side: Side, key: str) -> str:
-    return f"{side.budget[key]:g}" if key in side.budget else "open"
+def _told(row: Row, key: str) -> str:
+    return f"{row.budget[key]:g}" if key in row.budget else "open"
 
 
-def _short(side: Side) -> str:
-    return str(side.fingerprint)[:12]
+def _short(row: Row) -> str:
+    return str(row.fingerprint)[:12]
 
 
-def _place(side: Side) -> str:
-    return f"{side.method} on {side.dataset} {side.setting}, {side.device}"
+def _place(row: Row) -> str:
+    return f"{row.method} on {row.dataset} {row.setting}, {row.device}"

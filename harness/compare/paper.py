@@ -7,19 +7,18 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from harness.compare.metrics import METRICS, ComparedMetric
-from harness.compare.sides import Mode, Side, sides_of
 from harness.errors import UsageError
+from harness.experiment.budget import scaled_sentence, used_keys
 from harness.experiment.published import Published, PublishedRow
+from harness.metrics import METRICS, MetricSpec, Source
 from harness.plugins.loading import Plugins
-from harness.report.budgets import used_keys
-from harness.report.captions import scaled_sentence
-from harness.report.suites import Place, PublishedSuite, find_published, load_published
-from harness.results.folder import Collection
+from harness.results.published import PublishedSuite, RowPlace, find_published, load_published
+from harness.results.results import Results
+from harness.results.rows import Row
 
 __all__ = ["PaperComparison", "PaperLine", "compare_with_paper"]
 
-Sides = Mapping[str, Side]  # by device
+Devices = Mapping[str, Row]  # by device
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,12 @@ class PaperLine:
         low: of ours, the lower end of its band or range, where it is a prediction.
     """
 
-    metric: ComparedMetric
-    place: Place
+    metric: MetricSpec
+    place: RowPlace
     device: str
     stand_in: str | None
     ours: float | None
-    source: Mode | None
+    source: Source | None
     published: float | None
     fits: bool | None = None
     published_fits: bool | None = None
@@ -63,7 +62,7 @@ class PaperLine:
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
         return {
-            "metric": self.metric.name,
+            "metric": self.metric.short,
             "unit": self.metric.unit,
             "method": self.place.method,
             "dataset": self.place.dataset,
@@ -95,7 +94,15 @@ class PaperComparison:
     suite: PublishedSuite
     lines: tuple[PaperLine, ...]
     remarks: tuple[str, ...]
-    others: tuple[Side, ...]
+    others: tuple[Row, ...]
+
+    def lines_of(self, metric: str, device: str | None) -> list[PaperLine]:
+        """Return the lines of a metric, by its short name; of time, those of one device."""
+        return [
+            line
+            for line in self.lines
+            if line.metric.short == metric and device in (None, line.device)
+        ]
 
     def summary(self, metric: str, device: str | None = None) -> dict[str, Any]:
         """Return how far off we are in one metric, of time on one device.
@@ -103,11 +110,7 @@ class PaperComparison:
         The relative differences are fractions; `fits_agree` of `fits_known` are the rows where
         both devices hold it, or neither does.
         """
-        lines = [
-            line
-            for line in self.lines
-            if line.metric.name == metric and device in (None, line.device)
-        ]
+        lines = self.lines_of(metric, device)
         off = [abs(line.relative) for line in lines if line.relative is not None]
         agree = [line.fit_agrees for line in lines if line.fit_agrees is not None]
         return {
@@ -123,7 +126,7 @@ class PaperComparison:
     def sections(self) -> list[tuple[str, str | None]]:
         """The metrics there are, time once a device."""
         found = [
-            (line.metric.name, line.device if line.metric.name == "time" else None)
+            (line.metric.short, line.device if line.metric.short == "time" else None)
             for line in self.lines
         ]
         return list(dict.fromkeys(found))
@@ -144,12 +147,12 @@ class PaperComparison:
 
 
 def compare_with_paper(
-    collection: Collection, plugins: Plugins, suite: str | None = None
+    results: Results, plugins: Plugins, suite: str | None = None
 ) -> list[PaperComparison]:
     """Put published numbers beside what was found.
 
     Args:
-        collection: what was found.
+        results: what was found.
         plugins: where suites are registered.
         suite: whose numbers; None: those of the suites that the runs came from.
 
@@ -159,18 +162,18 @@ def compare_with_paper(
     if suite is not None:
         found = [load_published(suite, plugins)]
     else:
-        found = find_published(collection.suites, plugins)
+        found = find_published(results.suites, plugins)
     if not found:
         raise UsageError(
             "no published numbers are known of what was run; say whose with --suite, by name or "
             "as a file"
         )
-    sides = sides_of(collection)
-    return [_compare(each, sides, collection.stand_ins) for each in found]
+    rows = results.final_rows
+    return [_compare(each, rows, results.stand_ins) for each in found]
 
 
 def _compare(
-    suite: PublishedSuite, sides: Sequence[Side], stand_ins: Mapping[str, str]
+    suite: PublishedSuite, sides: Sequence[Row], stand_ins: Mapping[str, str]
 ) -> PaperComparison:
     by_place = _by_place(sides, stand_ins)
     lines, met = [], []
@@ -182,11 +185,11 @@ def _compare(
     return PaperComparison(suite, tuple(lines), tuple(_remarks(suite, met)), tuple(others))
 
 
-def _by_place(sides: Sequence[Side], stand_ins: Mapping[str, str]) -> dict[Place, dict[str, Side]]:
-    found: dict[Place, dict[str, Side]] = {}
+def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[RowPlace, dict[str, Row]]:
+    found: dict[RowPlace, dict[str, Row]] = {}
     for side in sides:
         dataset = stand_ins.get(side.dataset, side.dataset)
-        devices = found.setdefault(Place(side.method, dataset, side.setting), {})
+        devices = found.setdefault(RowPlace(side.method, dataset, side.setting), {})
         if side.device in devices:
             raise UsageError(
                 f"{side.method} on {side.dataset} {side.setting} was run on {side.device} under "
@@ -197,48 +200,44 @@ def _by_place(sides: Sequence[Side], stand_ins: Mapping[str, str]) -> dict[Place
 
 
 def _lines(
-    published: Published, place: Place, row: PublishedRow, ours: Sides
+    published: Published, place: RowPlace, row: PublishedRow, ours: Devices
 ) -> Iterator[PaperLine]:
-    columns = {
-        "memory": (published.memory, published.memory_of(row)),
-        "accuracy": (published.accuracy, published.accuracy_of(row)[0]),
-        "storage": (published.storage, published.storage_of(row)),
-    }
-    for metric, (column, number) in columns.items():
-        if column is not None:
-            yield _line(metric, place, _first_with(metric, ours), number)
+    for name in ("peak_memory", "accuracy", "storage"):
+        if name in published.columns:
+            number, _ = published.numbers_of(row, name)
+            yield _line(name, place, _first_with(name, ours), number)
     for device in published.times:
         side = ours.get(device)
         number = published.seconds_of(row, device)
         ran = False if published.is_unfit(row, device) else None if number is None else True
-        line = _line("time", place, side, number, device)
+        line = _line("search_time", place, side, number, device)
         yield replace(line, fits=side.fits if side else None, published_fits=ran)
 
 
 def _line(
-    metric: str, place: Place, side: Side | None, published: float | None, device: str = ""
+    metric: str, place: RowPlace, side: Row | None, published: float | None, device: str = ""
 ) -> PaperLine:
-    reading = side.readings.get(metric) if side else None
+    found = side.held(metric) if side else None
     return PaperLine(
         metric=METRICS[metric],
         place=place,
         device=device or (side.device if side else ""),
         stand_in=side.dataset if side and side.dataset != place.dataset else None,
-        ours=reading.value if reading else None,
-        source=reading.source if reading else None,
+        ours=found.value if found else None,
+        source=found.source if found else None,
         published=published,
-        low=reading.low if reading else None,
-        high=reading.high if reading else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
     )
 
 
-def _first_with(metric: str, ours: Sides) -> Side | None:
+def _first_with(metric: str, ours: Devices) -> Row | None:
     """Return the first device that has a value: memory and accuracy mean the same on all."""
-    having = [side for side in ours.values() if metric in side.readings]
+    having = [side for side in ours.values() if side.held(metric)]
     return next(iter(having or ours.values()), None)
 
 
-def _remarks(suite: PublishedSuite, ours: Sequence[Side]) -> Iterator[str]:
+def _remarks(suite: PublishedSuite, ours: Sequence[Row]) -> Iterator[str]:
     """Say what is scaled, what stands in for what, and what is known of the published numbers."""
     scaled = [differs for side in ours if (differs := _scaled(side, suite))]
     if scaled:
@@ -256,11 +255,10 @@ def _remarks(suite: PublishedSuite, ours: Sequence[Side]) -> Iterator[str]:
         yield f"{about}: {note.text}" if about else note.text
 
 
-def _scaled(side: Side, suite: PublishedSuite) -> dict[str, tuple[float, float]]:
+def _scaled(side: Row, suite: PublishedSuite) -> dict[str, tuple[float, float]]:
     """Return in which keys a budget differs from the published one, with both values."""
     budget = suite.budgets.get(side.dataset, next(iter(suite.budgets.values())))
-    kind = "full-task" if side.setting == "full task" else "few-shot"
-    theirs = used_keys(budget, kind)
+    theirs = used_keys(budget, side.kind)
     return {
         key: (value, theirs[key])
         for key, value in side.budget.items()

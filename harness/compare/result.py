@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.compare.aligning import Allowance, Pair, align, check_comparable
-from harness.compare.comparing import Comparison, compare_pair
-from harness.compare.sides import Side, sides_of
-from harness.compare.thresholds import Threshold, is_failed
+from harness.compare.comparing import Comparison, Threshold, compare_pair, is_failed
 from harness.errors import UsageError
-from harness.results.folder import Collection as Found
+from harness.results.results import Results
+from harness.results.rows import Row
 
-__all__ = ["ComparedRow", "Result", "compare"]
+__all__ = ["ComparedRow", "ResultsComparison", "compare"]
+
+
+BETTER = {True: "more", False: "less", None: None}
 
 
 @dataclass(frozen=True)
@@ -42,17 +44,17 @@ class ComparedRow:
             "differs": dict(self.pair.differs),
             "remarks": list(self.remarks),
             "failed": list(self.failed),
-            "metrics": {each.metric.name: _metric_json(each) for each in self.comparisons},
+            "metrics": {each.metric.short: _metric_json(each) for each in self.comparisons},
         }
 
 
 @dataclass(frozen=True)
-class Result:
+class ResultsComparison:
     """All rows, and what only one side has."""
 
     rows: tuple[ComparedRow, ...]
-    only_a: tuple[Side, ...]
-    only_b: tuple[Side, ...]
+    only_a: tuple[Row, ...]
+    only_b: tuple[Row, ...]
 
     @property
     def has_failed(self) -> bool:
@@ -70,12 +72,12 @@ class Result:
 
 
 def compare(
-    a: Found,
-    b: Found,
+    a: Results,
+    b: Results,
     *,
     allowed: Collection[Allowance] = (),
     thresholds: Mapping[str, Threshold] | None = None,
-) -> Result:
+) -> ResultsComparison:
     """Compare B with A.
 
     Args:
@@ -87,7 +89,7 @@ def compare(
     Raises:
         UsageError: they have no row in common, or rows differ in what was not allowed.
     """
-    aligned = align(sides_of(a), sides_of(b))
+    aligned = align(a.final_rows, b.final_rows)
     if not aligned.pairs:
         raise UsageError(
             "A and B have nothing in common: no row of the same method, data set, setting and "
@@ -95,14 +97,14 @@ def compare(
         )
     check_comparable(aligned.pairs, allowed)
     rows = tuple(_row(pair, thresholds) for pair in aligned.pairs)
-    return Result(rows, aligned.only_a, aligned.only_b)
+    return ResultsComparison(rows, aligned.only_a, aligned.only_b)
 
 
 def _row(pair: Pair, thresholds: Mapping[str, Threshold] | None) -> ComparedRow:
     comparisons = tuple(compare_pair(pair))
     failed: list[str] = []
     if thresholds is not None:
-        failed = [each.metric.name for each in comparisons if is_failed(each, thresholds)]
+        failed = [each.metric.short for each in comparisons if is_failed(each, thresholds)]
         failed += ["trials"] if pair.b.failed > pair.a.failed else []
     return ComparedRow(pair, comparisons, tuple(failed), tuple(_remarks(pair, comparisons)))
 
@@ -113,7 +115,9 @@ def _remarks(pair: Pair, comparisons: tuple[Comparison, ...]) -> list[str]:
     if a.version and b.version and a.version != b.version:
         told.append(f"{b.method} is version {a.version} in A and {b.version} in B")
     told += [f"{name}: {fault}" for name, side in (("A", a), ("B", b)) for fault in side.faults]
-    told += [f"{each.metric.name} was not compared: {each.why}" for each in comparisons if each.why]
+    told += [
+        f"{each.metric.short} was not compared: {each.why}" for each in comparisons if each.why
+    ]
     return told
 
 
@@ -121,7 +125,7 @@ def _metric_json(comparison: Comparison) -> dict[str, Any]:
     metric = comparison.metric
     return {
         "unit": metric.unit,
-        "better_is": "more" if metric.more_is_better else "less",
+        "better_is": BETTER[metric.more_is_better],
         "a": {"value": comparison.a, "source": comparison.source_a, "fits": comparison.fits_a},
         "b": {"value": comparison.b, "source": comparison.source_b, "fits": comparison.fits_b},
         "difference": comparison.difference,

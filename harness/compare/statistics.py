@@ -8,7 +8,7 @@ seeds are kept apart, which gives the wider interval.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, variance
@@ -16,10 +16,10 @@ from typing import Literal
 
 from scipy import stats  # type: ignore[import-untyped]
 
-__all__ = ["MIN_SEEDS", "MIN_TASKS", "Difference", "Samples", "paired", "unpaired"]
+from harness.results.rows import Samples
 
-# By seed, then by task. A value that has no task, such as a trial's memory, is task 0.
-Samples = Mapping[int, Mapping[int, float]]
+__all__ = ["MIN_SEEDS", "MIN_TASKS", "Difference", "paired", "unpaired"]
+
 Groups = Sequence[Sequence[float]]  # the same without their names
 
 MIN_TASKS = 10  # Student's t on percentages of a few images needs some for their mean to be normal

@@ -6,35 +6,21 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from harness.contracts import Device, DeviceMode
 from harness.experiment.trial import Trial
 from harness.plugins.selection import Selection
 from harness.pretraining.meta_task_request import TaskLearner
+from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
 from harness.trials.timed_outcome import Ending
 
-__all__ = ["Delivered", "Delivery", "Executor", "Handed", "Happening", "Lost", "StepOf", "Stepped"]
-
-
-class StepOf(BaseModel):
-    """A row of `steps.jsonl`."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    task: int = Field(ge=0)
-    step: int = Field(ge=0)
-    loss: float | None
-    accuracy: float | None
-    memory_bytes: int | None
-    seconds: float | None
+__all__ = ["Delivered", "Delivery", "Executor", "Handed", "Happening", "Lost", "Stepped"]
 
 
 class Delivery(Ending):
     """What comes home of a trial; all of it is checked to be what a record is made of."""
 
-    steps: list[StepOf]
+    steps: list[Step]
     log: str
 
 

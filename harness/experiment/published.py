@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UsageError
 
-__all__ = ["Published", "PublishedNote", "PublishedRow", "read_published"]
+__all__ = ["DAY_S", "Published", "PublishedNote", "PublishedRow", "read_published"]
 
-SECONDS = {"s": 1.0, "days": 86_400.0}
+DAY_S = 86_400.0
+SECONDS = {"s": 1.0, "days": DAY_S}
 
 
 class PublishedNote(BaseModel):
@@ -84,18 +85,20 @@ class Published(BaseModel):
         description="methods of whose published times more is spent than their kernels explain",
     )
 
-    def memory_of(self, row: PublishedRow) -> float | None:
-        """Return the published peak memory in MiB; None where there is none."""
-        return row.number(self.memory) if self.memory else None
+    @property
+    def columns(self) -> dict[str, tuple[str, str | None]]:
+        """For the name of each metric, but for time, its column and that of its deviation."""
+        told = {
+            "peak_memory": (self.memory, None),
+            "storage": (self.storage, None),
+            "accuracy": (self.accuracy, self.accuracy_std),
+        }
+        return {name: (column, std) for name, (column, std) in told.items() if column}
 
-    def storage_of(self, row: PublishedRow) -> float | None:
-        """Return the published storage in MiB; None where there is none."""
-        return row.number(self.storage) if self.storage else None
-
-    def accuracy_of(self, row: PublishedRow) -> tuple[float | None, float | None]:
-        """Return the published accuracy in percent, and its standard deviation over seeds."""
-        mean = row.number(self.accuracy) if self.accuracy else None
-        return mean, row.number(self.accuracy_std) if self.accuracy_std else None
+    def numbers_of(self, row: PublishedRow, metric: str) -> tuple[float | None, float | None]:
+        """Return what was published of a metric, and its deviation over seeds; None for none."""
+        column, std = self.columns.get(metric, (None, None))
+        return (row.number(column) if column else None, row.number(std) if std else None)
 
     def losses_of(self, row: PublishedRow) -> Iterator[tuple[float, str, str]]:
         """Give each published loss: in nats, as it was printed, and where on the curve it is."""

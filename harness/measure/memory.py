@@ -17,11 +17,11 @@ from typing import Any
 import torch
 
 from harness.measure.dispatch import OperationMode, outside_modes, schema_of, storage_address
+from harness.metrics import MIB
 
-__all__ = ["BLOCK_BYTES", "MIB", "EmulatedOutOfMemoryError", "MemoryCounter", "rounded_bytes"]
+__all__ = ["BLOCK_BYTES", "EmulatedOutOfMemoryError", "MemoryCounter", "rounded_bytes"]
 
 BLOCK_BYTES = 512
-MIB = 2**20
 
 
 class EmulatedOutOfMemoryError(torch.OutOfMemoryError):

@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,11 +22,10 @@ from harness.errors import RunFolderError
 from harness.experiment.trial import Trial
 from harness.planning.origin import Origin
 from harness.results.record import FINAL_STATUSES, Outcome, Record
+from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
 from harness.runtime.files import write_whole
 
 __all__ = ["RunFolder"]
-
-PLAN_SCHEMA = 1
 
 
 class RunFolder:
@@ -69,19 +67,16 @@ class RunFolder:
     def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
         """Write `plan.json`, keeping the trials and suites that earlier runs have put there."""
         earlier = self._plan()
-        planned = {item["trial_key"]: item for item in earlier["trials"]}
+        planned = {item.trial_key: item for item in earlier.trials}
         for trial in trials:
-            planned[trial.key] = {
-                "trial_key": trial.key,
-                "folder": trial.folder_name,
-                **trial.model_dump(mode="json"),
-            }
-        plan = {
-            "schema": PLAN_SCHEMA,
-            **_joined(earlier, origin or Origin(), {trial.method.name for trial in trials}),
-            "trials": list(planned.values()),
-        }
-        write_whole(self.path / "plan.json", json.dumps(plan, indent=1) + "\n")
+            whole = trial.model_dump(mode="json")
+            planned[trial.key] = PlannedTrial(
+                trial_key=trial.key, folder=trial.folder_name, **whole
+            )
+        plan = _joined(earlier, origin or Origin(), {trial.method.name for trial in trials})
+        plan.trials = list(planned.values())
+        text = json.dumps(plan.model_dump(mode="json", by_alias=True), indent=1)
+        write_whole(self.path / PLAN_FILE, text + "\n")
 
     def finished(self, trial: Trial) -> Record | None:
         """Return the trial's final record, or None if it has to be run."""
@@ -118,20 +113,14 @@ class RunFolder:
             write_whole(path / "architecture.json", text + "\n")
         write_whole(path / "record.json", record.model_dump_json(by_alias=True, indent=1) + "\n")
 
-    def _plan(self) -> dict[str, Any]:
+    def _plan(self) -> Plan:
         """Read `plan.json`; without one, an empty plan."""
-        path = self.path / "plan.json"
+        path = self.path / PLAN_FILE
         if not path.exists():
-            return {"suites": [], "dataset_map": {}, "passed_over": {}, "trials": []}
+            return Plan(trials=[])
         try:
-            plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return {
-                "suites": list(plan.get("suites", [])),  # a plan of an earlier version has none
-                "dataset_map": dict(plan.get("dataset_map", {})),
-                "passed_over": dict(plan.get("passed_over", {})),
-                "trials": [trial for trial in plan["trials"] if trial["trial_key"]],
-            }
-        except (OSError, ValueError, KeyError, TypeError):
+            return Plan.model_validate_json(path.read_bytes())
+        except (OSError, ValueError):
             raise RunFolderError(
                 f"{path} is no plan of this harness; give another folder with --output"
             ) from None
@@ -140,7 +129,7 @@ class RunFolder:
         """Do not spread a run over a folder that holds something else."""
         if not self.path.exists() or (self.path / ".lock").exists():
             return
-        if any(self.path.iterdir()) and not (self.path / "plan.json").exists():
+        if any(self.path.iterdir()) and not (self.path / PLAN_FILE).exists():
             raise RunFolderError(
                 f"{self.path} is not empty and is no run folder; give another with --output"
             )
@@ -153,19 +142,20 @@ def read_record(path: Path) -> Record | None:
     return None
 
 
-def _joined(plan: dict[str, Any], origin: Origin, methods: Set[str]) -> dict[str, Any]:
+def _joined(plan: Plan, origin: Origin, methods: Set[str]) -> Plan:
     """Add an origin to those that a plan names; methods that now have trials can be run again."""
     named = [origin.suite] if origin.suite is not None else []
     still_out = {
         text: reason
-        for text, reason in plan["passed_over"].items()
+        for text, reason in plan.passed_over.items()
         if text.partition("[")[0] not in methods
     }
-    return {
-        "suites": list(dict.fromkeys([*plan["suites"], *named])),
-        "dataset_map": {**plan["dataset_map"], **origin.dataset_map},
-        "passed_over": {**still_out, **origin.passed_over},
-    }
+    return Plan(
+        suites=list(dict.fromkeys([*plan.suites, *named])),
+        dataset_map={**plan.dataset_map, **origin.dataset_map},
+        passed_over={**still_out, **origin.passed_over},
+        trials=plan.trials,
+    )
 
 
 def _lock(handle: int, path: Path) -> None:

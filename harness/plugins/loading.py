@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 
 from pluggy import PluginManager
 
 from harness.errors import PluginError
+from harness.metrics import METRICS, MetricSpec
 from harness.plugins.hook_check import PROJECT, faults_of, new_manager
 from harness.plugins.profile_files import device_of, profile_files
-from harness.plugins.registry import KINDS, Collector, Conflict, Entry, PluginSource, Registry
+from harness.plugins.registry import KINDS, Collector, Conflict, PluginSource, Registry
 
 __all__ = ["STRICT_VARIABLE", "PluginProblem", "Plugins", "in_one_line", "load_plugins"]
 
@@ -43,12 +44,14 @@ class Plugins:
         sources: the plugins that are used, in the order of their names; then the device profiles
             that a person has named.
         problems: the plugins and profiles that are not.
+        metrics: the table of metrics: the harness's own, then those of these plugins.
     """
 
     manager: PluginManager
     registry: Registry
     sources: tuple[PluginSource, ...]
     problems: tuple[PluginProblem, ...]
+    metrics: Mapping[str, MetricSpec] = field(default_factory=lambda: METRICS)
 
     @property
     def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
@@ -70,13 +73,15 @@ def load_plugins() -> Plugins:
         PluginError: `HARNESS_STRICT_PLUGINS` is 1, and a plugin cannot be used or two plugins claim
             one name.
     """
-    manager, registry = new_manager(), Registry()
+    manager, registry, metrics = new_manager(), Registry(), dict(METRICS)
     sources: list[PluginSource] = []
     problems: list[PluginProblem] = []
     for entry_point in sorted(entry_points(group=PROJECT), key=_order):
         source = _source_of(entry_point)
         try:
-            registry.add(_load(entry_point, source, manager))
+            collected = _load(entry_point, source, manager, metrics)
+            registry.add(collected.entries)
+            metrics |= {metric.name: metric for metric in collected.metrics}
             sources.append(source)
         except PluginError as error:
             problems.append(PluginProblem(source, str(error)))
@@ -87,7 +92,7 @@ def load_plugins() -> Plugins:
         except PluginError as error:
             problems.append(PluginProblem(file, str(error)))
             registry.set_aside("device", file.name, str(problems[-1]))
-    plugins = Plugins(manager, registry, tuple(sources), tuple(problems))
+    plugins = Plugins(manager, registry, tuple(sources), tuple(problems), metrics)
     if plugins.complaints and os.environ.get(STRICT_VARIABLE, "0") not in ("", "0"):
         raise PluginError("; ".join(map(str, plugins.complaints)))
     return plugins
@@ -99,8 +104,13 @@ def in_one_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _load(entry_point: EntryPoint, source: PluginSource, manager: PluginManager) -> list[Entry]:
-    """Import a plugin, check it, collect its entries; only then let the manager know it.
+def _load(
+    entry_point: EntryPoint,
+    source: PluginSource,
+    manager: PluginManager,
+    metrics: Mapping[str, MetricSpec],
+) -> Collector:
+    """Import a plugin, check it, collect what it registers; only then let the manager know it.
 
     Raises:
         PluginError: it cannot be used. The manager has not seen it.
@@ -115,12 +125,27 @@ def _load(entry_point: EntryPoint, source: PluginSource, manager: PluginManager)
         faults = faults_of(plugin)
     if faults:
         raise PluginError("; ".join(faults))
-    entries = _collect(plugin, source)
+    collected = _collect(plugin, source)
+    _check_metrics(collected.metrics, metrics.values())
     manager.register(plugin, source.name)
-    return entries
+    return collected
 
 
-def _collect(plugin: object, source: PluginSource) -> list[Entry]:
+def _check_metrics(metrics: Iterable[MetricSpec], known: Iterable[MetricSpec]) -> None:
+    """Refuse a metric whose name, or short name, another one has.
+
+    Raises:
+        PluginError: the message has the name.
+    """
+    taken = {name for metric in known for name in (metric.name, metric.short)}
+    for metric in metrics:
+        for name in dict.fromkeys((metric.name, metric.short)):
+            if name in taken:
+                raise PluginError(f"it registers the metric '{name}', which is there already")
+            taken.add(name)
+
+
+def _collect(plugin: object, source: PluginSource) -> Collector:
     """Call a plugin's register hooks, apart from all other plugins."""
     collector = Collector(source)
     alone = new_manager()
@@ -130,7 +155,9 @@ def _collect(plugin: object, source: PluginSource) -> list[Entry]:
         hook = f"{PROJECT}_register_{kind}s"
         with _guarded(f"its hook '{hook}' failed"):
             getattr(alone.hook, hook)(register=collector.register_for(kind))
-    return collector.entries
+    with _guarded(f"its hook '{PROJECT}_register_metrics' failed"):
+        alone.hook.harness_register_metrics(register=collector.register_metric)
+    return collector
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 
 from harness.errors import PluginError, UnknownNameError
 from harness.hookspecs import Register
+from harness.metrics import MetricSpec
 
 __all__ = [
     "ALL",
@@ -93,6 +94,13 @@ class Collector:
         """Collect for `plugin`."""
         self.plugin = plugin
         self.entries: list[Entry] = []
+        self.metrics: list[MetricSpec] = []
+
+    def register_metric(self, metric: MetricSpec) -> None:
+        """Take a metric, as the hook `harness_register_metrics` is handed it."""
+        if not isinstance(metric, MetricSpec):
+            raise PluginError(f"it registers the metric {metric!r:.80}, which is no MetricSpec")
+        self.metrics.append(metric)
 
     def register_for(self, kind: Kind) -> Register:
         """Return the `register` function that the plugin's hook for `kind` is handed."""

@@ -1,108 +1,181 @@
-"""Cells of what was run or estimated: each value with the mark that its source asks for."""
+"""Cells, columns and captions of rows: each value with the mark that its source asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from harness.report.table import Cell, Mark
-from harness.results.estimates import DeviceRow, EstimateRow
-from harness.results.record import Metric, Record
-from harness.results.summary import Row
+from harness.metrics import MetricSpec
+from harness.report.table import MISSING, SYMBOLS, Column, Mark, TableCell
+from harness.results.reading import one_line
+from harness.results.record import Record, Status
+from harness.results.rows import Row, Value
+from harness.results.summary import FAILED, Missing
 
 __all__ = [
-    "accuracy_cell",
-    "estimated_memory_cell",
-    "estimated_time_cell",
+    "INTERVAL",
+    "STATUS_WORDS",
+    "cell_of",
+    "column_of",
+    "endings",
+    "estimate_legend",
+    "failed_sentence",
+    "failures",
     "interval_cell",
-    "memory_cell",
-    "predicted_cell",
-    "storage_cell",
-    "time_cell",
+    "legend",
+    "metric_cell",
+    "side_by_side",
 ]
 
-MIB = 2**20
+FIGURES = 2  # that a small number keeps
+
+STATUS_WORDS: dict[Status, str] = {
+    "ok": "ok",
+    "out_of_memory": "does not fit",
+    "over_budget": "over budget",
+    "error": "error",
+    "interrupted": "interrupted",
+}
+WORDS = {
+    "emulated": "emulated: computed on another machine, memory counted and held to the device's "
+    "limit.",
+    "predicted": "predicted by the device's cost model, or from shapes alone; not measured.",
+    "unfit": "needs more memory than the device has.",
+}
+COUNTS_AS = {
+    "omit": "are left out of the means",
+    "chance": "count in accuracy as guessing among the classes (100 % / classes), and are left out "
+    "of memory and time",
+    "zero": "count in accuracy as 0 %, and are left out of memory and time",
+}
+INTERVAL = Column("interval_points", "95 %", "± points", "number", figures=FIGURES, has_marks=True)
 
 
-def memory_cell(group: Sequence[Record], row: Row) -> Cell:
-    """Return peak memory in MiB, the largest of the seeds, or that a device did not hold it."""
-    return (
-        Cell(row.peak_memory_mib, mark=_mark(group, "peak_memory")) if row.fits else _unfit(group)
+def column_of(metric: MetricSpec, *, has_spread: bool | None = None) -> Column:
+    """Return the column of a metric; whether it has deviations over seeds, the metric says."""
+    return Column(
+        metric.key,
+        metric.heading,
+        metric.unit,
+        "number",
+        metric.digits,
+        figures=FIGURES,
+        has_spread=metric.shows_spread if has_spread is None else has_spread,
+        has_marks=True,
     )
 
 
-def storage_cell(group: Sequence[Record], row: Row) -> Cell:
-    """Return in MiB what the device has to store."""
-    return Cell(row.storage_mib, mark=_mark(group, "storage"))
+def cell_of(row: Row, metric: MetricSpec) -> TableCell:
+    """Return a metric of a row, or that the device did not hold it.
+
+    An estimate tells how much memory it would take also where the device has less.
+    """
+    value = row.values.get(metric.name)
+    told_all_the_same = value is not None and row.mode == "predicted"
+    if metric.needs_fit and row.fits is False and not told_all_the_same:
+        has = "" if row.limit_mib is None else f" ({row.limit_mib:,.0f} MiB)"
+        return TableCell(None, mark="unfit", note=f"needs more memory than the device has{has}")
+    if value is None:
+        return TableCell(None)
+    spread = value.std if metric.shows_spread else None
+    return TableCell(value.value, spread, _mark(value.source), _band(value))
 
 
-def accuracy_cell(group: Sequence[Record], row: Row) -> Cell:
-    """Return the mean accuracy in percent with its deviation over seeds."""
-    return Cell(row.accuracy, row.accuracy_std, _mark(group, "accuracy"))
-
-
-def interval_cell(group: Sequence[Record], row: Row) -> Cell:
+def interval_cell(row: Row) -> TableCell:
     """Return the half-width of the 95 % interval of the accuracy, and what it is over."""
-    note = f"over {row.interval_over}" if row.interval_over else ""
-    return Cell(row.accuracy_interval, mark=_mark(group, "accuracy"), note=note)
+    value = row.values.get("accuracy")
+    if value is None or value.interval is None:
+        return TableCell(None)
+    return TableCell(value.interval, mark=_mark(value.source), note=f"over {value.interval_over}")
 
 
-def time_cell(group: Sequence[Record], row: Row) -> Cell:
-    """Return the mean seconds of the search steps, with the band of a prediction."""
-    if not row.fits:
-        return _unfit(group)
-    bands = [metric for metric in _metrics(group, "search_time") if metric.low is not None]
-    note = _band(bands[0].low, bands[0].high) if bands else ""
-    return Cell(row.search_time_s, mark=_mark(group, "search_time"), note=note)
+def metric_cell(record: Record, metric: MetricSpec) -> TableCell:
+    """Return a metric of a single trial."""
+    if metric.is_counted and metric.needs_fit and record.status == "out_of_memory":
+        return TableCell(None, mark="unfit")
+    found = record.metrics.get(metric.name)
+    if found is None or found.value is None:
+        return TableCell(None)
+    return TableCell(found.value, mark=_mark(found.source))
 
 
-def estimated_memory_cell(row: EstimateRow) -> Cell:
-    """Return the peak memory that shapes tell, the largest that choices can lead to."""
-    low, high = row.lowest_memory_mib, row.peak_memory_mib
-    note = ""
-    if low is not None and high is not None and low != high:
-        note = f"between {low:,.1f} and {high:,.1f} MiB, as the method chooses"
-    return predicted_cell(high, note)
+def _mark(source: str) -> Mark:
+    marks: dict[str, Mark] = {"emulated": "emulated", "predicted": "predicted"}
+    return marks.get(source, "")
 
 
-def estimated_time_cell(device: DeviceRow) -> Cell:
-    """Return the predicted seconds, or that the device would not hold it."""
-    if device.fits is False:
-        return Cell(None, mark="unfit", note=_more_than(device.memory_limit_mib))
-    time = device.search_time
-    return predicted_cell(time.value_s, _band(time.low_s, time.high_s)) if time else Cell(None)
+def _band(value: Value) -> str:
+    """Say between what a prediction is."""
+    if value.low is None or value.high is None or value.low == value.high:
+        return ""
+    ends = f"between {value.low:,.1f} and {value.high:,.1f} {value.metric.unit}"
+    if value.metric.is_counted:
+        return f"{ends}, as the method chooses"
+    return f"in nine of ten cases {ends}"
 
 
-def predicted_cell(value: float | None, note: str = "") -> Cell:
-    """Return a prediction, marked as one."""
-    return Cell(value, mark="predicted" if value is not None else "", note=note)
+def legend(rows: Iterable[Sequence[TableCell]], machine: str = "another machine") -> list[str]:
+    """Explain the marks that occur in the rows; `machine` is where emulated ones were computed."""
+    cells = [cell for row in rows for cell in row]
+    marks = {cell.mark for cell in cells}
+    lines = [f"{SYMBOLS[mark]} {WORDS[mark]}" for mark in SYMBOLS if mark in marks]
+    if any(cell.value is None and not cell.mark for cell in cells):
+        lines.append(f"{MISSING} not known: not captured, not run, or not published.")
+    return [line.replace("another machine", machine) for line in lines]
 
 
-def _unfit(group: Sequence[Record]) -> Cell:
-    limit = group[0].device.memory_limit_bytes
-    return Cell(None, mark="unfit", note=_more_than(None if limit is None else limit / MIB))
+def estimate_legend() -> str:
+    """Say what an estimate is."""
+    return "Estimated from shapes alone: nothing was run, and accuracy is not known."
 
 
-def _more_than(limit_mib: float | None) -> str:
-    has = "" if limit_mib is None else f" ({limit_mib:,.0f} MiB)"
-    return f"needs more memory than the device has{has}"
+def failed_sentence(records: Sequence[Record], missing: Missing) -> str:
+    """Say how many trials failed and what they count as; the choice is told even if none did."""
+    failed = [record for record in records if record.status in FAILED]
+    sentence = f"Trials that failed or went over their budget {COUNTS_AS[missing]}: "
+    if missing == "chance" and any(_is_uncounted(record) for record in failed):
+        sentence = sentence[:-2] + " (full tasks whose records do not count classes are left out): "
+    return f"{sentence}{len(failed)} of {len(records)} here."
 
 
-def _band(low: float | None, high: float | None) -> str:
-    return f"in nine of ten cases between {low:,.1f} and {high:,.1f} s"
+def _is_uncounted(record: Record) -> bool:
+    return record.dataset.ways is None and record.dataset.classes is None
 
 
-def _mark(group: Sequence[Record], metric: str) -> Mark:
-    """Mark a number by the least real of the sources that it is made of."""
-    metrics = _metrics(group, metric)
-    sources = {each.source for each in metrics}
-    # What is computed for another device is emulated whatever a metric says of itself.
-    if metrics and group[0].device.mode == "emulated":
-        sources.add("emulated")
-    if "predicted" in sources:
-        return "predicted"
-    return "emulated" if "emulated" in sources else ""
+def endings(group: Sequence[Record]) -> str:
+    """Say how the trials of a row ended: `ok`, `does not fit`, or `1 of 3 error`."""
+    bad = [record.status for record in group if record.status != "ok"]
+    if not bad:
+        return "ok"
+    if len(set(bad)) == 1 and len(bad) == len(group):
+        return STATUS_WORDS[bad[0]]
+    kinds = dict.fromkeys(bad)
+    return ", ".join(f"{bad.count(kind)} of {len(group)} {STATUS_WORDS[kind]}" for kind in kinds)
 
 
-def _metrics(group: Sequence[Record], name: str) -> list[Metric]:
-    found = [record.metrics[name] for record in group if name in record.metrics]
-    return [metric for metric in found if metric.value is not None]
+def failures(group: Sequence[Record]) -> list[str]:
+    """Say what went wrong in the trials of a row, each fault once, with the seeds it befell."""
+    seeds: dict[str, list[int]] = {}
+    for record in group:
+        if record.status in FAILED and record.error is not None:
+            error = record.error
+            fault = one_line(f"{error.type} ({error.stage}): {error.message}")
+            seeds.setdefault(fault, []).append(record.seed)
+    return [
+        f"Failed with seed {', '.join(map(str, sorted(told)))}: {fault}"
+        for fault, told in seeds.items()
+    ]
+
+
+def side_by_side(group: Sequence[Record]) -> list[str]:
+    """Say that the measured times of a row were taken while other trials shared the machine."""
+    most = max(_at_once(record) for record in group)
+    if most == 1:
+        return []
+    return [f"Measured while up to {most} trials shared the machine: alone, they take less time."]
+
+
+def _at_once(record: Record) -> int:
+    """Count the trials that were under way on the machine of a measured one, itself included."""
+    told = record.environment.get("trials_side_by_side")
+    measured = record.device.mode == "measured" and record.status == "ok"
+    return told if measured and isinstance(told, int) and told > 1 else 1

@@ -1,4 +1,4 @@
-"""All tables of a collection: the published ones first, then what was found as it is."""
+"""All tables of results: the published ones first, then what was found as it is."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from harness.report.budgets import budget_label, scaled_keys
-from harness.report.captions import estimate_legend, failed_sentence, scaled_sentence
-from harness.report.estimates_table import estimates_table
-from harness.report.lines import lines_of_estimate, lines_of_runs
+from harness.experiment.budget import budget_label, scaled_keys, scaled_sentence
+from harness.report.cells import estimate_legend, failed_sentence
+from harness.report.estimate_tables import estimate_table
+from harness.report.lines import lines_of_estimate, lines_of_rows
 from harness.report.published_table import Frame, published_table
-from harness.report.suites import Place, PublishedSuite, place_of, setting_of
 from harness.report.table import Table
-from harness.report.trials_table import trials_table
+from harness.report.trial_tables import trials_table
 from harness.results.estimates import EstimateRow
-from harness.results.folder import Collection, FoundTrial
+from harness.results.published import PublishedSuite, RowPlace, place_of
 from harness.results.reading import one_line
 from harness.results.record import Record
-from harness.results.summary import Missing
+from harness.results.results import FoundTrial, Results
+from harness.results.summary import Missing, rows_of_records
 
 __all__ = ["tables_of"]
 
@@ -26,55 +26,55 @@ SCALED = "The budget is scaled."
 
 
 def tables_of(
-    collection: Collection, suites: Sequence[PublishedSuite], missing: Missing = "omit"
+    results: Results, suites: Sequence[PublishedSuite], missing: Missing = "omit"
 ) -> list[Table]:
-    """Return the tables of a collection.
+    """Return the tables of results.
 
     For each suite there is a table for each budget that its rows were run with, and one for each
     estimate of it; then comes the table of all trials, and those of the estimates.
 
     Args:
-        collection: what was found.
+        results: what was found.
         suites: whose published numbers to set beside ours.
         missing: what the accuracy of a failed trial counts as.
     """
     numbered = [suite for suite in suites if suite.has_numbers]
     told = [text for suite in suites if not suite.has_numbers for text in suite.statements]
-    tables = [table for suite in numbered for table in _published(collection, suite, missing)]
-    if collection.trials or not collection.estimates:
+    tables = [table for suite in numbered for table in _published(results, suite, missing)]
+    if results.trials or not results.estimates:
         tables.append(
             trials_table(
-                [found.record for found in collection.trials],
+                rows_of_records(results.records, missing, results.metrics),
                 missing=missing,
-                stand_ins=collection.stand_ins,
-                caption=[*told, *_passed_over(collection), *_pending(collection)],
+                stand_ins=results.stand_ins,
+                caption=[*told, *_passed_over(results), *_pending(results)],
             )
         )
-    tables += [estimates_table(found.rows) for found in collection.estimates]
+    tables += [estimate_table(found.rows) for found in results.estimates]
     return list(_with_own_keys(tables))
 
 
-def _passed_over(collection: Collection) -> list[str]:
+def _passed_over(results: Results) -> list[str]:
     return [
         one_line(f"Not run: method {method}: {reason}", limit=1000)
-        for method, reason in collection.passed_over.items()
+        for method, reason in results.passed_over.items()
     ]
 
 
-def _pending(collection: Collection) -> list[str]:
-    if not collection.pending:
+def _pending(results: Results) -> list[str]:
+    if not results.pending:
         return []
-    return [f"Planned trials that have no record yet: {collection.pending}."]
+    return [f"Planned trials that have no record yet: {results.pending}."]
 
 
-def _published(collection: Collection, suite: PublishedSuite, missing: Missing) -> Iterator[Table]:
-    stand_ins = collection.stand_ins
-    for budget, records in _by_budget(collection, suite).items():
+def _published(results: Results, suite: PublishedSuite, missing: Missing) -> Iterator[Table]:
+    stand_ins = results.stand_ins
+    for budget, records in _by_budget(results, suite).items():
         scaled = [_scaled(record, suite, stand_ins) for record in records]
         sentences = [scaled_sentence(scaled)] if any(scaled) else []
         yield published_table(
             suite,
-            lines_of_runs(records, missing, stand_ins),
+            lines_of_rows(rows_of_records(records, missing, results.metrics), stand_ins),
             Frame(
                 key=suite.name,
                 title=f"{suite.title} ({budget})",
@@ -82,19 +82,19 @@ def _published(collection: Collection, suite: PublishedSuite, missing: Missing) 
                 reasons=(SCALED,) if any(scaled) else (),
             ),
         )
-    for found in collection.estimates:
+    for found in results.estimates:
         if found.suite is None or Path(found.suite).stem == suite.name:
             yield from _estimated(suite, found.rows, stand_ins)
 
 
-def _by_budget(collection: Collection, suite: PublishedSuite) -> dict[str, list[Record]]:
+def _by_budget(results: Results, suite: PublishedSuite) -> dict[str, list[Record]]:
     """Sort the trials that belong beside a suite by what they were allowed."""
     places = {place for place, _ in suite.rows}
     sorted_out: dict[str, list[Record]] = {}
-    for found in collection.trials:
-        if _belongs(found, suite, places, collection.stand_ins):
+    for found in results.trials:
+        if _belongs(found, suite, places, results.stand_ins):
             record = found.record
-            scaled = _scaled(record, suite, collection.stand_ins)
+            scaled = _scaled(record, suite, results.stand_ins)
             label = budget_label(record.budget.allowed, record.dataset.kind)
             words = f"budget {label}" if scaled else "budget as published"
             sorted_out.setdefault(words, []).append(record)
@@ -102,7 +102,7 @@ def _by_budget(collection: Collection, suite: PublishedSuite) -> dict[str, list[
 
 
 def _belongs(
-    found: FoundTrial, suite: PublishedSuite, places: set[Place], stand_ins: Mapping[str, str]
+    found: FoundTrial, suite: PublishedSuite, places: set[RowPlace], stand_ins: Mapping[str, str]
 ) -> bool:
     """Say whether a trial has a published row, or was run for the suite without having one."""
     names = {Path(name).stem for name in found.suites}
@@ -145,7 +145,7 @@ def _scaled_estimate(
     """Return in what an estimate's width and steps differ from the published ones."""
     budgets = suite.budgets
     published = budgets.get(stand_ins.get(row.dataset, row.dataset)) or next(iter(budgets.values()))
-    kind = "full-task" if row.setting == setting_of(None, None) else "few-shot"
+    kind = "full-task" if row.setting == "full task" else "few-shot"
     steps = "epochs" if kind == "full-task" else "search_steps"
     ours = published.model_copy(update={"channels": row.channels, steps: row.search_steps})
     return scaled_keys(ours, published, kind)

@@ -1,13 +1,26 @@
-"""What `harness bench --output` leaves in `bench.json`."""
+"""`bench.json`: what `harness bench --output` leaves, together with what it ran on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["BENCH_FILE", "BENCH_SCHEMA", "BenchRow", "SavedBench"]
+from harness.environment.description import describe_environment
+from harness.runtime.files import made_folder, write_whole
+
+__all__ = [
+    "BENCH_FILE",
+    "BENCH_SCHEMA",
+    "BenchRow",
+    "SavedBench",
+    "bench_to_json",
+    "save_bench",
+    "with_references",
+]
 
 BENCH_FILE = "bench.json"
 BENCH_SCHEMA: Literal[1] = 1
@@ -56,3 +69,39 @@ class SavedBench(_Saved):
     processor: str | None
     torch: str
     rows: tuple[BenchRow, ...]
+
+
+def with_references(rows: Sequence[BenchRow]) -> Iterator[tuple[BenchRow, BenchRow]]:
+    """Give each row with the first one of its setting."""
+    first: dict[tuple[str, str, int], BenchRow] = {}
+    for row in rows:
+        yield row, first.setdefault((row.dataset, row.setting, row.channels), row)
+
+
+def bench_to_json(rows: Sequence[BenchRow]) -> list[dict[str, Any]]:
+    """Return JSON values, with medians and ratios."""
+    return [
+        {
+            **row.model_dump(mode="json"),
+            "median_s": row.median_s,
+            "ratio": row.ratio_to(reference),
+            "ratio_to": reference.method,
+            "source": "measured",
+        }
+        for row, reference in with_references(rows)
+    ]
+
+
+def save_bench(folder: Path, rows: Sequence[BenchRow]) -> Path:
+    """Write `bench.json` into a folder, which is made if need be, and return its path.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    environment = describe_environment()
+    saved = SavedBench(
+        processor=environment["processor"], torch=environment["torch"], rows=tuple(rows)
+    )
+    path = made_folder(folder) / BENCH_FILE
+    write_whole(path, saved.model_dump_json(by_alias=True, indent=1) + "\n")
+    return path

@@ -1,17 +1,32 @@
-"""Estimates as rows: each number with its unit, and the word that it is predicted."""
+"""`estimate.json`: the rows of an estimate, each number with the word that it is predicted."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.cost_model.prediction import Prediction, predict_seconds
 from harness.devices.profile import DeviceProfile
 from harness.estimate.estimates import Estimate
+from harness.metrics import to_mib
+from harness.runtime.files import made_folder, write_whole
 
-__all__ = ["DeviceRow", "EstimateRow", "row_of"]
+__all__ = [
+    "ESTIMATE_FILE",
+    "ESTIMATE_SCHEMA",
+    "DeviceRow",
+    "EstimateRow",
+    "SavedEstimate",
+    "row_of",
+    "save_estimate",
+]
 
-MIB = 2**20
+ESTIMATE_FILE = "estimate.json"
+ESTIMATE_SCHEMA: Literal[1] = 1
 
 
 @dataclass(frozen=True)
@@ -86,6 +101,24 @@ class EstimateRow:
         }
 
 
+class SavedEstimate(BaseModel):
+    """The rows of one estimate, with the suite that they were asked for by.
+
+    It is read strictly: a key that is not known, or a number that is none, is refused.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+    schema_version: Literal[1] = Field(default=ESTIMATE_SCHEMA, alias="schema")
+    suite: str | None = Field(description="its name or path; null where options said what for")
+    dataset_map: dict[str, str] = Field(
+        default={}, description="for a data set of the suite, the label of what stands in for it"
+    )
+    rows: Annotated[tuple[EstimateRow, ...], Field(description="predicted, one a search")]
+
+
 def row_of(estimate: Estimate) -> EstimateRow:
     """Return the row of an estimate."""
     search = estimate.search
@@ -95,12 +128,29 @@ def row_of(estimate: Estimate) -> EstimateRow:
         setting=str(search.setting),
         channels=search.channels,
         search_steps=search.steps,
-        peak_memory_mib=_mib(estimate.peak_bytes),
-        lowest_memory_mib=_mib(estimate.lowest_bytes),
-        storage_mib=_mib(estimate.storage_bytes),
+        peak_memory_mib=to_mib(estimate.peak_bytes),
+        lowest_memory_mib=to_mib(estimate.lowest_bytes),
+        storage_mib=to_mib(estimate.storage_bytes),
         devices=tuple(_on_device(estimate, profile) for profile in search.devices),
         error=estimate.error,
     )
+
+
+def save_estimate(
+    folder: Path,
+    rows: Sequence[EstimateRow],
+    suite: str | None = None,
+    dataset_map: Mapping[str, str] | None = None,
+) -> Path:
+    """Write `estimate.json` into a folder, which is made if need be, and return its path.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    saved = SavedEstimate(suite=suite, dataset_map=dict(dataset_map or {}), rows=tuple(rows))
+    path = made_folder(folder) / ESTIMATE_FILE
+    write_whole(path, saved.model_dump_json(by_alias=True, indent=1) + "\n")
+    return path
 
 
 def _on_device(estimate: Estimate, profile: DeviceProfile) -> DeviceRow:
@@ -110,8 +160,4 @@ def _on_device(estimate: Estimate, profile: DeviceProfile) -> DeviceRow:
     if profile.cost is not None and kernels is not None and fits is not False:
         parallel = estimate.search.uses_threads
         predicted = predict_seconds(profile.cost, kernels, parallel=parallel)
-    return DeviceRow(profile.name, profile.model, _mib(limit), fits, predicted)
-
-
-def _mib(size: int | None) -> float | None:
-    return None if size is None else size / MIB
+    return DeviceRow(profile.name, profile.model, to_mib(limit), fits, predicted)

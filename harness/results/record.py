@@ -14,6 +14,7 @@ from pydantic import (
 
 from harness.experiment.budget import Budget
 from harness.experiment.trial import Trial
+from harness.metrics import Source
 
 __all__ = [
     "FINAL_STATUSES",
@@ -29,6 +30,7 @@ __all__ = [
     "Timing",
     "TrialError",
     "Used",
+    "setting_name",
 ]
 
 SCHEMA: Literal[1] = 1
@@ -51,7 +53,7 @@ class Metric(_Part):
 
     value: float | None = Field(description="null where it was not captured")
     unit: str = Field(description="such as MiB, s or %")
-    source: Literal["measured", "emulated", "predicted"] = Field(description="where it came from")
+    source: Source = Field(description="where it came from")
     low: float | None = Field(default=None, description="of a prediction: where nine of ten")
     high: float | None = Field(default=None, description="times like it would be")
 
@@ -116,6 +118,21 @@ class TaskResult(_Part):
     energy_j: float | None = Field(
         default=None, description="joules of the task's search steps; null where nothing tells them"
     )
+    metrics: dict[str, float] = Field(
+        default={}, description="what the method itself reports, by name; absent where it does not"
+    )
+
+    def value(self, name: str) -> float | None:
+        """Return a number by its key here, or by the name of a metric that the method reports."""
+        own: float | None = getattr(self, name, None) if name in type(self).model_fields else None
+        return self.metrics.get(name, own)
+
+    @model_serializer(mode="wrap")
+    def _without_metrics_that_there_are_not(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        told: dict[str, Any] = dump(self)
+        return {key: value for key, value in told.items() if key != "metrics" or value}
 
 
 class Timing(_Part):
@@ -143,6 +160,11 @@ class Outcome(_Part):
     data_s: float = 0.0
 
 
+def setting_name(ways: int | None, shots: int | None) -> str:
+    """Name a setting as rows do; without ways and shots it is a full task."""
+    return "full task" if shots is None else f"{ways}-way {shots}-shot"
+
+
 class MethodPart(_Part):
     """The method as the record names it."""
 
@@ -166,6 +188,11 @@ class DatasetPart(_Part):
     classes: int | None = Field(
         default=None, description="of a full task; null in records of earlier versions"
     )
+
+    @property
+    def setting(self) -> str:
+        """How it was posed, as rows name it: `5-way 1-shot`."""
+        return setting_name(self.ways, self.shots)
 
 
 class DevicePart(_Part):

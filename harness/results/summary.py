@@ -1,17 +1,19 @@
-"""Joins the seeds of a trial into one row: means, deviations, intervals."""
+"""Joins the seeds of a trial into one row: means, largest values, deviations, intervals."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Any, Literal
+from typing import Literal
 
+from harness.experiment.budget import used_keys
 from harness.experiment.canonical import canonical_json
-from harness.results.record import Record
+from harness.metrics import METRICS, MetricSpec, Source, to_mib, undeclared
+from harness.results.record import Metric, Record, TaskResult
+from harness.results.rows import Row, Value
 
-__all__ = ["FAILED", "Missing", "Row", "group_records", "interval_95", "row_of", "summarise"]
+__all__ = ["FAILED", "Missing", "group_records", "interval_95", "row_of", "rows_of_records"]
 
 # How a trial ends that should have ended well; what did not fit is a result, and what was
 # interrupted is run again.
@@ -19,6 +21,8 @@ FAILED = {"error", "over_budget"}
 
 # What the accuracy of a failed trial counts as: it is left out, is that of guessing, or 0.
 Missing = Literal["omit", "chance", "zero"]
+
+Metrics = Mapping[str, MetricSpec]
 
 # Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; beyond, nearly normal.
 T_95 = (
@@ -28,45 +32,11 @@ T_95 = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Row:
-    """One method on one setting, device and budget, over its seeds.
-
-    Numbers are over the seeds that ended `ok`; null where there is none. `peak_memory_mib` is the
-    largest of the seeds, since the device must hold it. Where failed trials are to count, they are
-    in accuracy and its spread alone: there is no memory or time to put in the place of theirs.
-    """
-
-    method: str
-    dataset: str
-    setting: str
-    device: str
-    mode: str
-    seeds: int
-    statuses: tuple[str, ...]  # of each seed, in order
-    peak_memory_mib: float | None
-    storage_mib: float | None
-    accuracy: float | None  # percent, mean over seeds
-    accuracy_std: float | None  # over seeds; null for one seed
-    accuracy_interval: float | None  # half-width of the 95 % interval
-    interval_over: str | None  # what the interval is over: `seeds`, or the `tasks` of one seed
-    search_time_s: float | None
-    search_time_source: str  # `measured`, or `predicted` for an emulated device
-    host_share: float | None
-
-    @property
-    def fits(self) -> bool:
-        """Whether the device held every seed's trial."""
-        return "out_of_memory" not in self.statuses
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the row as JSON values."""
-        return {**asdict(self), "fits": self.fits}
-
-
-def summarise(records: Iterable[Record], missing: Missing = "omit") -> list[Row]:
+def rows_of_records(
+    records: Iterable[Record], missing: Missing = "omit", metrics: Metrics = METRICS
+) -> list[Row]:
     """Return a row for each method, setting, device and budget, in the order they first appear."""
-    return [row_of(group, missing) for group in group_records(records)]
+    return [row_of(group, missing, metrics) for group in group_records(records)]
 
 
 def group_records(records: Iterable[Record]) -> list[list[Record]]:
@@ -97,36 +67,97 @@ def interval_95(values: Sequence[float]) -> float | None:
     return t * stdev(values) / sqrt(len(values))
 
 
-def row_of(group: Sequence[Record], missing: Missing = "omit") -> Row:
-    """Join records that differ in their seed alone, at least one."""
+def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics = METRICS) -> Row:
+    """Join records that differ in their seed alone, at least one.
+
+    Where failed trials are to count, they are in accuracy and its spread alone: there is no memory
+    or time to put in the place of theirs.
+    """
     first = group[0]
     good = [record for record in group if record.status == "ok"]
-    accuracies = _values(good, "accuracy") + _stand_ins(group, missing)
-    over, spread = "seeds", accuracies
-    if len(accuracies) == len(good) == 1:
-        over, spread = "tasks", [task.accuracy for task in good[0].tasks]
-    interval = interval_95(spread)
+    failed = [record for record in group if record.status in FAILED]
+    machine = first.environment.get("processor")
+    shares = [each for r in good if (each := r.timing.host_share) is not None]
     return Row(
         method=first.label,
+        version=first.method.version,
         dataset=first.dataset.label,
-        setting=_setting(first),
+        setting=first.dataset.setting,
+        posed=_posed(first),
         device=first.device.name,
+        model=first.device.model,
         mode=first.device.mode,
-        seeds=len(group),
-        statuses=tuple(record.status for record in group),
-        peak_memory_mib=max(_values(good, "peak_memory"), default=None),
-        storage_mib=max(_values(good, "storage"), default=None),
-        accuracy=_mean(accuracies),
-        accuracy_std=stdev(accuracies) if len(accuracies) > 1 else None,
-        accuracy_interval=interval,
-        interval_over=over if interval is not None else None,
-        search_time_s=_mean(_values(good, "search_time")),
-        search_time_source="predicted" if first.device.mode == "emulated" else "measured",
-        host_share=_mean([r.timing.host_share for r in good if r.timing.host_share is not None]),
+        limit_mib=to_mib(first.device.memory_limit_bytes),
+        budget=used_keys(first.budget.allowed, first.dataset.kind),
+        values={value.metric.name: value for value in _values(group, good, missing, metrics)},
+        fits=all(record.status != "out_of_memory" for record in group),
+        fingerprint=first.dataset.fingerprint,
+        machine=str(machine) if machine else None,
+        failed=len(failed) / len(group),
+        faults=tuple(f"seed {each.seed} ended {each.status}" for each in failed),
+        records=tuple(group),
+        host_share=fmean(shares) if shares else None,
     )
 
 
-def _stand_ins(group: Sequence[Record], missing: Missing) -> list[float]:
+def _posed(record: Record) -> str:
+    part = record.dataset
+    return part.split if part.queries is None else f"{part.split}, {part.queries} queries"
+
+
+def _values(
+    group: Sequence[Record], good: Sequence[Record], missing: Missing, metrics: Metrics
+) -> Iterator[Value]:
+    """Join each metric over the records that have it."""
+    units = {name: metric.unit for record in good for name, metric in record.metrics.items()}
+    names = [*(name for name in metrics if name in units), *(n for n in units if n not in metrics)]
+    if missing != "omit" and "accuracy" not in names:
+        names.append("accuracy")  # that of failed trials alone
+    for name in names:
+        spec = metrics[name] if name in metrics else undeclared(name, units[name])
+        counted_as = _counted_as(group, missing) if name == "accuracy" else []
+        value = _joined(spec, name, good, counted_as, group[0].device.mode)
+        if value is not None:
+            yield value
+
+
+def _joined(
+    spec: MetricSpec,
+    name: str,
+    good: Sequence[Record],
+    counted_as: Sequence[float],
+    mode: Source,
+) -> Value | None:
+    found = [
+        (record, metric, metric.value)
+        for record in good
+        if (metric := record.metrics.get(name)) is not None and metric.value is not None
+    ]
+    values = [*(each for _, _, each in found), *counted_as]
+    if not values:
+        return None
+    told = [metric for _, metric, _ in found]
+    samples = {record.seed: _by_task(spec, record.tasks) or {0: v} for record, _, v in found}
+    over, spread = "seeds", values
+    if len(values) == len(good) == 1:
+        over, spread = "tasks", list(_by_task(spec, good[0].tasks).values())
+    interval = interval_95(spread)
+    source = _least_real([metric.source for metric in told], mode)
+    return Value(
+        metric=spec,
+        value=max(values) if spec.aggregate == "largest" else fmean(values),
+        source=source,
+        std=stdev(values) if len(values) > 1 else None,
+        interval=interval,
+        interval_over=over if interval is not None else None,
+        low=_mean_end(told, "low"),
+        high=_mean_end(told, "high"),
+        samples={} if source == "predicted" else samples,
+        is_exact=spec.is_counted and _is_constant(spec, [each[0] for each in found]),
+    )
+
+
+def _counted_as(group: Sequence[Record], missing: Missing) -> list[float]:
     """Return what the failed trials count as; early records do not count a full task's classes."""
     known = [count for r in group if (count := r.dataset.ways or r.dataset.classes) is not None]
     chance = 100 / known[0] if known else None
@@ -135,15 +166,29 @@ def _stand_ins(group: Sequence[Record], missing: Missing) -> list[float]:
     return [] if value is None else [value] * len(failed)
 
 
-def _setting(record: Record) -> str:
-    part = record.dataset
-    return "full task" if part.kind == "full-task" else f"{part.ways}-way {part.shots}-shot"
+def _by_task(spec: MetricSpec, tasks: Sequence[TaskResult]) -> dict[int, float]:
+    """Return a trial's values by task; none for what a trial has one of."""
+    if spec.aggregate == "largest":  # it is the whole trial that a device must hold
+        return {}
+    if spec.warms_up:
+        tasks = tasks[1:] or tasks
+    every = {task.index: task.value(spec.per_task or spec.name) for task in tasks}
+    return {index: value for index, value in every.items() if value is not None}
 
 
-def _values(records: Sequence[Record], metric: str) -> list[float]:
-    found = [record.metrics[metric].value for record in records if metric in record.metrics]
-    return [value for value in found if value is not None]
+def _least_real(sources: Iterable[Source], mode: Source) -> Source:
+    """Say what a number is; what is computed for another device is emulated in any case."""
+    found = {*sources, mode}
+    return next(each for each in ("predicted", "emulated", "measured") if each in found)
 
 
-def _mean(values: Sequence[float]) -> float | None:
-    return fmean(values) if values else None
+def _mean_end(told: Sequence[Metric], end: Literal["low", "high"]) -> float | None:
+    values = [value for each in told if (value := getattr(each, end)) is not None]
+    return fmean(values) if values and len(values) == len(told) else None
+
+
+def _is_constant(spec: MetricSpec, records: Sequence[Record]) -> bool:
+    """Tell whether a count is the same for all seeds and, of memory, for all of their tasks."""
+    counts = {record.metrics[spec.name].value for record in records}
+    tasks = [task for record in records for task in record.tasks] if spec.per_task else []
+    return len(counts) == 1 and len({task.value(spec.per_task) for task in tasks}) <= 1

@@ -68,6 +68,7 @@ def _run_task(
             search_s=seconds,
             peak_memory_bytes=peak if session.trial.counts_memory else None,
             energy_j=session.readings.energy_j(index),
+            metrics=session.reported,
         )
     )
     session.used.tasks += 1

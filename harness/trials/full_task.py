@@ -65,6 +65,7 @@ def run_full_task(
             search_s=seconds,
             peak_memory_bytes=peak if session.trial.counts_memory else None,
             energy_j=session.readings.energy_j(0),
+            metrics=session.reported,
         )
     )
     session.used.tasks = 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 from harness.experiment.budget import Budget
-from harness.measure.memory import MIB, MemoryCounter
+from harness.measure.memory import MemoryCounter
+from harness.metrics import MIB
 
 __all__ = ["BudgetExceededError", "Limits", "NotFiniteError"]
 

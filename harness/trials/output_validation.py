@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from harness.contracts import StepMetrics
 from harness.trials.limits import NotFiniteError
 
-__all__ = ["check_logits", "check_metrics"]
+__all__ = ["check_logits", "check_metrics", "check_reported"]
 
 
 def check_metrics(metrics: StepMetrics, where: str) -> None:
@@ -42,6 +43,31 @@ def check_logits(logits: Tensor, images: Tensor) -> None:
         )
     if torch.isnan(logits).any():
         raise NotFiniteError("predict returned logits that are NaN")
+
+
+def check_reported(
+    reported: Mapping[str, float], allowed: Collection[str], who: str
+) -> dict[str, float]:
+    """Return the metrics that a method or a device tells of itself.
+
+    Args:
+        reported: numbers by the metric's name.
+        allowed: the names that it may tell of.
+        who: in words.
+
+    Raises:
+        NotFiniteError: a number is not finite.
+        ValueError: a name is not among those.
+    """
+    for name, value in reported.items():
+        if name not in allowed:
+            raise ValueError(
+                f"{who} reports the metric '{name}', which no plugin registers for it "
+                f"(harness_register_metrics); there are: {', '.join(sorted(allowed)) or 'none'}"
+            )
+        if not math.isfinite(value):
+            raise NotFiniteError(f"{who} reports {value} as its metric '{name}'")
+    return {name: float(value) for name, value in reported.items()}
 
 
 def _number(metrics: Any, name: str) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from harness.contracts import DeviceMode
+from harness.contracts import Device, DeviceMode, ReadsMetrics
 from harness.devices.readings.energy import find_energy_source
 from harness.devices.readings.memory import MemoryLow
 from harness.devices.readings.meter import Meter
@@ -38,6 +38,16 @@ class TrialReadings:
         self._meter: Meter | None = None
         self._energy_j: dict[int, float | None] = {}
         self._energy_source = self._no_energy = ""
+        self._own: ReadsMetrics | None = None
+
+    def read_from(self, device: Device) -> None:
+        """Have a device read numbers of its own, too, if it is this machine and reads any."""
+        if self._measured and isinstance(device, ReadsMetrics):
+            self._own = device
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return what the device itself has read, by the metric's name."""
+        return self._own.metrics() if self._own else {}
 
     @property
     def reads_energy(self) -> bool:
@@ -53,9 +63,13 @@ class TrialReadings:
         meter = self._meter = self._meter or self._make_meter(device)
         if device.type == "cuda" and self._allocator is None:
             self._allocator = AllocatorPeaks(device)
-        allocator = self._allocator.measuring() if self._allocator else nullcontext()
         try:
-            with meter.measuring(), allocator:
+            with ExitStack() as every:
+                every.enter_context(meter.measuring())
+                if self._allocator:
+                    every.enter_context(self._allocator.measuring())
+                if self._own:
+                    every.enter_context(self._own.measuring())
                 yield
         finally:
             self._energy_j[task] = _sum(self._energy_j.get(task, 0.0), meter.block_j)

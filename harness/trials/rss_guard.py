@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.measure.memory import MIB
+from harness.metrics import MIB
 
 __all__ = ["ProcessGrowth", "UncountedMemoryError"]
 

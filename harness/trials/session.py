@@ -12,6 +12,7 @@ from harness.contracts import (
     Batch,
     DatasetForm,
     OperationLatency,
+    ReportsMetrics,
     SearchBatch,
     SearchContext,
     SearchMethod,
@@ -20,11 +21,13 @@ from harness.contracts import (
 )
 from harness.experiment.trial import Trial
 from harness.measure.clock import Stopwatch
-from harness.measure.memory import MIB, MemoryCounter
+from harness.measure.memory import MemoryCounter
+from harness.metrics import METRICS, MIB
 from harness.results.record import PretrainingPart, Stage, TaskResult, Used
+from harness.results.run_files import Step
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.trials.limits import Limits
-from harness.trials.output_validation import check_logits, check_metrics
+from harness.trials.output_validation import check_logits, check_metrics, check_reported
 from harness.trials.readings import TrialReadings
 from harness.trials.rss_guard import ProcessGrowth
 
@@ -82,6 +85,9 @@ class Session:
         operation_latency: predicts for the device, where it has a cost model.
         initial_state: what pretraining has left; None: the search starts from scratch.
         pretraining: what the record says of it.
+        metrics: the table of metrics, those that plugins register included.
+        reported: what the method has reported of the task that was concluded last.
+        read: what the device itself has read over the whole trial.
     """
 
     def __init__(
@@ -109,6 +115,9 @@ class Session:
         self.form: DatasetForm | None = None
         self.initial_state: Mapping[str, torch.Tensor] | None = None
         self.pretraining: PretrainingPart | None = None
+        self.metrics = METRICS
+        self.reported: dict[str, float] = {}
+        self.read: dict[str, float] = {}
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
         self._growth: ProcessGrowth | None = None
@@ -196,6 +205,8 @@ class Session:
         with self.calling("end"):
             self.architectures.append(method.architecture().model_dump(mode="json"))
             state = method.state_dict()
+            reported = method.metrics() if isinstance(method, ReportsMetrics) else {}
+        self.reported = check_reported(reported, self.metrics.keys() - METRICS, "the method")
         self.storage_bytes = sum(
             tensor.numel() * tensor.element_size() for tensor in state.values()
         )
@@ -212,14 +223,12 @@ class Session:
         check_metrics(metrics, self.where)
 
     def _report(self, metrics: StepMetrics, task: int, step: int, seconds: float) -> None:
-        self._send(
-            {
-                "event": "step",
-                "task": task,
-                "step": step,
-                "loss": metrics["loss"],
-                "accuracy": metrics["accuracy"],
-                "memory_bytes": self.counter.peak_bytes if self.trial.counts_memory else None,
-                "seconds": seconds,
-            }
+        row = Step(
+            task=task,
+            step=step,
+            loss=float(metrics["loss"]),
+            accuracy=float(metrics["accuracy"]),
+            memory_bytes=self.counter.peak_bytes if self.trial.counts_memory else None,
+            seconds=seconds,
         )
+        self._send({"event": "step", **row.model_dump()})

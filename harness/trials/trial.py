@@ -28,7 +28,7 @@ from harness.trials.full_task import run_full_task
 from harness.trials.limits import Limits
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
-from harness.trials.trial_metrics import metrics_of
+from harness.trials.trial_metrics import metrics_of, take_device_metrics
 
 __all__ = ["run_trial"]
 
@@ -41,7 +41,9 @@ def run_trial(plugins: Plugins, job: TrialJob, send: Callable[[Event], None]) ->
     readings = TrialReadings(job.trial.device.mode)
     device = open_device(plugins, job.trial.device)
     limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
+    readings.read_from(device)
     session = Session(job.trial, torch.device(device.torch_device()), limits, send, readings)
+    session.metrics = plugins.metrics
     try:
         _run_protocol(session, plugins, job)
     except Exception as error:
@@ -83,6 +85,7 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
         run_few_shot(session, trial.setting, dataset, create_method)
     else:
         run_full_task(session, trial.setting, dataset, create_method)
+    take_device_metrics(session)
 
 
 def _load_checkpoint(session: Session, job: TrialJob) -> None:

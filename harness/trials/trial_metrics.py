@@ -1,16 +1,21 @@
-"""What a trial is judged by, each number with its unit and its source."""
+"""What a trial is judged by: each metric of the table that it has, with its source."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from statistics import fmean
 
 from harness.cost_model.prediction import Prediction
-from harness.measure.memory import MIB
+from harness.metrics import METRICS, MetricSpec, to_mib
 from harness.results.record import Metric, TaskResult
+from harness.trials.output_validation import check_reported
 from harness.trials.session import Session
 
-__all__ = ["metrics_of"]
+__all__ = ["metrics_of", "take_device_metrics"]
+
+# What a device may not tell of itself: the harness has it of every trial.
+_OWN = {metric.name for metric in METRICS.values() if metric.is_always_shown}
 
 
 def metrics_of(
@@ -26,22 +31,34 @@ def metrics_of(
         fitted: whether the device held it; if not, its peak is unknown, not the limit.
         predicted: for an emulated device, the time that its cost model predicts.
     """
-    emulated = session.trial.device.mode == "emulated"
-    source = session.trial.device.mode
-    peak = session.peak_bytes if fitted else None
-    metrics = {
-        "peak_memory": Metric(value=_mib(peak), unit="MiB", source=source),
-        "storage": Metric(value=_mib(session.storage_bytes), unit="MiB", source=source),
-        "accuracy": Metric(value=_accuracy(session.tasks), unit="%", source=source),
-        "search_time": _predicted(predicted) if emulated else _measured(session.tasks),
+    table, mode = session.metrics, session.trial.device.mode
+    values = {
+        "peak_memory": to_mib(session.peak_bytes if fitted else None),
+        "storage": to_mib(session.storage_bytes),
+        **{name: _over_tasks(table[name], session.tasks) for name in ("accuracy", "search_time")},
     }
-    if not emulated:
-        metrics |= _machine_readings(session, fitted=fitted)
+    if mode == "measured":
+        values |= _machine_readings(session, fitted=fitted)
+    names = dict.fromkeys(name for task in session.tasks for name in task.metrics)
+    values |= {name: _over_tasks(table[name], session.tasks) for name in names}
+    metrics = {
+        name: Metric(value=value, unit=table[name].unit, source=mode)
+        for name, value in values.items()
+    }
+    if mode == "emulated":
+        metrics["search_time"] = _predicted(predicted)
     return metrics
 
 
-def _measured(tasks: list[TaskResult]) -> Metric:
-    return Metric(value=_search_time(tasks), unit="s", source="measured")
+def take_device_metrics(session: Session) -> None:
+    """Have the session know what the device itself has read, once the trial is done.
+
+    Raises:
+        NotFiniteError: a number is not finite.
+        ValueError: the device tells a metric that is not registered, or that is not its to tell.
+    """
+    session.stage, read = "end", session.readings.metrics()
+    session.read = check_reported(read, session.metrics.keys() - _OWN, "the device")
 
 
 def _predicted(time: Prediction | None) -> Metric:
@@ -52,44 +69,26 @@ def _predicted(time: Prediction | None) -> Metric:
     )
 
 
-def _mib(size: int | None) -> float | None:
-    return None if size is None else size / MIB
+def _over_tasks(metric: MetricSpec, tasks: list[TaskResult]) -> float | None:
+    """Join a metric over the tasks that have it; a first one that only warms up is left out."""
+    warm = tasks[1:] or tasks if metric.warms_up else tasks
+    read = [task.value(metric.per_task or metric.name) for task in warm]
+    known = [value for value in read if value is not None]
+    if not known:
+        return None
+    return max(known) if metric.aggregate == "largest" else fmean(known)
 
 
-def _accuracy(tasks: list[TaskResult]) -> float | None:
-    return fmean(task.accuracy for task in tasks) if tasks else None
-
-
-def _search_time(tasks: list[TaskResult]) -> float | None:
-    """Seconds for one task's search steps."""
-    warm = _warm(tasks)
-    return fmean(task.search_s for task in warm) if warm else None
-
-
-def _energy(tasks: list[TaskResult]) -> float | None:
-    """Joules for one task's search steps, over the tasks whose energy could be read."""
-    read = [task.energy_j for task in _warm(tasks) if task.energy_j is not None]
-    return fmean(read) if read else None
-
-
-def _warm(tasks: list[TaskResult]) -> list[TaskResult]:
-    """Leave out the first task, which only warms up, if there are others."""
-    return tasks[1:] or tasks
-
-
-def _machine_readings(session: Session, *, fitted: bool) -> dict[str, Metric]:
-    """What this machine tells, where it is the device: only what it can tell."""
+def _machine_readings(session: Session, *, fitted: bool) -> Mapping[str, float | None]:
+    """Return what this machine tells, where it is the device: only what it can tell."""
     peaks = session.readings.memory_bytes()
     values = {
-        "process_peak_rss": _mib(_peak_rss_bytes()),
-        **{name: _mib(size) if fitted else None for name, size in peaks.items()},
-    }
-    metrics = {
-        name: Metric(value=value, unit="MiB", source="measured") for name, value in values.items()
+        "process_peak_rss": to_mib(_peak_rss_bytes()),
+        **{name: to_mib(size) if fitted else None for name, size in peaks.items()},
     }
     if session.readings.reads_energy:
-        metrics["energy"] = Metric(value=_energy(session.tasks), unit="J", source="measured")
-    return metrics
+        values["energy"] = _over_tasks(METRICS["energy"], session.tasks)
+    return values | session.read
 
 
 def _peak_rss_bytes() -> int | None:

@@ -11,7 +11,8 @@ import torch
 
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.experiment.budget import Budget
-from harness.measure.memory import MIB, MemoryCounter
+from harness.measure.memory import MemoryCounter
+from harness.metrics import MIB
 
 
 class Setting(NamedTuple):

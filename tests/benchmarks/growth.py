@@ -18,7 +18,8 @@ import pandas as pd
 import torch
 
 from harness.contracts import Batch
-from harness.measure.memory import MIB, MemoryCounter
+from harness.measure.memory import MemoryCounter
+from harness.metrics import MIB
 from harness.space import topology
 from harness.space.backpropagation import Engine, ordinary
 from harness.space.step_by_step import step_by_step

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.bench.stepping import Stepper, counted_mib
+from harness.bench import Stepper, counted_mib
 from harness.contracts import DataRequest
 from harness.estimate.planning import plan_searches
 from harness.estimate.work import workload_of

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.compare.aligning import ALLOWANCES
 from harness.compare.comparing import Verdict
-from harness.compare.metrics import METRICS
+from harness.metrics import METRICS
 from harness.results.record import Record
 
 Write = Callable[..., Path]
@@ -42,10 +42,10 @@ def test_a_comparison_is_printed_by_metric(runs: tuple[Path, Path]) -> None:
     """Each row has both values, the difference and the verdict; what has no partner is named."""
     result = harness(*runs)
     assert result.exit_code == 0, result.output
-    row = line_of(result.stdout, "100.00")
+    row = line_of(result.stdout, "100.0")
     assert row.split() == [
         *("m", "dots", "5-way", "1-shot", "board", "(measured)"),
-        *("100.00", "120.00", "+20.00", "+20.00", "–", "exact", "worse"),
+        *("100.0", "120.0", "+20.00", "+20.00", "–", "exact", "worse"),
     ]
     assert "Only in A: m[q=1] on dots 5-way 1-shot, board (measured)." in result.stdout
     assert "Only in B: m[q=2]" in result.stdout
@@ -78,7 +78,7 @@ def test_emulated_and_predicted_numbers_bear_their_marks(
     """Nothing of an emulated device is printed as measured."""
     folder = write_run(tmp_path / "a", make_record(mode="emulated"))
     text = harness(folder, folder).stdout
-    assert "100.00*" in text
+    assert "100.0*" in text
     assert "~2.00" in text
     assert "* emulated" in text
     assert "~ predicted" in text
@@ -96,7 +96,7 @@ def test_what_is_not_comparable_is_refused_or_labelled(
     assert "search_steps is 10 in A and 3 in B" in refused.stderr
     allowed = harness(a, b, "--allow", "budget")
     assert allowed.exit_code == 0
-    assert line_of(allowed.stdout, "100.00").rstrip().endswith("no difference shown †")
+    assert line_of(allowed.stdout, "100.0").rstrip().endswith("no difference shown †")
     told = "† the budget's search_steps is 10 in A and 3 in B (m on dots 5-way 1-shot, board)."
     assert told in allowed.stdout
 
@@ -167,7 +167,7 @@ def test_the_paper_beside_a_run(tmp_path: Path, make_record: MakeRecord, write_r
     result = harness(run, "--paper")
     assert result.exit_code == 0, result.output
     cells = line_of(result.stdout, "metanas").split()
-    assert cells[-3:] == ["1.00*", "2.6", "-61.54"]
+    assert cells[-3:] == ["1.00*", "2.6", "−61.54"]
     assert line_of(result.stdout, "onnas ").split()[-3:] == ["–", "0.6", "–"]
     assert (
         "storage: 1 of 2 published numbers compared, mean absolute difference 61.5 %, "
@@ -185,7 +185,12 @@ def test_every_option_and_verdict_is_documented() -> None:
     command = cli.get_command(click.Context(cli), "compare")
     assert command is not None
     options = [name for each in command.params for name in each.opts if name.startswith("--")]
-    for word in (*options, *METRICS, *get_args(Verdict), *ALLOWANCES):
+    for word in (
+        *options,
+        *(metric.short for metric in METRICS.values()),
+        *get_args(Verdict),
+        *ALLOWANCES,
+    ):
         assert word in text, word
 
 

@@ -11,25 +11,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.compare.comparing import Comparison
-from harness.compare.result import Result, compare
-from harness.compare.thresholds import is_failed, parse_thresholds
+from harness.compare.comparing import Comparison, is_failed, parse_thresholds
+from harness.compare.result import ResultsComparison, compare
 from harness.cost_model.prediction import Prediction
 from harness.errors import UsageError
 from harness.results.estimates import DeviceRow, EstimateRow
-from harness.results.folder import Collection, FoundEstimate, FoundTrial
 from harness.results.record import Record
+from harness.results.results import FoundEstimate, FoundTrial, Results
 
 MakeRecord = Callable[..., Record]
 
 
-def found(*records: Record) -> Collection:
+def found(*records: Record) -> Results:
     trials = tuple(FoundTrial(Path(), record) for record in records)
-    return Collection(trials, (), (), ())
+    return Results(trials, (), (), ())
 
 
-def estimated(*rows: EstimateRow) -> Collection:
-    return Collection((), (FoundEstimate(Path(), rows, None),), (), ())
+def estimated(*rows: EstimateRow) -> Results:
+    return Results((), (FoundEstimate(Path(), rows, None),), (), ())
 
 
 def estimate(memory: float, lowest: float | None = None, seconds: float = 10.0) -> EstimateRow:
@@ -40,9 +39,9 @@ def estimate(memory: float, lowest: float | None = None, seconds: float = 10.0) 
     )
 
 
-def only(result: Result, metric: str) -> Comparison:
+def only(result: ResultsComparison, metric: str) -> Comparison:
     (row,) = result.rows
-    return next(each for each in row.comparisons if each.metric.name == metric)
+    return next(each for each in row.comparisons if each.metric.short == metric)
 
 
 def accuracies(mean: float, tasks: int = 40, draw: int = 0) -> list[float]:
@@ -270,7 +269,7 @@ TRIAL = st.tuples(
 TRIALS = st.lists(TRIAL, min_size=1, max_size=4)
 
 
-def run_of(make_record: MakeRecord, trials: list[tuple[list[float], float, str]]) -> Collection:
+def run_of(make_record: MakeRecord, trials: list[tuple[list[float], float, str]]) -> Results:
     return found(
         *(
             make_record(values, memory=[memory] * len(values), status=status, seed=seed)

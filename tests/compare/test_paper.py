@@ -12,8 +12,8 @@ from harness.compare.paper import PaperComparison, compare_with_paper
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins, load_plugins
 from harness.results.estimates import DeviceRow, EstimateRow
-from harness.results.folder import Collection, FoundEstimate, FoundTrial
 from harness.results.record import Record
+from harness.results.results import FoundEstimate, FoundTrial, Results
 
 MakeRecord = Callable[..., Record]
 
@@ -63,17 +63,17 @@ def suite(tmp_path: Path) -> str:
     return str(path)
 
 
-def found(*records: Record, **more: Any) -> Collection:
-    return Collection(tuple(FoundTrial(Path(), record) for record in records), (), (), (), **more)
+def found(*records: Record, **more: Any) -> Results:
+    return Results(tuple(FoundTrial(Path(), record) for record in records), (), (), (), **more)
 
 
-def compared(collection: Collection, plugins: Plugins, suite: str) -> PaperComparison:
+def compared(collection: Results, plugins: Plugins, suite: str) -> PaperComparison:
     (one,) = compare_with_paper(collection, plugins, suite)
     return one
 
 
 @pytest.fixture
-def run(make_record: MakeRecord) -> Collection:
+def run(make_record: MakeRecord) -> Results:
     """Darts does not fit the emulated Jetson, On-NAS does."""
     common: dict[str, Any] = {
         "device": "jetson", "mode": "emulated", "dataset": OMNIGLOT, "budget": PAPER,
@@ -85,11 +85,9 @@ def run(make_record: MakeRecord) -> Collection:
     )
 
 
-def test_each_published_row_has_ours_beside_it(
-    plugins: Plugins, run: Collection, suite: str
-) -> None:
+def test_each_published_row_has_ours_beside_it(plugins: Plugins, run: Results, suite: str) -> None:
     """Rows keep the published order; the difference is relative to what was published."""
-    memory = [x for x in compared(run, plugins, suite).lines if x.metric.name == "memory"]
+    memory = [x for x in compared(run, plugins, suite).lines if x.metric.short == "memory"]
     assert [(x.place.method, x.place.setting, x.ours, x.published, x.relative) for x in memory] == [
         ("darts", "5-way 1-shot", None, 80.0, None),
         ("onnas", "5-way 1-shot", 100.0, 125.0, -0.2),
@@ -100,7 +98,7 @@ def test_each_published_row_has_ours_beside_it(
 
 
 def test_the_summary_counts_what_can_be_compared(
-    plugins: Plugins, run: Collection, suite: str
+    plugins: Plugins, run: Results, suite: str
 ) -> None:
     """Mean and largest difference are of rows with both numbers; an X agrees with an X."""
     paper = compared(run, plugins, suite)
@@ -119,7 +117,7 @@ def test_the_summary_counts_what_can_be_compared(
     assert (time["fits_known"], time["fits_agree"]) == (2, 2)
 
 
-def test_contradictions_and_gaps_are_told(plugins: Plugins, run: Collection, suite: str) -> None:
+def test_contradictions_and_gaps_are_told(plugins: Plugins, run: Results, suite: str) -> None:
     """The suite's notes are remarks, with the rows that they are about."""
     paper = compared(run, plugins, suite)
     assert paper.remarks == (
@@ -149,7 +147,7 @@ def test_an_estimate_is_compared_and_stays_predicted(plugins: Plugins, suite: st
     device = DeviceRow("jetson", "Jetson Nano", 640.0, True, None)
     row = EstimateRow("onnas", "omniglot", "5-way 1-shot", 28, 10, 150.0, 100.0, 1.0, (device,), "")
     estimate = FoundEstimate(Path(), (row,), None)
-    paper = compared(Collection((), (estimate,), (), ()), plugins, suite)
+    paper = compared(Results((), (estimate,), (), ()), plugins, suite)
     memory = next(x for x in paper.lines if x.ours is not None)
     assert (memory.source, memory.low, memory.high) == ("predicted", 100.0, 150.0)
     assert paper.summary("accuracy")["compared"] == 0

@@ -16,7 +16,7 @@ from documentation.reference_results import (
     drawn_from,
     with_block,
 )
-from harness.results.folder import collect
+from harness.results.load import load_results
 
 AGAIN = "write them again: python -m documentation.reference_results"
 PATH = re.compile(rb'"(?:/|[A-Z]:\\\\)[^"]')  # in JSON, one that begins at a root
@@ -44,7 +44,7 @@ def test_a_changed_record_is_noticed() -> None:
 
 def test_every_method_has_three_seeds_of_each_few_shot_setting() -> None:
     """No trial is missing, and none was left out after the fact."""
-    collection = collect([RESULTS])
+    collection = load_results([RESULTS])
     assert (collection.pending, collection.problems) == (0, ())
     records = [found.record for found in collection.trials if found.record.dataset.ways]
     seeds = Counter((record.label, record.dataset.shots) for record in records)
@@ -56,7 +56,9 @@ def test_every_method_has_three_seeds_of_each_few_shot_setting() -> None:
 
 def test_the_full_task_has_each_method_once() -> None:
     """What does not fit has its row too, and its streamed twin that does."""
-    records = [found.record for found in collect([RESULTS]).trials if not found.record.dataset.ways]
+    records = [
+        found.record for found in load_results([RESULTS]).trials if not found.record.dataset.ways
+    ]
     assert len({record.label for record in records}) == len(records)
     assert {record.label.partition("[")[0] for record in records} >= {
         "onnas", "darts", "pcdarts", "proxylessnas", "random", "weights-only",

@@ -99,7 +99,10 @@ def test_numbers_are_found_by_what_they_are(suite: Path) -> None:
     published = load_suite(suite).published
     assert published is not None
     first, second, third = read_published(published, suite)
-    assert (published.memory_of(first), published.accuracy_of(first)) == (9.0, (80.0, None))
+    assert (
+        published.numbers_of(first, "peak_memory")[0],
+        published.numbers_of(first, "accuracy"),
+    ) == (9.0, (80.0, None))
     assert published.seconds_of(first, "jetson") == 43_200
     assert published.seconds_of(first, "rtx3090") is None
     assert [published.is_unfit(row, "jetson") for row in (first, second, third)] == [
@@ -107,7 +110,10 @@ def test_numbers_are_found_by_what_they_are(suite: Path) -> None:
         True,
         False,  # it is in no table, so nothing was printed of it
     ]
-    assert (published.memory_of(third), published.accuracy_of(third)) == (25.0, (None, None))
+    assert (
+        published.numbers_of(third, "peak_memory")[0],
+        published.numbers_of(third, "accuracy"),
+    ) == (25.0, (None, None))
 
 
 def test_notes_say_which_rows_they_are_about(suite: Path) -> None:

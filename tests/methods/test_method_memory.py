@@ -10,7 +10,8 @@ from harness_onnas.onnas import OnNas
 from harness_onnas.parameters import OnNasParameters
 
 from harness.contracts import SearchBatch, SearchContext
-from harness.measure.memory import MIB, MemoryCounter
+from harness.measure.memory import MemoryCounter
+from harness.metrics import MIB
 from harness.search.supernet_method import SupernetMethod
 
 MakeContext = Callable[..., SearchContext]

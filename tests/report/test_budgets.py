@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from harness.experiment.budget import budget_label, scaled_keys
 from harness.experiment.parsing import parse_budget
-from harness.report.budgets import budget_label, scaled_keys
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.report.formats.markdown import to_markdown
+from harness.report.formats import to_markdown
 from harness.report.tables import tables_of
-from harness.results.estimates import EstimateRow
-from harness.results.folder import collect
+from harness.results.estimates import EstimateRow, save_estimate
+from harness.results.load import load_results
 from harness.results.record import Record
-from harness.results.saved_estimates import save_estimate
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]
@@ -32,7 +31,7 @@ def run(tmp_path: Path, make_record: MakeRecord, write_run: WriteRun) -> Path:
 
 def test_a_run_folder_is_read_in_the_order_of_its_plan(run: Path) -> None:
     """Trials come as they were planned, each with its folder, and the suite is known."""
-    found = collect([run])
+    found = load_results([run])
     assert [each.record.seed for each in found.trials] == [2, 0, 1]
     assert all((each.folder / "record.json").is_file() for each in found.trials)
     assert (found.suites, found.problems, found.pending) == (("mine",), (), 0)
@@ -45,7 +44,7 @@ def test_a_folder_of_runs_is_read_and_trials_count_once(
     write_run(run.parent / "later", [make_record(seed=0), make_record(seed=7)])
     save_estimate(run.parent / "estimate", [ROW], suite="table2")
     (run.parent / "README.md").write_text("mine", encoding="utf-8")
-    found = collect([run.parent, run])
+    found = load_results([run.parent, run])
     assert sorted(each.record.seed for each in found.trials) == [0, 1, 2, 7]
     assert [each.rows for each in found.estimates] == [(ROW,)]
     assert set(found.suites) == {"mine", "table2"}
@@ -58,7 +57,7 @@ def test_a_final_record_stands_before_an_interrupted_one(
     """Where one run was interrupted and another finished the same trial, the latter counts."""
     write_run(tmp_path / "a", [make_record(status="interrupted")])
     write_run(tmp_path / "b", [make_record()])
-    (trial,) = collect([tmp_path]).trials
+    (trial,) = load_results([tmp_path]).trials
     assert trial.record.status == "ok"
 
 
@@ -67,9 +66,9 @@ def test_an_old_plan_and_no_plan_are_read(run: Path) -> None:
     plan = json.loads((run / "plan.json").read_text("utf-8"))
     del plan["suites"]
     (run / "plan.json").write_text(json.dumps(plan), encoding="utf-8")
-    assert (collect([run]).suites, collect([run]).problems) == ((), ())
+    assert (load_results([run]).suites, load_results([run]).problems) == ((), ())
     (run / "plan.json").unlink()
-    found = collect([run])
+    found = load_results([run])
     assert len(found.trials) == 3
     assert [problem.path.name for problem in found.problems] == ["plan.json"]
 
@@ -89,7 +88,7 @@ def test_a_record_that_cannot_be_read_is_named(run: Path, content: str, reason: 
     """Each way a record can be broken has its reason; all others are reported all the same."""
     path = run / "trials" / "trial-0001" / "record.json"
     path.write_text(content, encoding="utf-8")
-    found = collect([run])
+    found = load_results([run])
     (problem,) = found.problems
     assert problem.path == path
     assert reason in problem.reason
@@ -103,7 +102,7 @@ def test_half_written_and_foreign_things_are_named(run: Path) -> None:
     (run / "trials" / "trial-0000" / "record.json").unlink()
     (run / "trials" / "notes.txt").write_text("mine", encoding="utf-8")
     (run / "trials" / ".DS_Store").write_text("", encoding="utf-8")
-    reasons = {problem.path.name: problem.reason for problem in collect([run]).problems}
+    reasons = {problem.path.name: problem.reason for problem in load_results([run]).problems}
     assert set(reasons) == {"trial-0000", "notes.txt"}
     assert "no record" in reasons["trial-0000"]
 
@@ -119,7 +118,7 @@ def test_a_link_out_of_the_folder_is_not_followed(run: Path, tmp_path: Path) -> 
         elsewhere / "trials" / "trial-0001" / "record.json"
     )
     (run.parent / "run-2").symlink_to(elsewhere)
-    found = collect([run.parent])
+    found = load_results([run.parent])
     assert found.trials == ()
     assert [(problem.path.name, problem.reason) for problem in found.problems] == [
         ("record.json", "it is a link out of the folder"),
@@ -134,7 +133,7 @@ def test_a_pipe_is_not_waited_for(run: Path) -> None:
     path = run / "trials" / "trial-0001" / "record.json"
     path.unlink()
     os.mkfifo(path)
-    assert [problem.reason for problem in collect([run]).problems] == ["it is no file"]
+    assert [problem.reason for problem in load_results([run]).problems] == ["it is no file"]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +150,7 @@ def test_an_estimate_is_read_strictly(tmp_path: Path, old: str, new: str, reason
     text = path.read_text(encoding="utf-8")
     assert old in text
     path.write_text(text.replace(old, new), encoding="utf-8")
-    found = collect([tmp_path])
+    found = load_results([tmp_path])
     assert found.estimates == ()
     assert reason in found.problems[0].reason
 
@@ -161,13 +160,13 @@ def test_a_path_without_anything_is_wrong_usage(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     for name, words in (("none", "does not exist"), ("file", "is no folder"), ("", "no run")):
         with pytest.raises(UsageError, match=words):
-            collect([tmp_path / name])
+            load_results([tmp_path / name])
 
 
 def test_stand_ins_are_told(tmp_path: Path, make_record: MakeRecord, write_run: WriteRun) -> None:
     """A plan says which data set was run in place of the suite's."""
     write_run(tmp_path, [make_record()], dataset_map={"miniimagenet": "folder[path=x]"})
-    assert collect([tmp_path]).stand_ins == {"folder[path=x]": "miniimagenet"}
+    assert load_results([tmp_path]).stand_ins == {"folder[path=x]": "miniimagenet"}
 
 
 def test_methods_that_were_passed_over_are_told(run: Path) -> None:
@@ -177,7 +176,7 @@ def test_methods_that_were_passed_over_are_told(run: Path) -> None:
     path.write_text(
         json.dumps({**plan, "passed_over": {"mine": "no module\n\x1b[1m|x|"}}), encoding="utf-8"
     )
-    found = collect([run])
+    found = load_results([run])
     assert found.passed_over == {"mine": "no module\n\x1b[1m|x|"}
     (table,) = tables_of(found, [])
     assert "Not run: method mine: no module [1m|x|" in table.caption

@@ -15,16 +15,15 @@ from statistics import fmean, stdev
 
 import pytest
 
+from harness.compare.result import compare
 from harness.plugins.loading import load_plugins
-from harness.report.formats.csv import to_csv
-from harness.report.formats.latex import to_latex
-from harness.report.formats.markdown import to_markdown
-from harness.report.rounding import shown_number
-from harness.report.suites import load_published
-from harness.report.table import Column, Table
+from harness.report.formats import to_csv, to_latex, to_markdown
+from harness.report.table import Column, Table, shown_number
 from harness.report.tables import tables_of
-from harness.results.folder import Collection, collect
+from harness.results.load import load_results
+from harness.results.published import load_published
 from harness.results.record import Record
+from harness.results.results import Results
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -81,17 +80,17 @@ def records(make_record: Callable[..., Record]) -> list[Record]:
 
 
 @pytest.fixture
-def collection(tmp_path: Path, records: list[Record], write_run: Callable[..., Path]) -> Collection:
+def collection(tmp_path: Path, records: list[Record], write_run: Callable[..., Path]) -> Results:
     suite = tmp_path / "mine.toml"
     suite.write_text(SUITE, encoding="utf-8")
     (tmp_path / "numbers.csv").write_text(NUMBERS, encoding="utf-8")
     stand_ins = {"letters": "folder[path=x_y]"}
     run = write_run(tmp_path / "run", records, suites=[str(suite)], dataset_map=stand_ins)
-    return collect([run])
+    return load_results([run])
 
 
 @pytest.fixture
-def tables(tmp_path: Path, collection: Collection) -> list[Table]:
+def tables(tmp_path: Path, collection: Results) -> list[Table]:
     suite = load_published(str(tmp_path / "mine.toml"), load_plugins())
     return tables_of(collection, [suite], "omit")
 
@@ -146,6 +145,18 @@ def test_csv_is_as_exact_as_the_records(tables: list[Table], records: list[Recor
         assert number(row["accuracy_percent_std"]) == spread
         times = values["search_time"]
         assert number(row["time_s"]) == (fmean(times) if times else None)
+
+
+def test_a_comparison_has_the_same_numbers(collection: Results, tables: list[Table]) -> None:
+    """What `harness compare` says of this folder is what its report says, to the last bit."""
+    keys = {"memory": "memory_mib", "storage": "storage_mib", "accuracy": "accuracy_percent",
+            "time": "time_s"}  # fmt: skip
+    rows, compared = trials_of(to_csv(tables)), compare(collection, collection).rows
+    assert len(rows) == len(compared) == 4
+    for told, row in zip(rows, compared, strict=True):
+        assert (told["method"], told["device"]) == (row.pair.b.method, row.pair.b.device)
+        for each in row.comparisons:
+            assert number(told[keys[each.metric.short]]) == each.a == each.b
 
 
 def test_a_source_stands_beside_each_number(tables: list[Table]) -> None:

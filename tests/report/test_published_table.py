@@ -9,14 +9,12 @@ import pytest
 
 from harness.cost_model.prediction import Prediction
 from harness.plugins.loading import load_plugins
-from harness.report.remarks import Remarks
-from harness.report.suites import PublishedSuite, find_published, load_published
-from harness.report.table import Cell, Table
+from harness.report.table import Remarks, Table, TableCell
 from harness.report.tables import tables_of
-from harness.results.estimates import DeviceRow, EstimateRow
-from harness.results.folder import collect
+from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
+from harness.results.load import load_results
+from harness.results.published import PublishedSuite, find_published, load_published
 from harness.results.record import Record
-from harness.results.saved_estimates import save_estimate
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]
@@ -68,12 +66,14 @@ def tables(
     """Return `tables(records)`: those of a run of the suite."""
 
     def tables(records: Sequence[Record]) -> list[Table]:
-        return tables_of(collect([write_run(tmp_path / "run", records, suites=["two"])]), [suite])
+        return tables_of(
+            load_results([write_run(tmp_path / "run", records, suites=["two"])]), [suite]
+        )
 
     return tables
 
 
-def cell(table: Table, row: int, key: str) -> Cell:
+def cell(table: Table, row: int, key: str) -> TableCell:
     return table.rows[row][[column.key for column in table.columns].index(key)]
 
 
@@ -92,15 +92,15 @@ def test_devices_stand_side_by_side(
     large = make_record("one", 0, "desk", "emulated", budget=PAPER, values={"search_time": 21_600})
     table, _ = tables([small, large])
     assert len(table.rows) == 2
-    assert cell(table, 0, "memory_mib") == Cell(10.0, mark="emulated")
-    assert cell(table, 0, "memory_mib_difference") == Cell(-50.0, mark="emulated")
-    assert cell(table, 0, "storage_mib_difference") == Cell(-50.0, mark="emulated")
-    assert cell(table, 0, "accuracy_percent_difference") == Cell(-10.0, mark="emulated")
+    assert cell(table, 0, "memory_mib") == TableCell(10.0, mark="emulated")
+    assert cell(table, 0, "memory_mib_difference") == TableCell(-50.0, mark="emulated")
+    assert cell(table, 0, "storage_mib_difference") == TableCell(-50.0, mark="emulated")
+    assert cell(table, 0, "accuracy_percent_difference") == TableCell(-10.0, mark="emulated")
     assert cell(table, 0, "time_board_days").mark == "unfit"
     assert cell(table, 0, "time_board_days_published").mark == "unfit"
     assert cell(table, 0, "time_board_days_difference").note == "neither fits"
-    assert cell(table, 0, "time_desk_days") == Cell(0.25, mark="predicted")
-    assert cell(table, 0, "time_desk_days_difference") == Cell(-50.0, mark="predicted")
+    assert cell(table, 0, "time_desk_days") == TableCell(0.25, mark="predicted")
+    assert cell(table, 0, "time_desk_days_difference") == TableCell(-50.0, mark="predicted")
     assert "What fits on board is as published in 1 of 1 rows." in table.caption
     assert remarks_of(table, 1) == "No trial of it is here."
 
@@ -146,8 +146,8 @@ def test_a_failed_trial_has_its_reason(
     """What went wrong is below the table; nothing of it counts as zero."""
     table, _ = tables([make_record("two", 3, "desk", status="error", budget=PAPER)])
     assert "desk: Failed with seed 3: Broken (search): it broke" in remarks_of(table, 1)
-    assert cell(table, 1, "memory_mib") == cell(table, 1, "accuracy_percent") == Cell(None)
-    assert cell(table, 1, "time_desk_days_difference") == Cell(None)
+    assert cell(table, 1, "memory_mib") == cell(table, 1, "accuracy_percent") == TableCell(None)
+    assert cell(table, 1, "time_desk_days_difference") == TableCell(None)
 
 
 def test_an_estimate_stands_beside_published_numbers(tmp_path: Path, suite: PublishedSuite) -> None:
@@ -169,14 +169,14 @@ def test_an_estimate_stands_beside_published_numbers(tmp_path: Path, suite: Publ
         error="",
     )
     save_estimate(tmp_path / "estimate", [row], "two")
-    published, plain = tables_of(collect([tmp_path / "estimate"]), [suite])
+    published, plain = tables_of(load_results([tmp_path / "estimate"]), [suite])
     assert published.title == "Two devices (estimated)"
-    assert cell(published, 1, "memory_mib") == Cell(
+    assert cell(published, 1, "memory_mib") == TableCell(
         6.0, mark="predicted", note="between 4.0 and 6.0 MiB, as the method chooses"
     )
     assert cell(published, 1, "time_board_days").mark == "unfit"
     assert cell(published, 1, "time_desk_days").value == 1.0
-    assert cell(published, 1, "time_desk_days_difference") == Cell(0.0, mark="predicted")
+    assert cell(published, 1, "time_desk_days_difference") == TableCell(0.0, mark="predicted")
     assert "What fits on board is as published in 0 of 1 rows." in published.caption
     assert "Scaled budget: channels 8 (published 28)." in published.caption
     assert plain.key == "estimates"
@@ -188,7 +188,7 @@ def test_a_trial_of_another_suite_belongs_where_it_was_published(
 ) -> None:
     """Without its suite, a trial stands in the published table only if that has its row."""
     records = [make_record("two", 0, "desk"), make_record("other", 0, "desk")]
-    table, trials = tables_of(collect([write_run(tmp_path / "run", records)]), [suite])
+    table, trials = tables_of(load_results([write_run(tmp_path / "run", records)]), [suite])
     assert [row[0].value for row in table.rows] == ["one", "two"]
     assert [row[0].value for row in trials.rows] == ["two", "other"]
 
@@ -198,7 +198,7 @@ def test_remarks_are_written_once() -> None:
     remarks = Remarks()
     signs = [remarks.cell([str(number)]).value for number in range(28)]
     assert (signs[0], signs[25:]) == ("a", ["z", "aa", "ab"])
-    assert remarks.cell(["27", "0", "0"]) == Cell("ab, a", note="27 0")
+    assert remarks.cell(["27", "0", "0"]) == TableCell("ab, a", note="27 0")
     assert len(remarks.notes) == 28
 
 
@@ -212,7 +212,7 @@ def test_a_publication_without_numbers_is_told_of_below_the_trials(
     (tmp_path / "curve.toml").write_text(text, encoding="utf-8")
     curve = load_published(str(tmp_path / "curve.toml"), load_plugins())
     run = write_run(tmp_path / "run", [make_record()])
-    (trials,) = tables_of(collect([run]), [curve])
+    (trials,) = tables_of(load_results([run]), [curve])
     assert trials.caption[-2:] == ("Published: Nobody et al.", "It says 1.2 in the text.")
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from harness.cli.table import print_rows
+from harness.report.formats import print_tables
+from harness.report.trial_tables import run_table
 from harness.results.record import Metric, Record
-from harness.results.summary import Missing, interval_95, summarise
+from harness.results.summary import Missing, interval_95, rows_of_records
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
 DATASET = {
@@ -30,7 +31,12 @@ def record(seed: int, accuracy: float | None, **changes: Any) -> Record:
         "seed": seed, "status": "ok", "error": None,
         "budget": {"allowed": {}, "used": {}},
         "metrics": {
-            name: Metric(value=value, unit="u", source=mode) for name, value in values.items()
+            name: Metric(
+                value=value,
+                unit="u",
+                source="predicted" if (name, mode) == ("search_time", "emulated") else mode,
+            )
+            for name, value in values.items()
         },
         "tasks": [
             {"index": i, "accuracy": a, "search_s": 1.0, "peak_memory_bytes": 1}
@@ -46,30 +52,34 @@ def record(seed: int, accuracy: float | None, **changes: Any) -> Record:
 def printed(*records: Record) -> str:
     """The table as it is printed to a pipe."""
     console = Console(file=io.StringIO(), width=200)
-    print_rows(summarise(records), console)
+    print_tables([run_table(rows_of_records(records))], console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
 
 def test_seeds_of_one_trial_make_one_row() -> None:
     """Accuracy is the mean and sample deviation over seeds, memory the largest seed's."""
-    (row,) = summarise([record(0, 50.0), record(1, 60.0), record(2, 70.0)])
-    assert (row.accuracy, row.accuracy_std, row.peak_memory_mib) == (60.0, 10.0, 12.0)
-    assert row.accuracy_interval == pytest.approx(4.303 * 10 / 3**0.5)
-    assert row.interval_over == "seeds"
+    (row,) = rows_of_records([record(0, 50.0), record(1, 60.0), record(2, 70.0)])
+    assert (row.value("accuracy"), row.values["accuracy"].std, row.value("peak_memory")) == (
+        60.0,
+        10.0,
+        12.0,
+    )
+    assert row.values["accuracy"].interval == pytest.approx(4.303 * 10 / 3**0.5)
+    assert row.values["accuracy"].interval_over == "seeds"
 
 
 def test_one_seed_has_its_interval_over_tasks() -> None:
     """With one seed there is no deviation over seeds, and the interval is over its tasks."""
-    (row,) = summarise([record(0, 50.0)])
-    assert row.accuracy_std is None
-    assert row.interval_over == "tasks"
-    assert row.accuracy_interval == pytest.approx(12.706 * 10)
+    (row,) = rows_of_records([record(0, 50.0)])
+    assert row.values["accuracy"].std is None
+    assert row.values["accuracy"].interval_over == "tasks"
+    assert row.values["accuracy"].interval == pytest.approx(12.706 * 10)
 
 
 def test_trials_that_differ_are_not_joined() -> None:
     """Another device mode makes another row."""
-    assert len(summarise([record(0, 50.0), record(1, 50.0, mode="emulated")])) == 2
+    assert len(rows_of_records([record(0, 50.0), record(1, 50.0, mode="emulated")])) == 2
 
 
 def test_what_did_not_fit_is_an_x() -> None:
@@ -123,11 +133,11 @@ def test_parameters_are_printed() -> None:
 def test_what_a_failed_trial_counts_as_is_chosen(missing: Missing, accuracies: list[float]) -> None:
     """A failed trial is left out, or counts as guessing among the ways, or as 0 %."""
     records = [record(0, 50.0), record(1, 60.0), record(2, 99.0, status="error", metrics={})]
-    (row,) = summarise(records, missing)
-    assert row.accuracy == pytest.approx(fmean(accuracies))
-    assert row.accuracy_std == pytest.approx(stdev(accuracies))
-    assert row.peak_memory_mib == 11.0
-    assert row.search_time_s == 2.0
+    (row,) = rows_of_records(records, missing)
+    assert row.value("accuracy") == pytest.approx(fmean(accuracies))
+    assert row.values["accuracy"].std == pytest.approx(stdev(accuracies))
+    assert row.value("peak_memory") == 11.0
+    assert row.value("search_time") == 2.0
 
 
 def test_what_did_not_fit_is_not_failed() -> None:
@@ -137,16 +147,16 @@ def test_what_did_not_fit_is_not_failed() -> None:
         record(1, None, status="out_of_memory", metrics={}),
         record(2, None, status="interrupted", metrics={}),
     ]
-    (row,) = summarise(records, "zero")
-    assert row.accuracy == 50.0
+    (row,) = rows_of_records(records, "zero")
+    assert row.value("accuracy") == 50.0
 
 
 def test_chance_is_not_known_without_classes() -> None:
     """An early record does not count the classes of a full task: a failed trial is left out."""
     full = {**DATASET, "kind": "full-task", "ways": None, "shots": None, "queries": None}
     records = [record(0, 50.0, dataset=full), record(1, None, dataset=full, status="error")]
-    assert summarise(records, "chance")[0].accuracy == 50.0
-    assert summarise(records, "zero")[0].accuracy == 25.0
+    assert rows_of_records(records, "chance")[0].value("accuracy") == 50.0
+    assert rows_of_records(records, "zero")[0].value("accuracy") == 25.0
 
 
 def test_chance_of_a_full_task_is_among_its_classes() -> None:
@@ -154,5 +164,5 @@ def test_chance_of_a_full_task_is_among_its_classes() -> None:
     full = {**DATASET, "kind": "full-task", "ways": None, "shots": None, "queries": None}
     counted = {**full, "classes": 10}
     records = [record(0, 50.0, dataset=full), record(1, None, dataset=counted, status="error")]
-    (row,) = summarise(records, "chance")
-    assert row.accuracy == 30.0
+    (row,) = rows_of_records(records, "chance")
+    assert row.value("accuracy") == 30.0

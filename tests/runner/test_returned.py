@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.measure.memory import MIB
+from harness.metrics import MIB
 from harness.trials.few_shot import _query_order
 from harness.trials.limits import NotFiniteError
 from harness.trials.output_validation import check_logits, check_metrics

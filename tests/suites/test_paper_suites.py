@@ -176,18 +176,30 @@ def test_published_numbers_are_the_papers(plugins: Plugins) -> None:
     """One number of each kind, with its unit: MiB, percent, days made seconds, an X, a gap."""
     _, published, rows = read(plugins, "table4")
     darts, _, onnas, *_ = rows
-    assert (published.memory_of(onnas), published.accuracy_of(onnas)) == (290.0, (81.46, None))
+    assert (
+        published.numbers_of(onnas, "peak_memory")[0],
+        published.numbers_of(onnas, "accuracy"),
+    ) == (290.0, (81.46, None))
     assert published.seconds_of(onnas, "jetson") == pytest.approx(2.21 * 86_400)
     assert [published.is_unfit(row, "jetson") for row in (darts, onnas)] == [True, False]
     missing = rows[-1]
-    assert (missing.is_tabled, published.memory_of(missing)) == (False, 325.0)
+    assert (missing.is_tabled, published.numbers_of(missing, "peak_memory")[0]) == (False, 325.0)
     assert published.seconds_of(missing, "rtx3090") is None
     _, figure9, bars = read(plugins, "figure9")
-    assert [figure9.memory_of(bar) for bar in bars] == [5168, 352, 320, 243, 561, 53, 36, 26]
+    assert [figure9.numbers_of(bar, "peak_memory")[0] for bar in bars] == [
+        5168,
+        352,
+        320,
+        243,
+        561,
+        53,
+        36,
+        26,
+    ]
     _, storage, stored = read(plugins, "storage")
-    assert [storage.storage_of(row) for row in stored] == [2.6, 0.6]
+    assert [storage.numbers_of(row, "storage")[0] for row in stored] == [2.6, 0.6]
     _, figure12, hidden = read(plugins, "figure12")
-    assert {figure12.memory_of(row) for row in hidden} == {None}
+    assert {figure12.numbers_of(row, "peak_memory")[0] for row in hidden} == {None}
 
 
 @pytest.mark.parametrize(

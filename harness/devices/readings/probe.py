@@ -11,10 +11,10 @@ from harness.devices.readings.reading import Reading, take
 from harness.devices.readings.recognition import GPU_INFORMATION, cuda_names, machine_names
 from harness.devices.readings.state import machine_state
 from harness.devices.readings.tree import Tree, UnreadableError
+from harness.metrics import MIB
 
 __all__ = ["Reading", "probe"]
 
-MIB = 2**20
 
 MEMORY = {
     "memory_total": "MemTotal",

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness.executors.base import Delivery, StepOf
+from harness.executors.base import Delivery
 from harness.executors.dask.checks import check
 from harness.executors.dask.folders import settle, take_checkpoint
 from harness.executors.dask.logs import end_of
 from harness.executors.dask.machine import guarded, machine_at
 from harness.executors.dask.messages import Answer, Order
 from harness.executors.dask.place import WorkerPlace
+from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
 from harness.runtime.process import TrialProcesses
 from harness.trials.timed_outcome import Clock
@@ -57,7 +58,7 @@ def _answer(order: Order, checkpoint: bytes | None, place: WorkerPlace) -> Answe
 
 def _run(order: Order, job: TrialJob, place: WorkerPlace) -> Delivery:
     processes = TrialProcesses(place.abandonment(order.patience_s))
-    rows: list[StepOf] = []
+    rows: list[Step] = []
     tell = _told_now_and_then(place, order)
 
     def on_event(event: dict[str, Any]) -> None:
@@ -72,14 +73,14 @@ def _run(order: Order, job: TrialJob, place: WorkerPlace) -> Delivery:
         return Delivery(**dict(ending), steps=rows, log=end_of(log))
 
 
-def _row(event: dict[str, Any]) -> StepOf:
+def _row(event: dict[str, Any]) -> Step:
     """Take over the numbers of a step; what is none, or not finite, is missing."""
     numbers = {
         key: value if isinstance(value, (int, float)) and math.isfinite(value) else None
         for key, value in event.items()
         if key != "event"
     }
-    return StepOf.model_validate(numbers)
+    return Step.model_validate(numbers)
 
 
 def _told_now_and_then(place: WorkerPlace, order: Order) -> Callable[[dict[str, Any]], None]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report.garbage import without_garbage_collection
-from harness.report.suites import PublishedSuite
 from harness.report.table import Table
-from harness.results.folder import Collection
+from harness.results.published import PublishedSuite
+from harness.results.reading import without_garbage_collection
+from harness.results.results import Results
 
 __all__ = ["write_page"]
 
 
 def write_page(
-    collection: Collection,
+    results: Results,
     tables: Sequence[Table],
     destination: Path,
     published: Sequence[PublishedSuite] = (),
@@ -22,7 +22,7 @@ def write_page(
     """Write the page, whole or not at all.
 
     Args:
-        collection: what was run and estimated.
+        results: what was run and estimated.
         tables: what to show of it first, in this order.
         destination: the HTML file.
         published: suites whose published memory is drawn beside that of the same rows.
@@ -36,5 +36,5 @@ def write_page(
     from harness.runtime.files import write_whole  # noqa: PLC0415 - see above
 
     with without_garbage_collection():
-        page = render(content_of(collection, tables, published))
+        page = render(content_of(results, tables, published))
     write_whole(destination, page)

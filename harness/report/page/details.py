@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.errors import UsageError
-from harness.report.page.steps_chart import steps_chart
-from harness.report.pictures.cells.graph import graph_of
-from harness.report.pictures.cells.layout import lay_out
-from harness.report.pictures.cells.svg import svg_of
-from harness.report.pictures.part import read_part
-from harness.report.pictures.step_file import read_steps
-from harness.results.folder import FoundTrial
+from harness.metrics import MIB
+from harness.report.pictures.cell_layout import graph_of, lay_out
+from harness.report.pictures.cells import cell_svg
+from harness.report.pictures.curves import thinned
+from harness.results.reading import read_part
 from harness.results.record import Record
+from harness.results.results import FoundTrial
+from harness.results.run_files import Step, read_steps
 from harness.space.genotype import Edge, Genotype
 from harness.space.topology import CELL_KINDS
 
@@ -32,6 +32,10 @@ LEVEL = 6  # of gzip: the highest takes twice as long, to save a hundredth
 MOST_PACKED = 3 * 2**20  # bytes of all packs together
 MOST_LOG = 12 * 2**10  # bytes of one log
 MOST_RECORD = 96 * 2**10  # characters of one record
+
+# Of the small chart of a trial's steps, in pixels.
+WIDTH, HEIGHT = 680, 150
+LEFT, RIGHT, TOP, BOTTOM = 8, 672, 26, 124
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ def _details(trial: FoundTrial) -> dict[str, object]:
     return {
         "cells": cells,
         "no_cells": why_none,
-        "steps": steps_chart(read_steps(trial.folder), record.device.memory_limit_bytes),
+        "steps": _steps_chart(read_steps(trial.folder), record.device.memory_limit_bytes),
         "log": _log(trial),
         "record": _cut(text, MOST_RECORD, "record.json"),
         "folder": trial.folder.name,
@@ -99,7 +103,7 @@ def _cells(record: Record) -> tuple[list[tuple[str, str]], str]:
 @lru_cache(maxsize=256)  # what is chosen late, or for one's cost alone, is often the same
 def _cell(cell: tuple[tuple[Edge, Edge], ...], kind: str) -> str:
     named = [f"{edge.operation} to node {n}" for n, node in enumerate(cell) for edge in node]
-    return svg_of(lay_out(graph_of(cell)), f"{kind} cell: {', '.join(named)}")
+    return cell_svg(lay_out(graph_of(cell)), f"{kind} cell: {', '.join(named)}")
 
 
 def _log(trial: FoundTrial) -> str:
@@ -114,3 +118,43 @@ def _cut(text: str, most: int, name: str) -> str:
     if len(text) <= most:
         return text
     return f"{text[:most]}\n[The last {len(text) - most:,} characters of {name} are left out.]"
+
+
+def _steps_chart(steps: Sequence[Step], limit_bytes: int | None) -> str:
+    """Return an `svg` element of memory over steps; nothing where no memory was counted."""
+    counted = [step.memory_bytes / MIB for step in steps if step.memory_bytes]
+    if not counted:
+        return ""
+    most = max(counted)
+    limit = None if limit_bytes is None else limit_bytes / MIB
+    ceiling = limit if limit is not None and most < limit < 2.5 * most else most
+    points = " ".join(
+        f"{_across(place, len(counted)):.1f},{_down(value, ceiling):.1f}"
+        for place, value in thinned(counted)
+    )
+    words = f"peak {most:,.1f} MiB in {len(counted):,} search steps{_beside(limit)}"
+    line = "" if limit is None or limit > ceiling else _limit_line(limit, ceiling)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="steps" role="img" aria-label="{words}" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT}"><path class="axis" d="M{LEFT} {BOTTOM}H{RIGHT}"/>{line}'
+        f'<polyline class="line" points="{points}"/><text x="{LEFT}" y="14">{words}</text>'
+        f'<text x="{LEFT}" y="142">step 1</text>'
+        f'<text class="end" x="{RIGHT}" y="142">step {len(counted):,}</text></svg>'
+    )
+
+
+def _beside(limit: float | None) -> str:
+    return "; the device has no limit" if limit is None else f"; the device has {limit:,.0f} MiB"
+
+
+def _limit_line(limit: float, ceiling: float) -> str:
+    return f'<path class="limit" d="M{LEFT} {_down(limit, ceiling):.1f}H{RIGHT}"/>'
+
+
+def _across(place: int, steps: int) -> float:
+    return LEFT + (RIGHT - LEFT) * place / max(steps - 1, 1)
+
+
+def _down(value: float, ceiling: float) -> float:
+    """Return where a value is, from 0 at the bottom."""
+    return BOTTOM - (BOTTOM - TOP) * value / ceiling

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.report.suites import PublishedSuite
-from harness.results.folder import Collection
+from harness.results.published import PublishedSuite
+from harness.results.results import Results
 
 __all__ = ["draw_all"]
 
 
 def draw_all(
-    collection: Collection, folder: Path, published: Sequence[PublishedSuite] = ()
+    results: Results, folder: Path, published: Sequence[PublishedSuite] = ()
 ) -> list[Path]:
     """Draw every picture that there is something to draw for, and return the files' paths.
 
     Args:
-        collection: what was run and estimated.
+        results: what was run and estimated.
         folder: where the files go; it is made.
         published: suites whose published memory is drawn beside that of the same rows.
 
@@ -26,11 +26,11 @@ def draw_all(
     """
     # Imported here: they import matplotlib, which is slow, and only for those who want pictures.
     from harness.report.pictures.gallery import pictures_of  # noqa: PLC0415 - see above
-    from harness.report.pictures.saving import save_picture  # noqa: PLC0415 - see above
+    from harness.report.pictures.style import save_picture  # noqa: PLC0415 - see above
 
     return [
         path
-        for picture in pictures_of(collection, published)
+        for picture in pictures_of(results, published)
         if not isinstance(picture.drawn, str)
         for path in save_picture(picture.drawn, folder, picture.name)
     ]

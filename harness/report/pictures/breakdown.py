@@ -10,17 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 
+from harness.metrics import METRICS
+from harness.report.cells import column_of
 from harness.report.lines import Line
-from harness.report.pictures.beside import Beside
 from harness.report.pictures.frame import MAX_PANELS, framed, panels_left_out
-from harness.report.pictures.points import label_of
+from harness.report.pictures.notes import Beside, label_of
 from harness.report.pictures.style import INK, MUTED, PAPER, drawing
-from harness.report.rounding import shown
-from harness.report.table import Cell, Column, Mark
+from harness.report.table import Mark, TableCell, shown
 
 __all__ = ["Bar", "bars_of", "draw_breakdown"]
 
-MEMORY = Column("memory_mib", "memory", "MiB", kind="number", digits=1)
+MEMORY = column_of(METRICS["peak_memory"])
 MOST_BARS = 16  # of a panel
 ROW = 0.27  # inches a bar
 SHORT = 44  # characters of a name
@@ -46,7 +46,7 @@ class Bar:
 
     panel: str
     name: str
-    memory: Cell
+    memory: TableCell
     published: float | None = None
 
 
@@ -119,7 +119,7 @@ def _draw(axes: Axes, bars: Sequence[Bar]) -> None:
             axes.barh(row + thick / 2, bar.published, thick, color="none", ec=MUTED, lw=0.8)
             _write(axes, bar.published, row + thick / 2, f"published {bar.published:,.10g}")
     axes.set_yticks(range(len(bars)), [bar.name for bar in bars])
-    axes.set(xlabel="peak memory (MiB)", ylim=(len(bars) - 0.4, -0.6))
+    axes.set(xlabel=METRICS["peak_memory"].axis(), ylim=(len(bars) - 0.4, -0.6))
     axes.grid(visible=False, axis="y")
     axes.tick_params(axis="y", length=0)
     axes.margins(x=0.12)

@@ -1,4 +1,4 @@
-"""Every picture that a collection of trials and estimates gives reason for, one after another."""
+"""Every picture that results of trials and estimates give reason for, one after another."""
 
 from __future__ import annotations
 
@@ -9,26 +9,25 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from harness.errors import UsageError
-from harness.report.lines import lines_of_estimate, lines_of_runs
-from harness.report.pictures.accuracy_memory import draw_accuracy_memory
-from harness.report.pictures.beside import Beside, beside_of, statements_of
+from harness.report.lines import lines_of_estimate, lines_of_rows
 from harness.report.pictures.breakdown import bars_of, draw_breakdown
-from harness.report.pictures.cells.figure import draw_cells
-from harness.report.pictures.curves import draw_curves
-from harness.report.pictures.notes import budget_notes
-from harness.report.pictures.points import (
+from harness.report.pictures.cells import draw_cells
+from harness.report.pictures.curves import draw_curves, draw_steps
+from harness.report.pictures.notes import (
+    Beside,
+    beside_of,
+    budget_notes,
     label_of,
-    points_of_estimates,
-    points_of_records,
     setting_of,
+    statements_of,
 )
-from harness.report.pictures.steps import draw_steps
-from harness.report.pictures.sweep import draw_sweep
-from harness.report.pictures.time_memory import draw_time_memory
-from harness.report.pictures.variants import families
-from harness.report.suites import PublishedSuite
-from harness.results.folder import Collection
+from harness.report.pictures.scatter import draw_accuracy_memory, draw_time_memory
+from harness.report.pictures.sweep import draw_sweep, families
+from harness.results.published import PublishedSuite
 from harness.results.record import Record
+from harness.results.results import Results
+from harness.results.rows import rows_of_estimate
+from harness.results.summary import rows_of_records
 from harness.space.genotype import Genotype
 
 __all__ = ["Picture", "charts_of", "pictures_of"]
@@ -44,51 +43,49 @@ class Picture:
     drawn: Figure | str
 
 
-def pictures_of(
-    collection: Collection, published: Sequence[PublishedSuite] = ()
-) -> Iterator[Picture]:
+def pictures_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Iterator[Picture]:
     """Draw each picture in turn: the charts, then the cells that were found."""
-    yield from charts_of(collection, published)
-    records = [trial.record for trial in collection.trials]
+    yield from charts_of(results, published)
+    records = results.records
     yield from _of_cells(records, budget_notes(records))
 
 
-def charts_of(
-    collection: Collection, published: Sequence[PublishedSuite] = ()
-) -> Iterator[Picture]:
+def charts_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Iterator[Picture]:
     """Draw each picture of numbers in turn.
 
     Args:
-        collection: what was run and estimated.
+        results: what was run and estimated.
         published: whose memory is drawn beside that of the same rows.
     """
-    records = [trial.record for trial in collection.trials]
+    records = results.records
     notes = budget_notes(records)
-    points = points_of_records(records)
-    estimated = points_of_estimates(row for each in collection.estimates for row in each.rows)
-    yield Picture("accuracy-memory", draw_accuracy_memory(points, notes))
-    yield Picture("time-memory", draw_time_memory([*points, *estimated], notes))
-    beside = beside_of(published, collection.stand_ins)
-    yield from _of_variants(collection, published, beside, notes)
+    rows = rows_of_records(records, metrics=results.metrics)
+    every = [row for found in results.estimates for row in found.rows]
+    estimated = [each for row in every for each in rows_of_estimate(row)]
+    yield Picture("accuracy-memory", draw_accuracy_memory(rows, notes))
+    yield Picture("time-memory", draw_time_memory([*rows, *estimated], notes))
+    beside = beside_of(published, results.stand_ins)
+    yield from _of_variants(results, published, beside, notes)
     losses = [*notes, *statements_of(published, of_losses=True)]
     yield Picture("pretraining", draw_curves(records, losses, beside))
-    yield Picture("steps-memory", draw_steps(collection.trials, notes))
+    yield Picture("steps-memory", draw_steps(results.trials, notes))
 
 
 def _of_variants(
-    collection: Collection,
+    results: Results,
     published: Sequence[PublishedSuite],
     beside: Beside,
     notes: Sequence[str],
 ) -> Iterator[Picture]:
     """Draw the methods with several variants: over the one number that differs, or as bars."""
-    records = [trial.record for trial in collection.trials]
+    records = results.records
     swept = {family.method: family for family in families(records) if family.parameter}
     for place, family in enumerate(swept.values(), start=1):
         yield Picture(f"sweep-{place}", draw_sweep(family, notes))
-    lines = lines_of_runs(records, "omit", collection.stand_ins)
-    for estimate in collection.estimates:
-        lines += lines_of_estimate(estimate.rows, collection.stand_ins)
+    rows = rows_of_records(records, metrics=results.metrics)
+    lines = lines_of_rows(rows, results.stand_ins)
+    for estimate in results.estimates:
+        lines += lines_of_estimate(estimate.rows, results.stand_ins)
     methods = bars_of(lines, beside)
     barred = [(name, bars) for name, bars in methods.items() if name not in swept]
     for place, (name, bars) in enumerate(barred, start=1):

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from harness.report.pictures.frame import MAX_PANELS, framed, panels_left_out
 from harness.report.pictures.style import MUTED, PAPER, Look, looks
 
-__all__ = ["MOST_LINES", "Line", "LinePanel", "draw_line_panels"]
+__all__ = ["MOST_LINES", "LinePanel", "PlotLine", "draw_line_panels"]
 
 MOST_LINES = 12  # in a panel: more can be neither told apart nor named
 MARKS = 8  # on a line of many points
@@ -19,7 +19,7 @@ ROW = 0.066  # of the axes' height, between two names
 
 
 @dataclass(frozen=True)
-class Line:
+class PlotLine:
     """A line over `x`, with the least and the most over seeds at each place if these differ.
 
     Attributes:
@@ -50,10 +50,10 @@ class LinePanel:
     title: str
     x_words: str
     y_words: str
-    lines: Sequence[Line]
+    lines: Sequence[PlotLine]
     among: int
     dress: Callable[[Axes], None] = lambda _: None
-    references: Sequence[Line] = ()
+    references: Sequence[PlotLine] = ()
 
 
 def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePanel]) -> Figure:
@@ -83,7 +83,7 @@ def _left_out(panels: Sequence[LinePanel]) -> list[str]:
     return [f"Of each panel the first {MOST_LINES} of {most} lines."] if most > MOST_LINES else []
 
 
-def _draw(axes: Axes, lines: Sequence[Line], styles: dict[str, Look]) -> None:
+def _draw(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look]) -> None:
     """Draw each line in the look of its name."""
     for line in lines:
         look = styles[line.name]
@@ -95,7 +95,7 @@ def _draw(axes: Axes, lines: Sequence[Line], styles: dict[str, Look]) -> None:
             axes.fill_between(line.x, line.low, line.high, color=look.colour, alpha=0.18, lw=0)
 
 
-def _name(axes: Axes, lines: Sequence[Line], styles: dict[str, Look]) -> None:
+def _name(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look]) -> None:
     """Write the names of the lines to the right of their ends, none over another.
 
     The axes' limits must be final; the layout makes room for the names.
@@ -111,7 +111,7 @@ def _name(axes: Axes, lines: Sequence[Line], styles: dict[str, Look]) -> None:
         )  # fmt: skip
 
 
-def _height(axes: Axes, line: Line) -> float:
+def _height(axes: Axes, line: PlotLine) -> float:
     """Return where a line ends, as a fraction of the axes' height."""
     end = axes.transScale.transform((line.x[-1], line.y[-1]))
     height: float = axes.transLimits.transform(end)[1]

@@ -1,15 +1,27 @@
-"""The lines under a picture: what its marks mean, what budget it stands for, what is not in it."""
+"""Words and published numbers that stand beside what is drawn: names, notes, citations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from harness.experiment.budget import NAMED_BUDGETS
-from harness.report.budgets import scaled_keys
-from harness.report.pictures.points import Source
+from harness.experiment.budget import NAMED_BUDGETS, budget_label, scaled_keys
+from harness.metrics import Source
+from harness.results.published import PublishedSuite, RowPlace, place_of
+from harness.results.reading import one_line
 from harness.results.record import Record
+from harness.results.rows import Row
 
-__all__ = ["budget_notes", "source_notes"]
+__all__ = [
+    "Beside",
+    "Loss",
+    "beside_of",
+    "budget_notes",
+    "label_of",
+    "setting_of",
+    "source_notes",
+    "statements_of",
+]
 
 SOURCES: dict[Source, str] = {
     "measured": "Filled marks: measured on the device.",
@@ -25,6 +37,22 @@ COSTS = {
     "meta_epochs": "meta-epochs",
     "channels": "channels",
 }
+
+
+def label_of(text: str, limit: int = 40) -> str:
+    """Shorten a label that records hold to what a picture has room for."""
+    return one_line(text, limit=limit)
+
+
+def setting_of(what: Row | Record, *, tells_budget: bool = False) -> str:
+    """Name the data set and how it is posed; and the budget, where there are several."""
+    if isinstance(what, Row):
+        name, record = f"{label_of(what.dataset)} {what.setting}", next(iter(what.records), None)
+    else:
+        name, record = f"{label_of(what.dataset.label)} {what.dataset.setting}", what
+    if not tells_budget or record is None:
+        return name
+    return f"{name}, {budget_label(record.budget.allowed, record.dataset.kind)}"
 
 
 def source_notes(sources: Iterable[Source]) -> list[str]:
@@ -45,3 +73,81 @@ def budget_notes(records: Sequence[Record]) -> list[str]:
         if key in COSTS
     }
     return [f"Scaled budget: {', '.join(scaled)}."] if scaled else []
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A published evaluation loss, as it was printed, and where on its curve it is."""
+
+    name: str  # of the method
+    value: float  # nats
+    printed: str
+    where: str
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What is known of a row, by its place.
+
+    Attributes:
+        stand_ins: for the label of a data set, the suite's data set that it was run in place of.
+        names: what a suite calls a method on one of its data sets.
+        memory: published MiB of peak memory.
+        losses: published losses of its pretraining.
+    """
+
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    memory: Mapping[RowPlace, float] = field(default_factory=dict)
+    losses: Mapping[RowPlace, Sequence[Loss]] = field(default_factory=dict)
+
+    def name_at(self, place: RowPlace) -> str | None:
+        """Return what a suite calls the method of a row; None where none does."""
+        return self.names.get((place.method, place.dataset))
+
+    def name_of(self, record: Record) -> str:
+        """Return what its suite calls a record's method, else its label."""
+        return self.name_at(place_of(record, self.stand_ins)) or label_of(record.label)
+
+    def losses_beside(self, record: Record) -> Iterator[Loss]:
+        """Give the losses of all methods that were published of a record's setting."""
+        own = place_of(record, self.stand_ins)
+        for place, losses in self.losses.items():
+            if (place.dataset, place.setting) == (own.dataset, own.setting):
+                yield from losses
+
+
+def beside_of(suites: Sequence[PublishedSuite], stand_ins: Mapping[str, str]) -> Beside:
+    """Gather what suites say; of two that say something of one row, the first is heard."""
+    rows = [(suite, place, row) for suite in reversed(suites) for place, row in suite.rows]
+    names = {
+        (method, dataset): label_of(words)
+        for suite in reversed(suites)
+        for method, words in suite.labels.items()
+        for dataset in suite.budgets
+    }
+    return Beside(
+        stand_ins=stand_ins,
+        names=names,
+        memory={
+            place: memory
+            for suite, place, row in rows
+            if (memory := suite.published.numbers_of(row, "peak_memory")[0]) is not None
+        },
+        losses={
+            place: [
+                Loss(names.get((place.method, place.dataset)) or label_of(place.method), *loss)
+                for loss in suite.published.losses_of(row)
+            ]
+            for suite, place, row in rows
+            if suite.published.losses
+        },
+    )
+
+
+def statements_of(suites: Iterable[PublishedSuite], *, of_losses: bool = False) -> Iterator[str]:
+    """Cite the suites whose memory or losses are drawn, and say what is known against these."""
+    for suite in suites:
+        if suite.published.losses if of_losses else suite.published.memory:
+            yield f"Published: {suite.published.source}."
+            yield from (note.text for note in suite.published.notes)

@@ -1,16 +1,22 @@
-"""How every picture looks: colour-blind safe, and the same bytes for the same records."""
+"""How every picture looks, and is saved: colour-blind safe, the same bytes for the same records."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+
+from harness.runtime.files import made_folder, write_whole
 
 __all__ = [
     "COLOURS",
@@ -22,6 +28,8 @@ __all__ = [
     "Look",
     "drawing",
     "looks",
+    "save_picture",
+    "svg_of",
 ]
 
 # Each grey has one role, and the page turns it into that role's colour of a light or dark page.
@@ -77,6 +85,11 @@ RC: dict[str, Any] = {
     "svg.hashsalt": "onnas-harness",
 }
 
+DOTS_PER_INCH = 200
+
+_TAG = re.compile(r"<[^>]*>")
+_LONG_NUMBER = re.compile(r"(\d\.\d\d)\d+")  # a hundredth of a point is finer than any printer
+
 
 @dataclass(frozen=True)
 class Look:
@@ -100,3 +113,36 @@ def looks(labels: Iterable[str]) -> dict[str, Look]:
     """Give each label its look, in order, so that a method looks alike in all pictures of a run."""
     ways = zip(cycle(COLOURS), cycle(WORD_COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
     return {label: Look(*way) for label, way in zip(dict.fromkeys(labels), ways, strict=False)}
+
+
+def save_picture(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write `name.svg` and `name.png` into a folder, which is made, and return their paths.
+
+    Raises:
+        RunFolderError: the folder cannot be written to.
+    """
+    made_folder(folder)
+    paths = [folder / f"{name}.svg", folder / f"{name}.png"]
+    write_whole(paths[0], svg_of(figure))
+    write_whole(paths[1], _png_of(figure))
+    return paths
+
+
+def svg_of(figure: Figure) -> str:
+    """Return a figure as SVG, without date or version."""
+    content = BytesIO()
+    with drawing():
+        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+    return _TAG.sub(_rounded, content.getvalue().decode())
+
+
+def _rounded(tag: re.Match[str]) -> str:
+    """Shorten the numbers inside a tag; a label is between tags, and stays as it is."""
+    return _LONG_NUMBER.sub(lambda number: number[1], tag[0])
+
+
+def _png_of(figure: Figure) -> bytes:
+    content = BytesIO()
+    with drawing():
+        figure.savefig(content, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    return content.getvalue()

@@ -11,10 +11,8 @@ from harness import hookimpl
 from harness.experiment.trial import Trial
 from harness.results.reading import one_line
 from harness.results.record import Record
-from harness_reporters.facts import facts_of
-from harness_reporters.numbers import Number, numbers_of_record, numbers_of_step
-from harness_reporters.packages import require
-from harness_reporters.parameters import MLflowParameters
+from harness_reporters.numbers import Number, facts_of, numbers_of_record, numbers_of_step
+from harness_reporters.parameters import MLflowParameters, require
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient

@@ -1,4 +1,4 @@
-"""The numbers of a step and of a record, each with its unit and what it is: measured or not."""
+"""What is told of a trial: facts that name it, and numbers with what they are, measured or not."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment.trial import Trial
+from harness.metrics import MIB
 from harness.results.record import Record
 
-__all__ = ["Number", "numbers_of_record", "numbers_of_step"]
+__all__ = ["Number", "facts_of", "numbers_of_record", "numbers_of_step"]
 
-MIB = 2**20
 WORDS = {"%": "percent"}  # for units that a name cannot hold
 
 
@@ -75,3 +75,15 @@ def numbers_of_record(record: Record) -> list[Number]:
         for name, metric in record.metrics.items()
         if metric.value is not None
     ]
+
+
+def facts_of(trial: Trial) -> dict[str, str | int]:
+    """Return the facts of a trial that a person would choose or group by, by name."""
+    return {
+        "method": trial.method.label,
+        "dataset": trial.dataset.label,
+        "setting": str(trial.setting),
+        "device": trial.device.name,
+        "mode": trial.device.mode,
+        "seed": trial.seed,
+    }

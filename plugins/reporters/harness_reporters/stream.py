@@ -11,8 +11,7 @@ from typing import Any
 from harness import hookimpl
 from harness.experiment.trial import Trial
 from harness.results.record import Record
-from harness_reporters.facts import facts_of
-from harness_reporters.numbers import Number, numbers_of_record, numbers_of_step
+from harness_reporters.numbers import Number, facts_of, numbers_of_record, numbers_of_step
 
 __all__ = ["COLUMNS", "CsvStream"]
 

@@ -11,7 +11,7 @@ from harness.experiment.trial import Trial
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness_reporters.numbers import Number, numbers_of_record, numbers_of_step
-from harness_reporters.packages import require
+from harness_reporters.parameters import require
 
 if TYPE_CHECKING:
     from tensorboard.summary.writer.event_file_writer import EventFileWriter

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from harness.report.page import write_page
-from harness.report.trials_table import trials_table
-from harness.results.folder import Collection, FoundTrial
+from harness.report.trial_tables import trials_table
 from harness.results.record import Record
+from harness.results.results import FoundTrial, Results
+from harness.results.summary import rows_of_records
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -64,7 +65,7 @@ def report(
         (folder / "log.txt").write_text(f"log of {number}", encoding="utf-8")
         trials.append(FoundTrial(folder, record))
     path = root / "report.html"
-    write_page(Collection(tuple(trials), (), (), ()), [trials_table(records)], path)
+    write_page(Results(tuple(trials), (), (), ()), [trials_table(rows_of_records(records))], path)
     return path
 
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from harness.report.page import details, write_page
-from harness.report.trials_table import trials_table
-from harness.results.folder import Collection, FoundTrial, Problem
+from harness.report.trial_tables import trials_table
 from harness.results.record import Record
+from harness.results.results import FoundTrial, Problem, Results
 
 Make = Callable[..., Record]
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&"
@@ -54,7 +54,7 @@ class Tags(HTMLParser):
         return [attributes for name, attributes in self.found if name == tag]
 
 
-def collection(tmp_path: Path, records: list[Record], log: str = "") -> Collection:
+def collection(tmp_path: Path, records: list[Record], log: str = "") -> Results:
     """Trials with these records, each in a folder with this log."""
     trials = []
     for number, record in enumerate(records):
@@ -62,12 +62,12 @@ def collection(tmp_path: Path, records: list[Record], log: str = "") -> Collecti
         folder.mkdir()
         (folder / "log.txt").write_text(log, encoding="utf-8")
         trials.append(FoundTrial(folder, record))
-    return Collection(tuple(trials), (), (), ())
+    return Results(tuple(trials), (), (), ())
 
 
-def written(found: Collection, tmp_path: Path) -> str:
+def written(found: Results, tmp_path: Path) -> str:
     """The page of a collection with the table of its trials."""
-    table = trials_table([trial.record for trial in found.trials])
+    table = trials_table(found.rows)
     write_page(found, [table], tmp_path / "report.html")
     return (tmp_path / "report.html").read_text(encoding="utf-8")
 
@@ -160,7 +160,7 @@ def test_an_architecture_of_elsewhere_is_told_of(make_record: Make, tmp_path: Pa
 def test_what_was_left_out_is_named(make_record: Make, tmp_path: Path) -> None:
     """A file that could not be read is on the page, with the reason."""
     found = collection(tmp_path, [make_record()])
-    broken = Collection(found.trials, (), (Problem(Path("broken"), "it is <no> JSON"),), ())
+    broken = Results(found.trials, (), (Problem(Path("broken"), "it is <no> JSON"),), ())
     assert "broken is left out: it is &lt;no&gt; JSON" in written(broken, tmp_path)
 
 
@@ -172,4 +172,4 @@ def test_the_same_records_make_the_same_page(make_record: Make, tmp_path: Path) 
 
 def test_an_empty_collection_makes_a_page(tmp_path: Path) -> None:
     """Without any trial the page says that there is none."""
-    assert "No trial has both" in written(Collection((), (), (), ()), tmp_path)
+    assert "No trial has both" in written(Results((), (), (), ()), tmp_path)

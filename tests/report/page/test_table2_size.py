@@ -11,9 +11,9 @@ import pytest
 
 from harness.plugins.loading import load_plugins
 from harness.report.page import write_page
-from harness.report.suites import PublishedSuite, load_published
 from harness.report.tables import tables_of
-from harness.results.folder import collect
+from harness.results.load import load_results
+from harness.results.published import PublishedSuite, load_published
 from harness.results.record import Record
 from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
@@ -90,7 +90,7 @@ def test_the_page_of_table_2_is_below_two_megabytes(
     for folder in folders:
         (folder / "steps.jsonl").write_text(steps(random), encoding="utf-8")
         (folder / "log.txt").write_text(f"a line {random.random()}\n" * 40, encoding="utf-8")
-    found = collect([run])
+    found = load_results([run])
     write_page(found, tables_of(found, [suite]), tmp_path / "page.html", [suite])
     page = (tmp_path / "page.html").read_bytes()
     assert b"Details of" not in page  # none is left out

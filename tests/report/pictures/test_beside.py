@@ -9,12 +9,13 @@ import pytest
 from matplotlib.figure import Figure
 
 from harness.plugins.loading import load_plugins
-from harness.report.lines import lines_of_runs
-from harness.report.pictures.beside import Beside, beside_of, statements_of
+from harness.report.lines import lines_of_rows
 from harness.report.pictures.breakdown import bars_of
 from harness.report.pictures.curves import draw_curves
-from harness.report.suites import PublishedSuite, load_published
+from harness.report.pictures.notes import Beside, beside_of, statements_of
+from harness.results.published import PublishedSuite, load_published
 from harness.results.record import Record
+from harness.results.summary import rows_of_records
 
 Make = Callable[..., Record]
 PHOTOS = {"name": "folder", "label": "folder[path=photos]", "ways": 5, "shots": 5}
@@ -44,9 +45,8 @@ def test_every_method_of_a_figure_has_a_name_of_its_own(name: str) -> None:
 def test_bars_have_the_names_of_mechanisms(make_record: Make) -> None:
     """A variant that a suite names has that name; any other has its parameters."""
     methods = ("onnas", "onnas[step_by_step=false]", "onnas[q=5]")
-    lines = lines_of_runs(
-        [make_record(each, dataset=PHOTOS) for each in methods], "omit", STAND_INS
-    )
+    records = [make_record(each, dataset=PHOTOS) for each in methods]
+    lines = lines_of_rows(rows_of_records(records), STAND_INS)
     (bars,) = bars_of(lines, beside_of([suite("figure9")], STAND_INS)).values()
     assert [bar.name for bar in bars] == ["α + β + step by step", "α + β: edge pairs too", "q=5"]
     (plain,) = bars_of(lines, Beside()).values()

@@ -9,10 +9,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.report.pictures.cells.figure import ACROSS
-from harness.report.pictures.cells.graph import graph_of
-from harness.report.pictures.cells.layout import HEIGHT, curves_of, lay_out, width_of
-from harness.report.pictures.cells.svg import svg_of
+from harness.report.pictures.cell_layout import HEIGHT, curves_of, graph_of, lay_out, width_of
+from harness.report.pictures.cells import ACROSS, cell_svg
 from harness.space.genotype import Edge
 from harness.space.topology import NODES, OPERATIONS, edge_pairs
 
@@ -55,7 +53,7 @@ def test_every_arc_leads_down(cell: Cell) -> None:
 @given(cells())
 def test_the_svg_names_every_operation(cell: Cell) -> None:
     """The SVG is well-formed and has each operation as often as the cell."""
-    svg = ET.fromstring(svg_of(lay_out(graph_of(cell)), "a cell"))  # noqa: S314 - our own
+    svg = ET.fromstring(cell_svg(lay_out(graph_of(cell)), "a cell"))  # noqa: S314 - our own
     words = Counter(text.text for text in svg.iter("{http://www.w3.org/2000/svg}text"))
     wanted = Counter(edge.operation for node in cell for edge in node)
     assert {name: words[name] for name in wanted} == dict(wanted)

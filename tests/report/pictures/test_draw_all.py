@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 from harness.report.pictures import draw_all
-from harness.results.folder import collect
+from harness.results.load import load_results
 from harness.results.record import Record
 
 Make = Callable[..., Record]
@@ -21,7 +21,7 @@ def test_the_same_records_make_the_same_bytes(
 ) -> None:
     """Drawn twice, every file is the same, and none holds a date."""
     run = write_run(tmp_path / "run", [make_record(architecture=architecture)])
-    first, second = (draw_all(collect([run]), tmp_path / name) for name in ("a", "b"))
+    first, second = (draw_all(load_results([run]), tmp_path / name) for name in ("a", "b"))
     assert [path.name for path in first] == [
         "accuracy-memory.svg", "accuracy-memory.png", "time-memory.svg", "time-memory.png",
         "cells-1.svg", "cells-1.png",
@@ -36,7 +36,7 @@ def test_a_hostile_label_is_only_text(
 ) -> None:
     """Markup, mathematics and control characters in a label are drawn as they are, or left out."""
     run = write_run(tmp_path / "run", [make_record(HOSTILE)])
-    for path in draw_all(collect([run]), tmp_path / "pictures"):
+    for path in draw_all(load_results([run]), tmp_path / "pictures"):
         if path.suffix == ".svg":
             svg = ET.parse(path)  # noqa: S314 - well-formed is what is to be shown
             assert not list(svg.iter("{http://www.w3.org/2000/svg}script"))
@@ -48,7 +48,7 @@ def test_nothing_to_draw_leaves_no_file(
 ) -> None:
     """Trials without numbers make no picture."""
     run = write_run(tmp_path / "run", [make_record(status="error")])
-    assert draw_all(collect([run]), tmp_path / "pictures") == []
+    assert draw_all(load_results([run]), tmp_path / "pictures") == []
 
 
 def test_they_are_imported_when_drawn(

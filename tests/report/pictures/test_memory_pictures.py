@@ -11,20 +11,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
-from harness.report.pictures.accuracy_memory import draw_accuracy_memory
 from harness.report.pictures.notes import budget_notes
 from harness.report.pictures.placing import Label, place_labels
-from harness.report.pictures.points import points_of_records
+from harness.report.pictures.scatter import draw_accuracy_memory, draw_time_memory
 from harness.report.pictures.style import PAPER
-from harness.report.pictures.time_memory import draw_time_memory
 from harness.results.record import Record
+from harness.results.summary import rows_of_records
 
 Make = Callable[..., Record]
 
 
 def drawn(records: Iterable[Record]) -> Figure:
     """The picture of accuracy against memory."""
-    figure = draw_accuracy_memory(points_of_records(records))
+    figure = draw_accuracy_memory(rows_of_records(records))
     assert isinstance(figure, Figure)
     return figure
 
@@ -71,7 +70,7 @@ def test_only_what_was_measured_is_filled(make_record: Make) -> None:
 
 def test_a_predicted_time_is_hollow(make_record: Make) -> None:
     """Time that a cost model predicted is told from time that was read."""
-    figure = draw_time_memory(points_of_records([make_record(mode="emulated")]))
+    figure = draw_time_memory(rows_of_records([make_record(mode="emulated")]))
     assert isinstance(figure, Figure)
     assert same_color(marks(figure.axes[0])[0].get_markerfacecolor(), PAPER)
     assert "Hollow marks: predicted" in words(figure)
@@ -80,7 +79,7 @@ def test_a_predicted_time_is_hollow(make_record: Make) -> None:
 @pytest.mark.parametrize("draw", [draw_accuracy_memory, draw_time_memory])
 def test_without_numbers_it_says_so(make_record: Make, draw: Callable[..., Figure | str]) -> None:
     """Where no trial has what a picture needs, words say which numbers are missing."""
-    said = draw(points_of_records([make_record(status="error")]))
+    said = draw(rows_of_records([make_record(status="error")]))
     assert isinstance(said, str)
     assert said.startswith("No trial has")
 

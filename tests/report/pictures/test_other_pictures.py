@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from harness.report.pictures.beside import Beside
 from harness.report.pictures.breakdown import Bar, bars_of, draw_breakdown
-from harness.report.pictures.curves import draw_curves
-from harness.report.pictures.step_file import read_steps
-from harness.report.pictures.steps import draw_steps, thinned
-from harness.report.pictures.sweep import draw_sweep
-from harness.report.pictures.variants import families
-from harness.report.table import Cell
-from harness.results.folder import FoundTrial
+from harness.report.pictures.curves import draw_curves, draw_steps, thinned
+from harness.report.pictures.notes import Beside
+from harness.report.pictures.sweep import draw_sweep, families
+from harness.report.table import TableCell
 from harness.results.record import Record
+from harness.results.results import FoundTrial
+from harness.results.run_files import read_steps
 
 Make = Callable[..., Record]
 STEP = '{"task": 0, "step": %d, "loss": 1.0, "memory_bytes": %d, "seconds": 1.0}\n'
@@ -79,9 +77,9 @@ def test_switched_mechanisms_are_no_sweep(make_record: Make) -> None:
 def test_bars_bear_marks_and_published_numbers() -> None:
     """A bar says what it is by its mark; what did not fit is an X; published ones are beside."""
     bars = [
-        Bar("data", "none", Cell(None, mark="unfit"), published=5168.0),
-        Bar("data", "all", Cell(252.5, mark="emulated"), published=243.0),
-        Bar("data", "guess", Cell(100.0, mark="predicted")),
+        Bar("data", "none", TableCell(None, mark="unfit"), published=5168.0),
+        Bar("data", "all", TableCell(252.5, mark="emulated"), published=243.0),
+        Bar("data", "guess", TableCell(100.0, mark="predicted")),
     ]
     figure = draw_breakdown("m", bars)
     assert isinstance(figure, Figure)
@@ -96,7 +94,7 @@ def test_bars_bear_marks_and_published_numbers() -> None:
 def test_one_variant_makes_no_bars() -> None:
     """A method that ran in one way has nothing to set side by side."""
     assert bars_of([], Beside()) == {}
-    assert isinstance(draw_breakdown("m", [Bar("data", "as it is", Cell(1.0))]), str)
+    assert isinstance(draw_breakdown("m", [Bar("data", "as it is", TableCell(1.0))]), str)
 
 
 @given(values=st.lists(st.floats(0, 1e6), min_size=1, max_size=500), most=st.integers(1, 60))

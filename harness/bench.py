@@ -1,23 +1,30 @@
-"""Benchmarks of many methods: those of one setting in turns, so that their ratios are fair."""
+"""Benchmarks of search steps on noise: methods of one setting in turns, so that ratios are fair."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
-from harness.bench.stepping import Stepper, counted_mib
-from harness.contracts import Device
+from harness.contracts import Batch, Device, SearchBatch
 from harness.estimate.planning import Search
 from harness.estimate.work import workload_of
+from harness.estimate.workload import Workload
+from harness.measure.clock import Stopwatch
+from harness.measure.memory import MemoryCounter
+from harness.metrics import MIB
 from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
 from harness.results.bench import BenchRow
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.runtime.threads import choose_threads
 
-__all__ = ["bench_all"]
+__all__ = ["Stepper", "bench_all", "counted_mib"]
+
+ENDLESS = 10**6  # steps that a method is told of: the last step, which does more, never comes
+COUNTED_STEPS = 3  # the first makes the optimizers' state, and methods may look one or two back
 
 
 def bench_all(
@@ -125,3 +132,53 @@ def _measure(benches: Sequence[_Bench], rounds: int, say: Callable[[str], None])
 
 def _named(bench: _Bench) -> str:
     return f"{bench.search.label} on {bench.search.dataset} ({bench.search.setting})"
+
+
+class Stepper:
+    """A method that makes search steps, of which each is timed, for as long as it is asked to.
+
+    Attributes:
+        first_s: seconds of the first step, in which memory is touched for the first time.
+    """
+
+    def __init__(self, workload: Workload, device: torch.device) -> None:
+        """Build the method on `device` and make the first step."""
+        self.device = device
+        context = replace(workload.context, steps=ENDLESS, device=device)
+        self.method = workload.create()
+        self.method.build(context)
+        self.batches = list(_batches(workload, device))
+        self.first_s = self.step()
+
+    def step(self) -> float:
+        """Make a search step, and return how many seconds it took."""
+        watch = Stopwatch(self.device)
+        with watch.running():
+            self.method.search_step(self.batches)
+        return watch.seconds
+
+
+def counted_mib(workload: Workload, device: torch.device) -> float:
+    """Return the peak memory of a method's first steps, in MiB, everything included."""
+    with MemoryCounter(device.type) as counter:
+        stepper = Stepper(workload, device)
+        for _ in range(COUNTED_STEPS - 1):
+            stepper.step()
+    peak_bytes: int = counter.peak_bytes
+    return peak_bytes / MIB
+
+
+def _batches(workload: Workload, device: torch.device) -> Iterator[SearchBatch]:
+    for size, count in workload.batch_sizes.items():
+        for _ in range(count):
+            weights = _batch(workload, size, device)
+            other = _batch(workload, size, device) if workload.halves else weights
+            yield SearchBatch(weights=weights, architecture=other)
+
+
+def _batch(workload: Workload, size: int, device: torch.device) -> Batch:
+    """Return noise (size, channels, height, width), and labels that count up the classes."""
+    context = workload.context
+    images = torch.randn(size, *context.image_shape, generator=torch.Generator().manual_seed(size))
+    labels = torch.arange(size) % context.classes
+    return Batch(images.to(device), labels.to(device))

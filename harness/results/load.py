@@ -8,85 +8,41 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.report.garbage import without_garbage_collection
+from harness.metrics import METRICS, MetricSpec
 from harness.results.bench import BENCH_FILE, BENCH_SCHEMA, SavedBench
-from harness.results.estimates import EstimateRow
-from harness.results.reading import UnreadableError, leaves, one_line, read_json, read_model
+from harness.results.estimates import ESTIMATE_FILE, ESTIMATE_SCHEMA, SavedEstimate
+from harness.results.reading import (
+    UnreadableFileError,
+    leaves,
+    read_model,
+    without_garbage_collection,
+)
 from harness.results.record import FINAL_STATUSES, SCHEMA, Record
-from harness.results.saved_estimates import ESTIMATE_FILE, ESTIMATE_SCHEMA, SavedEstimate
+from harness.results.results import FoundEstimate, FoundTrial, Problem, Results
+from harness.results.run_files import PLAN_FILE, PLAN_SCHEMA, Plan
 
-__all__ = ["Collection", "FoundEstimate", "FoundTrial", "Problem", "collect"]
-
-PLAN_FILE = "plan.json"
-
-
-@dataclass(frozen=True)
-class FoundTrial:
-    """A record, the trial's folder that it lies in, and the suites that its run came from."""
-
-    folder: Path
-    record: Record
-    suites: tuple[str, ...] = ()
+__all__ = ["load_results"]
 
 
-@dataclass(frozen=True)
-class FoundEstimate:
-    """The rows of an `estimate.json`, and the suite that they were asked for by."""
-
-    path: Path
-    rows: tuple[EstimateRow, ...]
-    suite: str | None
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A file or folder that is left out, and why: a clause that has `it` as subject."""
-
-    path: Path
-    reason: str
-
-    def __str__(self) -> str:
-        """Say it in one line that is safe to print."""
-        return one_line(f"{self.path} is left out: {self.reason}", limit=1000)
-
-
-@dataclass(frozen=True)
-class Collection:
-    """Everything that was found.
-
-    Attributes:
-        trials: in the order of their plans; each trial key once, a final record before one that
-            was interrupted.
-        suites: names or paths of the suites that runs and estimates came from, as they were given.
-        stand_ins: for the label of a data set, the suite's data set that it was run in place of.
-        pending: how many planned trials have no record yet.
-        passed_over: for a method that runs could not plan, what was wrong with its plugin.
-    """
-
-    trials: tuple[FoundTrial, ...]
-    estimates: tuple[FoundEstimate, ...]
-    problems: tuple[Problem, ...]
-    suites: tuple[str, ...]
-    stand_ins: Mapping[str, str] = field(default_factory=dict)
-    pending: int = 0
-    passed_over: Mapping[str, str] = field(default_factory=dict)
-    benches: tuple[SavedBench, ...] = ()
-
-
-def collect(paths: Sequence[Path]) -> Collection:
+def load_results(paths: Sequence[Path], metrics: Mapping[str, MetricSpec] = METRICS) -> Results:
     """Read run folders, estimates, and folders that hold some.
 
     A record that is missing, malformed, foreign, of a newer version or behind a link out of the
     folder that was named becomes a problem; all others are collected all the same.
 
+    Args:
+        paths: the folders.
+        metrics: the table of metrics; with the plugins' own, `harness.plugins.loading.Plugins` has
+            it.
+
     Raises:
         UsageError: a path is no folder, or nothing that a run or an estimate leaves is in it.
     """
-    finder = _Finder()
+    finder = _Finder(metrics)
     with without_garbage_collection():
         for path in paths:
             _search(finder, path)
-    return finder.collection()
+    return finder.results()
 
 
 def _search(finder: _Finder, path: Path) -> None:
@@ -99,17 +55,9 @@ def _search(finder: _Finder, path: Path) -> None:
         )
 
 
-@dataclass(frozen=True)
-class _Plan:
-    suites: tuple[str, ...] = ()
-    places: Mapping[str, int] = field(default_factory=dict)  # of each trial's folder
-
-    def place_of(self, folder: Path) -> int:
-        return self.places.get(folder.name, len(self.places))
-
-
 @dataclass
 class _Finder:
+    metrics: Mapping[str, MetricSpec]
     trials: dict[str, FoundTrial] = field(default_factory=dict)  # by trial key
     estimates: list[FoundEstimate] = field(default_factory=list)
     benches: list[SavedBench] = field(default_factory=list)
@@ -119,8 +67,8 @@ class _Finder:
     passed_over: dict[str, str] = field(default_factory=dict)
     planned: set[str] = field(default_factory=set)
 
-    def collection(self) -> Collection:
-        return Collection(
+    def results(self) -> Results:
+        return Results(
             trials=tuple(self.trials.values()),
             estimates=tuple({found.path.resolve(): found for found in self.estimates}.values()),
             problems=tuple(dict.fromkeys(self.problems)),
@@ -129,6 +77,7 @@ class _Finder:
             pending=len(self.planned - set(self.trials)),
             passed_over=self.passed_over,
             benches=tuple(self.benches),
+            metrics=self.metrics,
         )
 
     def search(self, folder: Path, root: Path) -> bool:
@@ -160,40 +109,34 @@ class _Finder:
 
     def _read_run(self, folder: Path, root: Path) -> None:
         plan = self._guarded(folder / PLAN_FILE, lambda path: self._read_plan(path, root))
-        plan = plan or _Plan()
+        plan = plan or Plan(trials=[])
         trials = folder / "trials"
         if not trials.is_dir():
             return
         if leaves(trials, root):
             self.problems.append(Problem(trials, "it is a link out of the folder"))
             return
-        for path in sorted(_entries(trials), key=plan.place_of):
-            self._guarded(path, lambda path: self._read_trial(path, root, plan.suites))
+        places = {trial.folder: place for place, trial in enumerate(plan.trials)}
+        for path in sorted(_entries(trials), key=lambda path: places.get(path.name, len(places))):
+            self._guarded(path, lambda path: self._read_trial(path, root, tuple(plan.suites)))
 
-    def _read_plan(self, path: Path, root: Path) -> _Plan:
+    def _read_plan(self, path: Path, root: Path) -> Plan:
         """Take in a plan."""
-        plan = read_json(path, root)
-        try:
-            suites = tuple(map(str, plan.get("suites", [])))  # plans of old name none
-            stand_ins: dict[str, str] = plan.get("dataset_map", {})
-            self.stand_ins |= {str(label): str(name) for name, label in stand_ins.items()}
-            passed_over: dict[str, str] = plan.get("passed_over", {})
-            self.passed_over |= {str(name): str(why) for name, why in passed_over.items()}
-            trials: list[dict[str, Any]] = plan["trials"]
-            self.planned |= {str(trial["trial_key"]) for trial in trials}
-            self.suites += suites
-            return _Plan(suites, {str(trial["folder"]): i for i, trial in enumerate(trials)})
-        except (AttributeError, KeyError, TypeError):
-            raise UnreadableError("it is no plan of this harness") from None
+        plan = read_model(path, root, Plan, PLAN_SCHEMA)
+        self.stand_ins |= plan.stand_ins
+        self.passed_over |= plan.passed_over
+        self.planned |= {trial.trial_key for trial in plan.trials}
+        self.suites += plan.suites
+        return plan
 
     def _read_trial(self, folder: Path, root: Path, suites: tuple[str, ...]) -> None:
         if not folder.is_dir():
-            raise UnreadableError("it is no folder of a trial")
+            raise UnreadableFileError("it is no folder of a trial")
         if leaves(folder, root):
-            raise UnreadableError("it is a link out of the folder")
+            raise UnreadableFileError("it is a link out of the folder")
         path = folder / "record.json"
         if not path.exists():
-            raise UnreadableError("it has no record: its trial is running, or was broken off")
+            raise UnreadableFileError("it has no record: its trial is running, or was broken off")
         record = self._guarded(path, lambda path: read_model(path, root, Record, SCHEMA))
         if record is None:
             return
@@ -214,7 +157,7 @@ class _Finder:
         """Make a problem of what cannot be read."""
         try:
             return read(path)
-        except UnreadableError as error:
+        except UnreadableFileError as error:
             self.problems.append(Problem(path, str(error)))
             return None
 

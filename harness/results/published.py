@@ -15,20 +15,19 @@ from harness.planning.suites import find_suite
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import select
-from harness.results.record import Record
+from harness.results.record import Record, setting_name
 
 __all__ = [
-    "Place",
     "PublishedSuite",
+    "RowPlace",
     "find_published",
     "load_published",
     "place_of",
-    "setting_of",
 ]
 
 
 @dataclass(frozen=True)
-class Place:
+class RowPlace:
     """What makes a row of ours and a published one the same row, as labels write it."""
 
     method: str
@@ -49,7 +48,7 @@ class PublishedSuite:
     name: str
     title: str
     published: Published
-    rows: tuple[tuple[Place, PublishedRow], ...]
+    rows: tuple[tuple[RowPlace, PublishedRow], ...]
     budgets: Mapping[str, Budget]
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,23 +112,18 @@ def load_published(name: str, plugins: Plugins) -> PublishedSuite:
     )
 
 
-def setting_of(ways: int | None, shots: int | None) -> str:
-    """Name a setting as rows do; without ways and shots it is a full task."""
-    return "full task" if shots is None else f"{ways}-way {shots}-shot"
-
-
-def place_of(record: Record, stand_ins: Mapping[str, str]) -> Place:
+def place_of(record: Record, stand_ins: Mapping[str, str]) -> RowPlace:
     """Return the place of a record; `stand_ins` tell for which data set its own was run."""
     data = record.dataset
     name = stand_ins.get(data.label, data.label)
-    return Place(record.label, name, setting_of(data.ways, data.shots))
+    return RowPlace(record.label, name, data.setting)
 
 
-def _place(row: PublishedRow, plugins: Plugins) -> Place:
-    return Place(
+def _place(row: PublishedRow, plugins: Plugins) -> RowPlace:
+    return RowPlace(
         method=_label(plugins, "method", row.method),
         dataset=_label(plugins, "dataset", row.dataset),
-        setting=setting_of(row.ways, row.shots),
+        setting=setting_name(row.ways, row.shots),
     )
 
 

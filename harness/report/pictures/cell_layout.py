@@ -1,14 +1,31 @@
-"""A layered layout (Sugiyama et al., 1981): layers, few crossings, arcs nearly straight."""
+"""A cell as a graph, and where it is drawn.
+
+Operations are nodes too, so that each has room for its name. The layout is layered (Sugiyama et
+al., 1981): layers, few crossings, arcs nearly straight.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
-from harness.report.pictures.cells.graph import Graph, Node
+from harness.space.genotype import Edge
+from harness.space.topology import CELL_INPUTS, input_name
 
-__all__ = ["ARROW", "HEIGHT", "Layout", "Point", "curves_of", "lay_out", "width_of"]
+__all__ = [
+    "ARROW",
+    "HEIGHT",
+    "CellLayout",
+    "Graph",
+    "Node",
+    "Point",
+    "curves_of",
+    "graph_of",
+    "lay_out",
+    "width_of",
+]
 
 HEIGHT = 22.0  # of a node, in pixels
 LAYER = 44.0  # from one layer to the next
@@ -23,7 +40,29 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Layout:
+class Node:
+    """A state of the cell, an operation, or the cell's output.
+
+    Attributes:
+        name: unique in the graph.
+        words: what is written into it.
+    """
+
+    name: str
+    words: str
+    kind: Literal["input", "operation", "sum", "output"]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes and the arcs between their names, from earlier to later."""
+
+    nodes: tuple[Node, ...]
+    arcs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class CellLayout:
     """Where everything is, in pixels, from the upper left corner.
 
     Attributes:
@@ -36,6 +75,26 @@ class Layout:
     routes: tuple[tuple[Point, ...], ...]
     width: float
     height: float
+
+
+def graph_of(cell: Sequence[tuple[Edge, Edge]]) -> Graph:
+    """Return the graph of a cell: inputs, operations, sums, and the output that joins the sums.
+
+    Args:
+        cell: for each intermediate node its two edges.
+    """
+    nodes = [Node(input_name(i), f"{input_name(i)} input", "input") for i in range(CELL_INPUTS)]
+    arcs: list[tuple[str, str]] = []
+    sums = [input_name(CELL_INPUTS + number) for number in range(len(cell))]
+    for name, edges in zip(sums, cell, strict=True):
+        for place, edge in enumerate(edges):
+            operation = Node(f"{name}/{place}", edge.operation, "operation")
+            nodes.append(operation)
+            arcs += [(input_name(edge.input), operation.name), (operation.name, name)]
+        nodes.append(Node(name, f"+ {name}", "sum"))
+    nodes.append(Node("output", "concatenate", "output"))
+    arcs += [(name, "output") for name in sums]
+    return Graph(tuple(nodes), tuple(arcs))
 
 
 def width_of(node: Node) -> float:
@@ -54,7 +113,7 @@ def curves_of(route: Sequence[Point]) -> list[Point]:
     return [(x, y + half), *passed, (end_x, end_y - half - ARROW)]
 
 
-def lay_out(graph: Graph) -> Layout:
+def lay_out(graph: Graph) -> CellLayout:
     """Place the nodes of a graph from top to bottom, every arc downwards."""
     layer = _layers(graph)
     chains = [_chain(arc, layer) for arc in graph.arcs]
@@ -68,7 +127,7 @@ def lay_out(graph: Graph) -> Layout:
     right = max(x + widths.get(name, BEND) / 2 for name, x in across.items()) + 4
     down = {name: 4 + HEIGHT / 2 + LAYER * row for row, names in enumerate(rows) for name in names}
     places = {name: (x - left, down[name]) for name, x in across.items()}
-    return Layout(
+    return CellLayout(
         nodes=graph.nodes,
         places={node.name: places[node.name] for node in graph.nodes},
         routes=tuple(tuple(places[name] for name in chain) for chain in chains),

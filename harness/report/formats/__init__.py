@@ -1,1 +1,0 @@
-"""What tables are written as."""

@@ -1,1 +1,0 @@
-"""Cells as directed graphs: which operation leads from where to where."""

@@ -1,0 +1,135 @@
+"""Everything that was found in folders, as rows and as one long, tidy table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.metrics import METRICS, MetricSpec
+from harness.results.bench import SavedBench
+from harness.results.estimates import EstimateRow
+from harness.results.reading import one_line
+from harness.results.record import FINAL_STATUSES, Record
+from harness.results.rows import Row, row_of_bench, rows_of_estimate
+from harness.results.summary import rows_of_records
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+__all__ = ["FRAME_COLUMNS", "FoundEstimate", "FoundTrial", "Problem", "Results"]
+
+FRAME_COLUMNS = (
+    "method", "dataset", "setting", "device", "mode", "seed", "metric", "value", "unit", "source",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FoundTrial:
+    """A record, the trial's folder that it lies in, and the suites that its run came from."""
+
+    folder: Path
+    record: Record
+    suites: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FoundEstimate:
+    """The rows of an `estimate.json`, and the suite that they were asked for by."""
+
+    path: Path
+    rows: tuple[EstimateRow, ...]
+    suite: str | None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file or folder that is left out, and why: a clause that has `it` as subject."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        """Say it in one line that is safe to print."""
+        return one_line(f"{self.path} is left out: {self.reason}", limit=1000)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that was found.
+
+    Attributes:
+        trials: in the order of their plans; each trial key once, a final record before one that
+            was interrupted.
+        suites: names or paths of the suites that runs and estimates came from, as they were given.
+        stand_ins: for the label of a data set, the suite's data set that it was run in place of.
+        pending: how many planned trials have no record yet.
+        passed_over: for a method that runs could not plan, what was wrong with its plugin.
+        benches: what benchmarks have left.
+        metrics: the table of metrics that their numbers are read by.
+    """
+
+    trials: tuple[FoundTrial, ...]
+    estimates: tuple[FoundEstimate, ...]
+    problems: tuple[Problem, ...]
+    suites: tuple[str, ...]
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    pending: int = 0
+    passed_over: Mapping[str, str] = field(default_factory=dict)
+    benches: tuple[SavedBench, ...] = ()
+    metrics: Mapping[str, MetricSpec] = field(default_factory=lambda: METRICS)
+
+    @property
+    def records(self) -> list[Record]:
+        """The records of all trials."""
+        return [trial.record for trial in self.trials]
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """Every row, of trials first, then of estimates and benchmarks."""
+        return [*rows_of_records(self.records, metrics=self.metrics), *self._other_rows()]
+
+    @cached_property
+    def final_rows(self) -> list[Row]:
+        """The same without trials that were interrupted, as comparisons take them."""
+        final = [record for record in self.records if record.status in FINAL_STATUSES]
+        return [*rows_of_records(final, metrics=self.metrics), *self._other_rows()]
+
+    def frame(self) -> DataFrame:
+        """Return the long table: a row for each number, its columns those of `FRAME_COLUMNS`.
+
+        What a record says was not captured is NaN. An estimate has no seed; a benchmark's value is
+        the mean of its warm steps.
+        """
+        from pandas import DataFrame  # noqa: PLC0415 - slow, and only a frame needs it
+
+        lines = [*self._of_records(), *(line for row in self._other_rows() for line in _long(row))]
+        frame = DataFrame(lines, columns=list(FRAME_COLUMNS))
+        return frame.astype({"value": "float64", "seed": "Int64"})
+
+    def _repr_html_(self) -> str:
+        """Show the long table in a notebook."""
+        html: str = self.frame().to_html(max_rows=60, index=False)
+        return html
+
+    def _other_rows(self) -> Iterator[Row]:
+        for found in self.estimates:
+            for row in found.rows:
+                yield from rows_of_estimate(row)
+        for bench in self.benches:
+            yield from (row_of_bench(row, bench.processor) for row in bench.rows)
+
+    def _of_records(self) -> Iterator[tuple[Any, ...]]:
+        for record in self.records:
+            data, device = record.dataset, record.device
+            place = (record.label, data.label, data.setting, device.name, device.mode, record.seed)
+            for name, metric in record.metrics.items():
+                yield (*place, name, metric.value, metric.unit, metric.source)
+
+
+def _long(row: Row) -> Iterator[tuple[Any, ...]]:
+    place = (row.method, row.dataset, row.setting, row.device, row.mode, None)
+    for name, value in row.values.items():
+        yield (*place, name, value.value, value.metric.unit, value.source)

@@ -1,0 +1,72 @@
+"""What a run leaves beside its records: `plan.json`, and each trial's `steps.jsonl`."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from harness.results.reading import read_part
+
+__all__ = ["PLAN_FILE", "PLAN_SCHEMA", "STEP_FILE", "Plan", "PlannedTrial", "Step", "read_steps"]
+
+PLAN_FILE = "plan.json"
+PLAN_SCHEMA: Literal[1] = 1
+STEP_FILE = "steps.jsonl"
+
+MAX_STEPS = 20_000
+MAX_BYTES = 8 * 2**20
+
+
+class PlannedTrial(BaseModel):
+    """A trial that was asked for; whatever else defines it is kept as it is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    trial_key: str = Field(min_length=1)
+    folder: str
+
+
+class Plan(BaseModel):
+    """`plan.json`: every trial of a run, and the suites that asked for them."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    schema_version: Literal[1] = Field(default=PLAN_SCHEMA, alias="schema")
+    suites: list[str] = []  # a plan of an earlier version names none
+    dataset_map: dict[str, str] = {}  # for a suite's data set, the label of what stands in for it
+    passed_over: dict[str, str] = {}  # for a method that could not be planned, why
+    trials: list[PlannedTrial]
+
+    @property
+    def stand_ins(self) -> dict[str, str]:
+        """For the label of a data set, the suite's data set that it was run in place of."""
+        return {label: name for name, label in self.dataset_map.items()}
+
+
+class Step(BaseModel):
+    """One search step: a row of `steps.jsonl`, and what listeners are told of it."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    task: int = Field(ge=0, description="of the trial, from 0")
+    step: int = Field(ge=0, description="of the task, from 0")
+    loss: float | None = Field(default=None, description="nats, the mean over its images")
+    accuracy: float | None = Field(default=None, description="percent, on its own images")
+    memory_bytes: int | None = Field(description="its peak; null where memory was not counted")
+    seconds: float | None = Field(default=None, description="wall clock")
+
+
+def read_steps(folder: Path) -> list[Step]:
+    """Return the first steps of a trial, in order; what is no step is passed over."""
+    lines = read_part(folder / STEP_FILE, MAX_BYTES).content.splitlines()
+    return [step for line in islice(lines, MAX_STEPS) if (step := _step(line)) is not None]
+
+
+def _step(line: bytes) -> Step | None:
+    try:
+        return Step.model_validate_json(line)
+    except ValidationError:
+        return None
