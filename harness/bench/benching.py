@@ -14,7 +14,6 @@ from harness.estimate.work import workload_of
 from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
 from harness.results.bench import BenchRow
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.runtime.threads import choose_threads
 
 __all__ = ["bench_all"]
@@ -76,12 +75,10 @@ class _Bench:
             self.error, self.stepper = in_one_line(error), None
 
     def count(self) -> None:
-        seed_generators(self.search.seed, INITIAL_WEIGHTS)
-        self.peak_mib = counted_mib(self.workload, self.device)
+        self.peak_mib = counted_mib(self.workload, self.device, self.search.seed)
 
     def begin(self) -> None:
-        seed_generators(self.search.seed, INITIAL_WEIGHTS)
-        self.stepper = Stepper(self.workload, self.device)
+        self.stepper = Stepper(self.workload, self.device, self.search.seed)
         self.first_s = self.stepper.first_s
 
     def step(self) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
 
-from harness.contracts import Batch, SearchBatch
+from harness.contracts import Batch, SearchBatch, SearchMethod
 from harness.estimate.workload import Workload
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MIB, MemoryCounter
+from harness.trials.episode import MethodDriver, search_steps
 
 __all__ = ["Stepper", "counted_mib"]
 
@@ -25,27 +26,45 @@ class Stepper:
         first_s: seconds of the first step, in which memory is touched for the first time.
     """
 
-    def __init__(self, workload: Workload, device: torch.device) -> None:
-        """Build the method on `device` and make the first step."""
-        self.device = device
+    def __init__(self, workload: Workload, device: torch.device, seed: int = 0) -> None:
+        """Build the method on `device`, with weights of a seed, and make the first step."""
         context = replace(workload.context, steps=ENDLESS, device=device)
-        self.method = workload.create()
-        self.method.build(context)
-        self.batches = list(_batches(workload, device))
+        self._driver = TimingDriver(seed, device)
+        self._steps = search_steps(
+            self._driver, workload.create(), context, lambda: list(_batches(workload, device))
+        )
         self.first_s = self.step()
 
     def step(self) -> float:
         """Make a search step, and return how many seconds it took."""
-        watch = Stopwatch(self.device)
+        next(self._steps)
+        return self._driver.seconds
+
+
+class TimingDriver(MethodDriver):
+    """Times each search step.
+
+    Attributes:
+        seconds: that the last one took.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        """Time calls that compute on `device`."""
+        super().__init__(seed)
+        self._device, self.seconds = device, 0.0
+
+    def search_step(self, method: SearchMethod, batches: Iterable[SearchBatch], step: int) -> None:  # noqa: ARG002 - timed alike
+        """Have a search step done."""
+        watch = Stopwatch(self._device)
         with watch.running():
-            self.method.search_step(self.batches)
-        return watch.seconds
+            method.search_step(batches)
+        self.seconds = watch.seconds
 
 
-def counted_mib(workload: Workload, device: torch.device) -> float:
+def counted_mib(workload: Workload, device: torch.device, seed: int = 0) -> float:
     """Return the peak memory of a method's first steps, in MiB, everything included."""
     with MemoryCounter(device.type) as counter:
-        stepper = Stepper(workload, device)
+        stepper = Stepper(workload, device, seed)
         for _ in range(COUNTED_STEPS - 1):
             stepper.step()
     peak_bytes: int = counter.peak_bytes

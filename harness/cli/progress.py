@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -21,7 +25,7 @@ from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
 from harness.results.record import Record
 
-__all__ = ["BarProgress", "LineProgress", "ProgressView", "progress_on_stderr"]
+__all__ = ["BarProgress", "LineProgress", "ProgressView", "interruptible_progress"]
 
 Event = dict[str, Any]
 MIB = 2**20
@@ -56,9 +60,26 @@ class ProgressView(Protocol):
         """A trial has ended."""
 
 
-def progress_on_stderr(total: int) -> ProgressView:
-    """Choose bars or lines for `total` trials, by whether standard error is a terminal."""
-    return BarProgress(total) if sys.stderr.isatty() else LineProgress(total)
+@contextmanager
+def interruptible_progress(total: int) -> Iterator[ProgressView]:
+    """Show the progress of `total` trials, and let a polite kill end them as Ctrl-C does."""
+    view = BarProgress(total) if sys.stderr.isatty() else LineProgress(total)
+    with view, terminate_as_interrupt():
+        yield view
+
+
+@contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGTERM, which job schedulers send before they kill."""
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class LineProgress:

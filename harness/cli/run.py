@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, result_console, say
-from harness.cli.progress import progress_on_stderr
-from harness.cli.selecting import (
+from harness.cli.options import (
     budget_option,
+    cache_root_option,
+    data_root_option,
     dataset_map_option,
     dataset_option,
     device_option,
+    executor_options,
     given,
+    json_option,
     memory_option,
     method_option,
     mode_option,
@@ -25,22 +25,14 @@ from harness.cli.selecting import (
     shots_option,
     ways_option,
 )
-from harness.cli.signals import terminate_as_interrupt
-from harness.cli.spreading import Spread, executor_of, spreading_options
+from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.progress import interruptible_progress
 from harness.cli.table import print_rows
-from harness.contracts import DataRequest
-from harness.experiment.trial import Trial
-from harness.planning.dataset_map import read_dataset_map, with_stand_ins
-from harness.planning.destination import choose_folder
-from harness.planning.origin import Origin
-from harness.planning.planner import Planner
-from harness.planning.run_directory import RunFolder
-from harness.planning.suites import entries_of
-from harness.plugins.reporting import make_reporters, reporting
-from harness.pretraining.store import OfflineStage
+from harness.executors.base import ExecutorOptions
 from harness.report.remarks import side_by_side
 from harness.results.summary import summarise
-from harness.trials.runner import Runner, RunResult
+from harness.trials.run import RunRequest, run_trials
+from harness.trials.runner import RunResult
 
 __all__ = ["run"]
 
@@ -92,7 +84,9 @@ FINE = {"ok", "out_of_memory"}
     help="A reporter that is told of each step, such as csv, tensorboard or mlflow; can be "
     "repeated.",
 )
-@spreading_options
+@executor_options(
+    "Trials side by side on this machine; their times then share its cores.  [default: 1]"
+)
 @data_root_option
 @cache_root_option
 @json_option
@@ -120,45 +114,31 @@ def run(  # noqa: PLR0913 - one parameter an option
     Every method meets the same images in the same order under the same budget. A device that is
     not this machine is emulated, and its numbers are marked.
     """
-    plugins = loaded_plugins()
-    told = make_reporters(plugins, reporters)
-    stand_ins = read_dataset_map(plugins, dataset_map)
-    entries = with_stand_ins(entries_of(plugins, suite, given(wanted)), stand_ins)
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
-    with executor_of(Spread(jobs, executor, scheduler), plugins) as elsewhere:
-        planner = Planner(plugins, request)
-        if elsewhere is not None:
-            planner.choose_mode = elsewhere.choose_mode
-        trials = planner.trials(entries)
-        offline = OfflineStage(plugins, data_root, cache_root)
-        offline.take(checkpoints, trials)
-        name = Path(suite).stem if suite else f"{entries[0].datasets[0]}-{entries[0].budget}"
-        folder = RunFolder(choose_folder(output, trials, name=name, resume=resume))
-        with progress_on_stderr(len(trials)) as progress:
-            runner = Runner(plugins, folder, progress, offline, elsewhere)
-            result = _execute(runner, trials, Origin(suite, stand_ins, planner.passed_over), told)
-    _show(result, folder, planner.passed_over, as_json=as_json)
-    _exit(result, planner.passed_over)
+    request = RunRequest(
+        suite=suite,
+        wanted=given(wanted),
+        dataset_map=dataset_map,
+        output=output,
+        resume=resume,
+        executor=ExecutorOptions(jobs, executor, scheduler),
+        checkpoints=checkpoints,
+        reporters=reporters,
+        data_root=data_root,
+        cache_root=cache_root,
+    )
+    result = run_trials(loaded_plugins(), request, interruptible_progress, say)
+    _show(result, as_json=as_json)
+    _exit(result)
 
 
-def _execute(
-    runner: Runner, trials: list[Trial], origin: Origin, reporters: Mapping[str, object]
-) -> RunResult:
-    told = reporting(runner.plugins, reporters, runner.folder.path)
-    with runner.folder.locked(), terminate_as_interrupt(), told:
-        return runner.run(trials, origin)
-
-
-def _show(
-    result: RunResult, folder: RunFolder, passed_over: Mapping[str, str], *, as_json: bool
-) -> None:
+def _show(result: RunResult, *, as_json: bool) -> None:
     rows = summarise(result.records)
     if as_json:
         answer = {
-            "run_folder": str(folder.path),
+            "run_folder": str(result.folder),
             "interrupted": result.interrupted,
             "finished_earlier": result.skipped,
-            "passed_over": passed_over,
+            "passed_over": result.passed_over,
             "startup_s": result.startup_s,
             "rows": [row.to_json() for row in rows],
             "trials": [record.model_dump(mode="json", by_alias=True) for record in result.records],
@@ -168,14 +148,14 @@ def _show(
     print_rows(rows, result_console())
     for remark in side_by_side(result.records) if result.records else ():
         click.echo(remark)
-    for method, reason in passed_over.items():
+    for method, reason in result.passed_over.items():
         click.echo(f"Not run: method {method}: {reason}")
-    click.echo(f"Records are in {folder.path}")
+    click.echo(f"Records are in {result.folder}")
 
 
-def _exit(result: RunResult, passed_over: Mapping[str, str]) -> None:
+def _exit(result: RunResult) -> None:
     if result.interrupted:
         say("Interrupted; the same command goes on where this one stopped.")
         raise SystemExit(EXIT_INTERRUPTED)
-    if passed_over or any(record.status not in FINE for record in result.records):
+    if result.passed_over or any(record.status not in FINE for record in result.records):
         raise SystemExit(EXIT_SOME_FAILED)

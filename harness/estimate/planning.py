@@ -24,7 +24,7 @@ from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
-from harness.runtime.parallelism import is_worth_threads
+from harness.runtime.threads import is_worth_threads
 
 __all__ = ["Search", "form_of", "plan_searches"]
 

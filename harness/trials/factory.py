@@ -11,7 +11,7 @@ from harness.experiment.trial import DatasetIdentity, DeviceIdentity
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import recreate
-from harness.runtime.job import AnyJob
+from harness.runtime.job import Job
 
 __all__ = ["create", "make_device", "open_dataset", "open_device"]
 
@@ -57,7 +57,7 @@ def make_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
     return device
 
 
-def open_dataset(plugins: Plugins, identity: DatasetIdentity, job: AnyJob) -> Dataset:
+def open_dataset(plugins: Plugins, identity: DatasetIdentity, job: Job) -> Dataset:
     """Prepare the data set of a job.
 
     Raises:

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from harness.contracts import (
-    Batch,
     DatasetForm,
     OperationLatency,
     SearchBatch,
@@ -23,10 +22,8 @@ from harness.measure.clock import Stopwatch
 from harness.measure.memory import MIB, MemoryCounter
 from harness.results.record import PretrainingPart, Stage, TaskResult, Used
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
-from harness.trials.limits import Limits
-from harness.trials.output_validation import check_logits, check_metrics
+from harness.trials.guards import RssGuard, TrialLimits, check_logits, check_metrics
 from harness.trials.readings import TrialReadings
-from harness.trials.rss_guard import ProcessGrowth
 
 __all__ = ["OnePass", "Session"]
 
@@ -88,7 +85,7 @@ class Session:
         self,
         trial: Trial,
         device: torch.device,
-        limits: Limits,
+        limits: TrialLimits,
         send: Callable[[Event], None],
         readings: TrialReadings,
     ) -> None:
@@ -111,7 +108,7 @@ class Session:
         self.pretraining: PretrainingPart | None = None
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
-        self._growth: ProcessGrowth | None = None
+        self._growth: RssGuard | None = None
 
     @property
     def method_s(self) -> float:
@@ -147,7 +144,7 @@ class Session:
         """Build the method in its initial state: the trial's seed alone decides the weights."""
         self.seed(INITIAL_WEIGHTS)
         if self._growth is None and self.device.type == "cpu" and self.trial.counts_memory:
-            self._growth = ProcessGrowth(self.limits.memory_bytes)  # the images are read by now
+            self._growth = RssGuard(self.limits.memory_bytes)  # the images are read by now
         with self.calling("build"):
             method.build(context)
         if not self.tasks and isinstance(method, StartsFromArchitecture):
@@ -179,17 +176,13 @@ class Session:
         self._report(metrics, task, step, seconds)
         return seconds
 
-    def accuracy(self, method: SearchMethod, batches: Iterable[Batch]) -> float:
-        """Return the percentage of images that the method's predictions get right."""
-        right = total = 0
-        for images, labels in batches:
-            self.limits.check_clock()
-            with self.calling("predict"):
-                logits = method.predict(images)
-            check_logits(logits, images)
-            right += int((logits.argmax(dim=1) == labels).sum())
-            total += len(labels)
-        return 100.0 * right / total
+    def predict(self, method: SearchMethod, images: torch.Tensor) -> torch.Tensor:
+        """Return the method's logits (N, classes) for images, once they are checked."""
+        self.limits.check_clock()
+        with self.calling("predict"):
+            logits = method.predict(images)
+        check_logits(logits, images)
+        return logits
 
     def conclude(self, method: SearchMethod) -> None:
         """Ask for the architecture, and for what the device would have to store."""
