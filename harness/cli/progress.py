@@ -1,15 +1,16 @@
-"""Shows a run's progress on standard error: bars on a terminal, plain lines elsewhere."""
+"""Shows on standard error how far a long command is: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,7 +26,13 @@ from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
 from harness.results.record import Record
 
-__all__ = ["BarProgress", "LineProgress", "ProgressView", "interruptible_progress"]
+__all__ = [
+    "BarProgress",
+    "LineProgress",
+    "ProgressView",
+    "interruptible_progress",
+    "work_on_stderr",
+]
 
 Event = dict[str, Any]
 MIB = 2**20
@@ -234,3 +241,37 @@ def _steps(trial: Trial) -> int:
     if isinstance(trial.setting, FewShotSetting):
         return trial.budget.tasks * trial.budget.search_steps
     return trial.budget.epochs
+
+
+LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def work_on_stderr(total: int) -> Iterator[Callable[[str], None]]:
+    """Give what is to be told the name of each of `total` pieces of work when it begins."""
+    if not sys.stderr.isatty():
+        yield _lines(total)
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=total)
+        yield lambda name: progress.update(bar, advance=1, description=name)
+
+
+def _lines(total: int) -> Callable[[str], None]:
+    """Say the first piece of work, and then no more than one in ten seconds."""
+    number, last = 0, float("-inf")
+
+    def started(name: str) -> None:
+        nonlocal number, last
+        number += 1
+        if time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            click.echo(f"[{number}/{total}] {name}", err=True)
+
+    return started

@@ -31,8 +31,7 @@ from harness.cli.table import print_rows
 from harness.executors.base import ExecutorOptions
 from harness.report.remarks import side_by_side
 from harness.results.summary import summarise
-from harness.trials.run import RunRequest, run_trials
-from harness.trials.runner import RunResult
+from harness.trials.runner import RunRequest, RunResult, run_trials
 
 __all__ = ["run"]
 
