@@ -68,14 +68,14 @@ class LocalExecutor:
         size = min(self.jobs, len(waiting))
         # Records say so, since it slows each of them down.
         notes = {"trials_side_by_side": size} if self.jobs > 1 else {}
-        run = _Run(size, log_of, notes)
+        run = _TrialThreads(size, log_of, notes)
         try:
             yield from run.events(waiting)
         finally:
             run.stop()
 
 
-class _Run:
+class _TrialThreads:
     """Trials under way; a thread waits for the process of each."""
 
     def __init__(self, size: int, log_of: LogOf, notes: dict[str, Any]) -> None:

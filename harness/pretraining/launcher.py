@@ -18,10 +18,10 @@ from harness.pretraining.meta_tasks import (
     serve,
 )
 from harness.results.record import Outcome
+from harness.runtime.factory import make_device, open_device
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process import ProcessLauncher
 from harness.runtime.process_group import ProcessGroup, ProcessGroupError
-from harness.trials.factory import make_device, open_device
 
 __all__ = ["PretrainingLauncher", "PretrainingListener"]
 

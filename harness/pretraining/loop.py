@@ -30,9 +30,9 @@ from harness.pretraining.inner_loop import InnerLoop, MethodName, Pretrainable, 
 from harness.pretraining.meta_tasks import MetaTaskRequest
 from harness.pretraining.validation import is_point, validate
 from harness.results.record import CurvePoint, Outcome, Used
+from harness.runtime.factory import create, open_dataset
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process_group import ALONE, ProcessGroup
-from harness.trials.factory import create, open_dataset
 
 __all__ = ["run_pretraining"]
 

@@ -25,10 +25,10 @@ from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.results.record import Outcome, PretrainingPart, Status, TrialError
+from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
 from harness.runtime.threads import choose_threads
-from harness.trials.factory import create, open_dataset, open_device
 from harness.trials.guards import BudgetExceededError, TrialLimits
 from harness.trials.protocols import run_few_shot, run_full_task
 from harness.trials.readings import TrialReadings

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harness.executors.dask.checks import check, code_of, settle, take_checkpoint
-from harness.executors.dask.connection import RefusedError
+from harness.executors.dask.connection import WorkerRefusalError
 from harness.executors.dask.protocol import RunProtocol, TrialRequest
 from harness.experiment.pretraining import pretraining_of
 from harness.plugins.loading import load_plugins
@@ -38,7 +38,7 @@ def test_another_version_of_the_harness_is_named(planned: Planned) -> None:
     request = request_for(job)
     here = request.code["harness"]
     old = {**request.code, "harness": "0.0.9 (0123456789ab)"}
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(WorkerRefusalError) as refusal:
         check(request.run, old, job)
     assert f"harness is {here} here" in str(refusal.value)
     assert "planned with 0.0.9 (0123456789ab)" in str(refusal.value)
@@ -63,7 +63,7 @@ def test_other_images_are_named_by_both_fingerprints(planned: Planned) -> None:
     dataset = job.trial.dataset.model_copy(update={"fingerprint": "ab" * 32})
     other = job.model_copy(update={"trial": job.trial.model_copy(update={"dataset": dataset})})
     request = request_for(other)
-    with pytest.raises(RefusedError) as refusal:
+    with pytest.raises(WorkerRefusalError) as refusal:
         check(request.run, request.code, other)
     assert job.trial.dataset.fingerprint[:12] in str(refusal.value)
     assert "planned with abababababab" in str(refusal.value)
@@ -91,7 +91,7 @@ def test_a_checkpoint_that_arrives_damaged_is_refused(planned: Planned, tmp_path
     path = tmp_path / "cache" / "pretraining" / "x.safetensors"
     asked = job.model_copy(update={"pretraining": pretraining, "checkpoint": path})
     assert take_checkpoint(asked, None) is False
-    with pytest.raises(RefusedError, match="arrived damaged"):
+    with pytest.raises(WorkerRefusalError, match="arrived damaged"):
         take_checkpoint(asked, b"no checkpoint")
 
 

@@ -21,8 +21,8 @@ from harness.plugins.loading import load_plugins
 from harness.pretraining import loop as stage
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.pretraining.inner_loop import meta_task
+from harness.runtime.factory import open_dataset
 from harness.runtime.job import PretrainingJob
-from harness.trials.factory import open_dataset
 from tests.pretraining.planned import planned
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")

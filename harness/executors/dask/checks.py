@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from harness import __version__
 from harness.contracts import DataRequest, Dataset
-from harness.executors.dask.connection import RefusedError
+from harness.executors.dask.connection import WorkerRefusalError
 from harness.experiment.trial import DatasetIdentity
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.registry import Entry, Kind
@@ -51,7 +51,7 @@ def _check(run: str, code: Mapping[str, str], job: TrialJob | MetaWorkerJob) -> 
     folders = (None if data_root is None else str(data_root), str(job.cache_root))
     here = _fingerprint_here(run, dataset.model_dump_json(), *folders)
     if here != dataset.fingerprint:
-        raise RefusedError(
+        raise WorkerRefusalError(
             f"data set '{dataset.name}' has the fingerprint {here[:12]} here, but the run "
             f"was planned with {dataset.fingerprint[:12]}; have the same images on both"
         )
@@ -96,11 +96,11 @@ def check_code(planned: Mapping[str, str], here: Mapping[str, str]) -> None:
     """Compare the code that a trial was planned with and the code that is here.
 
     Raises:
-        RefusedError: they differ; the message names the first difference.
+        WorkerRefusalError: they differ; the message names the first difference.
     """
     for what, version in planned.items():
         if here.get(what) != version:
-            raise RefusedError(
+            raise WorkerRefusalError(
                 f"{what} is {here.get(what, 'not there')} here, but the run was planned with "
                 f"{version}; install the same code on both"
             )
@@ -162,7 +162,7 @@ def take_checkpoint(job: TrialJob, content: bytes | None) -> bool:
         content: the checkpoint's bytes, if they have come along; they are kept for other trials.
 
     Raises:
-        RefusedError: what came along is not the checkpoint.
+        WorkerRefusalError: what came along is not the checkpoint.
     """
     if job.checkpoint is None or job.pretraining is None:
         return True
@@ -173,5 +173,7 @@ def take_checkpoint(job: TrialJob, content: bytes | None) -> bool:
     job.checkpoint.parent.mkdir(parents=True, exist_ok=True)
     write_whole(job.checkpoint, content)
     if find_checkpoint(job.checkpoint, job.pretraining) is None:
-        raise RefusedError(f"checkpoint {job.checkpoint.name} arrived damaged; start the run again")
+        raise WorkerRefusalError(
+            f"checkpoint {job.checkpoint.name} arrived damaged; start the run again"
+        )
     return True

@@ -16,7 +16,13 @@ from harness.plugins.loading import in_one_line
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["FleetError", "MissingExtraError", "RefusedError", "SchedulerConnection", "require_dask"]
+__all__ = [
+    "FleetError",
+    "MissingExtraError",
+    "SchedulerConnection",
+    "WorkerRefusalError",
+    "require_dask",
+]
 
 ADDRESS = re.compile(r"(tcp|tls)://[^\s/]+:\d{1,5}")
 CONNECT_S = 10.0
@@ -169,5 +175,5 @@ class MissingExtraError(UsageError):
         )
 
 
-class RefusedError(HarnessError):
+class WorkerRefusalError(HarnessError):
     """A worker will not run a trial, since its result would not be that of the planned trial."""

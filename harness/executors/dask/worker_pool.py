@@ -87,7 +87,7 @@ def _common(name: str, modes: dict[str, DeviceMode | None]) -> DeviceMode:
 
 def _mode_here(identity_json: str) -> DeviceMode | None:
     from harness.devices.at_hand import mode_here  # noqa: PLC0415 - runs on the worker
-    from harness.trials.factory import make_device  # noqa: PLC0415 - as above
+    from harness.runtime.factory import make_device  # noqa: PLC0415 - as above
 
     identity = DeviceIdentity.model_validate_json(identity_json)
     return mode_here(make_device(load_plugins(), identity))
