@@ -124,7 +124,7 @@ class LineProgress:
         self.said(f"{pretraining}, {pretraining.budget.meta_epochs:,} meta-epochs{earlier}")
 
     def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
-        """Print the meta-epoch, likewise."""
+        """Print the meta-epoch, if nothing was printed for ten seconds."""
         if time.monotonic() - self._last_line >= LINE_EVERY_S:
             self.said(describe_meta_epoch(pretraining, event))
 

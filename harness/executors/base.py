@@ -1,4 +1,4 @@
-"""What every executor is given and tells, so that a run need not know where its trials are run."""
+"""What every executor takes and reports, so that a run need not know where its trials run."""
 
 from __future__ import annotations
 
@@ -103,8 +103,8 @@ class TrialStarted:
 class TrialStepped:
     """A search step is done.
 
-    On this machine every step is told, once. On others some are, for progress alone: the delivery
-    has them all.
+    On this machine every step is reported once. On others some are, for progress alone: the
+    delivery has them all.
     """
 
     trial: Trial
@@ -113,7 +113,7 @@ class TrialStepped:
 
 @dataclass(frozen=True)
 class TrialFinished:
-    """A trial has ended, whatever way; from another machine comes a `TrialDelivery`."""
+    """A trial has ended, well or not; another machine sends a `TrialDelivery`."""
 
     trial: Trial
     outcome: TimedOutcome
@@ -173,15 +173,15 @@ class Executor(Protocol):
         log_of: Callable[[Trial], Path],
         say: Callable[[str], None],
     ) -> Generator[ExecutorEvent, None, None]:
-        """Run every job once; tell in this thread what happens, as it is asked for.
+        """Run every job once; yield what happens, in the thread that asks.
 
-        To close the generator stops what is under way.
+        Closing the generator stops what is under way.
 
         Args:
             jobs: what is to be done.
             log_of: on this machine, the file that gets what a trial prints; its folder is there
-                by the time that `TrialStarted` was taken.
-            say: is told what is worth a line, such as that there is no worker to be had.
+                once `TrialStarted` has been consumed.
+            say: reports a sentence to the person, such as that there is no worker.
 
         Raises:
             HarnessError: the trials cannot be run there.
@@ -190,7 +190,7 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class ExecutorOptions:
-    """What was said of where trials run.
+    """Where trials run.
 
     Attributes:
         jobs: how many side by side on this machine; None: one.

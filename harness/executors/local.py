@@ -32,7 +32,7 @@ LogOf = Callable[[Trial], Path]
 class LocalExecutor:
     """Runs trials in processes of this machine (an `Executor`).
 
-    Each process is watched by a thread of this one; what happens is told in the thread that asks.
+    A thread watches each process; events are yielded in the thread that asks for them.
     """
 
     same_machine = True
@@ -118,7 +118,7 @@ class _TrialThreads:
         return None
 
     def _wait(self) -> ExecutorEvent:
-        """Wait for the next thing that a thread has to tell.
+        """Wait for the next event of any thread.
 
         Raises:
             Exception: what a thread could not do, such as to start a process.
@@ -134,7 +134,7 @@ class _TrialThreads:
         return TrialFinished(job.trial, outcome)
 
     def _watch(self, job: TrialJob) -> None:
-        """Run a trial, in a thread; what comes of it goes to `_wait`."""
+        """Run a trial in this thread, and queue its events and its outcome."""
         clock = TrialClock()
 
         def on_event(event: dict[str, Any]) -> None:

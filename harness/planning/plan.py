@@ -41,7 +41,7 @@ class PlanRequest:
         """Look up the suite, and put what is wanted in the place of what it says.
 
         Raises:
-            UsageError: there is no such suite, or it or the data set map is not well-formed.
+            UsageError: there is no such suite, or it or the data set map is malformed.
         """
         dataset_map = read_dataset_map(plugins, self.dataset_map)
         entries = with_stand_ins(entries_of(plugins, self.suite, self.wanted), dataset_map)
@@ -62,7 +62,7 @@ class ResolvedRequest:
 
         Args:
             mode_of: says what a device is where the trials will run.
-            say: is told what is worth a line, such as that a data set is being decoded.
+            say: reports a sentence to the person, such as that a data set is being decoded.
 
         Raises:
             UsageError: something that was asked for is wrong; nothing was written.

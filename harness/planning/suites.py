@@ -26,7 +26,7 @@ def entries_of(plugins: Plugins, suite: str | None, wanted: Mapping[str, Any]) -
         wanted: fields of `SuiteEntry` that replace the suite's in every block.
 
     Raises:
-        UsageError: there is no such suite, or it is not well-formed.
+        UsageError: the suite does not exist or is malformed.
     """
     blocks = [SuiteEntry()] if suite is None else load_suite(find_suite(plugins, suite)).trials
     return [SuiteEntry.model_validate({**block.model_dump(), **wanted}) for block in blocks]
@@ -48,7 +48,7 @@ def find_suite(plugins: Plugins, suite: str) -> Path:
     return file_path(plugins.registry.get("suite", suite))
 
 
-# A name may have parameters of its own, whose `=` is not the one that parts the pair.
+# A name may have parameters, whose `=` does not separate the pair.
 _PAIR = re.compile(r"\s*(?P<name>[^\[\]=\s]+(?:\[[^\[\]]*\])?)\s*=\s*(?P<stand_in>\S.*?)\s*", re.S)
 
 
@@ -56,7 +56,7 @@ def read_dataset_map(plugins: Plugins, texts: Iterable[str]) -> dict[str, str]:
     """Read pairs `NAME=DATASET` into the label of what stands in for each name.
 
     Raises:
-        UsageError: one is no such pair, names no data set on its right, or repeats a name.
+        UsageError: one is not such a pair, does not name a data set, or repeats a name.
     """
     found: dict[str, str] = {}
     for text in texts:

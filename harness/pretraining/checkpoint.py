@@ -49,7 +49,7 @@ FORMAT = "harness-pretraining-1"
 
 
 class CheckpointError(UsageError):
-    """A file that is no whole checkpoint of this harness."""
+    """A file that is not a complete checkpoint of this harness."""
 
 
 class Progress(BaseModel):
@@ -75,7 +75,7 @@ class Checkpoint:
 
     @property
     def is_complete(self) -> bool:
-        """Whether pretraining has come to its end."""
+        """Whether pretraining is finished."""
         return self.progress.meta_epochs == self.pretraining.budget.meta_epochs
 
 
@@ -177,11 +177,11 @@ def _checksum(about: Mapping[str, str], arrays: Arrays) -> str:
 
 
 class NoTensorsError(ValueError):
-    """Bytes that are no tensors in the safetensors format."""
+    """Bytes that are not tensors in the safetensors format."""
 
 
 def arrays_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.generic]]:
-    """Return tensors of whatever device as arrays, by name."""
+    """Return tensors, on any device, as arrays by name."""
     return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
 
 
@@ -194,7 +194,7 @@ def tensors_of(arrays: Arrays, device: torch.device) -> dict[str, torch.Tensor]:
 
 def pack(arrays: Arrays, about: Mapping[str, str] | None = None) -> bytes:
     """Return arrays in the safetensors format, with `about` as its metadata."""
-    from safetensors.numpy import save  # noqa: PLC0415 - likewise
+    from safetensors.numpy import save  # noqa: PLC0415 - only where tensors travel
 
     return save(dict(arrays), metadata=None if about is None else dict(about))
 
@@ -205,8 +205,8 @@ def unpack(content: bytes) -> dict[str, NDArray[np.generic]]:
     Raises:
         NoTensorsError: they are something else, or cut short.
     """
-    from safetensors import SafetensorError  # noqa: PLC0415 - likewise
-    from safetensors.numpy import load  # noqa: PLC0415 - likewise
+    from safetensors import SafetensorError  # noqa: PLC0415 - only where tensors travel
+    from safetensors.numpy import load  # noqa: PLC0415 - only where tensors travel
 
     try:
         arrays: dict[str, NDArray[np.generic]] = load(content)

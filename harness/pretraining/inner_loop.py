@@ -92,7 +92,7 @@ class InnerLoop:
         return adaptation
 
     def context(self, **given: Any) -> SearchContext:
-        """Say what a method is told; `given` are the state, the generator, and so on."""
+        """Return what a method is built with; `given` adds the state, the generator and so on."""
         budget = self.pretraining.budget
         told: dict[str, Any] = {
             "image_shape": self.dataset.image_shape,
@@ -138,7 +138,7 @@ def meta_task(
 def run_meta_worker(
     plugins: Plugins,
     job: MetaWorkerJob,
-    send: Callable[[dict[str, Any]], None],  # noqa: ARG001 - what it does is told by the asker
+    send: Callable[[dict[str, Any]], None],  # noqa: ARG001 - the process that asks reports
     group: ProcessGroup,
 ) -> Outcome:
     """Learn what is asked for, until nobody asks any more.

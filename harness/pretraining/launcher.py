@@ -29,10 +29,10 @@ OnEvent = Callable[[dict[str, Any]], None]
 
 
 class PretrainingListener(Protocol):
-    """Is told what happens offline."""
+    """Follows the progress of pretrainings."""
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
-        """There is no checkpoint: it is being made; `done` meta-epochs were, before a kill."""
+        """A checkpoint is being made; an earlier, killed run has done `done` meta-epochs of it."""
 
     def pretraining_progressed(self, pretraining: Pretraining, event: dict[str, Any]) -> None:
         """A meta-epoch is done."""

@@ -79,7 +79,7 @@ class MetaTaskExecutor(Protocol):
             device: which is to compute.
             request: what is to be learned.
             is_wanted: whether anybody still waits; the generator ends soon after nobody does.
-            say: is told what is worth a line, such as that there is no worker to be had.
+            say: reports a sentence to the person, such as that there is no worker.
 
         Raises:
             MetaTaskFailedError: the method has failed, or what computed was lost again and again.
@@ -142,11 +142,11 @@ def serve(
         meta_tasks: does it.
         job: of that process.
         device: see `MetaTaskExecutor`.
-        say: likewise.
+        say: see `MetaTaskExecutor`.
 
     Raises:
         MetaTaskFailedError: see `MetaTaskExecutor`.
-        HarnessError: likewise.
+        HarnessError: see `MetaTaskExecutor`.
     """
 
     def is_wanted() -> bool:

@@ -77,8 +77,8 @@ def pretrain(
     Args:
         plugins: where names are looked up.
         request: what to pretrain.
-        progress: given the number of trials, encloses the work and is told what happens in it.
-        say: is told what is worth a line while trials are planned.
+        progress: given the number of trials, encloses the work with a listener to it.
+        say: reports sentences to the person while trials are planned.
 
     Raises:
         HarnessError: something that was asked for is wrong, or cannot be learned elsewhere.
@@ -107,7 +107,7 @@ def pretrain_all(
     Args:
         store: keeps them.
         trials: start from them.
-        listener: is told what happens.
+        listener: follows the progress.
         jobs: how many that are not small are made side by side.
         meta_tasks: has their tasks learned elsewhere.
 

@@ -95,7 +95,7 @@ class CheckpointStore:
         Args:
             trials: which need them.
             processes: make them.
-            listener: is told what happens.
+            listener: follows the progress.
             jobs: how many that are not small are made side by side, on processors.
             meta_tasks: has tasks learned elsewhere; then the checkpoints are made one by one.
 

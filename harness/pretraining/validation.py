@@ -63,7 +63,7 @@ def validate(
         pretraining: says how many steps and ways.
         dataset: whose validation classes are used.
         create: makes the method.
-        context: makes what it is told, from keywords that are not pretraining's own.
+        context: makes the method's context from keywords that differ from pretraining's.
         state: what the method's `state_dict` has returned.
 
     Returns:
@@ -76,7 +76,7 @@ def validate(
     for index in range(tasks_a_point(pretraining.budget)):
         method = create()
         generator = seed_generators(pretraining.seed, "validation", index)
-        # There is no device yet whose operations would take time.
+        # No device is known yet whose operations would take time.
         searching = context(
             initial_state=state,
             generator=generator,

@@ -1,4 +1,4 @@
-"""What a child process is told: nothing is taken from the environment or the working folder.
+"""What a child process has to do: nothing comes from the environment or the working folder.
 
 A kind of job is a subclass of `Job` that names the function that does it; no list of kinds has to
 be kept anywhere else.
@@ -35,11 +35,11 @@ class RunsJob(Protocol):
         send: Callable[[dict[str, Any]], None],
         group: ProcessGroup,
     ) -> Outcome:
-        """Return what came of it; `send` takes what the parent is told meanwhile."""
+        """Return the outcome; `send` reports events to the parent meanwhile."""
 
 
 class Job(BaseModel):
-    """What a process is to do; travels as JSON.
+    """What a process has to do; travels as JSON.
 
     Attributes:
         runner: the function that does it (see `RunsJob`), as "module:function".

@@ -68,7 +68,7 @@ class ProcessLauncher:
         """Choose how processes are made; none is made yet.
 
         Args:
-            stopping: ends the jobs under way when it goes up, as `stop` does.
+            stopping: ends the jobs under way when it is set, as `stop` does.
         """
         self._stopping: StopSignal = stopping or threading.Event()
         self._context: BaseContext = processes(PRELOADED)
@@ -97,7 +97,7 @@ class ProcessLauncher:
         on_event: Callable[[Event], None],
         group: ProcessGroup = ALONE,
     ) -> Outcome:
-        """Do one job to its end, whatever way it ends; pass its events on as they come.
+        """Do one job until it ends, well or not; pass its events on as they come.
 
         Args:
             job: what is to be done.
@@ -195,8 +195,8 @@ class _Watch:
     def _killed(self) -> Outcome:
         """Say that memory ran out; where the kernel does not count its kills, most likely.
 
-        It was this machine's memory: for an emulated device, and for what is done offline, that
-        is no answer.
+        It was this machine's memory, which says nothing about an emulated device, nor about one
+        that only searches.
         """
         sure = "by the kernel" if self._oom_kills.any_since() else "most likely"
         message = (

@@ -35,7 +35,7 @@ class BudgetExceededError(Exception):
 
 
 class NotFiniteError(Exception):
-    """A loss that is no number any more; the message says at which step."""
+    """A loss is no longer finite; the message says at which step."""
 
 
 class TrialLimits:
@@ -80,8 +80,8 @@ def check_metrics(metrics: StepMetrics, where: str) -> None:
     """Check what a search step has returned.
 
     Raises:
-        NotFiniteError: the loss or the accuracy is no finite number.
-        TypeError: it is no mapping with both of them.
+        NotFiniteError: the loss or the accuracy is not finite.
+        TypeError: it is not a mapping with both of them.
     """
     for name in ("loss", "accuracy"):
         value = _number(metrics, name)
@@ -92,7 +92,7 @@ def check_metrics(metrics: StepMetrics, where: str) -> None:
 def check_logits(logits: Tensor, images: Tensor) -> None:
     """Check what `predict` has returned for `images`, (N, channels, height, width).
 
-    The largest of NaN and numbers is no class that was predicted.
+    The largest of NaN and numbers is not a predicted class.
 
     Raises:
         NotFiniteError: a logit is NaN.
@@ -157,7 +157,7 @@ class RssGuard:
 
 
 def _anonymous_bytes(status: Path) -> int | None:
-    """Return the bytes of the process that are no file's; None where nothing tells."""
+    """Return the bytes of the process that no file backs; None where they cannot be read."""
     try:
         lines = status.read_text(encoding="utf-8").splitlines()
         (kibibytes,) = (line.split()[1] for line in lines if line.startswith("RssAnon:"))

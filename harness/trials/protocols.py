@@ -70,7 +70,7 @@ class TaskDriver(MethodDriver):
             used.search_steps = max(used.search_steps, step + 1)
 
     def predict(self, method: SearchMethod, images: Tensor) -> Tensor:
-        """Predict; what comes of it is checked."""
+        """Return logits that have been checked."""
         return self._session.predict(method, images)
 
     def conclude(self, method: SearchMethod, accuracy: float) -> None:

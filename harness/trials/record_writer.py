@@ -24,7 +24,7 @@ __all__ = ["RecordWriter", "RunListener"]
 
 
 class RunListener(PretrainingListener, Protocol):
-    """Is told what happens, for progress on a screen."""
+    """Follows a run, to show its progress."""
 
     def started(self, trial: Trial) -> None:
         """A trial's process is about to start."""
@@ -102,7 +102,7 @@ class RecordWriter:
     def close(self) -> None:
         """Close the files of trials that have not finished."""
         for file in self._steps.values():
-            with suppress(OSError):  # something else has ended the run, and is told
+            with suppress(OSError):  # another error has ended the run, and is reported
                 file.close()
         self._steps.clear()
 

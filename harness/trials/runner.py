@@ -193,8 +193,8 @@ def run_trials(
     Args:
         plugins: where names are looked up.
         request: what to run.
-        progress: given the number of trials, encloses the run and is told what happens in it.
-        say: is told what is worth a line while trials are planned.
+        progress: given the number of trials, encloses the run with a listener to it.
+        say: reports sentences to the person while trials are planned.
 
     Raises:
         HarnessError: something that was asked for is wrong, or the run cannot go on; finished

@@ -66,7 +66,7 @@ class Session:
 
     Attributes:
         stage: what is being done, for the error message should it fail.
-        where: the task and step, likewise.
+        where: the task and step, for the same message.
         counting: is entered around what is counted; it does nothing where memory is not.
         readings: what the machine tells of its energy, memory and state.
         used: what has been used of the budget.
@@ -157,7 +157,7 @@ class Session:
         """Have one search step done, report it, and return the seconds it took.
 
         Raises:
-            NotFiniteError: the loss is no finite number.
+            NotFiniteError: the loss is not finite.
             BudgetExceededError: the wall clock or the memory budget is used up.
         """
         self.where = f"task {task + 1}, search step {step + 1}"
@@ -170,7 +170,7 @@ class Session:
                 metrics = method.search_step(OnePass(batches, self))
         finally:
             self._in_step = False
-            self._note_peak()  # also when the step failed: its memory was used all the same
+            self._note_peak()  # also when the step failed: its memory was used nonetheless
         seconds = self.method_s - before
         self._check(metrics)
         self._report(metrics, task, step, seconds)

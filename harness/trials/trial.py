@@ -46,7 +46,7 @@ def run_trial(
     send: Callable[[Event], None],
     group: ProcessGroup = ALONE,  # noqa: ARG001 - a trial is one process's
 ) -> Outcome:
-    """Run the trial of a job; `send` is told of each search step."""
+    """Run the trial of a job; `send` takes an event for each search step."""
     # First of all: to ask for a CUDA device takes memory, which is the trial's, too.
     readings = TrialReadings(job.trial.device.mode)
     device = open_device(plugins, job.trial.device)

@@ -50,7 +50,7 @@ def require_dask(what: str) -> None:
 
 
 class SchedulerConnection:
-    """A client of a scheduler. To lose the connection is no end of it: see `renew`."""
+    """A client of a scheduler, which survives the loss of its connection: see `renew`."""
 
     def __init__(self, where: str, connect: Callable[[float], Client]) -> None:
         """Connect.
@@ -115,7 +115,7 @@ class SchedulerConnection:
     def renew(self) -> None:
         """Connect anew, as a client that the scheduler does not know.
 
-        The old one could be taken for gone by the scheduler after it has come back.
+        The scheduler, once it is back, could take the old client for gone.
 
         Raises:
             FleetError: the scheduler does not come back.

@@ -101,8 +101,8 @@ class Dispatcher:
 
         Args:
             connection: to the scheduler.
-            protocol: writes out what a job's worker is told.
-            say: is told what is worth a line.
+            protocol: writes the requests.
+            say: reports a sentence to the person.
         """
         self._protocol = protocol
         self._queue = TaskQueue(connection, protocol.run, say)
@@ -215,7 +215,7 @@ class DaskMetaTaskExecutor:
     def _taken(
         self, queue: TaskQueue, news: QueueEvent, task: int, job: MetaWorkerJob
     ) -> MetaTaskResult | None:
-        """Return what came back of a task; None where nothing has yet."""
+        """Return the result of a task; None if it has none yet."""
         if isinstance(news, TaskLost):
             raise MetaTaskFailedError(_lost(f"task {task + 1} of a meta-epoch: {news.reason}"))
         if not isinstance(news, TaskReturned):
@@ -235,7 +235,7 @@ class DaskMetaTaskExecutor:
         return MetaTaskResult(task, content, _metrics(answer))
 
     def _check(self, content: bytes, worker: str, job: MetaWorkerJob) -> None:
-        """Refuse what is no tensors, or others than the tasks before have led to."""
+        """Refuse bytes that are not tensors, or tensors unlike those of earlier tasks."""
         what = f"what worker {worker} has sent back for {job.pretraining}"
         try:
             form = _form(unpack(content))

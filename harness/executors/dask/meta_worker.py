@@ -47,7 +47,7 @@ class MetaWorker:
     """The process, and the thread that watches it.
 
     Attributes:
-        stopping: ends the process when its signal goes up. That of a task goes up some time after
+        stopping: ends the process when its signal is set. That of a task is set some time after
             the task's end, too, unless the next one has brought its own.
     """
 
@@ -70,7 +70,7 @@ class MetaWorker:
         ).start()
 
     def serves(self, run: str, job: MetaWorkerJob) -> bool:
-        """Whether it is there to learn for that pretraining."""
+        """Whether it learns for that pretraining."""
         return (run, job) == (self._run, self._job) and not self._ended.done()
 
     def learn(self, request: MetaTaskRequest) -> MetaTaskResult:
@@ -78,7 +78,7 @@ class MetaWorker:
 
         Raises:
             MetaTaskFailedError: the method has failed, or the process has died.
-            KeyboardInterrupt: the signal went up.
+            KeyboardInterrupt: the signal was set.
         """
         try:
             self._connection.send(request)
@@ -89,7 +89,7 @@ class MetaWorker:
         return learned
 
     def close(self) -> None:
-        """Let the process go, which is at nothing."""
+        """Let the process, which is idle, end."""
         self._connection.close()
         wait([self._ended], timeout=CLOSING_S)
         self.stopping.set()
@@ -114,7 +114,7 @@ class WorkerMachine:
     """Keeps the process that learns tasks of a pretraining, since the next task is soon there."""
 
     def __init__(self) -> None:
-        """Be at nothing."""
+        """Start idle."""
         self.lock = threading.Lock()
         self._meta_worker: MetaWorker | None = None
 
@@ -124,7 +124,7 @@ class WorkerMachine:
         Args:
             run: of which the pretraining is.
             job: says which it is.
-            stopping: ends the process when it goes up, instead of an earlier signal.
+            stopping: ends the process when it is set; replaces any earlier signal.
         """
         if self._meta_worker is None or not self._meta_worker.serves(run, job):
             self.dismiss()
@@ -139,13 +139,13 @@ class WorkerMachine:
         self._meta_worker = None
 
 
-# A worker with several threads, or with resources for several devices, is one machine all the same.
+# A worker with several threads, or with resources for several devices, is still one machine.
 _machines: dict[str, WorkerMachine] = defaultdict(WorkerMachine)
 
 
 @contextmanager
 def machine_at(address: str) -> Iterator[WorkerMachine]:
-    """Wait until the machine of a worker is at nothing, and have it until the context ends."""
+    """Wait until the machine of a worker is idle, and reserve it until the context ends."""
     with _machines[address].lock:
         _allow_children()
         _warm_up()

@@ -132,7 +132,7 @@ class LearnRequest(_Message):
 
     Attributes:
         run: see `TrialRequest`.
-        code: likewise.
+        code: see `TrialRequest`.
         job: says which pretraining it is.
         patience_s: see `TrialRequest`.
         meta_epoch: which the task is of, from 0.

@@ -1,4 +1,4 @@
-"""Tasks of Dask: each is handed out, and comes to an end once, whatever happens in between."""
+"""Tasks of Dask: each is handed out, and ends exactly once, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["QueueEvent", "QueuedTask", "TaskEvent", "TaskLost", "TaskQueue", "Ta
 
 POLL_S = 0.5
 FETCH_S = 10.0  # a result whose worker died as it was fetched is computed anew
-# What Dask raises of a task whose connection was cut is the second; the first is no Exception.
+# Dask raises the second for a task whose connection was cut; the first is not an Exception.
 CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
 
@@ -37,7 +37,7 @@ class QueuedTask:
         device: which the worker has to offer.
         function: is called there, with `arguments`.
         attempt: how many tasks of Dask it has been; set by `TaskQueue`.
-        future: of the last of them; likewise.
+        future: of the last of them; set by `TaskQueue`.
     """
 
     name: str
@@ -91,7 +91,7 @@ class TaskQueue:
         Args:
             connection: to the scheduler.
             run: a name that no other run has.
-            say: is told what is worth a line.
+            say: reports a sentence to the person.
         """
         self._connection, self._run, self._say = connection, run, say
         self._pool = WorkerPool(connection, say)
@@ -139,7 +139,7 @@ class TaskQueue:
         except queue.Empty:
             return None
         task = self._under_way.get(name)
-        if task is None:  # what comes late is no news
+        if task is None:  # it came too late
             return None
         if isinstance(news, dict):
             return TaskEvent(name, news)

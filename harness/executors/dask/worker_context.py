@@ -42,7 +42,7 @@ class WorkerContext:
         return str(self.worker.address)
 
     def tell(self, run: str, news: str) -> None:
-        """Tell the run something; it is no matter if it gets lost."""
+        """Send the run a message that may get lost."""
         with suppress(Exception):
             self.worker.log_event(topic_of(run), news)
 
@@ -52,7 +52,7 @@ class WorkerContext:
         return task is not None and task.state in WANTED
 
     def abandonment(self, patience_s: float) -> StopSignal:
-        """Return a signal that goes up once nobody has wanted the task for so long."""
+        """Return a signal that is set once nobody has wanted the task for so long."""
         return AbandonedSignal(self, patience_s)
 
 

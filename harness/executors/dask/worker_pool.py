@@ -26,7 +26,7 @@ class WorkerPool:
         self._connection, self._say = connection, say
         self._offers: dict[str, frozenset[str]] = {}
         self._looked_at = -LOOK_EVERY_S
-        self._missed: set[str] = set()  # devices that it was said of
+        self._missed: set[str] = set()  # devices whose absence was reported
 
     def count(self, device: str) -> int:
         """Return how many workers offer a device now."""
