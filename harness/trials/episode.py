@@ -121,10 +121,9 @@ def run_episode(
     for _ in search_steps(driver, method, context, support):
         pass
     with driver.reading():
-        images, labels = episode.query_images, episode.query_labels
-        queries = batches(images, labels, batch_size, context.device)
-    for query in queries:
-        yield driver.predict(method, query.images), query.labels
+        queries = batches(episode.query_images, episode.query_labels, batch_size, context.device)
+    for images, labels in queries:
+        yield driver.predict(method, images), labels
 
 
 def percent_right(answers: Iterable[tuple[Tensor, Tensor]]) -> float:
