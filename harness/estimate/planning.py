@@ -17,8 +17,7 @@ from harness.contracts import (
 )
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
-from harness.experiment.budget import Budget
-from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins

@@ -15,8 +15,7 @@ from harness.contracts import DataRequest, Dataset, DatasetProvider, Device, Dev
 from harness.data.dataset import check_setting
 from harness.devices.at_hand import choose_mode, mode_here
 from harness.errors import DataError, PluginError, UnknownNameError, UsageError
-from harness.experiment.budget import Budget
-from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.pretraining import meta_setting
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry

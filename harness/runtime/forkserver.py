@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from multiprocessing.context import BaseContext
 __all__ = [
     "HAS_SERVER",
     "interruptible",
-    "let_threads_sleep",
     "processes",
     "start_server",
     "uninterrupted",
@@ -31,18 +29,6 @@ def processes(preloaded: Sequence[str]) -> BaseContext:
     if HAS_SERVER:
         context.set_forkserver_preload(list(preloaded))
     return context
-
-
-def let_threads_sleep() -> None:
-    """Have the threads of processes to come sleep while they wait for each other, and not spin.
-
-    It is for several processes on the same cores, where threads that spin keep those of the others
-    from computing: with two of them on two cores, steps of On-NAS took about six times as long. One
-    process alone is faster with threads that spin. What is computed is the same.
-
-    Nothing changes once the server runs, nor where `OMP_WAIT_POLICY` is set.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def start_server(context: BaseContext) -> None:

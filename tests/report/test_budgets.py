@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.experiment.parsing import parse_budget
+from harness.experiment.budget import parse_budget
 from harness.report.budgets import budget_label, scaled_keys
 
 

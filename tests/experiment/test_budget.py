@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.errors import UsageError
-from harness.experiment.budget import NAMED_BUDGETS, Budget
-from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.budget import NAMED_BUDGETS, Budget, parse_budget, parse_seeds
 
 
 def test_a_name_gives_the_named_budget() -> None:
