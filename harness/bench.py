@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
 
-from harness.contracts import Batch, Device, SearchBatch
+from harness.contracts import Batch, Device, SearchBatch, SearchMethod
 from harness.estimate.planning import Search
 from harness.estimate.work import workload_of
 from harness.estimate.workload import Workload
@@ -18,8 +18,8 @@ from harness.metrics import MIB
 from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
 from harness.results.bench import BenchRow
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.runtime.threads import choose_threads
+from harness.trials.episode import MethodDriver, search_steps
 
 __all__ = ["Stepper", "bench_all", "counted_mib"]
 
@@ -83,12 +83,10 @@ class _Bench:
             self.error, self.stepper = in_one_line(error), None
 
     def count(self) -> None:
-        seed_generators(self.search.seed, INITIAL_WEIGHTS)
-        self.peak_mib = counted_mib(self.workload, self.device)
+        self.peak_mib = counted_mib(self.workload, self.device, self.search.seed)
 
     def begin(self) -> None:
-        seed_generators(self.search.seed, INITIAL_WEIGHTS)
-        self.stepper = Stepper(self.workload, self.device)
+        self.stepper = Stepper(self.workload, self.device, self.search.seed)
         self.first_s = self.stepper.first_s
 
     def step(self) -> None:
@@ -141,27 +139,45 @@ class Stepper:
         first_s: seconds of the first step, in which memory is touched for the first time.
     """
 
-    def __init__(self, workload: Workload, device: torch.device) -> None:
-        """Build the method on `device` and make the first step."""
-        self.device = device
+    def __init__(self, workload: Workload, device: torch.device, seed: int = 0) -> None:
+        """Build the method on `device`, with weights of a seed, and make the first step."""
         context = replace(workload.context, steps=ENDLESS, device=device)
-        self.method = workload.create()
-        self.method.build(context)
-        self.batches = list(_batches(workload, device))
+        self._driver = TimingDriver(seed, device)
+        self._steps = search_steps(
+            self._driver, workload.create(), context, lambda: list(_batches(workload, device))
+        )
         self.first_s = self.step()
 
     def step(self) -> float:
         """Make a search step, and return how many seconds it took."""
-        watch = Stopwatch(self.device)
+        next(self._steps)
+        return self._driver.seconds
+
+
+class TimingDriver(MethodDriver):
+    """Times each search step.
+
+    Attributes:
+        seconds: that the last one took.
+    """
+
+    def __init__(self, seed: int, device: torch.device) -> None:
+        """Time calls that compute on `device`."""
+        super().__init__(seed)
+        self._device, self.seconds = device, 0.0
+
+    def search_step(self, method: SearchMethod, batches: Iterable[SearchBatch], step: int) -> None:  # noqa: ARG002 - timed alike
+        """Have a search step done."""
+        watch = Stopwatch(self._device)
         with watch.running():
-            self.method.search_step(self.batches)
-        return watch.seconds
+            method.search_step(batches)
+        self.seconds = watch.seconds
 
 
-def counted_mib(workload: Workload, device: torch.device) -> float:
+def counted_mib(workload: Workload, device: torch.device, seed: int = 0) -> float:
     """Return the peak memory of a method's first steps, in MiB, everything included."""
     with MemoryCounter(device.type) as counter:
-        stepper = Stepper(workload, device)
+        stepper = Stepper(workload, device, seed)
         for _ in range(COUNTED_STEPS - 1):
             stepper.step()
     peak_bytes: int = counter.peak_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+PACKAGES = Path(__file__).parent / "packages"
 
 # Tiny tensors are computed faster by one thread, and on a busy machine by far; before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -49,16 +52,50 @@ def plugin_factory(
         (folder / f"{module}.py").write_text(source, encoding="utf-8")
         (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (metadata / "entry_points.txt").write_text(f"[harness]\n{name} = {module}\n")
-        inherited = os.environ.get("PYTHONPATH")
-        paths = [str(folder), inherited] if inherited else [str(folder)]
-        monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
-        monkeypatch.syspath_prepend(str(folder))
+        _make_importable(folder, monkeypatch)
         return folder
 
     yield install
+    _forget_modules_of(root)
+
+
+@pytest.fixture
+def toy_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Install the plugin of tests/packages/toy: method `toy[does=...,at=...]`, data set `dots`.
+
+    It is a copy, whose folder is returned: a test may change it.
+    """
+    root = tmp_path / "installed"
+    folder = root / "toy"
+    shutil.copytree(PACKAGES / "toy", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    _make_importable(folder, monkeypatch)
+    yield folder
+    _forget_modules_of(root)
+
+
+def _make_importable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have this process and its children find what is in a folder."""
+    inherited = os.environ.get("PYTHONPATH")
+    paths = [str(folder), inherited] if inherited else [str(folder)]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths))
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def _forget_modules_of(root: Path) -> None:
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None)).startswith(str(root)):
             del sys.modules[name]
+
+
+@pytest.fixture
+def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, where the test runs, with an empty cache and no data root."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
+    return work
 
 
 @pytest.fixture

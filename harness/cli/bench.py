@@ -7,16 +7,18 @@ from typing import Any
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, result_console, say
-from harness.cli.selecting import (
+from harness.cli.options import (
     budget_option,
+    cache_root_option,
+    data_root_option,
     dataset_option,
     given,
+    json_option,
     method_option,
     shots_option,
     ways_option,
 )
+from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.contracts import DataRequest
 from harness.devices.at_hand import choose_mode
 from harness.errors import UsageError

@@ -9,7 +9,7 @@ import click
 
 from harness.cli.options import json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
-from harness.cli.work_progress import work_on_stderr
+from harness.cli.progress import work_on_stderr
 from harness.cost_model.calibrate.processor import processor_profile, provenance
 from harness.devices.profile_writing import check_destination, profile_toml
 from harness.errors import UsageError

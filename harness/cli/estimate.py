@@ -7,24 +7,25 @@ from typing import Any
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, result_console, say
-from harness.cli.selecting import (
+from harness.cli.options import (
     budget_option,
+    cache_root_option,
+    data_root_option,
     dataset_map_option,
     dataset_option,
     device_option,
     given,
+    json_option,
     method_option,
     seed_option,
     shots_option,
     ways_option,
 )
+from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.contracts import DataRequest
 from harness.estimate.estimates import Estimate, estimate_all
 from harness.estimate.planning import plan_searches
-from harness.planning.dataset_map import read_dataset_map, with_stand_ins
-from harness.planning.suites import entries_of
+from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
 from harness.report.estimate_tables import estimate_table
 from harness.report.formats import print_tables
 from harness.results.estimates import row_of, save_estimate

@@ -1,32 +1,32 @@
-"""`harness pretrain`: the offline stage alone, for a machine that is fast, or a long night."""
+"""`harness pretrain`: pretraining alone, for a machine that is fast, or a long night."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, print_table, say
-from harness.cli.progress import progress_on_stderr
-from harness.cli.selecting import (
+from harness.cli.options import (
     budget_option,
+    cache_root_option,
+    data_root_option,
     dataset_option,
     device_option,
+    executor_options,
     given,
+    json_option,
     method_option,
     mode_option,
     seed_option,
     ways_option,
 )
-from harness.cli.signals import terminate_as_interrupt
-from harness.cli.spreading import Spread, executor_of, scheduler_options
-from harness.contracts import DataRequest
-from harness.planning.planner import Planner
-from harness.planning.suites import entries_of
-from harness.pretraining.pretrain_all import Pretrained, pretrain_all
-from harness.pretraining.store import OfflineStage
+from harness.cli.output import loaded_plugins, print_json, print_table, say
+from harness.cli.progress import interruptible_progress
+from harness.executors.base import ExecutorOptions
+from harness.pretraining.pretrain import Pretrained, PretrainRequest
+from harness.pretraining.pretrain import pretrain as pretrain_methods
 
 __all__ = ["pretrain"]
 
@@ -42,13 +42,16 @@ EXIT_SOME_FAILED = 1
 @ways_option
 @budget_option
 @seed_option
-@scheduler_options
+@executor_options(
+    "Large pretrainings side by side on this machine; small ones always are.  [default: 1]"
+)
 @data_root_option
 @cache_root_option
 @json_option
 def pretrain(  # noqa: PLR0913 - one parameter an option
     *,
     suite: str | None,
+    jobs: int | None,
     executor: Literal["local", "dask"],
     scheduler: str | None,
     data_root: Path | None,
@@ -64,24 +67,20 @@ def pretrain(  # noqa: PLR0913 - one parameter an option
     machine is handed to it with --checkpoint. After a crash or Ctrl-C the same command goes on
     where this one stopped. With --executor dask, workers learn the tasks of each meta-epoch.
     """
-    plugins = loaded_plugins()
-    entries = entries_of(plugins, suite, given(wanted))
-    request = DataRequest(data_root, cache_root, say)
-    planner = Planner(plugins, request)
-    with executor_of(Spread(None, executor, scheduler), plugins) as elsewhere:
-        if elsewhere is not None:
-            planner.choose_mode = elsewhere.choose_mode
-        trials = planner.trials(entries)
-        offline = OfflineStage(plugins, data_root, cache_root)
-        learner = elsewhere.learner if elsewhere else None
-        with terminate_as_interrupt(), progress_on_stderr(len(trials)) as progress:
-            results = pretrain_all(offline, trials, progress, learner)
-    _show(results, as_json=as_json)
-    if planner.passed_over or any(result.error for result in results):
+    request = PretrainRequest(
+        suite=suite,
+        wanted=given(wanted),
+        executor=ExecutorOptions(jobs, executor, scheduler),
+        data_root=data_root,
+        cache_root=cache_root,
+    )
+    result = pretrain_methods(loaded_plugins(), request, interruptible_progress, say)
+    _show(result.pretrained, as_json=as_json)
+    if result.passed_over or any(each.error for each in result.pretrained):
         raise SystemExit(EXIT_SOME_FAILED)
 
 
-def _show(results: list[Pretrained], *, as_json: bool) -> None:
+def _show(results: Sequence[Pretrained], *, as_json: bool) -> None:
     if as_json:
         print_json([result.to_json() for result in results])
         return

@@ -1,11 +1,16 @@
-"""Shows a run's progress on standard error: bars on a terminal, plain lines elsewhere."""
+"""Shows on standard error how far a long command is: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any, Protocol
 
+import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -22,7 +27,13 @@ from harness.experiment.trial import Trial
 from harness.metrics import MIB
 from harness.results.record import Record
 
-__all__ = ["BarProgress", "LineProgress", "ProgressView", "progress_on_stderr"]
+__all__ = [
+    "BarProgress",
+    "LineProgress",
+    "ProgressView",
+    "interruptible_progress",
+    "work_on_stderr",
+]
 
 Event = dict[str, Any]
 LINE_EVERY_S = 10.0
@@ -56,9 +67,26 @@ class ProgressView(Protocol):
         """A trial has ended."""
 
 
-def progress_on_stderr(total: int) -> ProgressView:
-    """Choose bars or lines for `total` trials, by whether standard error is a terminal."""
-    return BarProgress(total) if sys.stderr.isatty() else LineProgress(total)
+@contextmanager
+def interruptible_progress(total: int) -> Iterator[ProgressView]:
+    """Show the progress of `total` trials, and let a polite kill end them as Ctrl-C does."""
+    view = BarProgress(total) if sys.stderr.isatty() else LineProgress(total)
+    with view, terminate_as_interrupt():
+        yield view
+
+
+@contextmanager
+def terminate_as_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on SIGTERM, which job schedulers send before they kill."""
+
+    def interrupt(_signum: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class LineProgress:
@@ -96,7 +124,7 @@ class LineProgress:
         self.said(f"{pretraining}, {pretraining.budget.meta_epochs:,} meta-epochs{earlier}")
 
     def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
-        """Print the meta-epoch, likewise."""
+        """Print the meta-epoch, if nothing was printed for ten seconds."""
         if time.monotonic() - self._last_line >= LINE_EVERY_S:
             self.said(describe_meta_epoch(pretraining, event))
 
@@ -213,3 +241,37 @@ def _steps(trial: Trial) -> int:
     if isinstance(trial.setting, FewShotSetting):
         return trial.budget.tasks * trial.budget.search_steps
     return trial.budget.epochs
+
+
+LINE_EVERY_S = 10.0
+
+
+@contextmanager
+def work_on_stderr(total: int) -> Iterator[Callable[[str], None]]:
+    """Give what is to be told the name of each of `total` pieces of work when it begins."""
+    if not sys.stderr.isatty():
+        yield _lines(total)
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("", total=total)
+        yield lambda name: progress.update(bar, advance=1, description=name)
+
+
+def _lines(total: int) -> Callable[[str], None]:
+    """Say the first piece of work, and then no more than one in ten seconds."""
+    number, last = 0, float("-inf")
+
+    def started(name: str) -> None:
+        nonlocal number, last
+        number += 1
+        if time.monotonic() - last >= LINE_EVERY_S:
+            last = time.monotonic()
+            click.echo(f"[{number}/{total}] {name}", err=True)
+
+    return started

@@ -8,15 +8,16 @@ from typing import Any, Literal
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, result_console, say
-from harness.cli.progress import progress_on_stderr
-from harness.cli.selecting import (
+from harness.cli.options import (
     budget_option,
+    cache_root_option,
+    data_root_option,
     dataset_map_option,
     dataset_option,
     device_option,
+    executor_options,
     given,
+    json_option,
     memory_option,
     method_option,
     mode_option,
@@ -25,24 +26,15 @@ from harness.cli.selecting import (
     shots_option,
     ways_option,
 )
-from harness.cli.signals import terminate_as_interrupt
-from harness.cli.spreading import Spread, executor_of, spreading_options
-from harness.contracts import DataRequest
-from harness.experiment.trial import Trial
+from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.progress import interruptible_progress
+from harness.executors.base import ExecutorOptions
 from harness.metrics import MetricSpec
-from harness.planning.dataset_map import read_dataset_map, with_stand_ins
-from harness.planning.destination import choose_folder
-from harness.planning.origin import Origin
-from harness.planning.planner import Planner
-from harness.planning.run_directory import RunFolder
-from harness.planning.suites import entries_of
-from harness.plugins.reporting import make_reporters, reporting
-from harness.pretraining.store import OfflineStage
 from harness.report.cells import side_by_side
 from harness.report.formats import print_tables
 from harness.report.trial_tables import run_table
 from harness.results.summary import rows_of_records
-from harness.trials.runner import Runner, RunResult
+from harness.trials.runner import RunRequest, RunResult, run_trials
 
 __all__ = ["run"]
 
@@ -94,7 +86,9 @@ FINE = {"ok", "out_of_memory"}
     help="A reporter that is told of each step, such as csv, tensorboard or mlflow; can be "
     "repeated.",
 )
-@spreading_options
+@executor_options(
+    "Trials side by side on this machine; their times then share its cores.  [default: 1]"
+)
 @data_root_option
 @cache_root_option
 @json_option
@@ -122,50 +116,32 @@ def run(  # noqa: PLR0913 - one parameter an option
     Every method meets the same images in the same order under the same budget. A device that is
     not this machine is emulated, and its numbers are marked.
     """
+    request = RunRequest(
+        suite=suite,
+        wanted=given(wanted),
+        dataset_map=dataset_map,
+        output=output,
+        resume=resume,
+        executor=ExecutorOptions(jobs, executor, scheduler),
+        checkpoints=checkpoints,
+        reporters=reporters,
+        data_root=data_root,
+        cache_root=cache_root,
+    )
     plugins = loaded_plugins()
-    told = make_reporters(plugins, reporters)
-    stand_ins = read_dataset_map(plugins, dataset_map)
-    entries = with_stand_ins(entries_of(plugins, suite, given(wanted)), stand_ins)
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
-    with executor_of(Spread(jobs, executor, scheduler), plugins) as elsewhere:
-        planner = Planner(plugins, request)
-        if elsewhere is not None:
-            planner.choose_mode = elsewhere.choose_mode
-        trials = planner.trials(entries)
-        offline = OfflineStage(plugins, data_root, cache_root)
-        offline.take(checkpoints, trials)
-        name = Path(suite).stem if suite else f"{entries[0].datasets[0]}-{entries[0].budget}"
-        folder = RunFolder(choose_folder(output, trials, name=name, resume=resume))
-        with progress_on_stderr(len(trials)) as progress:
-            runner = Runner(plugins, folder, progress, offline, elsewhere)
-            result = _execute(runner, trials, Origin(suite, stand_ins, planner.passed_over), told)
-    _show(result, folder, planner.passed_over, plugins.metrics, as_json=as_json)
-    _exit(result, planner.passed_over)
+    result = run_trials(plugins, request, interruptible_progress, say)
+    _show(result, plugins.metrics, as_json=as_json)
+    _exit(result)
 
 
-def _execute(
-    runner: Runner, trials: list[Trial], origin: Origin, reporters: Mapping[str, object]
-) -> RunResult:
-    told = reporting(runner.plugins, reporters, runner.folder.path)
-    with runner.folder.locked(), terminate_as_interrupt(), told:
-        return runner.run(trials, origin)
-
-
-def _show(
-    result: RunResult,
-    folder: RunFolder,
-    passed_over: Mapping[str, str],
-    metrics: Mapping[str, MetricSpec],
-    *,
-    as_json: bool,
-) -> None:
+def _show(result: RunResult, metrics: Mapping[str, MetricSpec], *, as_json: bool) -> None:
     rows = rows_of_records(result.records, metrics=metrics)
     if as_json:
         answer = {
-            "run_folder": str(folder.path),
+            "run_folder": str(result.folder),
             "interrupted": result.interrupted,
             "finished_earlier": result.skipped,
-            "passed_over": passed_over,
+            "passed_over": result.passed_over,
             "startup_s": result.startup_s,
             "rows": [row.to_json() for row in rows],
             "trials": [record.model_dump(mode="json", by_alias=True) for record in result.records],
@@ -175,14 +151,14 @@ def _show(
     print_tables([run_table(rows)], result_console())
     for remark in side_by_side(result.records) if result.records else ():
         click.echo(remark)
-    for method, reason in passed_over.items():
+    for method, reason in result.passed_over.items():
         click.echo(f"Not run: method {method}: {reason}")
-    click.echo(f"Records are in {folder.path}")
+    click.echo(f"Records are in {result.folder}")
 
 
-def _exit(result: RunResult, passed_over: Mapping[str, str]) -> None:
+def _exit(result: RunResult) -> None:
     if result.interrupted:
         say("Interrupted; the same command goes on where this one stopped.")
         raise SystemExit(EXIT_INTERRUPTED)
-    if passed_over or any(record.status not in FINE for record in result.records):
+    if result.passed_over or any(record.status not in FINE for record in result.records):
         raise SystemExit(EXIT_SOME_FAILED)

@@ -19,7 +19,7 @@ from harness.conformance.rule import BrokenRuleError, Verdict
 from harness.conformance.subject import Address
 from harness.errors import DataError
 from harness.plugins.registry import Kind
-from harness.runtime.fork_server import interruptible, processes, start_server, uninterrupted
+from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
 
 __all__ = ["check", "check_rule", "rule_names"]
 

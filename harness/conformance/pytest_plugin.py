@@ -82,7 +82,7 @@ def _address(name: str, *, kind: str) -> Address:
     """Say where data is as the commands do: by the environment, or in the user's cache."""
     from harness.conformance.finding import CHECKED  # noqa: PLC0415 - likewise
     from harness.conformance.subject import Address  # noqa: PLC0415 - likewise
-    from harness.runtime.user_cache import user_cache  # noqa: PLC0415 - likewise
+    from harness.runtime.files import user_cache  # noqa: PLC0415 - likewise
 
     if kind not in CHECKED:
         raise pytest.UsageError(f"{MARK}: kind is {kind!r}; it must be one of {', '.join(CHECKED)}")

@@ -12,16 +12,17 @@ from torch import Tensor
 from harness.conformance.images import NoiseImages
 from harness.conformance.rule import BrokenRuleError
 from harness.conformance.subject import Subject
-from harness.contracts import DeviceMode, SearchContext, SearchMethod
+from harness.contracts import DeviceMode, SearchBatch, SearchContext, SearchMethod
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.planning.planner import identify_method
 from harness.plugins.loading import in_one_line
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
-from harness.trials.few_shot import run_few_shot
-from harness.trials.limits import Limits
+from harness.runtime.seeding import seed_generators
+from harness.trials.episode import MethodDriver, batches, draw, for_both
+from harness.trials.guards import TrialLimits
+from harness.trials.protocols import run_few_shot
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 
@@ -35,6 +36,7 @@ __all__ = [
     "open_session",
     "reference_trial",
     "run",
+    "support_of",
 ]
 
 SETTING = FewShotSetting(ways=5, shots=1, queries=3)
@@ -99,10 +101,18 @@ def run(
 def begin(subject: Subject, context: SearchContext) -> SearchMethod:
     """Return a method that is built, and has done nothing yet; torch is seeded as in a trial."""
     method: SearchMethod = subject.create()
-    seed_generators(0, INITIAL_WEIGHTS)
-    method.build(context)
-    seed_generators(0, "search", 0)
+    driver = MethodDriver(seed=0, index=0)
+    driver.build(method, context)
+    driver.begin_search()
     return method
+
+
+def support_of(shots: int = SETTING.shots) -> list[SearchBatch]:
+    """Return the batches of the first task with so many images a class, on the processor."""
+    setting = SETTING.model_copy(update={"shots": shots})
+    episode = draw(NoiseImages(), setting, 0, 0)
+    images, labels = episode.support_images, episode.support_labels
+    return for_both(batches(images, labels, setting.batch_size, torch.device("cpu")))
 
 
 def context_for(
@@ -129,7 +139,7 @@ def open_session(
     device: str = "cpu",
 ) -> Session:
     """Return the session of a trial; machine readings are left out."""
-    limits = Limits(trial.budget, trial.device.profile.memory_limit_bytes)
+    limits = TrialLimits(trial.budget, trial.device.profile.memory_limit_bytes)
     session = Session(trial, torch.device(device), limits, send, TrialReadings("emulated"))
     session.operation_latency = lambda *_: 0.0  # as on a device with a cost model
     return session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from harness.devices.readings.recognition import machine_names
@@ -29,19 +29,25 @@ def mode_here(device: Device) -> DeviceMode | None:
     return None if mode == "emulated" and not device.profile.can_be_emulated else mode
 
 
-def choose_mode(name: str, device: Device, wanted: DeviceMode | None) -> DeviceMode:
-    """Return the mode of a trial on a device.
+def choose_mode(
+    name: str,
+    device: Device,
+    wanted: DeviceMode | None,
+    mode_of: Callable[[Device], DeviceMode | None] = mode_here,
+) -> DeviceMode:
+    """Return the mode of a trial on a device; nothing else decides it.
 
     Args:
         name: what the device is registered as.
         device: the device.
-        wanted: what a person has asked for; None: what the device is on this machine.
+        wanted: what a person has asked for; None: what the device is.
+        mode_of: says what the device is where the trial will run: on this machine, if not given.
 
     Raises:
         NotAtHandError: it cannot be measured, or not used at all; the message says what was looked
             for and what this machine is.
     """
-    here = mode_here(device)
+    here = mode_of(device)
     if here is None:
         reason = _absence(device.profile, machine_names())
         raise NotAtHandError(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.runtime.cores import usable_cores
+from harness.runtime.threads import usable_cores
 
 __all__ = ["describe_environment"]
 

@@ -10,8 +10,8 @@ from functools import partial
 
 from harness.cost_model.kernels import Kernel
 from harness.estimate.planning import Search
-from harness.runtime.cores import usable_cores
-from harness.runtime.fork_server import interruptible, processes, start_server
+from harness.runtime.forkserver import interruptible, processes, start_server
+from harness.runtime.threads import usable_cores
 
 __all__ = ["Estimate", "estimate_all"]
 

@@ -17,14 +17,13 @@ from harness.contracts import (
 )
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
-from harness.experiment.budget import Budget
-from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
-from harness.runtime.parallelism import is_worth_threads
+from harness.runtime.threads import is_worth_threads
 
 __all__ = ["Search", "form_of", "plan_searches"]
 

@@ -1,69 +1,130 @@
-"""What runs trials side by side, on this machine or on others: what it is given, what it tells."""
+"""What every executor takes and reports, so that a run need not know where its trials run."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.contracts import Device, DeviceMode
+from harness.errors import UsageError
 from harness.experiment.trial import Trial
+from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection
-from harness.pretraining.meta_task_request import TaskLearner
+from harness.pretraining.meta_tasks import MetaTaskExecutor
+from harness.results.record import Outcome, Status, TrialError
 from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
-from harness.trials.timed_outcome import Ending
 
-__all__ = ["Delivered", "Delivery", "Executor", "Handed", "Happening", "Lost", "Stepped"]
+__all__ = [
+    "Executor",
+    "ExecutorEvent",
+    "ExecutorOptions",
+    "TimedOutcome",
+    "TrialClock",
+    "TrialDelivery",
+    "TrialFinished",
+    "TrialLost",
+    "TrialStarted",
+    "TrialStepped",
+    "open_executor",
+]
 
 
-class Delivery(Ending):
-    """What comes home of a trial; all of it is checked to be what a record is made of."""
+class TimedOutcome(BaseModel):
+    """How a trial ended: what its process said, and the clocks of the machine that ran it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    outcome: Outcome
+    wall_s: float = Field(ge=0, description="by a clock that never goes back")
+    started_at: str = Field(max_length=40, description="ISO 8601 in UTC, by the machine's calendar")
+    ended_at: str = Field(max_length=40)
+
+
+class TrialClock:
+    """Starts with a trial; the calendar may jump while it runs, its seconds do not."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self._started_at, self._started = _now(), time.monotonic()
+
+    def timed(self, outcome: Outcome) -> TimedOutcome:
+        """Return the outcome with the times up to now."""
+        wall_s = time.monotonic() - self._started
+        return TimedOutcome(
+            outcome=outcome, wall_s=wall_s, started_at=self._started_at, ended_at=_now()
+        )
+
+    def broken_off(self, status: Status, kind: str, message: str) -> TimedOutcome:
+        """Return the outcome of a trial that something other than its method has ended."""
+        error = TrialError(type=kind, message=message, stage="search")
+        return self.timed(Outcome(status=status, error=error))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+
+
+class TrialDelivery(TimedOutcome):
+    """What comes back from another machine; all of it is checked to be what records are made of."""
 
     steps: list[Step]
     log: str
 
 
 @dataclass(frozen=True)
-class Handed:
-    """A trial has been handed out."""
+class TrialStarted:
+    """A trial is about to start; it does once the next event is asked for."""
 
     trial: Trial
 
 
 @dataclass(frozen=True)
-class Stepped:
-    """A search step is done somewhere; some may go untold before the delivery, which has all."""
+class TrialStepped:
+    """A search step is done.
+
+    On this machine every step is reported once. On others some are, for progress alone: the
+    delivery has them all.
+    """
 
     trial: Trial
     event: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Delivered:
-    """A trial has come to its end, whatever way it ended."""
+class TrialFinished:
+    """A trial has ended, well or not; another machine sends a `TrialDelivery`."""
 
     trial: Trial
-    delivery: Delivery
+    outcome: TimedOutcome
 
 
 @dataclass(frozen=True)
-class Lost:
+class TrialLost:
     """A trial was given up: not for anything that its method did."""
 
     trial: Trial
     reason: str
 
 
-Happening = Handed | Stepped | Delivered | Lost
+ExecutorEvent = TrialStarted | TrialStepped | TrialFinished | TrialLost
 
 
 class Executor(Protocol):
-    """Runs trials side by side.
+    """Runs trials, one or several at a time.
 
     Attributes:
         same_machine: whether on this one, with its folders.
-        learner: what has tasks of pretraining learned there, too.
+        jobs: how many trials, and how many large pretrainings, it runs at a time on this machine.
+        meta_tasks: what has tasks of pretraining learned there, too; None: pretraining is done
+            here.
     """
 
     @property
@@ -71,25 +132,95 @@ class Executor(Protocol):
         """Whether trials run on this machine."""
 
     @property
-    def learner(self) -> TaskLearner | None:
-        """What has tasks of pretraining learned there; None: pretraining is done here."""
+    def jobs(self) -> int:
+        """How many at a time on this machine."""
 
-    def choose_mode(
+    @property
+    def meta_tasks(self) -> MetaTaskExecutor | None:
+        """What has tasks of pretraining learned there, too."""
+
+    def mode_of(
         self, selection: Selection, device: Device, wanted: DeviceMode | None
-    ) -> DeviceMode:
-        """Say what a device is there (see `harness.planning.planner.ChoosesMode`)."""
+    ) -> DeviceMode | None:
+        """Say what a device is where the trials will run; None: it cannot be used there.
+
+        Args:
+            selection: of the device.
+            device: the device.
+            wanted: what a person has asked for, which workers that are still to come are taken
+                to be able to.
+
+        Raises:
+            HarnessError: nothing there can tell.
+        """
 
     def run(
-        self, jobs: Iterable[TrialJob], say: Callable[[str], None]
-    ) -> Generator[Happening, None, None]:
-        """Run every job once; tell in this thread what happens, as it is asked for.
+        self,
+        jobs: Iterable[TrialJob],
+        log_of: Callable[[Trial], Path],
+        say: Callable[[str], None],
+    ) -> Generator[ExecutorEvent, None, None]:
+        """Run every job once; yield what happens, in the thread that asks.
 
-        To close the generator stops what is under way.
+        Closing the generator stops what is under way.
 
         Args:
             jobs: what is to be done.
-            say: is told what is worth a line, such as that there is no worker to be had.
+            log_of: on this machine, the file that gets what a trial prints; its folder is there
+                once `TrialStarted` has been consumed.
+            say: reports a sentence to the person, such as that there is no worker.
 
         Raises:
             HarnessError: the trials cannot be run there.
         """
+
+
+@dataclass(frozen=True)
+class ExecutorOptions:
+    """Where trials run.
+
+    Attributes:
+        jobs: how many side by side on this machine; None: one.
+        executor: this machine, or the workers of a Dask scheduler.
+        scheduler: the address of that scheduler.
+    """
+
+    jobs: int | None = None
+    executor: Literal["local", "dask"] = "local"
+    scheduler: str | None = None
+
+    def check(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            UsageError: two options contradict each other, or one is missing.
+        """
+        if self.executor == "dask" and self.scheduler is None:
+            raise UsageError("--executor dask needs the scheduler's address: --scheduler tcp://...")
+        if self.executor == "dask" and self.jobs is not None:
+            raise UsageError(
+                "--jobs is for this machine; with --executor dask there are as many trials side "
+                "by side as there are workers"
+            )
+        if self.executor == "local" and self.scheduler is not None:
+            raise UsageError("--scheduler is for --executor dask, which was not given")
+
+
+@contextmanager
+def open_executor(options: ExecutorOptions, plugins: Plugins) -> Iterator[Executor]:
+    """Give what runs trials; a connection that it needs is closed in the end.
+
+    Raises:
+        HarnessError: options do not go together, or Dask or its scheduler is not there.
+    """
+    options.check()
+    if options.scheduler is None:
+        from harness.executors.local import LocalExecutor  # noqa: PLC0415 - it builds on this module
+
+        yield LocalExecutor(options.jobs or 1)
+        return
+    # Imported here, since most runs need no scheduler.
+    from harness.executors.dask.executor import connected  # noqa: PLC0415 - see above
+
+    with connected(options.scheduler, plugins) as executor:
+        yield executor

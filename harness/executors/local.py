@@ -1,108 +1,152 @@
-"""`-j N`: workers of this machine, in threads of this process; each trial has its own process.
-
-It is the path that trials take over many machines, without a connection that others could use.
-"""
+"""Trials on this machine, `-j N` of them side by side; each has a process of its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Any
+import queue
+import threading
+from collections.abc import Callable, Generator, Iterable
+from pathlib import Path
+from typing import Any
 
 from harness.contracts import Device, DeviceMode
-from harness.devices.at_hand import choose_mode
-from harness.executors.base import Happening
-from harness.executors.dask.dispatch import Dispatcher
-from harness.executors.dask.link import Link
-from harness.executors.dask.protocol import Orders
-from harness.plugins.loading import Plugins
+from harness.devices.at_hand import mode_here
+from harness.executors.base import (
+    ExecutorEvent,
+    TimedOutcome,
+    TrialClock,
+    TrialFinished,
+    TrialStarted,
+    TrialStepped,
+)
+from harness.experiment.trial import DeviceIdentity, Trial
 from harness.plugins.selection import Selection
-from harness.runtime.fork_server import let_threads_sleep
 from harness.runtime.job import TrialJob
+from harness.runtime.process import ProcessLauncher
+from harness.runtime.threads import let_threads_sleep
 
-if TYPE_CHECKING:
-    from distributed import Client, SpecCluster
+__all__ = ["LocalExecutor"]
 
-__all__ = ["Crew"]
-
-# Dask serves pages over HTTP, whatever it is told: then none, and to this machine alone.
-_UNSERVED: dict[str, Any] = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-_NO_PAGES: dict[str, Any] = {
-    "distributed.scheduler.http.routes": [],
-    "distributed.worker.http.routes": [],
-}
+LogOf = Callable[[Trial], Path]
 
 
-class Crew:
-    """Several workers on this machine (an `Executor`)."""
+class LocalExecutor:
+    """Runs trials in processes of this machine (an `Executor`).
+
+    A thread watches each process; events are yielded in the thread that asks for them.
+    """
 
     same_machine = True
-    learner = None  # several processes of this machine share a pretraining already
+    meta_tasks = None  # several processes of this machine share a pretraining already
 
-    def __init__(self, plugins: Plugins, size: int) -> None:
-        """Have `size` trials side by side; no worker is started yet."""
-        self._plugins, self._size = plugins, size
-        if size > 1:
+    def __init__(self, jobs: int = 1) -> None:
+        """Have up to `jobs` trials side by side; no process is started yet."""
+        self.jobs = jobs
+        if jobs > 1:
             let_threads_sleep()
 
-    def choose_mode(
-        self, selection: Selection, device: Device, wanted: DeviceMode | None
-    ) -> DeviceMode:
+    def mode_of(
+        self,
+        selection: Selection,  # noqa: ARG002 - the device knows by itself
+        device: Device,
+        wanted: DeviceMode | None,  # noqa: ARG002 - whatever is wanted of it
+    ) -> DeviceMode | None:
         """Say what a device is on this machine."""
-        return choose_mode(selection.name, device, wanted)
+        return mode_here(device)
 
     def run(
-        self, jobs: Iterable[TrialJob], say: Callable[[str], None]
-    ) -> Generator[Happening, None, None]:
-        """Run the jobs (see `Executor`)."""
-        everything = list(jobs)
-        if not everything:
-            return
-        size = min(self._size, len(everything))
-        notes = {"trials_side_by_side": size}
-        orders = Orders(self._plugins, same_machine=True, patience_s=0.0, notes=notes)
-        with _cluster(_resources(everything, size)) as cluster:
-            link = Link("this machine", lambda timeout_s: _client(cluster, timeout_s))
-            try:
-                with closing(Dispatcher(link, orders, say).run(everything)) as happenings:
-                    yield from happenings
-            finally:
-                link.close()
+        self,
+        jobs: Iterable[TrialJob],
+        log_of: LogOf,
+        say: Callable[[str], None],  # noqa: ARG002 - there is always room for one trial
+    ) -> Generator[ExecutorEvent, None, None]:
+        """Run the jobs (see `Executor`).
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C; the trials' processes are gone by then.
+        """
+        waiting = list(jobs)
+        size = min(self.jobs, len(waiting))
+        # Records say so, since it slows each of them down.
+        notes = {"trials_side_by_side": size} if self.jobs > 1 else {}
+        run = _TrialThreads(size, log_of, notes)
+        try:
+            yield from run.events(waiting)
+        finally:
+            run.stop()
 
 
-def _resources(jobs: Iterable[TrialJob], size: int) -> list[dict[str, float]]:
-    """Say what each worker offers: a device that is really here, other than the processor, once."""
-    devices = {job.trial.device.name: job.trial.device for job in jobs}
-    alone = {
-        name
-        for name, device in devices.items()
-        if device.mode == "measured" and device.profile.kind != "cpu"
-    }
-    return [
-        {name: 1.0 for name in devices if number == 0 or name not in alone}
-        for number in range(size)
-    ]
+class _TrialThreads:
+    """Trials under way; a thread waits for the process of each."""
+
+    def __init__(self, size: int, log_of: LogOf, notes: dict[str, Any]) -> None:
+        self._size, self._log_of, self._notes = size, log_of, notes
+        self._launcher = ProcessLauncher()
+        self._happened: queue.SimpleQueue[tuple[TrialJob, Any]] = queue.SimpleQueue()
+        self._under_way: dict[str, TrialJob] = {}
+        self._threads: list[threading.Thread] = []
+
+    def events(self, waiting: list[TrialJob]) -> Generator[ExecutorEvent, None, None]:
+        while waiting or self._under_way:
+            while (job := self._next(waiting)) is not None:
+                waiting.remove(job)
+                yield TrialStarted(job.trial)
+                self._start(job)
+            yield self._wait()
+
+    def stop(self) -> None:
+        """End the processes of trials that are still under way, if there are any."""
+        self._launcher.stop()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, job: TrialJob) -> None:
+        self._under_way[job.trial.key] = job
+        # Nobody waits for a daemon when this process ends; the trial's process ends with it.
+        thread = threading.Thread(target=self._watch, args=(job,), daemon=True)
+        self._threads = [*filter(threading.Thread.is_alive, self._threads), thread]
+        thread.start()
+
+    def _next(self, waiting: list[TrialJob]) -> TrialJob | None:
+        """Return the first job that there is room for: a device that is really here has one."""
+        if len(self._under_way) == self._size:
+            return None
+        taken = {job.trial.device.name for job in self._under_way.values()}
+        for job in waiting:
+            device = job.trial.device
+            if not (_is_exclusive(device) and device.name in taken):
+                return job
+        return None
+
+    def _wait(self) -> ExecutorEvent:
+        """Wait for the next event of any thread.
+
+        Raises:
+            Exception: what a thread could not do, such as to start a process.
+        """
+        job, happened = self._happened.get()
+        if isinstance(happened, dict):
+            return TrialStepped(job.trial, happened)
+        del self._under_way[job.trial.key]
+        if isinstance(happened, BaseException):
+            raise happened
+        outcome: TimedOutcome = happened
+        outcome.outcome.environment.update(self._notes)
+        return TrialFinished(job.trial, outcome)
+
+    def _watch(self, job: TrialJob) -> None:
+        """Run a trial in this thread, and queue its events and its outcome."""
+        clock = TrialClock()
+
+        def on_event(event: dict[str, Any]) -> None:
+            self._happened.put((job, event))
+
+        try:
+            outcome = self._launcher.run(job, self._log_of(job.trial), on_event)
+            self._happened.put((job, clock.timed(outcome)))
+        except BaseException as error:  # raised where it is waited for
+            self._happened.put((job, error))
 
 
-@contextmanager
-def _cluster(resources: list[dict[str, float]]) -> Iterator[SpecCluster]:
-    import dask  # noqa: PLC0415 - see `require_dask`
-    from distributed import Scheduler, SpecCluster, Worker  # noqa: PLC0415 - see `require_dask`
-
-    common = {"nthreads": 1, "memory_limit": 0, **_UNSERVED}
-    workers = {
-        number: {"cls": Worker, "options": {**common, "resources": offered}}
-        for number, offered in enumerate(resources)
-    }
-    scheduler = {"cls": Scheduler, "options": {"protocol": "inproc://", **_UNSERVED}}
-    with (
-        dask.config.set(_NO_PAGES),
-        SpecCluster(scheduler=scheduler, workers=workers, silence_logs=False) as cluster,
-    ):
-        yield cluster
-
-
-def _client(cluster: SpecCluster, timeout_s: float) -> Client:
-    from distributed import Client  # noqa: PLC0415 - see `require_dask`
-
-    return Client(cluster, timeout=timeout_s, set_as_default=False, name="harness")
+def _is_exclusive(device: DeviceIdentity) -> bool:
+    """Whether two trials on a device would take its memory from each other."""
+    return device.mode == "measured" and device.profile.kind != "cpu"

@@ -1,44 +1,40 @@
 """Turns what was asked for into trials; everything that can be wrong is found out here.
 
-Nothing has been written when planning fails: bad input leaves no half-made run folder.
+Nothing has been written when planning fails: bad input leaves no half-made run folder. A method
+whose plugin is at fault does not keep the others from being run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import Protocol
+from typing import NamedTuple
 
 from harness.contracts import DataRequest, Dataset, DatasetProvider, Device, DeviceMode
 from harness.data.dataset import check_setting
-from harness.devices.at_hand import choose_mode
-from harness.errors import DataError, UsageError
-from harness.experiment.budget import Budget
-from harness.experiment.parsing import parse_budget, parse_seeds
+from harness.devices.at_hand import choose_mode, mode_here
+from harness.errors import DataError, PluginError, UnknownNameError, UsageError
+from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.pretraining import meta_setting
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
-from harness.planning.usable_methods import select_usable
 from harness.plugins.loading import Plugins
+from harness.plugins.notation import parse
+from harness.plugins.parameters import needs_parameters
 from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, select
 
-__all__ = ["ChoosesMode", "Planner", "identify_method"]
+__all__ = ["Planner", "UsableMethods", "identify_method", "select_usable"]
 
 
-class ChoosesMode(Protocol):
-    """Says what a device is where the trials will run."""
-
-    def __call__(
-        self, selection: Selection, device: Device, wanted: DeviceMode | None
-    ) -> DeviceMode:
-        """Return its mode; raise UsageError where it cannot be used as asked for."""
+# What a device is where the trials will run, given what is wanted of it; see `Executor.mode_of`.
+ModeOf = Callable[[Selection, Device, DeviceMode | None], DeviceMode | None]
 
 
-def _mode_here(selection: Selection, device: Device, wanted: DeviceMode | None) -> DeviceMode:
-    return choose_mode(selection.name, device, wanted)
+def _mode_here(_: Selection, device: Device, __: DeviceMode | None) -> DeviceMode | None:
+    return mode_here(device)
 
 
 @dataclass
@@ -46,13 +42,13 @@ class Planner:
     """Resolves names, prepares each data set once, and checks every setting against it.
 
     Attributes:
-        choose_mode: for trials that will not run on this machine.
+        mode_of: says what a device is where the trials will run: on this machine, if not given.
         passed_over: methods that could not be planned, since a plugin is at fault, and why.
     """
 
     plugins: Plugins
     request: DataRequest
-    choose_mode: ChoosesMode = _mode_here
+    mode_of: ModeOf = _mode_here
     passed_over: dict[str, str] = field(default_factory=dict)
     _datasets: dict[str, Dataset] = field(default_factory=dict)
 
@@ -124,7 +120,9 @@ class Planner:
         return DeviceIdentity(
             name=selection.name,
             params=selection.params,
-            mode=self.choose_mode(selection, device, mode),
+            mode=choose_mode(
+                selection.name, device, mode, lambda each: self.mode_of(selection, each, mode)
+            ),
             profile=device.profile,
         )
 
@@ -208,3 +206,59 @@ def _with_channels(budget: Budget, setting: Setting) -> Budget:
     if budget.channels is not None:
         return budget
     return budget.model_copy(update={"channels": setting.default_channels})
+
+
+class UsableMethods(NamedTuple):
+    """What was asked for and can be run, and what cannot: for each text the reason."""
+
+    selections: Sequence[Selection]
+    passed_over: Mapping[str, str]
+
+
+def select_usable(plugins: Plugins, texts: Iterable[str]) -> UsableMethods:
+    """Resolve methods; pass over those that a plugin, and not the person who asks, has wrong.
+
+    That is a name that several plugins claim, one of a plugin that cannot be loaded (which has the
+    name of the method itself: what it would have registered is not known), and one whose parameters
+    cannot be imported.
+
+    Raises:
+        UsageError: a name, parameter or value is wrong.
+        PluginError: nothing is left.
+    """
+    selections: list[Selection] = []
+    passed_over: dict[str, str] = {}
+    for text, of_all in _expanded(plugins, texts):
+        try:
+            selections += _select(plugins, text, of_all=of_all)
+        except UnknownNameError as error:
+            reason = _fault(plugins, text)
+            if reason is None:
+                raise error from None
+            passed_over[text] = reason
+        except PluginError as error:
+            passed_over[text] = str(error)
+    if not selections:
+        raise PluginError("; ".join(passed_over.values()) or "no plugin registers a method")
+    return UsableMethods(selections, passed_over)
+
+
+def _expanded(plugins: Plugins, texts: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Put every name in the place of `all`, and say of each text whether it was."""
+    for text in texts:
+        if text == ALL:
+            yield from ((name, True) for name in plugins.registry.names("method"))
+        else:
+            yield text, False
+
+
+def _select(plugins: Plugins, text: str, *, of_all: bool) -> list[Selection]:
+    if of_all and needs_parameters(plugins.registry.get("method", text)):
+        return []  # `all` leaves out what cannot be made without parameters
+    return select(plugins, "method", text)
+
+
+def _fault(plugins: Plugins, text: str) -> str | None:
+    """Return what is wrong with the plugin that has the name of a method."""
+    problem = plugins.problem_of(parse(text)[0])
+    return None if problem is None else str(problem)

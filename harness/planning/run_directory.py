@@ -11,21 +11,23 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from harness.errors import RunFolderError
+from harness.experiment.canonical import digest
 from harness.experiment.trial import Trial
-from harness.planning.origin import Origin
 from harness.results.record import FINAL_STATUSES, Outcome, Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
 from harness.runtime.files import write_whole
 
-__all__ = ["RunFolder"]
+__all__ = ["Origin", "RunFolder", "choose_folder"]
 
 
 class RunFolder:
@@ -169,3 +171,49 @@ def _lock(handle: int, path: Path) -> None:
         raise RunFolderError(
             f"another run is writing to {path}; wait for it or give another folder with --output"
         ) from None
+
+
+DEFAULT_PARENT = Path("results")
+
+
+def choose_folder(output: Path | None, trials: Sequence[Trial], *, name: str, resume: bool) -> Path:
+    """Return where a run goes.
+
+    Args:
+        output: the folder that was asked for; None: one under `results/`, named after `name` and
+            the keys of the trials.
+        trials: what will be run.
+        name: what a person would call the run.
+        resume: go on in a folder that is there. If not, take the first of FOLDER, FOLDER-2,
+            FOLDER-3, ... that is not: nothing finished is ever overwritten.
+    """
+    folder = output or DEFAULT_PARENT / f"{_slug(name)}-{_fingerprint(trials)}"
+    if resume or not (folder / "plan.json").exists():
+        return folder
+    number = 2
+    while (sibling := folder.with_name(f"{folder.name}-{number}")).exists():
+        number += 1
+    return sibling
+
+
+def _fingerprint(trials: Sequence[Trial]) -> str:
+    return digest(sorted(trial.key for trial in trials))[:8]
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-").lower() or "run"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The suite that trials were planned from; no part of what defines them.
+
+    Attributes:
+        suite: its name or path, as it was given; None where options alone said what to run.
+        dataset_map: for a data set of the suite, the label of the one that stands in for it.
+        passed_over: methods that no trial was planned for, since a plugin is at fault, and why.
+    """
+
+    suite: str | None = None
+    dataset_map: Mapping[str, str] = field(default_factory=dict)
+    passed_over: Mapping[str, str] = field(default_factory=dict)

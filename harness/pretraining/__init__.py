@@ -1,1 +1,1 @@
-"""The offline stage: meta-epochs, the checkpoints that they leave, and where these are kept."""
+"""Pretraining: meta-epochs, the checkpoints that they leave, and where these are kept."""

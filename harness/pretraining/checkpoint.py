@@ -1,8 +1,8 @@
-"""The file that pretraining leaves: tensors, what they are for, and a checksum over all of it.
+"""Tensors in the safetensors format: the checkpoints of pretraining, and what processes exchange.
 
-It is in the safetensors format, so that reading it runs no code. Its metadata hold the identity of
-the pretraining, how far it has come, the curve so far, and the SHA-256 of everything else: of a
-file that was cut short or in which a bit has flipped nothing is used.
+To read the format runs no code. A checkpoint's metadata hold the identity of the pretraining, how
+far it has come, the curve so far, and the SHA-256 of everything else: of a file that was cut short
+or in which a bit has flipped nothing is used.
 """
 
 from __future__ import annotations
@@ -19,23 +19,28 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from harness.errors import UsageError
 from harness.experiment.pretraining import Pretraining
 from harness.results.record import CurvePoint
-from harness.runtime.arrays import pack
 from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
-    from harness.runtime.arrays import Arrays
+    Arrays = Mapping[str, NDArray[np.generic]]
 
 __all__ = [
     "Checkpoint",
     "CheckpointError",
+    "NoTensorsError",
     "Progress",
+    "arrays_of",
     "find_checkpoint",
+    "pack",
     "read_checkpoint",
     "read_partial",
     "remove_partial",
+    "tensors_of",
+    "unpack",
     "write_checkpoint",
     "write_partial",
 ]
@@ -44,7 +49,7 @@ FORMAT = "harness-pretraining-1"
 
 
 class CheckpointError(UsageError):
-    """A file that is no whole checkpoint of this harness."""
+    """A file that is not a complete checkpoint of this harness."""
 
 
 class Progress(BaseModel):
@@ -70,7 +75,7 @@ class Checkpoint:
 
     @property
     def is_complete(self) -> bool:
-        """Whether pretraining has come to its end."""
+        """Whether pretraining is finished."""
         return self.progress.meta_epochs == self.pretraining.budget.meta_epochs
 
 
@@ -169,3 +174,42 @@ def _checksum(about: Mapping[str, str], arrays: Arrays) -> str:
         checksum.update(f"{name} {array.dtype} {array.shape}".encode())
         checksum.update(array.tobytes())
     return checksum.hexdigest()
+
+
+class NoTensorsError(ValueError):
+    """Bytes that are not tensors in the safetensors format."""
+
+
+def arrays_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, NDArray[np.generic]]:
+    """Return tensors, on any device, as arrays by name."""
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in tensors.items()}
+
+
+def tensors_of(arrays: Arrays, device: torch.device) -> dict[str, torch.Tensor]:
+    """Return copies of arrays as tensors of a device, by name."""
+    import torch  # noqa: PLC0415 - those who only pass bytes on need none
+
+    return {name: torch.tensor(array, device=device) for name, array in arrays.items()}
+
+
+def pack(arrays: Arrays, about: Mapping[str, str] | None = None) -> bytes:
+    """Return arrays in the safetensors format, with `about` as its metadata."""
+    from safetensors.numpy import save  # noqa: PLC0415 - only where tensors travel
+
+    return save(dict(arrays), metadata=None if about is None else dict(about))
+
+
+def unpack(content: bytes) -> dict[str, NDArray[np.generic]]:
+    """Return the arrays that `pack` has been given, wherever the bytes come from.
+
+    Raises:
+        NoTensorsError: they are something else, or cut short.
+    """
+    from safetensors import SafetensorError  # noqa: PLC0415 - only where tensors travel
+    from safetensors.numpy import load  # noqa: PLC0415 - only where tensors travel
+
+    try:
+        arrays: dict[str, NDArray[np.generic]] = load(content)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # of types that numpy lacks
+        raise NoTensorsError(f"these bytes are no tensors: {error}") from None
+    return arrays

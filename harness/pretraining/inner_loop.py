@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, Protocol, cast
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from harness.contracts import Adaptation, Dataset, PretrainedMethod, SearchContext, SearchMethod
+from harness.contracts import (
+    Adaptation,
+    Dataset,
+    MetaTask,
+    PretrainedMethod,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+)
 from harness.experiment.budget import Budget
-from harness.experiment.pretraining import Pretraining
-from harness.pretraining.meta_tasks import meta_task
+from harness.experiment.pretraining import Pretraining, meta_setting
+from harness.plugins.loading import Plugins
+from harness.pretraining.checkpoint import arrays_of, pack, tensors_of, unpack
+from harness.pretraining.meta_tasks import MetaTaskRequest, MetaTaskResult, received
 from harness.results.record import Outcome, TrialError
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runtime.factory import create, open_dataset, open_device
+from harness.runtime.job import MetaWorkerJob
+from harness.runtime.process_group import ProcessGroup
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_for, seed_generators
 from harness.runtime.threads import choose_threads
-from harness.trials.limits import NotFiniteError
+from harness.trials.episode import batches, draw, for_both
+from harness.trials.guards import NotFiniteError
 
-__all__ = ["Learning", "MethodName", "Pretrainable", "failure_of"]
+__all__ = [
+    "InnerLoop",
+    "MethodName",
+    "Pretrainable",
+    "failure_of",
+    "meta_task",
+    "run_meta_worker",
+]
 
 
 class Pretrainable(SearchMethod, PretrainedMethod, Protocol):
@@ -32,7 +56,7 @@ class MethodName(NamedTuple):
     params: dict[str, Any]
 
 
-class Learning:
+class InnerLoop:
     """Has a method built, and its tasks learned one by one.
 
     A task depends on the meta parameters and on its number alone, since all generators are seeded
@@ -68,7 +92,7 @@ class Learning:
         return adaptation
 
     def context(self, **given: Any) -> SearchContext:
-        """Say what a method is told; `given` are the state, the generator, and so on."""
+        """Return what a method is built with; `given` adds the state, the generator and so on."""
         budget = self.pretraining.budget
         told: dict[str, Any] = {
             "image_shape": self.dataset.image_shape,
@@ -87,3 +111,65 @@ def failure_of(error: Exception) -> Outcome:
     message = str(error) or type(error).__name__
     failure = TrialError(type=type(error).__name__, message=message, stage="pretraining")
     return Outcome(status="error", error=failure)
+
+
+def meta_task(
+    pretraining: Pretraining, dataset: Dataset, meta_epoch: int, index: int, device: torch.device
+) -> MetaTask:
+    """Return task `index` of a meta-epoch: the same images in the same order for every method.
+
+    Each inner step goes through the task's images once, in an order of its own, in batches.
+    """
+    budget = pretraining.budget
+    number = meta_epoch * budget.meta_tasks + index
+    setting = meta_setting(pretraining.ways, budget.meta_shots)
+    episode = draw(dataset, setting, pretraining.seed, number)
+    random = np.random.default_rng(seed_for(pretraining.seed, "order of images", number))
+
+    def steps() -> Iterator[list[SearchBatch]]:
+        for _ in range(budget.meta_steps):
+            order = random.permutation(len(episode.support_labels))
+            images, labels = episode.support_images[order], episode.support_labels[order]
+            yield for_both(batches(images, labels, budget.meta_batch, device))
+
+    return MetaTask(steps=steps(), warm_up=meta_epoch < budget.warmup_epochs)
+
+
+def run_meta_worker(
+    plugins: Plugins,
+    job: MetaWorkerJob,
+    send: Callable[[dict[str, Any]], None],  # noqa: ARG001 - the process that asks reports
+    group: ProcessGroup,
+) -> Outcome:
+    """Learn what is asked for, until nobody asks any more.
+
+    Args:
+        plugins: have the method and the data set.
+        job: says which pretraining it is.
+        send: is not used.
+        group: its connection gives a `MetaTaskRequest` after another, and takes a `MetaTaskResult`
+            for each of their tasks.
+    """
+    (asked,) = group.connections
+    try:
+        device = torch.device(open_device(plugins, job.device).torch_device())
+        dataset = open_dataset(plugins, job.pretraining.dataset, job)
+        inner_loop = InnerLoop(job.pretraining, dataset, device)
+        name = MethodName(job.pretraining.method.name, job.params)
+        while (request := received(asked)) is not None:
+            # Anew, so that nothing is left of tasks before: others may have learned those.
+            method = cast(Pretrainable, create(plugins, "method", name))
+            _learn(inner_loop, method, request, asked)
+    except Exception as error:
+        traceback.print_exc()
+        return failure_of(error)
+    return Outcome(status="ok")
+
+
+def _learn(
+    inner_loop: InnerLoop, method: Pretrainable, request: MetaTaskRequest, asked: Connection
+) -> None:
+    inner_loop.build(method, tensors_of(unpack(request.state), inner_loop.device))
+    for task in request.tasks:
+        parameters, metrics = inner_loop.learn(method, request.meta_epoch, task)
+        asked.send(MetaTaskResult(task, pack(arrays_of(parameters)), metrics))

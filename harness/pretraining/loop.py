@@ -1,4 +1,4 @@
-"""The offline stage: meta-epochs over tasks of the training classes, and the file they leave."""
+"""Pretraining: meta-epochs over tasks of the training classes, and the file they leave."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import (
     Checkpoint,
     Progress,
+    arrays_of,
+    pack,
     read_partial,
     remove_partial,
+    tensors_of,
+    unpack,
     write_checkpoint,
     write_partial,
 )
-from harness.pretraining.inner_loop import Learning, MethodName, Pretrainable, failure_of
-from harness.pretraining.meta_task_request import Lessons
-from harness.pretraining.process_group import ALONE, Place
+from harness.pretraining.inner_loop import InnerLoop, MethodName, Pretrainable, failure_of
+from harness.pretraining.meta_tasks import MetaTaskRequest
 from harness.pretraining.validation import is_point, validate
 from harness.results.record import CurvePoint, Outcome, Used
-from harness.runtime.arrays import arrays_of, pack, tensors_of, unpack
+from harness.runtime.factory import create, open_dataset
 from harness.runtime.job import PretrainingJob
-from harness.trials.factory import create, open_dataset
+from harness.runtime.process_group import ALONE, ProcessGroup
 
 __all__ = ["run_pretraining"]
 
@@ -39,11 +42,11 @@ Send = Callable[[dict[str, Any]], None]
 
 
 def run_pretraining(
-    plugins: Plugins, job: PretrainingJob, send: Send, place: Place = ALONE
+    plugins: Plugins, job: PretrainingJob, send: Send, group: ProcessGroup = ALONE
 ) -> Outcome:
     """Do the pretraining of a job, from where a killed one has left it, and write its checkpoint.
 
-    A team of processes does so together, each of which calls this in its `place`.
+    The processes of a group do so together, each of which calls this.
 
     A method that cannot be pretrained leaves none, and has used no meta-epoch.
     """
@@ -53,7 +56,7 @@ def run_pretraining(
         if not isinstance(method, PretrainedMethod):
             return Outcome(status="ok")
         dataset = open_dataset(plugins, job.pretraining.dataset, job)
-        stage = Stage(job, dataset, lambda: create(plugins, "method", name), send, place)
+        stage = PretrainingLoop(job, dataset, lambda: create(plugins, "method", name), send, group)
         stage.run(cast(Pretrainable, method))
     except Exception as error:
         traceback.print_exc()
@@ -63,11 +66,11 @@ def run_pretraining(
     return Outcome(status="ok", used=used)
 
 
-class Stage:
+class PretrainingLoop:
     """One pretraining under way.
 
-    A task depends on the meta parameters and on its number alone (see `Learning`). So a resumed
-    stage ends with the same tensors as an unbroken one, wherever its tasks are learned.
+    A task depends on the meta parameters and on its number alone (see `InnerLoop`). So a resumed
+    one ends with the same tensors as an unbroken one, wherever its tasks are learned.
     """
 
     def __init__(
@@ -76,16 +79,18 @@ class Stage:
         dataset: Dataset,
         create_method: Callable[[], SearchMethod],
         send: Send,
-        place: Place = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> None:
         """Take up what an earlier process has left."""
-        self.place = place
+        self.group = group
         self.pretraining, self.path = job.pretraining, job.checkpoint
         self.device = torch.device(job.torch_device)
         self.dataset, self.create_method, self.send = dataset, create_method, send
-        self.learning = Learning(self.pretraining, dataset, self.device)
+        self.learning = InnerLoop(self.pretraining, dataset, self.device)
         # Only the leader reads: by the time that another has started, it may have written anew.
-        saved = place.broadcast(read_partial(self.path, self.pretraining) if place.leads else None)
+        saved = group.broadcast(
+            read_partial(self.path, self.pretraining) if group.is_leader else None
+        )
         self.progress = saved.progress if saved else Progress()
         self.state = tensors_of(saved.state, self.device) if saved else None
         adapted = [tensors_of(each, self.device) for each in saved.adapted] if saved else []
@@ -99,7 +104,7 @@ class Stage:
         self.send({"event": "pretraining", "meta_epoch": self.progress.meta_epochs})
         while self.progress.meta_epochs < self.pretraining.budget.meta_epochs:
             self._meta_epoch(method)
-        if self.place.leads:
+        if self.group.is_leader:
             write_checkpoint(self.path, self._checkpoint(method))
             remove_partial(self.path)
 
@@ -120,26 +125,28 @@ class Stage:
     def _share(self) -> list[Mapping[str, Tensor]]:
         """Return what all tasks of the meta-epoch have led to, whichever process learned them."""
         own = {index: arrays_of(tensors) for index, tensors in self.adapted.items()}
-        return [tensors_of(arrays, self.device) for arrays in self.place.gather(own).values()]
+        return [tensors_of(arrays, self.device) for arrays in self.group.all_gather(own).values()]
 
     def _adaptations(self, method: Pretrainable) -> Iterator[tuple[int, Adaptation]]:
         """Give where each task that is left of the meta-epoch leads to, as it is learned."""
         tasks = range(len(self.adapted), self.pretraining.budget.meta_tasks)
-        for index in self.place.own(tasks):
+        for index in self.group.shard(tasks):
             yield index, self._learn(method, index)
-        for learned in self.place.fetch(lambda: self._lessons(method, tasks)):
+        for learned in self.group.fetch(lambda: self._request(method, tasks)):
             parameters = tensors_of(unpack(learned.parameters), self.device)
             yield learned.task, Adaptation(parameters, learned.metrics)
 
-    def _lessons(self, method: Pretrainable, tasks: range) -> Lessons:
-        return Lessons(self.progress.meta_epochs, tasks, pack(arrays_of(method.state_dict())))
+    def _request(self, method: Pretrainable, tasks: range) -> MetaTaskRequest:
+        return MetaTaskRequest(
+            self.progress.meta_epochs, tasks, pack(arrays_of(method.state_dict()))
+        )
 
     def _learn(self, method: Pretrainable, index: int) -> Adaptation:
         return self.learning.learn(method, self.progress.meta_epochs, index)
 
     def _validate(self, method: Pretrainable) -> None:
         done = self.progress.meta_epochs
-        if self.place.leads and is_point(self.pretraining.budget, done):
+        if self.group.is_leader and is_point(self.pretraining.budget, done):
             measured = validate(
                 self.pretraining,
                 self.dataset,
@@ -154,7 +161,7 @@ class Stage:
                 )
 
     def _save_if_due(self, method: Pretrainable) -> None:
-        if self.place.leads and time.monotonic() - self.saved >= SAVE_EVERY_S:
+        if self.group.is_leader and time.monotonic() - self.saved >= SAVE_EVERY_S:
             write_partial(self.path, self._checkpoint(method))
             self.saved = time.monotonic()
 

@@ -1,58 +1,169 @@
-"""The tasks of pretraining, and those that its curve is measured on."""
+"""Meta-tasks that are learned elsewhere: what is asked for, what comes back, and how it travels.
+
+A task depends on the meta parameters and on its number alone. So a process that sends these away,
+and does the meta update with what all tasks have led to, holds to the bit the meta parameters of
+one that learns the tasks itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from typing import NamedTuple, Protocol
 
-import numpy as np
-import torch
+from harness.contracts import StepMetrics
+from harness.experiment.trial import DeviceIdentity
+from harness.results.record import Outcome
+from harness.runtime.job import PretrainingJob
+from harness.runtime.process_group import ProcessGroup
 
-from harness.contracts import Batch, Dataset, MetaTask, SearchBatch
-from harness.experiment.pretraining import Pretraining, meta_setting
-from harness.experiment.setting import FewShotSetting
-from harness.runtime.seeding import seed_for
-from harness.trials.few_shot import batches, draw
+__all__ = [
+    "MetaTaskExecutor",
+    "MetaTaskFailedError",
+    "MetaTaskRequest",
+    "MetaTaskResult",
+    "RemoteClient",
+    "received",
+    "serve",
+]
 
-__all__ = ["meta_task", "validation_setting"]
 
-VALIDATION = "val"
-VALIDATION_SHOTS, VALIDATION_QUERIES = 5, 15  # figure 7 of the paper shows five shots
+class MetaTaskRequest(NamedTuple):
+    """Tasks to be learned.
 
-
-def meta_task(
-    pretraining: Pretraining, dataset: Dataset, meta_epoch: int, index: int, device: torch.device
-) -> MetaTask:
-    """Return task `index` of a meta-epoch: the same images in the same order for every method.
-
-    Each inner step goes through the task's images once, in an order of its own, in batches.
+    Attributes:
+        meta_epoch: which they are of, from 0.
+        tasks: their numbers in it, from 0.
+        state: the tensors to start from, see `harness.pretraining.checkpoint`.
     """
-    budget = pretraining.budget
-    number = meta_epoch * budget.meta_tasks + index
-    setting = meta_setting(pretraining.ways, budget.meta_shots)
-    episode = draw(dataset, setting, pretraining.seed, number)
-    random = np.random.default_rng(seed_for(pretraining.seed, "order of images", number))
 
-    def steps() -> Iterator[list[SearchBatch]]:
-        for _ in range(budget.meta_steps):
-            order = random.permutation(len(episode.support_labels))
-            images, labels = episode.support_images[order], episode.support_labels[order]
-            yield [_both(batch) for batch in batches(images, labels, budget.meta_batch, device)]
-
-    return MetaTask(steps=steps(), warm_up=meta_epoch < budget.warmup_epochs)
+    meta_epoch: int
+    tasks: Sequence[int]
+    state: bytes
 
 
-def validation_setting(pretraining: Pretraining, dataset: Dataset) -> FewShotSetting | None:
-    """Return how validation tasks are posed: as many images as their classes have, five shots.
+class MetaTaskResult(NamedTuple):
+    """Where learning a task has led to: tensors (see `pack` of checkpoints) and metrics."""
 
-    None where the data set has no validation classes, or too few of them: then there is no curve.
-    """
-    summary = dataset.splits.get(VALIDATION)
-    if summary is None or summary.classes < pretraining.ways or summary.images_per_class < 2:
+    task: int
+    parameters: bytes
+    metrics: StepMetrics
+
+
+class MetaTaskFailedError(Exception):
+    """A task could not be learned; `outcome` is that of the pretraining, `log` what was printed."""
+
+    def __init__(self, outcome: Outcome, log: str = "") -> None:
+        """Carry both."""
+        self.outcome, self.log = outcome, log
+        super().__init__(outcome.error.message if outcome.error else outcome.status)
+
+
+class MetaTaskExecutor(Protocol):
+    """Has tasks learned, on other machines say."""
+
+    def learn(
+        self,
+        job: PretrainingJob,
+        device: DeviceIdentity,
+        request: MetaTaskRequest,
+        is_wanted: Callable[[], bool],
+        say: Callable[[str], None],
+    ) -> Generator[MetaTaskResult, None, None]:
+        """Give what each task has led to, as it comes; to close the generator stops the rest.
+
+        Args:
+            job: of the pretraining, with the folders of this machine.
+            device: which is to compute.
+            request: what is to be learned.
+            is_wanted: whether anybody still waits; the generator ends soon after nobody does.
+            say: reports a sentence to the person, such as that there is no worker.
+
+        Raises:
+            MetaTaskFailedError: the method has failed, or what computed was lost again and again.
+            HarnessError: nothing can be learned there.
+        """
+
+
+def received(connection: Connection) -> MetaTaskRequest | None:
+    """Wait for what a process asks for; return None once it has ended."""
+    try:
+        request: MetaTaskRequest = connection.recv()
+    except (EOFError, OSError):
         return None
-    shots = min(VALIDATION_SHOTS, summary.images_per_class - 1)
-    queries = min(VALIDATION_QUERIES, summary.images_per_class - shots)
-    return FewShotSetting(split=VALIDATION, ways=pretraining.ways, shots=shots, queries=queries)
+    return request
 
 
-def _both(batch: Batch) -> SearchBatch:
-    return SearchBatch(weights=batch, architecture=batch)
+@dataclass(frozen=True)
+class RemoteClient(ProcessGroup):
+    """The group of a process that does all of a pretraining but learn its tasks.
+
+    Attributes:
+        asking: its connection to who has them learned, see `serve`.
+    """
+
+    asking: Connection = field(kw_only=True)
+
+    def shard(self, tasks: Sequence[int]) -> list[int]:  # noqa: ARG002 - whichever they are
+        """Return none."""
+        return []
+
+    def fetch(self, request: Callable[[], MetaTaskRequest]) -> Iterator[MetaTaskResult]:
+        """Have tasks learned; give what each has led to, as it comes.
+
+        Raises:
+            ProcessGroupError: nobody is there any more.
+        """
+        wanted = request()
+        if wanted.tasks:
+            self._send(self.asking, wanted)
+        for _ in wanted.tasks:
+            yield self._receive(self.asking)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.asking.close()
+
+
+def serve(
+    connection: Connection,
+    meta_tasks: MetaTaskExecutor,
+    job: PretrainingJob,
+    device: DeviceIdentity,
+    say: Callable[[str], None],
+) -> None:
+    """Have learned what the process at the other end of a connection asks for, until it ends.
+
+    Args:
+        connection: to a process whose group is a `RemoteClient`; it is closed here, whatever
+            happens, so that the process ends, too.
+        meta_tasks: does it.
+        job: of that process.
+        device: see `MetaTaskExecutor`.
+        say: see `MetaTaskExecutor`.
+
+    Raises:
+        MetaTaskFailedError: see `MetaTaskExecutor`.
+        HarnessError: see `MetaTaskExecutor`.
+    """
+
+    def is_wanted() -> bool:
+        return not connection.poll(0)  # it says nothing before it has its answers, unless it ends
+
+    try:
+        while (request := received(connection)) is not None:
+            with closing(meta_tasks.learn(job, device, request, is_wanted, say)) as learned:
+                if not all(_is_sent(connection, each) for each in learned):
+                    return
+    finally:
+        connection.close()
+
+
+def _is_sent(connection: Connection, learned: MetaTaskResult) -> bool:
+    try:
+        connection.send(learned)
+    except OSError:
+        return False
+    return True

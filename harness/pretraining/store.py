@@ -14,20 +14,19 @@ from harness.fields import pretraining_values
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.pretraining.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
-from harness.pretraining.launcher import CheckpointMaker, PretrainingListener
-from harness.pretraining.meta_task_request import TaskLearner
+from harness.pretraining.launcher import PretrainingLauncher, PretrainingListener
+from harness.pretraining.meta_tasks import MetaTaskExecutor
 from harness.results.record import Outcome
-from harness.runtime.cores import usable_cores
-from harness.runtime.parallelism import is_worth_threads
-from harness.runtime.process import TrialProcesses
+from harness.runtime.process import ProcessLauncher
+from harness.runtime.threads import is_worth_threads, usable_cores
 
-__all__ = ["OfflineStage", "PretrainingFailedError", "PretrainingListener", "Start"]
+__all__ = ["CheckpointStore", "PretrainingFailedError", "PretrainingListener", "TrialStart"]
 
 FOLDER = "pretraining"  # in the cache
 
 
 class PretrainingFailedError(Exception):
-    """The offline stage did not end well; `outcome` is that of every trial it was for."""
+    """A pretraining did not end well; `outcome` is that of every trial it was for."""
 
     def __init__(self, outcome: Outcome) -> None:
         """Carry the outcome."""
@@ -36,7 +35,7 @@ class PretrainingFailedError(Exception):
 
 
 @dataclass(frozen=True)
-class Start:
+class TrialStart:
     """What a trial starts from; both are None for a search from scratch."""
 
     pretraining: Pretraining | None = None
@@ -44,7 +43,7 @@ class Start:
 
 
 @dataclass
-class OfflineStage:
+class CheckpointStore:
     """Keeps the checkpoints of all pretrainings, in the cache.
 
     Attributes:
@@ -85,20 +84,23 @@ class OfflineStage:
     def make_all(
         self,
         trials: Sequence[Trial],
-        processes: TrialProcesses,
+        processes: ProcessLauncher,
         listener: PretrainingListener,
-        learner: TaskLearner | None = None,
+        *,
+        jobs: int = 1,
+        meta_tasks: MetaTaskExecutor | None = None,
     ) -> None:
         """Make every checkpoint that trials need and that is not there, side by side if small.
 
         Args:
             trials: which need them.
             processes: make them.
-            listener: is told what happens.
-            learner: has tasks learned elsewhere; then the checkpoints are made one by one.
+            listener: follows the progress.
+            jobs: how many that are not small are made side by side, on processors.
+            meta_tasks: has tasks learned elsewhere; then the checkpoints are made one by one.
 
         Raises:
-            HarnessError: the learner cannot have them learned.
+            HarnessError: the tasks cannot be learned elsewhere.
             KeyboardInterrupt: Ctrl-C; what has been done is kept.
         """
         missing = {
@@ -109,10 +111,12 @@ class OfflineStage:
         }
         for small in (True, False):
             group = [each for each in missing.values() if _is_small(each[0]) is small]
-            workers = usable_cores() if small and learner is None else 1
-            size = max(1, workers // max(1, len(group)))  # processes for each of them
-            maker = CheckpointMaker(
-                self.plugins, self.data_root, self.cache_root, processes, size, learner
+            workers = 1
+            if meta_tasks is None:
+                workers = usable_cores() if small else _large_at_a_time(jobs, group)
+            size = max(1, workers // max(1, len(group))) if small else 1  # processes for each
+            maker = PretrainingLauncher(
+                self.plugins, self.data_root, self.cache_root, processes, size, meta_tasks
             )
             with ThreadPoolExecutor(max_workers=workers) as pool:
                 futures = [pool.submit(self._make, maker, *each, listener) for each in group]
@@ -124,7 +128,7 @@ class OfflineStage:
                     processes.stop()
                     raise
 
-    def start(self, trial: Trial) -> Start:
+    def start(self, trial: Trial) -> TrialStart:
         """Return what a trial starts from, after `make_all`.
 
         Raises:
@@ -132,12 +136,12 @@ class OfflineStage:
         """
         pretraining = self.identify(trial)
         if pretraining is None:
-            return Start()
+            return TrialStart()
         outcome = self._outcomes.get(pretraining.key)
         if outcome is not None and outcome.status != "ok":
             raise PretrainingFailedError(outcome)
         path = self.path(pretraining)
-        return Start(pretraining, path) if path.exists() else Start()
+        return TrialStart(pretraining, path) if path.exists() else TrialStart()
 
     def _is_there(self, pretraining: Pretraining, listener: PretrainingListener) -> bool:
         path = self.path(pretraining)
@@ -150,7 +154,7 @@ class OfflineStage:
 
     def _make(
         self,
-        maker: CheckpointMaker,
+        maker: PretrainingLauncher,
         pretraining: Pretraining,
         trial: Trial,
         listener: PretrainingListener,
@@ -163,6 +167,11 @@ def _is_small(pretraining: Pretraining) -> bool:
     """Tell whether one thread is enough for it, so that several can be done side by side."""
     shape, budget = pretraining.dataset.image_shape, pretraining.budget
     return not is_worth_threads(budget.meta_batch, shape, budget.channels)
+
+
+def _large_at_a_time(jobs: int, group: Sequence[tuple[Pretraining, Trial]]) -> int:
+    """Return how many pretrainings may share the machine; on a GPU they would share its memory."""
+    return jobs if all(trial.device.profile.kind == "cpu" for _, trial in group) else 1
 
 
 def _check_wanted(path: Path, found: Pretraining, wanted: Sequence[Pretraining]) -> None:

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from harness.contracts import Batch, Dataset, SearchBatch, SearchContext, SearchMethod
+from harness.contracts import Dataset, SearchContext, SearchMethod
 from harness.experiment.pretraining import MetaBudget, Pretraining
-from harness.pretraining.meta_tasks import validation_setting
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
-from harness.trials.few_shot import batches, draw
+from harness.experiment.setting import FewShotSetting
+from harness.runtime.seeding import seed_generators
+from harness.trials.episode import MethodDriver, draw, run_episode
 
 __all__ = ["is_point", "tasks_a_point", "validate"]
 
 # A curve must not cost much beside what it is the curve of.
 LEARNED_A_VALIDATION_TASK = 20
 MOST_POINTS, FEWEST_TASKS, MOST_TASKS = 20, 4, 25
+
+VALIDATION = "val"
+VALIDATION_SHOTS, VALIDATION_QUERIES = 5, 15  # figure 7 of the paper shows five shots
 
 Context = Callable[..., SearchContext]
 
@@ -60,7 +63,7 @@ def validate(
         pretraining: says how many steps and ways.
         dataset: whose validation classes are used.
         create: makes the method.
-        context: makes what it is told, from keywords that are not pretraining's own.
+        context: makes the method's context from keywords that differ from pretraining's.
         state: what the method's `state_dict` has returned.
 
     Returns:
@@ -73,29 +76,36 @@ def validate(
     for index in range(tasks_a_point(pretraining.budget)):
         method = create()
         generator = seed_generators(pretraining.seed, "validation", index)
-        # There is no device yet whose operations would take time.
+        # No device is known yet whose operations would take time.
         searching = context(
             initial_state=state,
             generator=generator,
             pretraining=False,
             operation_latency=lambda *_: 0.0,
         )
-        seed_generators(pretraining.seed, INITIAL_WEIGHTS)
-        method.build(searching)
-        episode, device = draw(dataset, setting, pretraining.seed, index), searching.device
-        images, labels = episode.support_images, episode.support_labels
-        support = batches(images, labels, setting.batch_size, device)
-        for _ in range(searching.steps):
-            method.search_step([SearchBatch(batch, batch) for batch in support])
-        images, labels = episode.query_images, episode.query_labels
-        results.append(_judge(method, batches(images, labels, setting.batch_size, device)))
+        driver = MethodDriver(pretraining.seed)
+        episode = draw(dataset, setting, pretraining.seed, index)
+        results.append(_judge(run_episode(driver, method, searching, episode, setting.batch_size)))
     loss, accuracy = (fmean(values) for values in zip(*results, strict=True))
     return loss, accuracy
 
 
-def _judge(method: SearchMethod, queries: list[Batch]) -> tuple[float, float]:
+def _judge(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
     """Return the mean cross entropy and the percentage of images that are right."""
-    logits = torch.cat([method.predict(images).detach() for images, _ in queries])
-    labels = torch.cat([labels for _, labels in queries])
+    each, each_labels = zip(*answers, strict=True)
+    logits, labels = torch.cat([logits.detach() for logits in each]), torch.cat(each_labels)
     right = (logits.argmax(dim=1) == labels).float().mean()
     return float(cross_entropy(logits, labels)), 100.0 * float(right)
+
+
+def validation_setting(pretraining: Pretraining, dataset: Dataset) -> FewShotSetting | None:
+    """Return how validation tasks are posed: as many images as their classes have, five shots.
+
+    None where the data set has no validation classes, or too few of them: then there is no curve.
+    """
+    summary = dataset.splits.get(VALIDATION)
+    if summary is None or summary.classes < pretraining.ways or summary.images_per_class < 2:
+        return None
+    shots = min(VALIDATION_SHOTS, summary.images_per_class - 1)
+    queries = min(VALIDATION_QUERIES, summary.images_per_class - shots)
+    return FewShotSetting(split=VALIDATION, ways=pretraining.ways, shots=shots, queries=queries)

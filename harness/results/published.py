@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
-from harness.experiment.budget import Budget
-from harness.experiment.parsing import parse_budget
+from harness.experiment.budget import Budget, parse_budget
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import load_suite
 from harness.planning.suites import find_suite

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import NotWrittenError, RunFolderError
 
-__all__ = ["made_folder", "not_written", "write_whole"]
+__all__ = ["made_folder", "not_written", "user_cache", "write_whole"]
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -49,7 +49,7 @@ def not_written(path: Path) -> Iterator[None]:
     """Say in a sentence that `path` could not be written, where the system refuses.
 
     Raises:
-        NotWrittenError: in the place of an OSError.
+        NotWrittenError: instead of an OSError.
     """
     try:
         yield
@@ -75,3 +75,10 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def user_cache() -> Path:
+    """Return the harness's folder in the user's cache; it need not exist."""
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only what uses it waits for it
+
+    return user_cache_path("onnas-harness", appauthor=False)

@@ -1,29 +1,86 @@
-"""What a child process is told: nothing is taken from the environment or the working folder."""
+"""What a child process has to do: nothing comes from the environment or the working folder.
+
+A kind of job is a subclass of `Job` that names the function that does it; no list of kinds has to
+be kept anywhere else.
+"""
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, Trial
 
-__all__ = ["AnyJob", "Job", "LessonsJob", "PretrainingJob", "TrialJob"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from harness.plugins.loading import Plugins
+    from harness.results.record import Outcome, Stage
+    from harness.runtime.process_group import ProcessGroup
+
+__all__ = ["Job", "MetaWorkerJob", "PretrainingJob", "TrialJob"]
 
 
-class _Job(BaseModel):
+class RunsJob(Protocol):
+    """Does a job in the process that it is called in."""
+
+    def __call__(
+        self,
+        plugins: Plugins,
+        job: Any,
+        send: Callable[[dict[str, Any]], None],
+        group: ProcessGroup,
+    ) -> Outcome:
+        """Return the outcome; `send` reports events to the parent meanwhile."""
+
+
+class Job(BaseModel):
+    """What a process has to do; travels as JSON.
+
+    Attributes:
+        runner: the function that does it (see `RunsJob`), as "module:function".
+        noun: what messages call it.
+        stage: what it is doing should it die.
+        kinds: every kind of job there is.
+        data_root: where data sets are; None: nothing was given.
+        cache_root: where decoded images and checkpoints are.
+    """
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runner: ClassVar[str]
+    noun: ClassVar[str] = "pretraining"
+    stage: ClassVar[Stage] = "pretraining"
+    kinds: ClassVar[list[type[Job]]] = []
 
     data_root: Path | None
     cache_root: Path
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **options: Any) -> None:
+        """Register the kind."""
+        super().__pydantic_init_subclass__(**options)
+        cls.kinds.append(cls)
 
-class TrialJob(_Job):
-    """A trial, where its images are, and what it starts from; travels as JSON."""
+    @classmethod
+    def import_runner(cls) -> RunsJob:
+        """Import the function that does jobs of this kind; it may take torch with it."""
+        module, _, function = cls.runner.partition(":")
+        runner: RunsJob = getattr(import_module(module), function)
+        return runner
 
-    kind: Literal["trial"] = "trial"
+
+class TrialJob(Job):
+    """A trial, and what it starts from."""
+
+    runner: ClassVar[str] = "harness.trials.trial:run_trial"
+    noun: ClassVar[str] = "trial"
+    stage: ClassVar[Stage] = "search"
+
     trial: Trial
     pretraining: Pretraining | None = None
     checkpoint: Path | None = None  # of that pretraining; None: the method is not pretrained
@@ -39,27 +96,7 @@ class TrialJob(_Job):
         return self.trial.dataset
 
 
-class PretrainingJob(_Job):
-    """An offline stage, and the file that it is to leave."""
-
-    kind: Literal["pretraining"] = "pretraining"
-    pretraining: Pretraining
-    params: dict[str, Any]  # all of the method's, to make it with
-    torch_device: str
-    checkpoint: Path
-
-    def lessons(self, device: DeviceIdentity) -> LessonsJob:
-        """Return the job of a process that learns tasks for it on a device."""
-        return LessonsJob(
-            pretraining=self.pretraining,
-            params=self.params,
-            device=device,
-            data_root=self.data_root,
-            cache_root=self.cache_root,
-        )
-
-
-class LessonsJob(_Job):
+class MetaWorkerJob(Job):
     """Tasks of a pretraining that another process is at, which sends them one after another.
 
     Attributes:
@@ -67,7 +104,8 @@ class LessonsJob(_Job):
         device: computes.
     """
 
-    kind: Literal["lessons"] = "lessons"
+    runner: ClassVar[str] = "harness.pretraining.inner_loop:run_meta_worker"
+
     pretraining: Pretraining
     params: dict[str, Any]
     device: DeviceIdentity
@@ -83,5 +121,22 @@ class LessonsJob(_Job):
         return self.pretraining.dataset
 
 
-AnyJob = TrialJob | PretrainingJob | LessonsJob
-Job = Annotated[AnyJob, Field(discriminator="kind")]  # as it is read
+class PretrainingJob(Job):
+    """A pretraining, and the file that it is to leave."""
+
+    runner: ClassVar[str] = "harness.pretraining.loop:run_pretraining"
+
+    pretraining: Pretraining
+    params: dict[str, Any]  # all of the method's, to make it with
+    torch_device: str
+    checkpoint: Path
+
+    def meta_worker_job(self, device: DeviceIdentity) -> MetaWorkerJob:
+        """Return the job of a process that learns tasks for it on a device."""
+        return MetaWorkerJob(
+            pretraining=self.pretraining,
+            params=self.params,
+            device=device,
+            data_root=self.data_root,
+            cache_root=self.cache_root,
+        )

@@ -1,4 +1,4 @@
-"""One child process a trial (or a pretraining), watched from the parent.
+"""One child process a job, which is watched from the parent until it ends.
 
 A process of its own keeps a trial's memory, crashes and hangs to itself. On POSIX the processes
 are forked from a server that has imported torch once (multiprocessing's forkserver), so that a
@@ -7,23 +7,29 @@ trial does not pay for the import; elsewhere each is spawned.
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
+import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.devices.readings.oom_kills import OomKills
-from harness.pretraining.process_group import ALONE, Place
-from harness.results.record import Outcome, Stage, TrialError, Used
-from harness.runtime.fork_server import interruptible, processes, start_server, uninterrupted
-from harness.runtime.job import AnyJob, TrialJob
+from harness.plugins.loading import load_plugins
+from harness.results.record import Outcome, TrialError, Used
+from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
+from harness.runtime.job import Job, TrialJob
+from harness.runtime.process_group import ALONE, ProcessGroup
 
-__all__ = ["StopSignal", "TrialProcesses"]
+__all__ = ["ProcessLauncher", "StopSignal"]
 
 Event = dict[str, Any]
 
@@ -34,7 +40,15 @@ POLL_S = 0.2
 KILLED = -9  # the exit code of a process that SIGKILL has ended
 
 # Torch's optimizers import its compiler at their first use: seconds that each trial would pay.
-PRELOADED = ["__main__", "harness.runtime.child", "torch._dynamo"]
+PRELOADED = [
+    "__main__",
+    *sorted(kind.runner.partition(":")[0] for kind in Job.kinds),
+    "torch._dynamo",
+]
+
+# Multiprocessing looks after all children whenever it starts one: two threads that read one child's
+# exit status at once would each get half of it.
+_children = threading.Lock()
 
 
 class StopSignal(Protocol):
@@ -47,14 +61,14 @@ class StopSignal(Protocol):
         """Have them ended."""
 
 
-class TrialProcesses:
-    """Starts trials' processes one after another."""
+class ProcessLauncher:
+    """Starts the processes of jobs, several at once if its callers are threads."""
 
     def __init__(self, stopping: StopSignal | None = None) -> None:
         """Choose how processes are made; none is made yet.
 
         Args:
-            stopping: ends the jobs under way when it goes up, as `stop` does.
+            stopping: ends the jobs under way when it is set, as `stop` does.
         """
         self._stopping: StopSignal = stopping or threading.Event()
         self._context: BaseContext = processes(PRELOADED)
@@ -65,11 +79,12 @@ class TrialProcesses:
         start_server(self._context)
         return time.perf_counter() - started
 
-    def team(self, size: int) -> list[Place]:
-        """Return the places of a team; each is to be handed to a call of `run`."""
-        pairs = [self.pipe() for _ in range(size - 1)]
-        leader = Place(0, size, [ours for ours, _ in pairs])
-        return [leader, *(Place(rank, size, [end]) for rank, (_, end) in enumerate(pairs, 1))]
+    def process_group(self, world_size: int) -> list[ProcessGroup]:
+        """Return a group as each of its processes sees it; each is for one call of `run`."""
+        pairs = [self.pipe() for _ in range(world_size - 1)]
+        leader = ProcessGroup(0, world_size, [ours for ours, _ in pairs])
+        others = [ProcessGroup(rank, world_size, [end]) for rank, (_, end) in enumerate(pairs, 1)]
+        return [leader, *others]
 
     def pipe(self) -> tuple[Connection, Connection]:
         """Return both ends of a connection, of which one is to be handed to a process."""
@@ -77,18 +92,18 @@ class TrialProcesses:
 
     def run(
         self,
-        job: AnyJob,
+        job: Job,
         log: Path,
         on_event: Callable[[Event], None],
-        place: Place = ALONE,
+        group: ProcessGroup = ALONE,
     ) -> Outcome:
-        """Do one job to its end, whatever way it ends; pass its events on as they come.
+        """Do one job until it ends, well or not; pass its events on as they come.
 
         Args:
             job: what is to be done.
             log: file that gets what the process prints.
             on_event: is called with each event.
-            place: in the team that does it; its connections are closed here.
+            group: that does it, as this process sees it; its connections are closed here.
 
         Raises:
             KeyboardInterrupt: Ctrl-C, or `stop` was called; the job's process is gone by then.
@@ -96,18 +111,19 @@ class TrialProcesses:
         oom_kills = OomKills()
         ours, theirs = self._context.Pipe()
         process: BaseProcess = self._context.Process(  # type: ignore[attr-defined] # stubs lack it
-            target=_child, args=(theirs, job.model_dump_json(), str(log), place), daemon=True
+            target=_child,
+            args=(theirs, type(job), job.model_dump_json(), str(log), group),
+            daemon=True,
         )
         try:
-            with uninterrupted():
+            with _children, uninterrupted():
                 process.start()
             theirs.close()
-            place.close()  # the process has its own; one that dies must be missed by the others
+            group.close()  # the process has its own; one that dies must be missed by the others
             return _Watch(job, process, ours, on_event, oom_kills).outcome(self._stopping)
         finally:
             if process.pid is not None:
-                process.kill()
-                process.join()
+                _end(process)
             ours.close()
 
     def stop(self) -> None:
@@ -116,21 +132,21 @@ class TrialProcesses:
 
 
 class _Watch:
-    """Listens to one child until it has said its last, died, or overstayed."""
+    """Listens to one child until it has sent its outcome, died, or exceeded its wall clock."""
 
     def __init__(
         self,
-        job: AnyJob,
+        job: Job,
         process: BaseProcess,
         connection: Connection,
         on_event: Callable[[Event], None],
         oom_kills: OomKills,
     ) -> None:
         self._process, self._connection, self._on_event = process, connection, on_event
-        self._oom_kills = oom_kills
-        self._emulated = isinstance(job, TrialJob) and job.trial.device.mode == "emulated"
-        self._allowed_s = job.trial.budget.wall_clock_s if isinstance(job, TrialJob) else None
-        self._stage: Stage = "search" if isinstance(job, TrialJob) else "pretraining"
+        self._oom_kills, self._job = oom_kills, job
+        trial = job.trial if isinstance(job, TrialJob) else None
+        self._emulated = trial is not None and trial.device.mode == "emulated"
+        self._allowed_s = None if trial is None else trial.budget.wall_clock_s
         self._started = time.monotonic()
         self._steps_done = 0
         self._tasks_begun = 0
@@ -167,52 +183,95 @@ class _Watch:
         return self._broken_off("over_budget", "BudgetExceededError", message)
 
     def _died(self) -> Outcome:
-        self._process.join()
+        _join(self._process)
         code = self._process.exitcode or 0
         # Nobody here has sent a signal yet: it was the kernel, or else a person.
         if code == KILLED and self._oom_kills.any_since() is not False:
             return self._killed()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
-        message = f"the {self._what()}'s process ended {how} {self._last_seen()}; see its log"
+        message = f"the {self._job.noun}'s process ended {how} {self._last_seen()}; see its log"
         return self._broken_off("error", "ProcessEnded", message)
 
     def _killed(self) -> Outcome:
         """Say that memory ran out; where the kernel does not count its kills, most likely.
 
-        It was this machine's memory: for an emulated device, and for what is done offline, that
-        is no answer.
+        It was this machine's memory, which says nothing about an emulated device, nor about one
+        that only searches.
         """
         sure = "by the kernel" if self._oom_kills.any_since() else "most likely"
         message = (
-            f"the {self._what()}'s process was killed, {sure} for lack of memory, "
+            f"the {self._job.noun}'s process was killed, {sure} for lack of memory, "
             f"{self._last_seen()}; see its log"
         )
         if self._emulated:
             message += "; what this machine lacks, the emulated device need not"
-        measured = self._stage == "search" and not self._emulated
+        measured = self._job.stage == "search" and not self._emulated
         return self._broken_off("out_of_memory" if measured else "error", "ProcessKilled", message)
 
     def _broken_off(self, status: Any, kind: str, message: str) -> Outcome:
         return Outcome(
             status=status,
-            error=TrialError(type=kind, message=message, stage=self._stage),
+            error=TrialError(type=kind, message=message, stage=self._job.stage),
             used=Used(search_steps=self._steps_done, tasks=max(self._tasks_begun - 1, 0)),
         )
 
-    def _what(self) -> str:
-        return "trial" if self._stage == "search" else "pretraining"
-
     def _last_seen(self) -> str:
-        if self._stage == "pretraining":
+        if self._job.stage == "pretraining":
             return "before it was done"
         if not self._tasks_begun:
             return "before its first search step"
         return f"in task {self._tasks_begun}"
 
 
-def _child(connection: Connection, job_json: str, log_path: str, place: Place) -> None:
-    interruptible(signal.SIGTERM)  # and Ctrl-C is for the parent to see
-    # Imported here, in the child: the parent has no need of torch.
-    from harness.runtime.child import main  # noqa: PLC0415 - see above
+def _end(process: BaseProcess) -> None:
+    with _children:
+        process.kill()
+    _join(process)
 
-    main(connection, job_json, log_path, place)
+
+def _join(process: BaseProcess) -> None:
+    wait([process.sentinel])  # without the lock: it may take its time
+    with _children:
+        process.join()
+
+
+def _child(
+    connection: Connection, kind: type[Job], job_json: str, log_path: str, group: ProcessGroup
+) -> None:
+    """Do the job, or this process's part of it; send events, and last the outcome, as dicts.
+
+    Whatever the method prints goes to the log. Ctrl-C is the parent's business; should the parent
+    die, this process dies with it.
+    """
+    interruptible(signal.SIGTERM)  # and Ctrl-C is for the parent to see
+    # What was imported stays: collections need not walk it, nor copy the pages it shares.
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _print_to(log_path)
+    threading.Thread(target=_die_with_parent, args=(connection,), daemon=True).start()
+    try:
+        job = kind.model_validate_json(job_json)
+        outcome = kind.import_runner()(load_plugins(), job, connection.send, group)
+    except Exception as error:  # a plugin that has changed since the run was planned, say
+        traceback.print_exc()
+        failure = TrialError(type=type(error).__name__, message=str(error), stage="start")
+        outcome = Outcome(status="error", error=failure)
+    connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
+
+
+def _print_to(path: str) -> None:
+    """Send this process's standard output and error, C libraries' included, to a file."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(handle, 1)
+    os.dup2(handle, 2)
+    os.close(handle)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError):
+            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # TextIO lacks it
+
+
+def _die_with_parent(connection: Connection) -> None:
+    """The parent never sends: a connection that can be read has been closed by its death."""
+    with suppress(OSError, EOFError):
+        connection.recv()
+    os._exit(1)

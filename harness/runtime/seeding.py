@@ -24,7 +24,7 @@ def seed_generators(
     Args:
         seed: of the trial.
         purpose: what is drawn, in words and numbers.
-        generator: is seeded and returned, in the place of a new one.
+        generator: is seeded and returned, instead of a new one.
     """
     value = seed_for(seed, *purpose)
     torch.manual_seed(value)

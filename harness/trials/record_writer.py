@@ -6,11 +6,12 @@ It works in the process that holds the run folder's lock, wherever the trials th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
+from harness.executors.base import TimedOutcome, TrialDelivery
 from harness.experiment.trial import Trial
 from harness.planning.run_directory import RunFolder
 from harness.plugins.lifecycle import notify
@@ -18,15 +19,12 @@ from harness.plugins.loading import Plugins
 from harness.pretraining.launcher import PretrainingListener
 from harness.results.record import Record
 from harness.runtime.files import not_written, write_whole
-from harness.trials.timed_outcome import Ending
 
-__all__ = ["Listener", "RecordWriter", "StepRow"]
-
-StepRow = Mapping[str, Any]
+__all__ = ["RecordWriter", "RunListener"]
 
 
-class Listener(PretrainingListener, Protocol):
-    """Is told what happens, for progress on a screen."""
+class RunListener(PretrainingListener, Protocol):
+    """Follows a run, to show its progress."""
 
     def started(self, trial: Trial) -> None:
         """A trial's process is about to start."""
@@ -44,68 +42,84 @@ class RecordWriter:
     Every method raises RunFolderError where the disk refuses; finished records stay whole.
     """
 
-    def __init__(self, plugins: Plugins, folder: RunFolder, listener: Listener) -> None:
+    def __init__(self, plugins: Plugins, folder: RunFolder, listener: RunListener) -> None:
         """Write nothing yet."""
         self._plugins, self._folder, self._listener = plugins, folder, listener
+        self._steps: dict[str, IO[str]] = {}  # open files, by the key of their trial
 
-    def begin(self, trial: Trial) -> Path:
-        """Make the trial's folder, and tell that it starts; return the folder."""
-        path = self._folder.begin(trial)
+    def log_of(self, trial: Trial) -> Path:
+        """Return the file that gets what a trial prints."""
+        return self._folder.trial_path(trial) / "log.txt"
+
+    def begin(self, trial: Trial, *, runs_here: bool = False) -> None:
+        """Make the trial's folder, and tell that it starts.
+
+        Args:
+            trial: that starts.
+            runs_here: its steps will come one by one, see `add_step`.
+        """
+        self._folder.begin(trial)
+        if runs_here:
+            path = self._steps_path(trial)
+            with not_written(path):
+                self._steps[trial.key] = path.open("w", encoding="utf-8")
         self._listener.started(trial)
         notify(self._plugins.manager, "harness_trial_started", trial=trial)
-        return path
 
-    @contextmanager
-    def steps(self, trial: Trial) -> Iterator[Callable[[dict[str, Any]], None]]:
-        """Write steps as they come: each call adds one to the file, and tells of it."""
-        path = self._folder.trial_path(trial) / "steps.jsonl"
-        with not_written(path):
-            file = path.open("w", encoding="utf-8")
+    def add_step(self, trial: Trial, event: dict[str, Any]) -> None:
+        """Write a step that was done on this machine, and tell of it."""
+        with not_written(self._steps_path(trial)):
+            self._steps[trial.key].write(_line(event))
+        self._listener.progressed(trial, event)
+        self._tell_step(trial, event)
 
-        def on_event(event: dict[str, Any]) -> None:
-            with not_written(path):
-                file.write(_line(event))
-            self._listener.progressed(trial, event)
-            self._tell_step(trial, event)
-
-        try:
-            yield on_event
-        finally:
-            with not_written(path):
-                file.close()
-
-    def bring_home(self, trial: Trial, steps: Iterable[StepRow], log: str) -> None:
-        """Write at once what a trial has left on the machine that ran it."""
-        path, rows = self._folder.trial_path(trial), [dict(row) for row in steps]
-        write_whole(path / "steps.jsonl", "".join(map(_line, rows)))
-        write_whole(path / "log.txt", log)
-        for row in rows:
-            self._tell_step(trial, {"event": "step", **row})
-
-    def finish(self, trial: Trial, ending: Ending) -> Record:
+    def finish(self, trial: Trial, timed: TimedOutcome) -> Record:
         """Write the record, last of all; a final one that is there already stays, and is returned.
 
         Raises:
             RunFolderError: the disk refuses; there is then no record of this trial.
         """
+        if trial.key in self._steps:
+            with not_written(self._steps_path(trial)):
+                self._steps.pop(trial.key).close()
+        if isinstance(timed, TrialDelivery):
+            self._unpack(trial, timed)
         record = self._folder.finished(trial)
         if record is not None:
             return record
         record = Record.of(
             trial,
-            ending.outcome,
-            wall_s=ending.wall_s,
-            started_at=ending.started_at,
-            ended_at=ending.ended_at,
+            timed.outcome,
+            wall_s=timed.wall_s,
+            started_at=timed.started_at,
+            ended_at=timed.ended_at,
         )
-        self._folder.finish(trial, ending.outcome, record)
+        self._folder.finish(trial, timed.outcome, record)
         self._listener.finished(trial, record, resumed=False)
         notify(self._plugins.manager, "harness_trial_finished", trial=trial, record=record)
         return record
+
+    def close(self) -> None:
+        """Close the files of trials that have not finished."""
+        for file in self._steps.values():
+            with suppress(OSError):  # another error has ended the run, and is reported
+                file.close()
+        self._steps.clear()
+
+    def _unpack(self, trial: Trial, delivery: TrialDelivery) -> None:
+        """Write what a trial has left on the machine that ran it."""
+        rows = [row.model_dump() for row in delivery.steps]
+        write_whole(self._steps_path(trial), "".join(map(_line, rows)))
+        write_whole(self.log_of(trial), delivery.log)
+        for row in rows:
+            self._tell_step(trial, {"event": "step", **row})
+
+    def _steps_path(self, trial: Trial) -> Path:
+        return self._folder.trial_path(trial) / "steps.jsonl"
 
     def _tell_step(self, trial: Trial, event: dict[str, Any]) -> None:
         notify(self._plugins.manager, "harness_trial_progress", trial=trial, event=event)
 
 
-def _line(event: StepRow) -> str:
+def _line(event: Mapping[str, Any]) -> str:
     return json.dumps({key: value for key, value in event.items() if key != "event"}) + "\n"

@@ -1,24 +1,34 @@
-"""Runs planned trials, here one by one or wherever an executor does, and leaves their records."""
+"""Plans and runs what is asked for: an executor gets the trials, the run folder what they leave."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from harness.executors.base import Delivered, Executor, Handed, Lost, Stepped
+from harness.executors.base import (
+    Executor,
+    ExecutorEvent,
+    ExecutorOptions,
+    TrialClock,
+    TrialLost,
+    TrialStarted,
+    TrialStepped,
+    open_executor,
+)
 from harness.experiment.trial import Trial
-from harness.planning.origin import Origin
-from harness.planning.run_directory import RunFolder
+from harness.planning.plan import PlanRequest
+from harness.planning.run_directory import Origin, RunFolder, choose_folder
 from harness.plugins.loading import Plugins
-from harness.pretraining.store import OfflineStage, PretrainingFailedError
+from harness.plugins.reporting import make_reporters, reporting
+from harness.pretraining.store import CheckpointStore, PretrainingFailedError
 from harness.results.record import Record
 from harness.runtime.job import TrialJob
-from harness.runtime.process import TrialProcesses
-from harness.trials.record_writer import Listener, RecordWriter
-from harness.trials.timed_outcome import Clock, Ending, ended_at_once
+from harness.runtime.process import ProcessLauncher
+from harness.trials.record_writer import RecordWriter, RunListener
 
-__all__ = ["Listener", "RunResult", "Runner"]
+__all__ = ["RunRequest", "RunResult", "Runner", "run_trials"]
 
 
 @dataclass
@@ -26,10 +36,14 @@ class RunResult:
     """The records of all planned trials that have one, in the plan's order.
 
     Attributes:
+        folder: where they are.
+        passed_over: methods that no trial was planned for, since a plugin is at fault, and why.
         skipped: how many an earlier run has finished.
         startup_s: until the first trial's process could start; None where it was not here.
     """
 
+    folder: Path
+    passed_over: Mapping[str, str] = field(default_factory=dict)
     records: list[Record] = field(default_factory=list)
     skipped: int = 0
     startup_s: float | None = 0.0
@@ -41,14 +55,15 @@ class Runner:
     """Runs trials into a run folder that is locked by the caller.
 
     Attributes:
-        executor: runs several side by side; None: they are run here, one after another.
+        store: has the checkpoints that trials start from.
+        executor: runs them.
     """
 
     plugins: Plugins
     folder: RunFolder
-    listener: Listener
-    offline: OfflineStage
-    executor: Executor | None = None
+    listener: RunListener
+    store: CheckpointStore
+    executor: Executor
 
     def __post_init__(self) -> None:
         """Have one writer."""
@@ -57,12 +72,13 @@ class Runner:
     def run(self, trials: Sequence[Trial], origin: Origin | None = None) -> RunResult:
         """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
         self.folder.add_to_plan(trials, origin)
-        result = RunResult()
+        result = RunResult(self.folder.path, origin.passed_over if origin else {})
         done = {trial.key: self.folder.finished(trial) for trial in trials}
         result.skipped = sum(record is not None for record in done.values())
         try:
-            self._run_missing(trials, done, result)
-        except KeyboardInterrupt:  # between two trials, or while pretraining
+            with closing(self._writer):
+                self._run_missing(trials, done, result)
+        except KeyboardInterrupt:
             result.interrupted = True
         result.records = [record for record in done.values() if record is not None]
         return result
@@ -77,81 +93,58 @@ class Runner:
         missing = [trial for trial in trials if done[trial.key] is None]
         if not missing:
             return
-        processes = TrialProcesses()
-        result.startup_s = processes.warm_up() if self._runs_here else None
-        learner = self.executor.learner if self.executor else None
-        self.offline.make_all(missing, processes, self.listener, learner)
-        if self.executor is not None:
-            self._run_elsewhere(missing, done, self.executor)
-            return
-        for trial in missing:
-            record = done[trial.key] = self._run_here(trial, processes)
-            if record.status == "interrupted":
-                result.interrupted = True
-                break
+        launcher = ProcessLauncher()
+        result.startup_s = launcher.warm_up() if self.executor.same_machine else None
+        jobs, meta_tasks = self.executor.jobs, self.executor.meta_tasks
+        self.store.make_all(missing, launcher, self.listener, jobs=jobs, meta_tasks=meta_tasks)
+        self._execute(self._jobs(missing, done), done)
 
-    @property
-    def _runs_here(self) -> bool:
-        return self.executor is None or self.executor.same_machine
-
-    def _run_here(self, trial: Trial, processes: TrialProcesses) -> Record:
-        path, clock = self._writer.begin(trial), Clock()
+    def _execute(self, jobs: Sequence[TrialJob], done: dict[str, Record | None]) -> None:
+        """Hand trials to the executor, and write what comes of them."""
+        under_way: dict[str, tuple[Trial, TrialClock]] = {}
         try:
-            job = self._job(trial)
-            with self._writer.steps(trial) as on_event:
-                outcome = processes.run(job, path / "log.txt", on_event)
-            ending = clock.ending(outcome)
-        except PretrainingFailedError as failure:
-            ending = clock.ending(failure.outcome)
+            events = self.executor.run(jobs, self._writer.log_of, self.listener.said)
+            with closing(events):
+                for event in events:
+                    self._take(event, under_way, done)
         except KeyboardInterrupt:
-            ending = _interrupted(clock)
-        return self._writer.finish(trial, ending)
-
-    def _run_elsewhere(
-        self, trials: Sequence[Trial], done: dict[str, Record | None], executor: Executor
-    ) -> None:
-        """Hand trials to the executor, and write what comes home."""
-        under_way: dict[str, Clock] = {}
-        jobs = self._jobs(trials, done)
-        try:
-            with closing(executor.run(jobs.values(), self.listener.said)) as happenings:
-                for each in happenings:
-                    key = each.trial.key
-                    if isinstance(each, Handed):
-                        self._writer.begin(each.trial)
-                        under_way[key] = Clock()
-                    elif isinstance(each, Stepped):
-                        self.listener.progressed(each.trial, each.event)
-                    else:
-                        done[key] = self._take(each, under_way[key])
-                        del under_way[key]
-        except KeyboardInterrupt:
-            for key, clock in under_way.items():
-                done[key] = self._writer.finish(jobs[key].trial, _interrupted(clock))
+            for key, (trial, clock) in under_way.items():
+                timed = clock.broken_off("interrupted", "Interrupted", "the run was interrupted")
+                done[key] = self._writer.finish(trial, timed)
             raise
 
-    def _take(self, happening: Delivered | Lost, clock: Clock) -> Record:
-        """Write what has become of a trial."""
-        if isinstance(happening, Lost):
-            ending = ended_at_once("interrupted", "WorkerLost", happening.reason, clock=clock)
-            return self._writer.finish(happening.trial, ending)
-        delivery = happening.delivery
-        self._writer.bring_home(
-            happening.trial, [row.model_dump() for row in delivery.steps], delivery.log
-        )
-        return self._writer.finish(happening.trial, delivery)
+    def _take(
+        self,
+        event: ExecutorEvent,
+        under_way: dict[str, tuple[Trial, TrialClock]],
+        done: dict[str, Record | None],
+    ) -> None:
+        trial, key = event.trial, event.trial.key
+        if isinstance(event, TrialStarted):
+            self._writer.begin(trial, runs_here=self.executor.same_machine)
+            under_way[key] = trial, TrialClock()
+        elif isinstance(event, TrialStepped):
+            if self.executor.same_machine:
+                self._writer.add_step(trial, event.event)
+            else:
+                self.listener.progressed(trial, event.event)
+        else:
+            if isinstance(event, TrialLost):
+                timed = under_way[key][1].broken_off("interrupted", "WorkerLost", event.reason)
+            else:
+                timed = event.outcome
+            done[key] = self._writer.finish(trial, timed)
+            del under_way[key]
 
-    def _jobs(
-        self, trials: Sequence[Trial], done: dict[str, Record | None]
-    ) -> Mapping[str, TrialJob]:
-        """Return the jobs of trials by their keys; what cannot even start gets its record."""
-        jobs = {}
+    def _jobs(self, trials: Sequence[Trial], done: dict[str, Record | None]) -> list[TrialJob]:
+        """Return the jobs of trials; what has nothing to start from gets its record at once."""
+        jobs = []
         for trial in trials:
             try:
-                jobs[trial.key] = self._job(trial)
+                jobs.append(self._job(trial))
             except PretrainingFailedError as failure:
                 self._writer.begin(trial)
-                done[trial.key] = self._writer.finish(trial, Clock().ending(failure.outcome))
+                done[trial.key] = self._writer.finish(trial, TrialClock().timed(failure.outcome))
         return jobs
 
     def _job(self, trial: Trial) -> TrialJob:
@@ -160,15 +153,63 @@ class Runner:
         Raises:
             PretrainingFailedError: there is nothing to start from.
         """
-        start = self.offline.start(trial)
+        start = self.store.start(trial)
         return TrialJob(
             trial=trial,
             pretraining=start.pretraining,
             checkpoint=start.checkpoint,
-            data_root=self.offline.data_root,
-            cache_root=self.offline.cache_root,
+            data_root=self.store.data_root,
+            cache_root=self.store.cache_root,
         )
 
 
-def _interrupted(clock: Clock) -> Ending:
-    return ended_at_once("interrupted", "Interrupted", "the run was interrupted", clock=clock)
+@dataclass(frozen=True, kw_only=True)
+class RunRequest(PlanRequest):
+    """What to run, and how.
+
+    Attributes:
+        output: the run folder; None: one under `results/`.
+        resume: keep finished trials and run the rest; if not, run all in a new folder.
+        executor: where the trials run.
+        checkpoints: files that a pretraining has left elsewhere.
+        reporters: plugins that are told of each step, such as `csv`.
+    """
+
+    output: Path | None = None
+    resume: bool = True
+    executor: ExecutorOptions = field(default_factory=ExecutorOptions)
+    checkpoints: Sequence[Path] = ()
+    reporters: Sequence[str] = ()
+
+
+def run_trials(
+    plugins: Plugins,
+    request: RunRequest,
+    progress: Callable[[int], AbstractContextManager[RunListener]],
+    say: Callable[[str], None],
+) -> RunResult:
+    """Plan the trials that are asked for, run those without a final record, and return all records.
+
+    Args:
+        plugins: where names are looked up.
+        request: what to run.
+        progress: given the number of trials, encloses the run with a listener to it.
+        say: reports sentences to the person while trials are planned.
+
+    Raises:
+        HarnessError: something that was asked for is wrong, or the run cannot go on; finished
+            records stay.
+        KeyboardInterrupt: Ctrl-C before the first trial; later the result says so.
+    """
+    reporters = make_reporters(plugins, request.reporters)
+    resolved = request.resolve(plugins)
+    with open_executor(request.executor, plugins) as executor:
+        plan = resolved.plan(executor.mode_of, say)
+        store = CheckpointStore(plugins, request.data_root, request.cache_root)
+        store.take(request.checkpoints, plan.trials)
+        output, resume = request.output, request.resume
+        folder = RunFolder(choose_folder(output, plan.trials, name=plan.name, resume=resume))
+        with progress(len(plan.trials)) as listener:
+            runner = Runner(plugins, folder, listener, store, executor)
+            with folder.locked(), reporting(plugins, reporters, folder.path):
+                return runner.run(plan.trials, plan.origin)

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from harness.contracts import (
-    Batch,
     DatasetForm,
     OperationLatency,
     ReportsMetrics,
@@ -26,10 +25,14 @@ from harness.metrics import METRICS, MIB
 from harness.results.record import PretrainingPart, Stage, TaskResult, Used
 from harness.results.run_files import Step
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
-from harness.trials.limits import Limits
-from harness.trials.output_validation import check_logits, check_metrics, check_reported
+from harness.trials.guards import (
+    RssGuard,
+    TrialLimits,
+    check_logits,
+    check_metrics,
+    check_reported,
+)
 from harness.trials.readings import TrialReadings
-from harness.trials.rss_guard import ProcessGrowth
 
 __all__ = ["OnePass", "Session"]
 
@@ -72,7 +75,7 @@ class Session:
 
     Attributes:
         stage: what is being done, for the error message should it fail.
-        where: the task and step, likewise.
+        where: the task and step, for the same message.
         counting: is entered around what is counted; it does nothing where memory is not.
         readings: what the machine tells of its energy, memory and state.
         used: what has been used of the budget.
@@ -94,7 +97,7 @@ class Session:
         self,
         trial: Trial,
         device: torch.device,
-        limits: Limits,
+        limits: TrialLimits,
         send: Callable[[Event], None],
         readings: TrialReadings,
     ) -> None:
@@ -120,7 +123,7 @@ class Session:
         self.read: dict[str, float] = {}
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
-        self._growth: ProcessGrowth | None = None
+        self._growth: RssGuard | None = None
 
     @property
     def method_s(self) -> float:
@@ -156,7 +159,7 @@ class Session:
         """Build the method in its initial state: the trial's seed alone decides the weights."""
         self.seed(INITIAL_WEIGHTS)
         if self._growth is None and self.device.type == "cpu" and self.trial.counts_memory:
-            self._growth = ProcessGrowth(self.limits.memory_bytes)  # the images are read by now
+            self._growth = RssGuard(self.limits.memory_bytes)  # the images are read by now
         with self.calling("build"):
             method.build(context)
         if not self.tasks and isinstance(method, StartsFromArchitecture):
@@ -169,7 +172,7 @@ class Session:
         """Have one search step done, report it, and return the seconds it took.
 
         Raises:
-            NotFiniteError: the loss is no finite number.
+            NotFiniteError: the loss is not finite.
             BudgetExceededError: the wall clock or the memory budget is used up.
         """
         self.where = f"task {task + 1}, search step {step + 1}"
@@ -182,23 +185,19 @@ class Session:
                 metrics = method.search_step(OnePass(batches, self))
         finally:
             self._in_step = False
-            self._note_peak()  # also when the step failed: its memory was used all the same
+            self._note_peak()  # also when the step failed: its memory was used nonetheless
         seconds = self.method_s - before
         self._check(metrics)
         self._report(metrics, task, step, seconds)
         return seconds
 
-    def accuracy(self, method: SearchMethod, batches: Iterable[Batch]) -> float:
-        """Return the percentage of images that the method's predictions get right."""
-        right = total = 0
-        for images, labels in batches:
-            self.limits.check_clock()
-            with self.calling("predict"):
-                logits = method.predict(images)
-            check_logits(logits, images)
-            right += int((logits.argmax(dim=1) == labels).sum())
-            total += len(labels)
-        return 100.0 * right / total
+    def predict(self, method: SearchMethod, images: torch.Tensor) -> torch.Tensor:
+        """Return the method's logits (N, classes) for images, once they are checked."""
+        self.limits.check_clock()
+        with self.calling("predict"):
+            logits = method.predict(images)
+        check_logits(logits, images)
+        return logits
 
     def conclude(self, method: SearchMethod) -> None:
         """Ask for the architecture, and for what the device would have to store."""

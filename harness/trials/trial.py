@@ -2,46 +2,56 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from harness.contracts import SearchMethod
 from harness.cost_model.prediction import Prediction
+from harness.devices.readings.memory import memory_entry
+from harness.devices.readings.recognition import has_unified_memory
+from harness.devices.readings.tree import Tree, UnreadableError
 from harness.environment.description import describe_environment
 from harness.estimate.latency import latency_of
 from harness.estimate.planning import form_of
 from harness.estimate.trial_time import predict_search_time
 from harness.experiment.setting import FewShotSetting
-from harness.experiment.trial import Trial
+from harness.experiment.trial import DeviceIdentity, Trial
+from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
-from harness.results.record import Outcome, PretrainingPart, TrialError
+from harness.results.record import Outcome, PretrainingPart, Status, TrialError
+from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import TrialJob
+from harness.runtime.process_group import ALONE, ProcessGroup
 from harness.runtime.threads import choose_threads
-from harness.trials.factory import create, open_dataset, open_device
-from harness.trials.failures import machine_suffices, status_of
-from harness.trials.few_shot import run_few_shot
-from harness.trials.full_task import run_full_task
-from harness.trials.limits import Limits
+from harness.trials.guards import BudgetExceededError, TrialLimits
+from harness.trials.protocols import run_few_shot, run_full_task
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 from harness.trials.trial_metrics import metrics_of, take_device_metrics
 
-__all__ = ["run_trial"]
+__all__ = ["machine_suffices", "run_trial", "status_of"]
 
 Event = dict[str, Any]
 
 
-def run_trial(plugins: Plugins, job: TrialJob, send: Callable[[Event], None]) -> Outcome:
-    """Run the trial of a job; `send` is told of each search step."""
+def run_trial(
+    plugins: Plugins,
+    job: TrialJob,
+    send: Callable[[Event], None],
+    group: ProcessGroup = ALONE,  # noqa: ARG001 - a trial is one process's
+) -> Outcome:
+    """Run the trial of a job; `send` takes an event for each search step."""
     # First of all: to ask for a CUDA device takes memory, which is the trial's, too.
     readings = TrialReadings(job.trial.device.mode)
     device = open_device(plugins, job.trial.device)
-    limits = Limits(job.trial.budget, device.profile.memory_limit_bytes)
     readings.read_from(device)
+    limits = TrialLimits(job.trial.budget, device.profile.memory_limit_bytes)
     session = Session(job.trial, torch.device(device.torch_device()), limits, send, readings)
     session.metrics = plugins.metrics
     try:
@@ -130,3 +140,68 @@ def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = N
         method_s=session.method_s,
         data_s=session.data_s,
     )
+
+
+# Torch has no error class for these, only sentences.
+NO_MEMORY = re.compile(
+    "out of memory"  # CUDA's allocator before torch 1.13, and the CUDA runtime and driver
+    "|can't allocate memory|not enough memory: you tried|bad_alloc"  # the processor's
+    "|_STATUS_ALLOC_FAILED"  # cuBLAS, cuDNN
+    # Short of memory, torch asks NVML what there is, and a Tegra's NVML does not tell.
+    "|NVML_SUCCESS == .*INTERNAL ASSERT FAILED.*CUDACachingAllocator",
+    re.IGNORECASE,
+)
+
+# The libraries' handles take hundreds of MB. On a board that is where memory runs out; elsewhere it
+# rather means a wrong installation.
+NO_HANDLE = re.compile("(CUDNN|CUBLAS)_STATUS_NOT_INITIALIZED")
+
+
+def status_of(
+    error: BaseException, *, budget_binds: bool, suffices: bool = True, root: Path = Path("/")
+) -> Status:
+    """Return the status that a trial ends with when `error` ended it.
+
+    Args:
+        error: what was raised.
+        budget_binds: the budget's memory limit, not the device's, was the smaller one.
+        suffices: what this machine lacks the device would lack, too; see `machine_suffices`.
+        root: of the files that tell what this machine is.
+    """
+    if isinstance(error, BudgetExceededError):
+        return "over_budget"
+    is_devices = isinstance(error, EmulatedOutOfMemoryError)
+    if is_devices or (suffices and _is_out_of_memory(error, root)):
+        return "over_budget" if budget_binds else "out_of_memory"
+    return "error"
+
+
+def machine_suffices(device: DeviceIdentity, here: torch.device, root: Path = Path("/")) -> bool:
+    """Say whether a device would lack memory where this machine does.
+
+    An emulated device can have more memory than the machine that stands in for it.
+
+    Args:
+        device: the trial's.
+        here: what computes.
+        root: of the files that tell what this machine has.
+    """
+    limit = device.profile.memory_limit_bytes
+    if device.mode == "measured" or limit is None:
+        return True
+    try:
+        if here.type == "cuda":
+            return torch.cuda.get_device_properties(here).total_memory >= limit
+        return memory_entry(Tree(root), "MemTotal") >= limit
+    except (UnreadableError, RuntimeError):  # the latter: a CUDA that does not even start
+        return False
+
+
+def _is_out_of_memory(error: BaseException, root: Path) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    if not isinstance(error, RuntimeError):
+        return False
+    if NO_HANDLE.search(str(error)):
+        return has_unified_memory(root)
+    return NO_MEMORY.search(str(error)) is not None

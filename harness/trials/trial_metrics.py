@@ -9,7 +9,7 @@ from statistics import fmean
 from harness.cost_model.prediction import Prediction
 from harness.metrics import METRICS, MetricSpec, to_mib
 from harness.results.record import Metric, TaskResult
-from harness.trials.output_validation import check_reported
+from harness.trials.guards import check_reported
 from harness.trials.session import Session
 
 __all__ = ["metrics_of", "take_device_metrics"]

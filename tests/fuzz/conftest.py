@@ -75,7 +75,7 @@ def attempt(
     There is no network. All is done but the trials themselves: bad input is found out while they
     are planned.
     """
-    monkeypatch.setattr(Runner, "run", lambda *_: RunResult())
+    monkeypatch.setattr(Runner, "run", lambda *_: RunResult(Path("run")))
     monkeypatch.setattr(socket, "getaddrinfo", _no_network)
     monkeypatch.setenv("HARNESS_CACHE", str(cache))
     # Where libraries keep what is theirs.

@@ -16,7 +16,7 @@ from safetensors.numpy import save
 from harness.experiment.trial import Trial
 from harness.plugins.loading import load_plugins
 from harness.pretraining.checkpoint import FORMAT, Progress, _checksum
-from harness.pretraining.store import OfflineStage
+from harness.pretraining.store import CheckpointStore
 from harness.results.record import Record
 
 __all__ = ["Sound", "images", "sound_of"]
@@ -83,7 +83,7 @@ def images() -> dict[str, bytes]:
 
 def sound_of(trial: Trial, record: Record, photos: str, files: Mapping[str, bytes]) -> Sound:
     """Gather what is sound: a trial's record, and the checkpoint that it would start from."""
-    pretraining = OfflineStage(load_plugins(), None, Path()).identify(trial)
+    pretraining = CheckpointStore(load_plugins(), None, Path()).identify(trial)
     assert pretraining is not None
     progress = Progress(meta_epochs=pretraining.budget.meta_epochs)
     about = {

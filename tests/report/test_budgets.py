@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.experiment.budget import budget_label, scaled_keys
-from harness.experiment.parsing import parse_budget
+from harness.experiment.budget import budget_label, parse_budget, scaled_keys
 
 
 @pytest.mark.parametrize(

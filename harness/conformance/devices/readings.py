@@ -16,7 +16,7 @@ from harness.contracts import Device
 from harness.cost_model.kernels import Kernel
 from harness.cost_model.prediction import predict_seconds
 from harness.metrics import MIB
-from harness.trials.few_shot import run_few_shot
+from harness.trials.protocols import run_few_shot
 from harness.trials.readings import TrialReadings
 from harness.trials.trial_metrics import metrics_of
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from harness.conformance.images import NoiseImages
 from harness.conformance.rule import BrokenRuleError, Rule
 from harness.conformance.subject import Subject
-from harness.conformance.trials import BUDGET, SETTING, begin, context_for
-from harness.contracts import SearchBatch, SearchContext
-from harness.trials.few_shot import batches, draw
-from harness.trials.limits import BudgetExceededError
+from harness.conformance.trials import BUDGET, begin, context_for, support_of
+from harness.contracts import SearchBatch
+from harness.trials.guards import BudgetExceededError
 
 __all__ = ["RULE"]
 
@@ -35,9 +33,8 @@ class _Pass:
 
 
 def _check(subject: Subject) -> None:
-    context = context_for()
-    pairs = _pairs(context)
-    method = begin(subject, context)
+    pairs = support_of(shots=4)  # fifteen images, and five
+    method = begin(subject, context_for())
     for step in range(BUDGET.search_steps):
         one_pass = _Pass(pairs)
         method.search_step(one_pass)
@@ -63,15 +60,6 @@ def _check_end(subject: Subject, pairs: Sequence[SearchBatch]) -> None:
         "the budget was used up in the middle of a search step, and the step caught the "
         "BudgetExceededError that its batches raised"
     )
-
-
-def _pairs(context: SearchContext) -> list[SearchBatch]:
-    """Return the batches of a task with four images a class: fifteen images, and five."""
-    setting = SETTING.model_copy(update={"shots": 4})
-    episode = draw(NoiseImages(), setting, 0, 0)
-    images, labels = episode.support_images, episode.support_labels
-    support = batches(images, labels, setting.batch_size, context.device)
-    return [SearchBatch(batch, batch) for batch in support]
 
 
 RULE = Rule(

@@ -8,9 +8,9 @@ from torch import Tensor
 from harness.conformance.images import NoiseImages
 from harness.conformance.rule import BrokenRuleError, Rule
 from harness.conformance.subject import Subject
-from harness.conformance.trials import BUDGET, SETTING, begin, context_for
-from harness.contracts import SearchBatch, SearchMethod
-from harness.trials.few_shot import batches, draw
+from harness.conformance.trials import SETTING, context_for, support_of
+from harness.contracts import SearchMethod
+from harness.trials.episode import MethodDriver, draw, search_steps
 
 __all__ = ["RULE"]
 
@@ -43,18 +43,10 @@ def _check(subject: Subject) -> None:
 
 def _searched(subject: Subject) -> tuple[SearchMethod, Tensor]:
     """Return a method at the end of a search, and the query images."""
-    context, episode = context_for(), draw(NoiseImages(), SETTING, 0, 0)
-    support, queries = (
-        batches(images, labels, len(images), context.device)
-        for images, labels in (
-            (episode.support_images, episode.support_labels),
-            (episode.query_images, episode.query_labels),
-        )
-    )
-    method = begin(subject, context)
-    for _ in range(BUDGET.search_steps):
-        method.search_step([SearchBatch(batch, batch) for batch in support])
-    return method, queries[0].images
+    method: SearchMethod = subject.create()
+    for _ in search_steps(MethodDriver(seed=0, index=0), method, context_for(), support_of):
+        pass
+    return method, torch.from_numpy(draw(NoiseImages(), SETTING, 0, 0).query_images)
 
 
 def _copied(method: SearchMethod) -> dict[str, Tensor]:

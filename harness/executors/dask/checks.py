@@ -1,48 +1,57 @@
-"""What a worker makes sure of before it starts: that code and images are those of the plan."""
+"""What a worker settles before it starts: its folders, and that code and images are the plan's."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import threading
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TypeVar
 
+from harness import __version__
 from harness.contracts import DataRequest, Dataset
-from harness.executors.dask.code_version import check_code, code_of
-from harness.executors.dask.errors import RefusedError
-from harness.executors.dask.messages import LessonOrder, Order
+from harness.executors.dask.connection import WorkerRefusalError
 from harness.experiment.trial import DatasetIdentity
-from harness.plugins.loading import load_plugins
+from harness.plugins.loading import Plugins, load_plugins
+from harness.plugins.registry import Entry, Kind
 from harness.plugins.selection import recreate
-from harness.runtime.job import LessonsJob, TrialJob
+from harness.pretraining.checkpoint import find_checkpoint
+from harness.pretraining.store import FOLDER
+from harness.runtime.files import user_cache, write_whole
+from harness.runtime.job import MetaWorkerJob, TrialJob
 
-__all__ = ["check"]
+__all__ = ["check", "check_code", "code_of", "settle", "take_checkpoint"]
 
 # Workers may be threads of one process, and while a plugin is loaded, what it prints is kept off
 # standard output: two at once would leave the whole process without one.
 _one_at_a_time = threading.Lock()
 
 
-def check(order: Order | LessonOrder, job: TrialJob | LessonsJob) -> None:
+def check(run: str, code: Mapping[str, str], job: TrialJob | MetaWorkerJob) -> None:
     """Compare code and images with those that the trial was planned with.
 
     Args:
-        order: what came.
-        job: the same job, with the folders of this machine.
+        run: of which the job is.
+        code: what the run was planned with.
+        job: with the folders of this machine.
 
     Raises:
         HarnessError: something differs or is not there; the message says what.
     """
     with _one_at_a_time:
-        _check(order, job)
+        _check(run, code, job)
 
 
-def _check(order: Order | LessonOrder, job: TrialJob | LessonsJob) -> None:
+def _check(run: str, code: Mapping[str, str], job: TrialJob | MetaWorkerJob) -> None:
     dataset, data_root = job.dataset, job.data_root
-    check_code(order.code, _code_here(order.run, job.method_name, dataset.name))
+    check_code(code, _code_here(run, job.method_name, dataset.name))
     folders = (None if data_root is None else str(data_root), str(job.cache_root))
-    here = _fingerprint_here(order.run, dataset.model_dump_json(), *folders)
+    here = _fingerprint_here(run, dataset.model_dump_json(), *folders)
     if here != dataset.fingerprint:
-        raise RefusedError(
+        raise WorkerRefusalError(
             f"data set '{dataset.name}' has the fingerprint {here[:12]} here, but the run "
             f"was planned with {dataset.fingerprint[:12]}; have the same images on both"
         )
@@ -64,3 +73,107 @@ def _fingerprint_here(_run: str, identity: str, data_root: str | None, cache_roo
     folder = None if data_root is None else Path(data_root)
     dataset: Dataset = provider.prepare(DataRequest(folder, Path(cache_root), lambda _: None))
     return dataset.fingerprint
+
+
+SUFFIXES = {".py", ".toml"}  # a device's profile travels with its trial, what reads it does not
+
+
+def code_of(plugins: Plugins, method: str, dataset: str) -> dict[str, str]:
+    """Return the versions of the harness and of both plugins, as `VERSION (DIGEST)`.
+
+    Raises:
+        HarnessError: no plugin has such a name.
+    """
+    code = {"harness": f"{__version__} ({_digest('harness')})"}
+    names: list[tuple[Kind, str]] = [("method", method), ("dataset", dataset)]
+    for kind, name in names:
+        entry = plugins.registry.get(kind, name)
+        code[str(entry)] = _version(entry)
+    return code
+
+
+def check_code(planned: Mapping[str, str], here: Mapping[str, str]) -> None:
+    """Compare the code that a trial was planned with and the code that is here.
+
+    Raises:
+        WorkerRefusalError: they differ; the message names the first difference.
+    """
+    for what, version in planned.items():
+        if here.get(what) != version:
+            raise WorkerRefusalError(
+                f"{what} is {here.get(what, 'not there')} here, but the run was planned with "
+                f"{version}; install the same code on both"
+            )
+
+
+def _version(entry: Entry) -> str:
+    package = entry.target.partition(":")[0].partition(".")[0]
+    return f"{entry.distribution} {entry.version} ({_digest(package)})"
+
+
+def _digest(package: str) -> str:
+    """Return twelve digits of the SHA-256 of a top-level package's sources, paths included."""
+    total = hashlib.sha256()
+    for name, path in sorted(_sources(package)):
+        total.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()[:12]
+
+
+def _sources(package: str) -> Iterable[tuple[str, Path]]:
+    spec = find_spec(package)
+    if spec is None:
+        return
+    if spec.submodule_search_locations is None:
+        if spec.origin is not None:
+            yield package, Path(spec.origin)
+        return
+    for folder in map(Path, spec.submodule_search_locations):
+        for path in folder.rglob("*"):
+            if path.suffix in SUFFIXES and path.is_file():
+                yield path.relative_to(folder).as_posix(), path
+
+
+J = TypeVar("J", TrialJob, MetaWorkerJob)
+
+
+def settle(job: J) -> J:
+    """Return the job with folders of this machine.
+
+    Its own HARNESS_CACHE and HARNESS_DATA go first. Without them the cache is the user's, and
+    images are where the run has them, if there is such a folder here.
+    """
+    cache_root = Path(os.environ.get("HARNESS_CACHE") or user_cache())
+    data_root = os.environ.get("HARNESS_DATA") or job.data_root
+    there = data_root is not None and Path(data_root).is_dir()
+    update: dict[str, Path | None] = {
+        "cache_root": cache_root,
+        "data_root": Path(data_root) if data_root is not None and there else None,
+    }
+    if isinstance(job, TrialJob) and job.pretraining is not None and job.checkpoint is not None:
+        update["checkpoint"] = cache_root / FOLDER / job.pretraining.file_name
+    return job.model_copy(update=update)
+
+
+def take_checkpoint(job: TrialJob, content: bytes | None) -> bool:
+    """See to it that the job's checkpoint is here; return whether it is.
+
+    Args:
+        job: with folders of this machine.
+        content: the checkpoint's bytes, if they have come along; they are kept for other trials.
+
+    Raises:
+        WorkerRefusalError: what came along is not the checkpoint.
+    """
+    if job.checkpoint is None or job.pretraining is None:
+        return True
+    if find_checkpoint(job.checkpoint, job.pretraining) is not None:
+        return True
+    if content is None:
+        return False
+    job.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(job.checkpoint, content)
+    if find_checkpoint(job.checkpoint, job.pretraining) is None:
+        raise WorkerRefusalError(
+            f"checkpoint {job.checkpoint.name} arrived damaged; start the run again"
+        )
+    return True

@@ -1,20 +1,28 @@
-"""A worker's process that learns tasks of a pretraining, one after another."""
+"""A worker's process that learns meta-tasks, one after another, and the machine that keeps it."""
 
 from __future__ import annotations
 
+import multiprocessing
 import tempfile
 import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
-from harness.executors.dask.logs import end_of
-from harness.pretraining.meta_task_request import Learned, LessonFailedError, Lessons
-from harness.pretraining.process_group import Place
+from harness.errors import HarnessError
+from harness.executors.dask.worker_context import end_of
+from harness.plugins.loading import in_one_line
+from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
 from harness.results.record import Outcome
-from harness.runtime.job import LessonsJob
-from harness.runtime.process import StopSignal, TrialProcesses
+from harness.runtime.job import MetaWorkerJob
+from harness.runtime.process import ProcessLauncher, StopSignal
+from harness.runtime.process_group import ProcessGroup
 
-__all__ = ["LatestSignal", "Pupil"]
+__all__ = ["LatestSignal", "MetaWorker", "WorkerMachine", "guarded", "machine_at"]
 
 CLOSING_S = 5.0
 
@@ -35,15 +43,15 @@ class LatestSignal:
         self.signal.set()
 
 
-class Pupil:
+class MetaWorker:
     """The process, and the thread that watches it.
 
     Attributes:
-        stopping: ends the process when its signal goes up. That of a task goes up some time after
+        stopping: ends the process when its signal is set. That of a task is set some time after
             the task's end, too, unless the next one has brought its own.
     """
 
-    def __init__(self, run: str, job: LessonsJob) -> None:
+    def __init__(self, run: str, job: MetaWorkerJob) -> None:
         """Start the process.
 
         Args:
@@ -52,48 +60,127 @@ class Pupil:
         """
         self.stopping = LatestSignal()
         self._run, self._job = run, job
-        processes = TrialProcesses(self.stopping)
+        processes = ProcessLauncher(self.stopping)
         self._connection, end = processes.pipe()
         self._ended: Future[Outcome] = Future()
         self._log = ""
         # Nobody waits for a daemon when the worker ends; the process then ends with it.
         threading.Thread(
-            target=self._watch, args=(processes, Place(1, 2, [end])), daemon=True
+            target=self._watch, args=(processes, ProcessGroup(1, 2, [end])), daemon=True
         ).start()
 
-    def serves(self, run: str, job: LessonsJob) -> bool:
-        """Whether it is there to learn for that pretraining."""
+    def serves(self, run: str, job: MetaWorkerJob) -> bool:
+        """Whether it learns for that pretraining."""
         return (run, job) == (self._run, self._job) and not self._ended.done()
 
-    def learn(self, lessons: Lessons) -> Learned:
+    def learn(self, request: MetaTaskRequest) -> MetaTaskResult:
         """Have one task learned.
 
         Raises:
-            LessonFailedError: the method has failed, or the process has died.
-            KeyboardInterrupt: the signal went up.
+            MetaTaskFailedError: the method has failed, or the process has died.
+            KeyboardInterrupt: the signal was set.
         """
         try:
-            self._connection.send(lessons)
-            learned: Learned = self._connection.recv()
+            self._connection.send(request)
+            learned: MetaTaskResult = self._connection.recv()
         except (EOFError, OSError):
             outcome = self._ended.result()
-            raise LessonFailedError(outcome, self._log) from None
+            raise MetaTaskFailedError(outcome, self._log) from None
         return learned
 
     def close(self) -> None:
-        """Let the process go, which is at nothing."""
+        """Let the process, which is idle, end."""
         self._connection.close()
         wait([self._ended], timeout=CLOSING_S)
         self.stopping.set()
 
-    def _watch(self, processes: TrialProcesses, place: Place) -> None:
+    def _watch(self, processes: ProcessLauncher, context: ProcessGroup) -> None:
         try:
             with tempfile.TemporaryDirectory(prefix="harness-") as folder:
                 log = Path(folder) / "log.txt"
-                outcome = processes.run(self._job, log, lambda _: None, place)
+                outcome = processes.run(self._job, log, lambda _: None, context)
                 self._log = end_of(log)
             self._ended.set_result(outcome)
         except BaseException as error:  # it is raised where it is waited for
             self._ended.set_exception(error)
         finally:
-            place.close()  # if the process did not even start
+            context.close()  # if the process did not even start
+
+
+A = TypeVar("A")
+
+
+class WorkerMachine:
+    """Keeps the process that learns tasks of a pretraining, since the next task is soon there."""
+
+    def __init__(self) -> None:
+        """Start idle."""
+        self.lock = threading.Lock()
+        self._meta_worker: MetaWorker | None = None
+
+    def meta_worker(self, run: str, job: MetaWorkerJob, stopping: StopSignal) -> MetaWorker:
+        """Return the process of a run's pretraining; that of another one ends.
+
+        Args:
+            run: of which the pretraining is.
+            job: says which it is.
+            stopping: ends the process when it is set; replaces any earlier signal.
+        """
+        if self._meta_worker is None or not self._meta_worker.serves(run, job):
+            self.dismiss()
+            self._meta_worker = MetaWorker(run, job)
+        self._meta_worker.stopping.signal = stopping
+        return self._meta_worker
+
+    def dismiss(self) -> None:
+        """End the process that learns, if there is one: something else comes."""
+        if self._meta_worker is not None:
+            self._meta_worker.close()
+        self._meta_worker = None
+
+
+# A worker with several threads, or with resources for several devices, is still one machine.
+_machines: dict[str, WorkerMachine] = defaultdict(WorkerMachine)
+
+
+@contextmanager
+def machine_at(address: str) -> Iterator[WorkerMachine]:
+    """Wait until the machine of a worker is idle, and reserve it until the context ends."""
+    with _machines[address].lock:
+        _allow_children()
+        _warm_up()
+        yield _machines[address]
+
+
+def guarded(work: Callable[[], A], other: Callable[[str, str], A]) -> A:
+    """Return what `work` returns; if it raises, what `other` makes of it.
+
+    Args:
+        work: what a worker is to do.
+        other: takes `refusal` or `abandoned`, and the reason.
+    """
+    try:
+        return work()
+    except HarnessError as error:
+        return other("refusal", str(error))
+    except KeyboardInterrupt:  # how a process that nobody waits for is stopped
+        return other("abandoned", "")
+    except Exception as error:  # a disk that is full, say: no fault of the method's
+        return other("refusal", in_one_line(error))
+
+
+@cache
+def _warm_up() -> None:
+    """Have torch imported, once, before a trial's clock starts."""
+    ProcessLauncher().warm_up()
+
+
+def _allow_children() -> None:
+    """Let this process have children of its own, where it is itself the child of Dask's nanny.
+
+    Python forbids them to a process that ends with its parent, lest they outlive it. A trial's
+    process does not: it ends by itself as soon as the worker is gone.
+    """
+    process = multiprocessing.current_process()
+    if process.daemon:
+        process.daemon = False

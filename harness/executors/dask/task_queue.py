@@ -1,4 +1,4 @@
-"""Tasks of Dask: each is handed out, and comes to an end once, whatever happens in between."""
+"""Tasks of Dask: each is handed out, and ends exactly once, whatever happens in between."""
 
 from __future__ import annotations
 
@@ -12,33 +12,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.executors.dask.errors import FleetError
-from harness.executors.dask.link import Link
-from harness.executors.dask.place import topic_of
-from harness.executors.dask.worker_pool import Staffing
+from harness.executors.dask.connection import FleetError, SchedulerConnection
+from harness.executors.dask.worker_context import topic_of
+from harness.executors.dask.worker_pool import WorkerPool
 from harness.plugins.loading import in_one_line
 
 if TYPE_CHECKING:
     from distributed import Future
 
-__all__ = ["Answered", "Errand", "Errands", "GivenUp", "News", "Told"]
+__all__ = ["QueueEvent", "QueuedTask", "TaskEvent", "TaskLost", "TaskQueue", "TaskReturned"]
 
 POLL_S = 0.5
 FETCH_S = 10.0  # a result whose worker died as it was fetched is computed anew
-# What Dask raises of a task whose connection was cut is the second; the first is no Exception.
+# Dask raises the second for a task whose connection was cut; the first is not an Exception.
 CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
 
 @dataclass
-class Errand:
+class QueuedTask:
     """What a worker is to do.
 
     Attributes:
-        name: no other errand of the run has it.
+        name: no other task of the run has it.
         device: which the worker has to offer.
         function: is called there, with `arguments`.
-        attempt: how many tasks of Dask it has been; set by `Errands`.
-        future: of the last of them; likewise.
+        attempt: how many tasks of Dask it has been; set by `TaskQueue`.
+        future: of the last of them; set by `TaskQueue`.
     """
 
     name: str
@@ -50,52 +49,54 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Answered:
-    """The function has returned; the errand is under way until `Errands.end` or `again`."""
+class TaskReturned:
+    """The function has returned; the task is under way until `TaskQueue.end` or `again`."""
 
     name: str
     result: Any
 
 
 @dataclass(frozen=True)
-class Told:
-    """A worker tells of an errand under way; some of it may get lost."""
+class TaskEvent:
+    """A worker tells of an task under way; some of it may get lost."""
 
     name: str
     event: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class GivenUp:
-    """The errand was given up: not for anything that its function did."""
+class TaskLost:
+    """The task was given up: not for anything that its function did."""
 
     name: str
     reason: str
 
 
-News = Answered | Told | GivenUp
+QueueEvent = TaskReturned | TaskEvent | TaskLost
 
 
-class Errands:
-    """One run's errands with the workers of one scheduler; used in one thread at a time.
+class TaskQueue:
+    """One run's tasks on the workers of one scheduler; used in one thread at a time.
 
     No more are handed out than there are workers for their device, so that a worker that dies takes
     one with it. Dask gives that one to another worker, by itself; after the fourth worker that dies
     of it, it is given up. A connection that is cut is made again, and what was under way goes on.
     """
 
-    def __init__(self, link: Link, run: str, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, connection: SchedulerConnection, run: str, say: Callable[[str], None]
+    ) -> None:
         """Have nothing to do yet.
 
         Args:
-            link: to the scheduler.
+            connection: to the scheduler.
             run: a name that no other run has.
-            say: is told what is worth a line.
+            say: reports a sentence to the person.
         """
-        self._link, self._run, self._say = link, run, say
-        self._staffing = Staffing(link, say)
-        self._waiting: list[Errand] = []
-        self._under_way: dict[str, Errand] = {}
+        self._connection, self._run, self._say = connection, run, say
+        self._pool = WorkerPool(connection, say)
+        self._waiting: list[QueuedTask] = []
+        self._under_way: dict[str, QueuedTask] = {}
         self._news: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._listen()
 
@@ -103,31 +104,31 @@ class Errands:
         """Whether there is any that has not ended."""
         return bool(self._under_way or self._waiting)
 
-    def add(self, errand: Errand) -> None:
+    def add(self, task: QueuedTask) -> None:
         """Take one more."""
-        self._waiting.append(errand)
+        self._waiting.append(task)
 
     def hand_out(self) -> list[str]:
-        """Give each idle worker an errand of a device that it offers; return their names.
+        """Give each idle worker an task of a device that it offers; return their names.
 
         Raises:
             FleetError: the scheduler is gone for good.
         """
-        if self._waiting and not self._under_way and not self._link.stands:
+        if self._waiting and not self._under_way and not self._connection.stands:
             self._renew()  # of a cut only what is under way would tell
         busy = Counter(each.device for each in self._under_way.values())
-        handed, left = list[str](), list[Errand]()
-        for errand in self._waiting:
-            if busy[errand.device] < self._staffing.places(errand.device):
-                busy[errand.device] += 1
-                self._submit(errand)
-                handed.append(errand.name)
+        handed, left = list[str](), list[QueuedTask]()
+        for task in self._waiting:
+            if busy[task.device] < self._pool.count(task.device):
+                busy[task.device] += 1
+                self._submit(task)
+                handed.append(task.name)
             else:
-                left.append(errand)
+                left.append(task)
         self._waiting = left
         return handed
 
-    def next(self) -> News | None:
+    def next(self) -> QueueEvent | None:
         """Wait a moment; return what has happened, if anything has.
 
         Raises:
@@ -137,25 +138,25 @@ class Errands:
             name, news = self._news.get(timeout=POLL_S)
         except queue.Empty:
             return None
-        errand = self._under_way.get(name)
-        if errand is None:  # what comes late is no news
+        task = self._under_way.get(name)
+        if task is None:  # it came too late
             return None
         if isinstance(news, dict):
-            return Told(name, news)
-        return self._settled(errand) if news is errand.future else None
+            return TaskEvent(name, news)
+        return self._settled(task) if news is task.future else None
 
     def again(self, name: str, *arguments: Any) -> None:
-        """Hand out an errand once more, if the connection was cut all that was under way.
+        """Hand out an task once more, if the connection was cut all that was under way.
 
         Args:
-            name: of the errand.
+            name: of the task.
             arguments: in the place of those that it had, if any are given.
         """
-        errand = self._under_way[name]
-        errand.arguments = arguments or errand.arguments
-        if self._link.stands:
-            errand.attempt += 1
-            self._submit(errand)
+        task = self._under_way[name]
+        task.arguments = arguments or task.arguments
+        if self._connection.stands:
+            task.attempt += 1
+            self._submit(task)
             return
         self._renew()
         for interrupted in list(self._under_way.values()):
@@ -163,7 +164,7 @@ class Errands:
             self._submit(interrupted)
 
     def end(self, name: str) -> None:
-        """Be done with an errand."""
+        """Be done with an task."""
         del self._under_way[name]
 
     def drop(self) -> None:
@@ -171,62 +172,62 @@ class Errands:
         futures = [each.future for each in self._under_way.values()]
         self._waiting, self._under_way = [], {}
         with suppress(Exception, asyncio.CancelledError):  # a connection that is gone says enough
-            self._link.client.cancel(futures)
+            self._connection.client.cancel(futures)
 
-    def _submit(self, errand: Errand) -> None:
-        errand.future = self._link.client.submit(
-            errand.function,
-            *errand.arguments,
+    def _submit(self, task: QueuedTask) -> None:
+        task.future = self._connection.client.submit(
+            task.function,
+            *task.arguments,
             # Under a key that it has had before, Dask gives back what came of it then.
-            key=f"harness-{self._run}-{errand.name}-{errand.attempt}",
-            resources={errand.device: 1},
+            key=f"harness-{self._run}-{task.name}-{task.attempt}",
+            resources={task.device: 1},
             pure=False,
         )
-        self._under_way[errand.name] = errand
-        self._follow(errand)
+        self._under_way[task.name] = task
+        self._follow(task)
 
-    def _follow(self, errand: Errand) -> None:
-        assert errand.future is not None  # noqa: S101 - it was submitted
-        errand.future.add_done_callback(lambda done: self._news.put((errand.name, done)))
+    def _follow(self, task: QueuedTask) -> None:
+        assert task.future is not None  # noqa: S101 - it was submitted
+        task.future.add_done_callback(lambda done: self._news.put((task.name, done)))
 
     def _renew(self) -> None:
-        self._say(f"The connection to {self._link.where} was cut; it is made again.")
-        self._link.renew()
+        self._say(f"The connection to {self._connection.where} was cut; it is made again.")
+        self._connection.renew()
         self._listen()
 
-    def _settled(self, errand: Errand) -> News | None:
-        future: Any = errand.future
+    def _settled(self, task: QueuedTask) -> QueueEvent | None:
+        future: Any = task.future
         try:
             if future.status == "finished":
-                return Answered(errand.name, future.result(timeout=FETCH_S))
+                return TaskReturned(task.name, future.result(timeout=FETCH_S))
             if future.status == "error":
-                return self._failed(errand, future.exception(timeout=FETCH_S))
+                return self._failed(task, future.exception(timeout=FETCH_S))
         except CANCELLED:
             pass
         except (asyncio.TimeoutError, OSError):  # the first is another class on Python 3.10
-            self._follow(errand)
+            self._follow(task)
             return None
-        self.again(errand.name)
+        self.again(task.name)
         return None
 
-    def _failed(self, errand: Errand, error: BaseException | None) -> News:
+    def _failed(self, task: QueuedTask, error: BaseException | None) -> QueueEvent:
         from distributed import KilledWorker  # noqa: PLC0415 - it is imported by now
 
         if not isinstance(error, KilledWorker):
             reason = "" if error is None else f" ({in_one_line(error)})"
             raise FleetError(
-                f"a worker of {self._link.where} cannot run trials{reason}; "
+                f"a worker of {self._connection.where} cannot run trials{reason}; "
                 "install the same onnas-harness there, with its extra 'dask'"
             )
-        self.end(errand.name)
+        self.end(task.name)
         count = error.allowed_failures + 1
-        return GivenUp(errand.name, f"{count} workers were lost while they ran it")
+        return TaskLost(task.name, f"{count} workers were lost while they ran it")
 
     def _listen(self) -> None:
-        """Have what workers tell of errands under way, as far as it gets through."""
+        """Have what workers tell of tasks under way, as far as it gets through."""
 
         def hear(event: tuple[Any, str]) -> None:
             news = json.loads(event[1])
             self._news.put((str(news["key"]), dict(news["event"])))
 
-        self._link.client.subscribe_topic(topic_of(self._run), hear)
+        self._connection.client.subscribe_topic(topic_of(self._run), hear)

@@ -1,4 +1,4 @@
-"""Runs one trial where Dask has sent it, in a process of its own as everywhere."""
+"""What a worker does where Dask has sent it: a trial or a meta-task, in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,69 +8,69 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from harness.executors.base import Delivery
-from harness.executors.dask.checks import check
-from harness.executors.dask.folders import settle, take_checkpoint
-from harness.executors.dask.logs import end_of
-from harness.executors.dask.machine import guarded, machine_at
-from harness.executors.dask.messages import Answer, Order
-from harness.executors.dask.place import WorkerPlace
+from harness.executors.base import TrialClock, TrialDelivery
+from harness.executors.dask.checks import check, settle, take_checkpoint
+from harness.executors.dask.meta_worker import WorkerMachine, guarded, machine_at
+from harness.executors.dask.protocol import LearnReply, LearnRequest, TrialReply, TrialRequest
+from harness.executors.dask.worker_context import WorkerContext, end_of
+from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest
 from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
-from harness.runtime.process import TrialProcesses
-from harness.trials.timed_outcome import Clock
+from harness.runtime.process import ProcessLauncher
 
-__all__ = ["perform"]
+__all__ = ["learn", "perform"]
 
-NEWS_EVERY_S = 0.5
+TELL_EVERY_S = 0.5
 
 
-def perform(order_json: str, checkpoint: bytes | None = None) -> str:
-    """Run the trial of an `Order`; return an `Answer`, whatever happens. Both are JSON.
+def perform(request_json: str, checkpoint: bytes | None = None) -> str:
+    """Run the trial of a `TrialRequest`; return a `TrialReply`, whatever happens. Both are JSON.
 
     Args:
-        order_json: the order.
+        request_json: the request.
         checkpoint: the bytes of the file that the trial starts from, if they were asked for.
     """
-    place = WorkerPlace.here()
+    context = WorkerContext.here()
 
-    def work() -> Answer:
-        order = Order.model_validate_json(order_json)
-        with machine_at(place.address) as machine:
+    def work() -> TrialReply:
+        request = TrialRequest.model_validate_json(request_json)
+        with machine_at(context.address) as machine:
             machine.dismiss()  # a process that learned offline takes memory
-            return _answer(order, checkpoint, place)
+            return _answer(request, checkpoint, context)
 
-    def other(kind: str, reason: str) -> Answer:
-        return Answer.model_validate({"kind": kind, "worker": place.address, "reason": reason})
+    def other(kind: str, reason: str) -> TrialReply:
+        return TrialReply.model_validate(
+            {"kind": kind, "worker": context.address, "reason": reason}
+        )
 
     return guarded(work, other).model_dump_json()
 
 
-def _answer(order: Order, checkpoint: bytes | None, place: WorkerPlace) -> Answer:
-    job = order.job if order.same_machine else settle(order.job)
-    check(order, job)
-    if not order.same_machine and not take_checkpoint(job, checkpoint):
-        return Answer(kind="wants_checkpoint", worker=place.address)
-    return Answer(kind="delivery", worker=place.address, delivery=_run(order, job, place))
+def _answer(request: TrialRequest, checkpoint: bytes | None, context: WorkerContext) -> TrialReply:
+    job = settle(request.job)
+    check(request.run, request.code, job)
+    if not take_checkpoint(job, checkpoint):
+        return TrialReply(kind="wants_checkpoint", worker=context.address)
+    return TrialReply(kind="delivery", worker=context.address, delivery=_run(request, job, context))
 
 
-def _run(order: Order, job: TrialJob, place: WorkerPlace) -> Delivery:
-    processes = TrialProcesses(place.abandonment(order.patience_s))
+def _run(request: TrialRequest, job: TrialJob, context: WorkerContext) -> TrialDelivery:
+    processes = ProcessLauncher(context.abandonment(request.patience_s))
     rows: list[Step] = []
-    tell = _told_now_and_then(place, order)
+    tell = _progress_now_and_then(context, request)
 
     def on_event(event: dict[str, Any]) -> None:
         rows.append(_row(event))
         tell(event)
 
-    clock = Clock()
+    clock = TrialClock()
     with tempfile.TemporaryDirectory(prefix="harness-") as folder:
         log = Path(folder) / "log.txt"
         outcome = processes.run(job, log, on_event)
-        ending = clock.ending(outcome)
-        return Delivery(**dict(ending), steps=rows, log=end_of(log))
+        timed = clock.timed(outcome)
+        return TrialDelivery(**dict(timed), steps=rows, log=end_of(log))
 
 
 def _row(event: dict[str, Any]) -> Step:
@@ -83,13 +83,65 @@ def _row(event: dict[str, Any]) -> Step:
     return Step.model_validate(numbers)
 
 
-def _told_now_and_then(place: WorkerPlace, order: Order) -> Callable[[dict[str, Any]], None]:
+def _progress_now_and_then(
+    context: WorkerContext, request: TrialRequest
+) -> Callable[[dict[str, Any]], None]:
     last = 0.0
 
     def tell(event: dict[str, Any]) -> None:
         nonlocal last
-        if time.monotonic() - last >= NEWS_EVERY_S:
+        if time.monotonic() - last >= TELL_EVERY_S:
             last = time.monotonic()
-            place.tell(order.run, json.dumps({"key": order.job.trial.key, "event": event}))
+            context.tell(request.run, json.dumps({"key": request.job.trial.key, "event": event}))
 
     return tell
+
+
+METRICS: tuple[Literal["loss", "accuracy"], ...] = ("loss", "accuracy")
+
+
+def learn(request_json: str, state: bytes) -> tuple[str, bytes]:
+    """Have the task of a `LearnRequest` learned; return a `LearnReply`, whatever happens.
+
+    Args:
+        request_json: the request.
+        state: the tensors to start from, see `harness.pretraining.checkpoint`.
+
+    Returns:
+        The answer as JSON, and the tensors that the task has led to; none but if it was learned.
+    """
+    context = WorkerContext.here()
+
+    def work() -> tuple[LearnReply, bytes]:
+        request = LearnRequest.model_validate_json(request_json)
+        with machine_at(context.address) as machine:
+            return _learn(request, state, context, machine)
+
+    def other(kind: str, reason: str) -> tuple[LearnReply, bytes]:
+        told = {"kind": kind, "worker": context.address, "reason": reason}
+        return LearnReply.model_validate(told), b""
+
+    answer, parameters = guarded(work, other)
+    return answer.model_dump_json(), parameters
+
+
+def _learn(
+    request: LearnRequest, state: bytes, context: WorkerContext, machine: WorkerMachine
+) -> tuple[LearnReply, bytes]:
+    job = settle(request.job)
+    check(request.run, request.code, job)
+    meta_worker = machine.meta_worker(request.run, job, context.abandonment(request.patience_s))
+    try:
+        learned = meta_worker.learn(MetaTaskRequest(request.meta_epoch, [request.task], state))
+    except MetaTaskFailedError as failure:
+        failed = LearnReply(
+            kind="failed", worker=context.address, outcome=failure.outcome, log=failure.log
+        )
+        return failed, b""
+    loss, accuracy = (_finite(learned.metrics[name]) for name in METRICS)
+    answer = LearnReply(kind="learned", worker=context.address, loss=loss, accuracy=accuracy)
+    return answer, learned.parameters
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

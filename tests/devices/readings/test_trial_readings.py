@@ -24,7 +24,7 @@ from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.measure.allocator import AllocatorPeaks
 from harness.results.record import Metric, TaskResult
-from harness.trials.limits import Limits
+from harness.trials.guards import TrialLimits
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 from harness.trials.trial_metrics import metrics_of
@@ -72,7 +72,7 @@ def session(mode: DeviceMode, root: Path) -> Session:
         seed=0,
     )
     readings = TrialReadings(mode, root)
-    return Session(trial, CPU, Limits(Budget(), None), lambda _: None, readings)
+    return Session(trial, CPU, TrialLimits(Budget(), None), lambda _: None, readings)
 
 
 def search(trial: Session, task: int, seconds: float, data_s: float = 0.0) -> None:

@@ -1,0 +1,194 @@
+"""What a trial is held to from outside the method: wall clock, memory, finite numbers.
+
+Memory outside of torch's tensors, such as NumPy arrays, is not counted, since no operation shows
+it. Few matter; a method that keeps more of them than the device has would pass for one that fits.
+So the growth of the whole process is guarded, too.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from harness.contracts import StepMetrics
+from harness.experiment.budget import Budget
+from harness.measure.memory import MemoryCounter
+from harness.metrics import MIB
+
+__all__ = [
+    "BudgetExceededError",
+    "NotFiniteError",
+    "RssGuard",
+    "TrialLimits",
+    "UncountedMemoryError",
+    "check_logits",
+    "check_metrics",
+    "check_reported",
+]
+
+
+class BudgetExceededError(Exception):
+    """The trial used more of its budget than it may; the message says of what."""
+
+
+class NotFiniteError(Exception):
+    """A loss is no longer finite; the message says at which step."""
+
+
+class TrialLimits:
+    """The memory and time limits of one trial.
+
+    Attributes:
+        memory_bytes: the smaller of the device's limit and the budget's, or None.
+    """
+
+    def __init__(self, budget: Budget, device_bytes: int | None) -> None:
+        """Start the trial's clock."""
+        self._budget = budget
+        self._started = time.monotonic()
+        budget_bytes = None if budget.memory_mb is None else int(budget.memory_mb * MIB)
+        given = [limit for limit in (device_bytes, budget_bytes) if limit is not None]
+        self.memory_bytes = min(given) if given else None
+        # At equal limits the device is the harder one: no other budget would help.
+        self.budget_binds = budget_bytes is not None and (
+            device_bytes is None or budget_bytes < device_bytes
+        )
+
+    def check_clock(self) -> None:
+        """Raise `BudgetExceededError` once the wall clock is used up."""
+        allowed = self._budget.wall_clock_s
+        if allowed is not None and time.monotonic() - self._started > allowed:
+            raise BudgetExceededError(f"the budget's wall_clock_s={allowed:g} is used up")
+
+    def check_memory(self, counter: MemoryCounter) -> None:
+        """Raise `BudgetExceededError` if memory above the budget was ever asked for.
+
+        A method may catch running out of memory and make do with less, as it could on the device;
+        a budget is not to be tried out.
+        """
+        if self.budget_binds and counter.refused_bytes:
+            raise BudgetExceededError(
+                f"the budget's memory_mb={self._budget.memory_mb:g} is too little: at least "
+                f"{counter.refused_bytes / MIB:,.1f} MiB were needed"
+            )
+
+
+def check_metrics(metrics: StepMetrics, where: str) -> None:
+    """Check what a search step has returned.
+
+    Raises:
+        NotFiniteError: the loss or the accuracy is not finite.
+        TypeError: it is not a mapping with both of them.
+    """
+    for name in ("loss", "accuracy"):
+        value = _number(metrics, name)
+        if not math.isfinite(value):
+            raise NotFiniteError(f"the {name} became {value} at {where}")
+
+
+def check_logits(logits: Tensor, images: Tensor) -> None:
+    """Check what `predict` has returned for `images`, (N, channels, height, width).
+
+    The largest of NaN and numbers is not a predicted class.
+
+    Raises:
+        NotFiniteError: a logit is NaN.
+        ValueError: it is not one row of logits for each image.
+    """
+    if logits.ndim != 2 or logits.shape[0] != images.shape[0]:
+        raise ValueError(
+            f"predict returned logits of shape {tuple(logits.shape)} for {images.shape[0]} images"
+        )
+    if torch.isnan(logits).any():
+        raise NotFiniteError("predict returned logits that are NaN")
+
+
+def check_reported(
+    reported: Mapping[str, float], allowed: Collection[str], who: str
+) -> dict[str, float]:
+    """Return the metrics that a method or a device tells of itself.
+
+    Args:
+        reported: numbers by the metric's name.
+        allowed: the names that it may tell of.
+        who: in words.
+
+    Raises:
+        NotFiniteError: a number is not finite.
+        ValueError: a name is not among those.
+    """
+    for name, value in reported.items():
+        if name not in allowed:
+            raise ValueError(
+                f"{who} reports the metric '{name}', which no plugin registers for it "
+                f"(harness_register_metrics); there are: {', '.join(sorted(allowed)) or 'none'}"
+            )
+        if not math.isfinite(value):
+            raise NotFiniteError(f"{who} reports {value} as its metric '{name}'")
+    return {name: float(value) for name, value in reported.items()}
+
+
+def _number(metrics: Any, name: str) -> float:
+    try:
+        return float(metrics[name])
+    except (TypeError, KeyError, ValueError):
+        raise TypeError(
+            f"search_step returned {metrics!r:.80}; it must return a loss and an accuracy"
+        ) from None
+
+
+# What libraries and the allocator keep for themselves: buffers of convolutions, freed blocks.
+SLACK_BYTES = 1024 * MIB
+
+STATUS = Path("/proc/self/status")  # on Linux; elsewhere nothing is known, and nothing refused
+
+
+class UncountedMemoryError(MemoryError):
+    """The process has grown by more than its tensors and the limit explain."""
+
+
+class RssGuard:
+    """Watches one process from the start of a trial's search on."""
+
+    def __init__(self, limit_bytes: int | None, status: Path = STATUS) -> None:
+        """Take what the process holds now as its start; without a limit nothing is refused."""
+        self._limit_bytes, self._status = limit_bytes, status
+        self._start = _anonymous_bytes(status)
+
+    def check(self, counted_bytes: int) -> None:
+        """Check that what was not counted is below the limit, and below what is nothing unusual.
+
+        Args:
+            counted_bytes: the most bytes of tensors alive at once so far; freed blocks stay the
+                process's.
+
+        Raises:
+            UncountedMemoryError: it is not.
+        """
+        if self._limit_bytes is None or self._start is None:
+            return
+        now = _anonymous_bytes(self._status)
+        if now is None:
+            return
+        uncounted = now - self._start - counted_bytes
+        if uncounted > max(self._limit_bytes, SLACK_BYTES):
+            raise UncountedMemoryError(
+                f"the process took {uncounted / MIB:,.0f} MiB besides its tensors, which is more "
+                f"than the limit of {self._limit_bytes / MIB:,.1f} MiB for all"
+            )
+
+
+def _anonymous_bytes(status: Path) -> int | None:
+    """Return the bytes of the process that no file backs; None where they cannot be read."""
+    try:
+        lines = status.read_text(encoding="utf-8").splitlines()
+        (kibibytes,) = (line.split()[1] for line in lines if line.startswith("RssAnon:"))
+        return int(kibibytes) * 1024
+    except (OSError, ValueError):
+        return None
