@@ -1,4 +1,4 @@
-"""Counts the bytes alive in tensor storages.
+"""Counts the bytes alive in tensor storages, and reads CUDA's own allocator beside it.
 
 The definition (design, section 7): peak memory is the most bytes alive at once in tensor storages
 on the device, each storage rounded up to 512 bytes, as CUDA's caching allocator rounds. A dispatch
@@ -18,7 +18,7 @@ import torch
 
 from harness.measure.dispatch import OperationMode, outside_modes, schema_of, storage_address
 
-__all__ = ["BLOCK_BYTES", "MIB", "EmulatedOutOfMemoryError", "MemoryCounter", "rounded_bytes"]
+__all__ = ["BLOCK_BYTES", "MIB", "AllocatorPeaks", "EmulatedOutOfMemoryError", "MemoryCounter"]
 
 BLOCK_BYTES = 512
 MIB = 2**20
@@ -52,7 +52,7 @@ def _makes_storage(func: Any) -> bool:
     return not shares or any(word in schema.name for word in ("resize", "set_", "lift"))
 
 
-def rounded_bytes(size: int) -> int:
+def _rounded_bytes(size: int) -> int:
     """Round a storage's size in bytes up to whole blocks of 512 bytes."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
@@ -137,7 +137,7 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
         storage = tensor.untyped_storage()
         address = storage_address(storage)
         known = self._storages.get(address)
-        size = rounded_bytes(storage.nbytes())
+        size = _rounded_bytes(storage.nbytes())
         if known is None:
             self._add(storage, address, size)
         elif known[1] != size:  # the storage was resized in place
@@ -159,3 +159,30 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
     def _forget(self, address: int, size: int) -> None:
         if self._storages.pop(address, None) is not None:
             self.live_bytes -= size
+
+
+class AllocatorPeaks:
+    """Peaks over the blocks that were measured; nothing in between counts.
+
+    Attributes:
+        allocated_bytes: the most that was given to tensors at once; None before the first block.
+        reserved_bytes: the most that was held, blocks kept for later use included.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        """Ask the allocator of a CUDA device."""
+        self._device = device
+        self.allocated_bytes: int | None = None
+        self.reserved_bytes: int | None = None
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Measure a block, also when it raises."""
+        torch.cuda.reset_peak_memory_stats(self._device)
+        try:
+            yield
+        finally:
+            allocated = torch.cuda.max_memory_allocated(self._device)
+            reserved = torch.cuda.max_memory_reserved(self._device)
+            self.allocated_bytes = max(self.allocated_bytes or 0, allocated)
+            self.reserved_bytes = max(self.reserved_bytes or 0, reserved)

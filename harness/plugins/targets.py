@@ -29,7 +29,7 @@ def load_target(entry: Entry) -> Any:
         PluginError: it cannot be imported, or cannot be called; the profile is wrong.
     """
     if entry.is_file:
-        from harness.devices.profiled import ProfiledDevice  # noqa: PLC0415 - only devices need it
+        from harness.devices.at_hand import ProfiledDevice  # noqa: PLC0415 - only devices need it
 
         return partial(ProfiledDevice, _load_profile(entry))
     target = _import(entry, entry.target, "target")

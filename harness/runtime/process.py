@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.devices.readings.oom_kills import OomKills
+from harness.devices.readings.memory import OomKills
 from harness.pretraining.process_group import ALONE, Place
 from harness.results.record import Outcome, Stage, TrialError, Used
 from harness.runtime.fork_server import interruptible, processes, start_server, uninterrupted

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
+from harness.devices.readings.machine import Tree, UnreadableError, has_unified_memory
 from harness.devices.readings.memory import memory_entry
-from harness.devices.readings.recognition import has_unified_memory
-from harness.devices.readings.tree import Tree, UnreadableError
 from harness.experiment.trial import DeviceIdentity
 from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.results.record import Status

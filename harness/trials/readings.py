@@ -11,12 +11,11 @@ import torch
 
 from harness.contracts import DeviceMode
 from harness.devices.readings.energy import find_energy_source
+from harness.devices.readings.machine import Tree, UnreadableError, has_unified_memory
 from harness.devices.readings.memory import MemoryLow
 from harness.devices.readings.meter import Meter
-from harness.devices.readings.recognition import has_unified_memory
-from harness.devices.readings.state import machine_state
-from harness.devices.readings.tree import Tree, UnreadableError
-from harness.measure.allocator import AllocatorPeaks
+from harness.devices.readings.probe import machine_state
+from harness.measure.memory import AllocatorPeaks
 
 __all__ = ["TrialReadings"]
 

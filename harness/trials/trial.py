@@ -10,7 +10,7 @@ import torch
 
 from harness.contracts import SearchMethod
 from harness.cost_model.prediction import Prediction
-from harness.environment.description import describe_environment
+from harness.devices.readings.machine import describe_environment
 from harness.estimate.latency import latency_of
 from harness.estimate.planning import form_of
 from harness.estimate.trial_time import predict_search_time

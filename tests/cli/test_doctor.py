@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from harness.devices.readings.machine import describe_environment
 from harness.environment import doctor
-from harness.environment.description import describe_environment
 from harness.environment.torchmeta import INSTALL, is_installed
 from harness.errors import UsageError
 

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from harness.cost_model.profile import CostProfile
 from harness.devices.profile import ANY_MACHINE, DeviceProfile
-from harness.environment.description import describe_environment
+from harness.devices.readings.machine import describe_environment
 
 __all__ = ["processor_profile", "provenance"]
 

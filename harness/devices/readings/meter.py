@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.devices.readings.energy import EnergySource
+from harness.devices.readings.machine import UnreadableError
 from harness.devices.readings.memory import MemoryLow
-from harness.devices.readings.sampler import PERIOD_S, sampling
-from harness.devices.readings.tree import UnreadableError
 
-__all__ = ["Meter", "PausingClock"]
+__all__ = ["Meter", "PausingClock", "sampling"]
+
+PERIOD_S = 0.1
+
+
+@contextmanager
+def sampling(look: Callable[[], object], period_s: float = PERIOD_S) -> Iterator[None]:
+    """Call `look` every `period_s` seconds in a thread beside the block.
+
+    The thread has ended when the block has, also when it raises.
+    """
+    done = threading.Event()
+
+    def run() -> None:
+        while not done.wait(period_s):
+            look()
+
+    thread = threading.Thread(target=run, name="readings", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
 
 Clock = Callable[[], float]
 

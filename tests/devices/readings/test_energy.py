@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from harness.devices.readings.energy import EnergySource, find_energy_source
-from harness.devices.readings.meter import Meter, PausingClock
-from harness.devices.readings.sampler import sampling
-from harness.devices.readings.tree import Tree, UnreadableError
+from harness.devices.readings.machine import Tree, UnreadableError
+from harness.devices.readings.meter import Meter, PausingClock, sampling
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 NEVER_S = 3600.0  # between samples: only both ends of a block are looked at

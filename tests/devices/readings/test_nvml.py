@@ -10,10 +10,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harness.devices.readings.energy import find_energy_source
-from harness.devices.readings.nvml import card_of, cards
+from harness.devices.readings.energy import card_of, cards, find_energy_source
+from harness.devices.readings.machine import Tree, UnreadableError
 from harness.devices.readings.probe import probe
-from harness.devices.readings.tree import Tree, UnreadableError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 

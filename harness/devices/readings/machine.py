@@ -1,0 +1,170 @@
+"""The files of `/proc` and `/sys`, and the names that the machine at hand goes by there.
+
+The files are small, and may be missing, empty, or gone meanwhile. A device is at hand if one of the
+machine's names is its own.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.runtime.cores import usable_cores
+
+__all__ = [
+    "GPU_INFORMATION",
+    "Tree",
+    "UnreadableError",
+    "cuda_names",
+    "describe_environment",
+    "has_unified_memory",
+    "machine_names",
+]
+
+
+class UnreadableError(Exception):
+    """Something could not be read; the message says in a few words why, for a note."""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A machine's files below a root: `/` itself, or a recorded copy.
+
+    Paths are written as on the machine, `/proc/meminfo`, wherever the root is.
+    """
+
+    root: Path = Path("/")
+
+    def has(self, path: str) -> bool:
+        """Say whether there is such a file."""
+        return self._at(path).exists()
+
+    def text(self, path: str) -> str:
+        """Return what a file says, without blanks and NULs at its ends.
+
+        Raises:
+            UnreadableError: it is not there, may not be read, or says nothing.
+        """
+        try:
+            text = self._at(path).read_bytes().decode("utf-8", errors="replace").strip("\0 \t\r\n")
+        except FileNotFoundError:
+            raise UnreadableError("not there") from None
+        except OSError as error:  # any errno: drivers answer so for a part that sleeps or has gone
+            raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
+        if not text:
+            raise UnreadableError("empty")
+        return text
+
+    def number(self, path: str) -> int:
+        """Return the whole number that a file consists of.
+
+        Raises:
+            UnreadableError: see `text`; or it is no whole number.
+        """
+        text = self.text(path)
+        try:
+            return int(text)
+        except ValueError:
+            raise UnreadableError(f"not a number: {text[:40]!r}") from None
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the paths that a pattern with `*` and `?` fits, sorted."""
+        try:
+            found = sorted(self.root.glob(pattern.lstrip("/")))
+        except OSError:  # a folder that vanished while it was walked
+            return []
+        return ["/" + path.relative_to(self.root).as_posix() for path in found]
+
+    def _at(self, path: str) -> Path:
+        return self.root / path.lstrip("/")
+
+
+# The first is usually a link to the second, and is hidden in some containers.
+DEVICE_TREES = ("/proc/device-tree", "/sys/firmware/devicetree/base")
+GPU_INFORMATION = "/proc/driver/nvidia/gpus/*/information"
+
+
+def machine_names(root: Path = Path("/")) -> list[str]:
+    """Return the board's name in the device tree and the names of NVIDIA GPUs, each once.
+
+    Such as `NVIDIA Jetson Nano 2GB Developer Kit` or `NVIDIA GeForce RTX 3090`; nothing where
+    neither is there. No driver is woken and no library imported: only files below `root` are read.
+    """
+    tree = Tree(root)
+    return list(dict.fromkeys([*_device_tree(tree, "model"), *_gpu_names(tree)]))
+
+
+def cuda_names() -> list[str]:
+    """Return the names of the GPUs that torch can use; it imports torch, which takes seconds.
+
+    For containers, whose `/proc` may hide a GPU that works.
+    """
+    import torch  # noqa: PLC0415 - see above
+
+    if not torch.cuda.is_available():
+        return []
+    return [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+
+
+def has_unified_memory(root: Path = Path("/")) -> bool:
+    """Say whether processor and GPU share one memory, as on every board with a Tegra (Jetson)."""
+    return any("nvidia,tegra" in names for names in _device_tree(Tree(root), "compatible"))
+
+
+def _device_tree(tree: Tree, name: str) -> Iterator[str]:
+    """Give a property of the device tree's root wherever it is to be read."""
+    for folder in DEVICE_TREES:
+        try:
+            yield tree.text(f"{folder}/{name}")
+        except UnreadableError:
+            continue
+
+
+def _gpu_names(tree: Tree) -> Iterator[str]:
+    for path in tree.matching(GPU_INFORMATION):
+        try:
+            lines = tree.text(path).splitlines()
+        except UnreadableError:
+            continue
+        for line in lines:
+            key, _, value = line.partition(":")
+            if key.strip() == "Model" and value.strip():
+                yield value.strip()
+
+
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return JSON values that describe interpreter, machine and libraries.
+
+    Torch is described only if it has been imported: null says that nothing computed here.
+    """
+    torch = sys.modules.get("torch")
+    return {
+        "harness": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "torch": None if torch is None else str(torch.__version__),
+        "torch_threads": None if torch is None else torch.get_num_threads(),
+    }
+
+
+def _processor() -> str | None:
+    """Name the processor as its maker does, where the system tells."""
+    try:
+        lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine() or None
