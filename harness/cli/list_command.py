@@ -6,7 +6,7 @@ import click
 
 from harness.cli.options import json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
-from harness.plugins.catalogue import entry_rows
+from harness.plugins.description import budget_rows, entry_rows
 from harness.plugins.registry import KINDS
 
 __all__ = ["list_command"]
@@ -33,8 +33,6 @@ def list_command(what: str, as_json: bool) -> None:
 
 
 def _list_budgets(as_json: bool) -> None:
-    from harness.plugins.description import budget_rows  # noqa: PLC0415 - imports pydantic
-
     rows = budget_rows()
     if as_json:
         print_json(rows)

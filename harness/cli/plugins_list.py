@@ -8,7 +8,7 @@ import click
 
 from harness.cli.options import json_option
 from harness.cli.output import print_json, print_table
-from harness.plugins.catalogue import plugin_rows
+from harness.plugins.description import plugin_rows
 from harness.plugins.loading import load_plugins
 from harness.plugins.registry import KINDS
 

@@ -36,7 +36,7 @@ from harness.planning.origin import Origin
 from harness.planning.planner import Planner
 from harness.planning.run_directory import RunFolder
 from harness.planning.suites import entries_of
-from harness.plugins.reporting import make_reporters, reporting
+from harness.plugins.lifecycle import make_reporters, reporting
 from harness.pretraining.store import OfflineStage
 from harness.report.remarks import side_by_side
 from harness.results.summary import summarise

@@ -8,10 +8,9 @@ from pathlib import Path
 from harness.conformance.subject import Address
 from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins
-from harness.plugins.notation import parse
-from harness.plugins.parameters import needs_parameters
 from harness.plugins.registry import Entry, Kind
-from harness.plugins.selection import select
+from harness.plugins.selection import parse, select
+from harness.plugins.targets import needs_parameters
 
 __all__ = ["CHECKED", "find"]
 

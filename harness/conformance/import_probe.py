@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from importlib import import_module
 from importlib.metadata import entry_points
 
-from harness.plugins.hook_check import PROJECT
+from harness.plugins.loading import PROJECT
 
 __all__ = ["SLOW", "main"]
 

@@ -14,7 +14,7 @@ from harness.estimate.planning import Search, plan_searches
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import SuiteEntry, load_suite
 from harness.plugins.loading import Plugins
-from harness.plugins.notation import parse, spell
+from harness.plugins.selection import parse, spell
 
 __all__ = ["published_cases"]
 

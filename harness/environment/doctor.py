@@ -15,8 +15,8 @@ from harness.devices.at_hand import mode_here
 from harness.environment.torchmeta import INSTALL, is_installed, load_torchmeta
 from harness.errors import HarnessError
 from harness.plugins.loading import in_one_line
-from harness.plugins.parameters import needs_parameters
 from harness.plugins.selection import select
+from harness.plugins.targets import needs_parameters
 
 if TYPE_CHECKING:
     from harness.contracts import Device

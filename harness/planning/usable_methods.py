@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 from harness.errors import PluginError, UnknownNameError
 from harness.plugins.loading import Plugins
-from harness.plugins.notation import parse
-from harness.plugins.parameters import needs_parameters
 from harness.plugins.registry import ALL
-from harness.plugins.selection import Selection, select
+from harness.plugins.selection import Selection, parse, select
+from harness.plugins.targets import needs_parameters
 
 __all__ = ["UsableMethods", "select_usable"]
 

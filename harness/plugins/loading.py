@@ -1,28 +1,111 @@
-"""Loads plugins one by one, so that a broken one is named and stops nothing else."""
+"""Loads plugins one by one, so that a broken one is named and stops nothing else.
+
+Pluggy passes over hooks that are misspelt or unmarked; they are faults here.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from pluggy import PluginManager
+from pluggy import HookImpl, PluginManager
 
+from harness import hookspecs
 from harness.errors import PluginError
-from harness.plugins.hook_check import PROJECT, faults_of, new_manager
 from harness.plugins.profile_files import device_of, profile_files
 from harness.plugins.registry import KINDS, Collector, Conflict, Entry, PluginSource, Registry
 
-__all__ = ["STRICT_VARIABLE", "PluginProblem", "Plugins", "in_one_line", "load_plugins"]
+__all__ = ["PROJECT", "STRICT_VARIABLE", "Plugins", "faults_of", "in_one_line", "load_plugins"]
+
+PROJECT = "harness"
+
+
+def _new_manager() -> PluginManager:
+    """Return a plugin manager that knows the harness's hooks and no plugin."""
+    manager = PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def faults_of(plugin: object) -> list[str]:
+    """Say what is wrong with a plugin's hooks; each fault is a clause that has `it` as subject.
+
+    Pluggy itself stays silent on a misspelt hook, and refuses a wrong argument without naming the
+    right ones.
+    """
+    bare = PluginManager(PROJECT)  # without specifications, so that it takes every marked function
+    bare.register(plugin)
+    faults = [_fault_of_unmarked(name) for name in _unmarked(plugin, bare)]
+    for caller in bare.get_hookcallers(plugin) or ():
+        for implementation in caller.get_hookimpls():
+            faults += _faults_of_marked(caller.name, implementation)
+    return faults
+
+
+def _faults_of_marked(name: str, implementation: HookImpl) -> list[str]:
+    if name not in _specified_arguments():
+        if implementation.optionalhook:
+            return []
+        return [f"it has a hook '{name}', {_nearest(name)}"]
+    takes = _specified_arguments()[name]
+    wrong = [argument for argument in implementation.argnames if argument not in takes]
+    if not wrong:
+        return []
+    return [f"its hook '{name}' asks for {_quoted(wrong)}; the arguments are {_quoted(takes)}"]
+
+
+@cache
+def _specified_arguments() -> dict[str, list[str]]:
+    """Return the argument names of every hook of `harness.hookspecs`."""
+    specification = _new_manager()
+    return {
+        name: list(inspect.signature(getattr(hookspecs, name)).parameters)
+        for name in dir(hookspecs)
+        if specification.parse_hookspec_opts(hookspecs, name) is not None
+    }
+
+
+def _unmarked(plugin: object, manager: PluginManager) -> list[str]:
+    """Name the functions a plugin defines itself that look like hooks and bear no mark."""
+    here = getattr(plugin, "__name__", None)
+    return [
+        name
+        for name, function in inspect.getmembers(plugin, inspect.isfunction)
+        if name.startswith(f"{PROJECT}_")
+        and function.__module__ == here
+        and manager.parse_hookimpl_opts(plugin, name) is None
+    ]
+
+
+def _fault_of_unmarked(name: str) -> str:
+    if name in _specified_arguments():
+        return f"its function '{name}' lacks the mark @{PROJECT}.hookimpl"
+    return f"it has a function '{name}', {_nearest(name)}"
+
+
+def _nearest(name: str) -> str:
+    known = list(_specified_arguments())
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"the hooks are {_quoted(known)}"
+    return f"which the harness does not call; {hint}"
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
 
 STRICT_VARIABLE = "HARNESS_STRICT_PLUGINS"
 
 
 @dataclass(frozen=True)
-class PluginProblem:
+class _PluginProblem:
     """A plugin that is not used, and why."""
 
     plugin: PluginSource
@@ -48,14 +131,14 @@ class Plugins:
     manager: PluginManager
     registry: Registry
     sources: tuple[PluginSource, ...]
-    problems: tuple[PluginProblem, ...]
+    problems: tuple[_PluginProblem, ...]
 
     @property
-    def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
+    def complaints(self) -> tuple[_PluginProblem | Conflict, ...]:
         """Everything a person should be told: plugins not used, names claimed more than once."""
         return (*self.problems, *self.registry.conflicts())
 
-    def problem_of(self, name: str) -> PluginProblem | None:
+    def problem_of(self, name: str) -> _PluginProblem | None:
         """Return why the plugin of a name, its own or its distribution's, is not used."""
         found = (p for p in self.problems if name in (p.plugin.name, p.plugin.distribution))
         return next(found, None)
@@ -70,22 +153,22 @@ def load_plugins() -> Plugins:
         PluginError: `HARNESS_STRICT_PLUGINS` is 1, and a plugin cannot be used or two plugins claim
             one name.
     """
-    manager, registry = new_manager(), Registry()
+    manager, registry = _new_manager(), Registry()
     sources: list[PluginSource] = []
-    problems: list[PluginProblem] = []
+    problems: list[_PluginProblem] = []
     for entry_point in sorted(entry_points(group=PROJECT), key=_order):
         source = _source_of(entry_point)
         try:
             registry.add(_load(entry_point, source, manager))
             sources.append(source)
         except PluginError as error:
-            problems.append(PluginProblem(source, str(error)))
+            problems.append(_PluginProblem(source, str(error)))
     for file in profile_files():
         try:
             registry.add([device_of(file)])
             sources.append(file)
         except PluginError as error:
-            problems.append(PluginProblem(file, str(error)))
+            problems.append(_PluginProblem(file, str(error)))
             registry.set_aside("device", file.name, str(problems[-1]))
     plugins = Plugins(manager, registry, tuple(sources), tuple(problems))
     if plugins.complaints and os.environ.get(STRICT_VARIABLE, "0") not in ("", "0"):
@@ -123,7 +206,7 @@ def _load(entry_point: EntryPoint, source: PluginSource, manager: PluginManager)
 def _collect(plugin: object, source: PluginSource) -> list[Entry]:
     """Call a plugin's register hooks, apart from all other plugins."""
     collector = Collector(source)
-    alone = new_manager()
+    alone = _new_manager()
     with _guarded("its hooks cannot be registered"):
         alone.register(plugin, source.name)
     for kind in KINDS:
