@@ -11,9 +11,8 @@ import click
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json
 from harness.conformance.apart import check
-from harness.conformance.finding import find
 from harness.conformance.rule import Verdict
-from harness.conformance.subject import Address
+from harness.conformance.subject import Address, find
 
 __all__ = ["check_plugin"]
 

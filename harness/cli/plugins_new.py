@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from harness.cli.output import loaded_plugins
-from harness.conformance.finding import CHECKED
+from harness.conformance.subject import CHECKED
 from harness.plugins.registry import Kind
 from harness.scaffold.naming import choose_names
 from harness.scaffold.writing import next_commands, write_plugin

@@ -116,7 +116,7 @@ def _judge(connection: Connection, address: Address, name: str) -> None:
 
 
 def _describe(connection: Connection, kind: Kind) -> None:
-    from harness.conformance.rules import RULES  # noqa: PLC0415 - likewise
+    from harness.conformance.work import RULES  # noqa: PLC0415 - see above
 
     connection.send(
         {

@@ -80,9 +80,8 @@ def contract_rule(request: pytest.FixtureRequest) -> ContractRule:
 
 def _address(name: str, *, kind: str) -> Address:
     """Say where data is as the commands do: by the environment, or in the user's cache."""
-    from harness.conformance.finding import CHECKED  # noqa: PLC0415 - likewise
-    from harness.conformance.subject import Address  # noqa: PLC0415 - likewise
-    from harness.runtime.user_cache import user_cache  # noqa: PLC0415 - likewise
+    from harness.conformance.subject import CHECKED, Address  # noqa: PLC0415 - see the module
+    from harness.runtime.user_cache import user_cache  # noqa: PLC0415 - see the module
 
     if kind not in CHECKED:
         raise pytest.UsageError(f"{MARK}: kind is {kind!r}; it must be one of {', '.join(CHECKED)}")

@@ -1,4 +1,4 @@
-"""Small trials of a method through the harness's own loop, watched closely."""
+"""Small trials of a subject on images of noise, and what they have shown."""
 
 from __future__ import annotations
 
@@ -6,15 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.conformance.images import NoiseImages
 from harness.conformance.rule import BrokenRuleError
 from harness.conformance.subject import Subject
-from harness.contracts import DeviceMode, SearchContext, SearchMethod
+from harness.contracts import (
+    DeviceMode,
+    Episode,
+    ImageSet,
+    SearchContext,
+    SearchMethod,
+    SplitSummary,
+    TaskKind,
+)
 from harness.devices.profile import DeviceProfile
+from harness.errors import UsageError
 from harness.experiment.budget import Budget
+from harness.experiment.canonical import digest
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.planning.planner import identify_method
@@ -29,6 +40,7 @@ __all__ = [
     "BUDGET",
     "SETTING",
     "SHORTEST",
+    "NoiseImages",
     "Watched",
     "begin",
     "context_for",
@@ -36,6 +48,51 @@ __all__ = [
     "reference_trial",
     "run",
 ]
+
+
+class NoiseImages:
+    """Each class is one random pattern, each image of it that pattern with noise.
+
+    Attributes:
+        turned_by: is added to each query label, modulo the ways; the images stay what they are.
+    """
+
+    fingerprint = digest("noise images of the contract checks")
+    kind: TaskKind = "few-shot"
+    image_shape = (1, 8, 8)
+    splits: Mapping[str, SplitSummary] = {
+        split: SplitSummary(classes=1000, images_per_class=1000) for split in ("train", "test")
+    }
+
+    def __init__(self, turned_by: int = 0) -> None:
+        """Turn the query labels by so many classes."""
+        self.turned_by = turned_by
+
+    def episode(  # noqa: PLR0913 - the identity of an episode is what it is
+        self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
+    ) -> Episode:
+        """Draw an episode from its identity."""
+        identity = digest([split, ways, shots, queries, seed, index])
+        random = np.random.default_rng(int(identity[:15], 16))
+        patterns = random.normal(size=(ways, *self.image_shape)).astype(np.float32)
+        labels = np.arange(ways, dtype=np.int64)
+
+        def draw(count: int) -> NDArray[np.float32]:
+            noise = random.normal(size=(count, *patterns.shape)).astype(np.float32)
+            images: NDArray[np.float32] = patterns + 0.3 * noise
+            return images.reshape(-1, *self.image_shape)  # goes round the classes
+
+        turned = (labels + self.turned_by) % ways
+        return Episode(draw(shots), np.tile(labels, shots), draw(queries), np.tile(turned, queries))
+
+    def images(self, split: str) -> ImageSet:
+        """Have no full task.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"there is no full task here, and so no split '{split}' of one")
+
 
 SETTING = FewShotSetting(ways=5, shots=1, queries=3)
 BUDGET = Budget(search_steps=3, tasks=1, channels=4)

@@ -12,13 +12,68 @@ from dataclasses import asdict
 from multiprocessing.connection import Connection
 from typing import Any
 
+from harness.conformance.cost_rules import (
+    BUDGET_IS_RESPECTED,
+    ESTIMATE_EQUALS_COUNT,
+    MEMORY_IS_RELEASED,
+)
+from harness.conformance.device_rules import (
+    LIMIT_IS_ENFORCED,
+    PROFILE_IS_TRUE,
+    READINGS_ARE_PLAUSIBLE,
+)
+from harness.conformance.episode_rules import EPISODES_HAVE_IDENTITY, LABELS_FOLLOW_NO_ORDER
+from harness.conformance.image_rules import FORM_IS_AS_TOLD, QUERIES_ARE_NEW, SPLITS_ARE_SEPARATE
+from harness.conformance.importing import IMPORT_IS_QUICK
+from harness.conformance.outcome_rules import (
+    ARCHITECTURE_IS_VALID,
+    METRICS_ARE_NUMBERS,
+    NO_QUERY_LABELS,
+    PREDICTIONS_STAND_ALONE,
+)
+from harness.conformance.repetition_rules import (
+    INTERRUPTION_IS_CLEAN,
+    SAME_SEED_SAME_RESULT,
+    STATE_ROUND_TRIPS,
+)
 from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Status, Verdict
-from harness.conformance.rules import RULES
 from harness.conformance.subject import Address, Subject
 from harness.errors import DataError
 from harness.plugins.loading import in_one_line
+from harness.plugins.registry import Kind
 
-__all__ = ["judge", "main", "rule_named"]
+__all__ = ["RULES", "judge", "main", "rule_named"]
+
+RULES: dict[Kind, tuple[Rule, ...]] = {
+    "method": (
+        IMPORT_IS_QUICK,
+        METRICS_ARE_NUMBERS,
+        BUDGET_IS_RESPECTED,
+        SAME_SEED_SAME_RESULT,
+        NO_QUERY_LABELS,
+        PREDICTIONS_STAND_ALONE,
+        MEMORY_IS_RELEASED,
+        INTERRUPTION_IS_CLEAN,
+        STATE_ROUND_TRIPS,
+        ARCHITECTURE_IS_VALID,
+        ESTIMATE_EQUALS_COUNT,
+    ),
+    "dataset": (
+        IMPORT_IS_QUICK,
+        FORM_IS_AS_TOLD,
+        EPISODES_HAVE_IDENTITY,
+        SPLITS_ARE_SEPARATE,
+        QUERIES_ARE_NEW,
+        LABELS_FOLLOW_NO_ORDER,
+    ),
+    "device": (
+        IMPORT_IS_QUICK,
+        PROFILE_IS_TRUE,
+        READINGS_ARE_PLAUSIBLE,
+        LIMIT_IS_ENFORCED,
+    ),
+}
+"""All rules, by the kind of what they are for."""
 
 
 def main(connection: Connection, address: Address, rule: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from harness.conformance.finding import CHECKED
+from harness.conformance.subject import CHECKED
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -25,7 +25,7 @@ def harness_register_methods(register):
 
 CODE = """
 import os, time
-from harness.conformance.reference import Reference
+from harness.conformance.device_rules import Reference
 
 print("what a plugin prints is no result")
 

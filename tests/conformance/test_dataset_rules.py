@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.conformance.rule import Verdict
-from harness.conformance.rules import RULES
+from harness.conformance.work import RULES
 
 Judged = Callable[..., Verdict]
 
