@@ -1,4 +1,4 @@
-"""The whole plugin surface: ten hooks.
+"""The whole plugin surface: eleven hooks.
 
 A plugin is a module that the entry-point group `harness` names. It marks its hooks with
 `harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pluggy import HookspecMarker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from harness.doctor import Check
     from harness.experiment.trial import Trial
     from harness.results.record import Record
 
@@ -73,6 +75,15 @@ def harness_register_reporters(register: Register) -> None:
     of trials where a person asks for it, `harness run --reporter NAME`; a plugin that has these
     hooks itself is always told.
     """
+
+
+@hookspec
+def harness_doctor() -> Iterable[Check]:
+    """Check what the plugin needs beside itself, such as an optional library.
+
+    Called by `harness doctor` alone, so it may import what is slow; each check is a row there.
+    """
+    raise NotImplementedError
 
 
 @hookspec

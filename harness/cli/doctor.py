@@ -9,7 +9,7 @@ import click
 
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import print_json, print_table
-from harness.environment.doctor import Folders, examine
+from harness.doctor import Folders, examine
 from harness.plugins.loading import load_plugins
 
 __all__ = ["doctor"]

@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from harness.data.images import channel_statistics, fingerprint
 from harness.data.layout import Layout, Place
-from harness.data.statistics import channel_statistics, fingerprint
 from harness.errors import DataError
 from harness.experiment.canonical import digest
 

@@ -22,7 +22,15 @@ from harness.errors import PluginError
 from harness.plugins.profile_files import device_of, profile_files
 from harness.plugins.registry import KINDS, Collector, Conflict, Entry, PluginSource, Registry
 
-__all__ = ["PROJECT", "STRICT_VARIABLE", "Plugins", "faults_of", "in_one_line", "load_plugins"]
+__all__ = [
+    "PROJECT",
+    "STRICT_VARIABLE",
+    "PluginProblem",
+    "Plugins",
+    "faults_of",
+    "in_one_line",
+    "load_plugins",
+]
 
 PROJECT = "harness"
 
@@ -105,7 +113,7 @@ STRICT_VARIABLE = "HARNESS_STRICT_PLUGINS"
 
 
 @dataclass(frozen=True)
-class _PluginProblem:
+class PluginProblem:
     """A plugin that is not used, and why."""
 
     plugin: PluginSource
@@ -131,14 +139,14 @@ class Plugins:
     manager: PluginManager
     registry: Registry
     sources: tuple[PluginSource, ...]
-    problems: tuple[_PluginProblem, ...]
+    problems: tuple[PluginProblem, ...]
 
     @property
-    def complaints(self) -> tuple[_PluginProblem | Conflict, ...]:
+    def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
         """Everything a person should be told: plugins not used, names claimed more than once."""
         return (*self.problems, *self.registry.conflicts())
 
-    def problem_of(self, name: str) -> _PluginProblem | None:
+    def problem_of(self, name: str) -> PluginProblem | None:
         """Return why the plugin of a name, its own or its distribution's, is not used."""
         found = (p for p in self.problems if name in (p.plugin.name, p.plugin.distribution))
         return next(found, None)
@@ -155,20 +163,20 @@ def load_plugins() -> Plugins:
     """
     manager, registry = _new_manager(), Registry()
     sources: list[PluginSource] = []
-    problems: list[_PluginProblem] = []
+    problems: list[PluginProblem] = []
     for entry_point in sorted(entry_points(group=PROJECT), key=_order):
         source = _source_of(entry_point)
         try:
             registry.add(_load(entry_point, source, manager))
             sources.append(source)
         except PluginError as error:
-            problems.append(_PluginProblem(source, str(error)))
+            problems.append(PluginProblem(source, str(error)))
     for file in profile_files():
         try:
             registry.add([device_of(file)])
             sources.append(file)
         except PluginError as error:
-            problems.append(_PluginProblem(file, str(error)))
+            problems.append(PluginProblem(file, str(error)))
             registry.set_aside("device", file.name, str(problems[-1]))
     plugins = Plugins(manager, registry, tuple(sources), tuple(problems))
     if plugins.complaints and os.environ.get(STRICT_VARIABLE, "0") not in ("", "0"):

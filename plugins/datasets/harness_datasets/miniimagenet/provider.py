@@ -11,8 +11,7 @@ from harness.data.layout import Layout
 from harness.data.prepare import decode_files, prepare_generated
 from harness.data.sources import Source, find_named, where_looked
 from harness.errors import DataError
-from harness_datasets.miniimagenet.listed import find_lists, read_listed
-from harness_datasets.miniimagenet.pickled import find_pickles, read_pickled
+from harness_datasets.miniimagenet.forms import find_lists, find_pickles, read_listed, read_pickled
 
 __all__ = ["CLASSES", "FORMS", "PREPROCESSING", "MiniImagenet", "read_source"]
 

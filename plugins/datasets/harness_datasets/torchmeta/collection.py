@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from harness.data.cache import Content
 from harness.data.layout import Layout, Place
 from harness.data.prepare import counted
-from harness.environment.torchmeta import load_torchmeta
 from harness.errors import DataError
 from harness_datasets.parameters import TorchmetaParameters
+from harness_datasets.torchmeta.library import load_torchmeta
 
 __all__ = ["FOLDERS", "read_collection"]
 

@@ -11,12 +11,11 @@ from harness.contracts import DataRequest, Dataset
 from harness.data.cache import TEMPORARY, Content
 from harness.data.prepare import prepare_generated
 from harness.data.sources import FolderSource, Source, check_data_root, find_named, where_looked
-from harness.environment.torchmeta import load_torchmeta
 from harness.errors import DataError
 from harness_datasets.parameters import TorchmetaParameters
 from harness_datasets.torchmeta.collection import FOLDERS, read_collection
 from harness_datasets.torchmeta.conversion import CONVERTERS, Converter
-from harness_datasets.torchmeta.drawing import RULE
+from harness_datasets.torchmeta.library import RULE, load_torchmeta
 
 __all__ = ["Torchmeta"]
 

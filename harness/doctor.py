@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import platform
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from harness.devices.at_hand import mode_here
-from harness.environment.torchmeta import INSTALL, is_installed, load_torchmeta
 from harness.errors import HarnessError
 from harness.plugins.loading import in_one_line
 from harness.plugins.selection import select
@@ -30,7 +31,7 @@ ENOUGH_BYTES = 2**30  # the decoded images of a data set take hundreds of megaby
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at: a row of `harness doctor`."""
 
     subject: str
     status: Literal["ok", "warning", "problem"]
@@ -52,8 +53,7 @@ def examine(plugins: Plugins, folders: Folders) -> list[Check]:
     return [
         Check("python", "ok", platform.python_version()),
         *(_check_library(name) for name in ("torch", "torchvision")),
-        _check_torchmeta(),
-        _check_fonts(),
+        *_checks_of_plugins(plugins),
         _check_data_root(folders.data_root),
         _check_writable("cache folder", folders.cache_root, "--cache-root"),
         _check_writable("run folder", folders.run_root, "--output"),
@@ -76,32 +76,29 @@ def _check_library(name: str) -> Check:
     return Check(name, "ok", str(version))
 
 
-def _check_torchmeta() -> Check:
-    """Import torchmeta, which is optional, with the repairs that it needs."""
-    if not is_installed():
-        how = " and then ".join(f"'{command}'" for command in INSTALL)
-        finding = "not installed, and needed only by the data set torchmeta"
-        return Check("torchmeta", "ok", finding, f"to use that data set: {how}")
-    try:
-        version = load_torchmeta().__version__
-    except HarnessError as error:
-        return Check("torchmeta", "warning", "installed, but of no use", str(error))
-    return Check("torchmeta", "ok", f"{version}, repaired to work beside this torch")
+def _checks_of_plugins(plugins: Plugins) -> Iterator[Check]:
+    """Call the hook of each plugin, apart from the others; one that fails is a problem itself."""
+    sources = {source.name: source for source in plugins.sources}
+    for implementation in reversed(plugins.manager.hook.harness_doctor.get_hookimpls()):
+        try:
+            with redirect_stdout(sys.stderr):  # standard output is for results
+                checks = _valid(implementation.function())
+        except (Exception, SystemExit) as error:
+            name = implementation.plugin_name
+            finding = f"failed in its hook 'harness_doctor': {in_one_line(error)}"
+            subject = f"checks of plugin {name}"
+            checks = [Check(subject, "problem", finding, sources[name].remedy)]
+        yield from checks
 
 
-def _check_fonts() -> Check:
-    """Count the fonts that matplotlib ships, which the data set `glyphs` is drawn from."""
-    spec = find_spec("matplotlib")
-    folders = spec.submodule_search_locations if spec is not None else None
-    fonts = [
-        font
-        for folder in folders or ()
-        for font in Path(folder).joinpath("mpl-data", "fonts", "ttf").glob("*.ttf")
-    ]
-    if not fonts:
-        advice = "reinstall it: pip install --force-reinstall matplotlib"
-        return Check("fonts", "problem", "matplotlib and its fonts are not there", advice)
-    return Check("fonts", "ok", f"{len(fonts)} font files of matplotlib")
+def _valid(checks: object) -> list[Check]:
+    if not isinstance(checks, Iterable):
+        raise TypeError(f"it returned a {type(checks).__name__}, not a list of Check")
+    found = list(checks)
+    for check in found:
+        if not isinstance(check, Check):
+            raise TypeError(f"it returned a list with a {type(check).__name__}, not of Check")
+    return found
 
 
 def _check_data_root(data_root: Path | None) -> Check:
