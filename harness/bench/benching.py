@@ -9,13 +9,13 @@ import torch
 
 from harness.bench.stepping import Stepper, counted_mib
 from harness.contracts import Device
-from harness.estimate.planning import Search
-from harness.estimate.work import workload_of
 from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
 from harness.results.bench import BenchRow
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.runtime.threads import choose_threads
+from harness.tracing.search import Search
+from harness.tracing.workload import workload_of
 
 __all__ = ["bench_all"]
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 
 from harness.contracts import Batch, SearchBatch
-from harness.estimate.workload import Workload
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MIB, MemoryCounter
+from harness.tracing.workload import Workload
 
 __all__ = ["Stepper", "counted_mib"]
 

@@ -18,8 +18,8 @@ from harness.plugins.registry import check_name
 from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:
-    from harness.cost_model.calibrate.fitting import ProcessorFit
-    from harness.cost_model.fit import LeftOut
+    from harness.cost_model.calibrate.fit import LeftOut
+    from harness.cost_model.calibrate.processor import ProcessorFit
 
 __all__ = ["calibrate_processor"]
 
@@ -65,9 +65,10 @@ def _check_name(name: str, output: Path) -> None:
 
 def _measured_and_fitted() -> ProcessorFit:
     # Imports torch and scipy, which take seconds.
-    from harness.cost_model.calibrate.fitting import fit_processor  # noqa: PLC0415 - see above
-    from harness.cost_model.calibrate.measuring import STAGES, measure  # noqa: PLC0415
-    from harness.cost_model.calibrate.plan import NETWORKS, network_works, operation_works  # noqa: PLC0415
+    from harness.cost_model.calibrate.networks import NETWORKS, network_works  # noqa: PLC0415
+    from harness.cost_model.calibrate.operations import operation_works  # noqa: PLC0415
+    from harness.cost_model.calibrate.processor import fit_processor  # noqa: PLC0415 - see above
+    from harness.cost_model.calibrate.timing import STAGES, measure  # noqa: PLC0415
 
     operations, networks = list(operation_works()), list(network_works())
     works = [*operations, *networks]

@@ -18,7 +18,7 @@ from harness.plugins.selection import select
 from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:
-    from harness.cost_model.fit import Calibration, Case, LeftOut
+    from harness.cost_model.calibrate.fit import Calibration, Case, LeftOut
     from harness.estimate.estimates import Estimate
 
 __all__ = ["fit_published"]
@@ -62,7 +62,7 @@ def fit_published(  # noqa: PLR0913 - one parameter an option
     paths = [find_suite(plugins, suite) for suite in suites]
     request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
     # Imports scipy, and torch in other processes: seconds.
-    from harness.cost_model.published_cases import published_cases  # noqa: PLC0415 - see above
+    from harness.cost_model.calibrate.published import published_cases  # noqa: PLC0415 - see above
 
     cases = published_cases(plugins, paths, device, request, _traced)
     calibration = _fit(cases, compute, ", ".join(suites))
@@ -75,9 +75,8 @@ def fit_published(  # noqa: PLR0913 - one parameter an option
 
 
 def _fit(cases: list[Case], compute: ComputeProfile, suites: str) -> Calibration:
-    from harness.cost_model.fit import calibrate  # noqa: PLC0415 - imports scipy
-    from harness.cost_model.kernels import KERNEL_CLASSES  # noqa: PLC0415 - as above
-    from harness.cost_model.profile import KernelRates  # noqa: PLC0415 - as above
+    from harness.cost_model.calibrate.fit import calibrate  # noqa: PLC0415 - imports scipy
+    from harness.cost_model.profile import KERNEL_CLASSES, KernelRates  # noqa: PLC0415
 
     peak = KernelRates(flops_s=compute.fp32_flops, bytes_s=compute.bandwidth_bytes_s)
     return calibrate(

@@ -17,8 +17,8 @@ from harness.conformance.trials import (
     run,
 )
 from harness.contracts import DatasetForm, SearchBatch, SearchContext
-from harness.estimate.planning import Search
-from harness.estimate.work import estimate
+from harness.estimate.estimates import estimate
+from harness.tracing.search import Search
 from harness.trials.few_shot import batches, draw
 from harness.trials.limits import BudgetExceededError
 

@@ -20,8 +20,7 @@ from harness.conformance.trials import (
     reference_trial,
 )
 from harness.contracts import Batch, Device, SearchBatch, SearchContext, StepMetrics
-from harness.cost_model.kernels import Kernel
-from harness.cost_model.prediction import predict_seconds
+from harness.cost_model.profile import Kernel, predict_seconds
 from harness.devices.at_hand import mode_here
 from harness.devices.profile import DeviceProfile
 from harness.measure.memory import MIB, EmulatedOutOfMemoryError

@@ -12,7 +12,7 @@ from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
 from harness.conformance.subject import Subject
 from harness.contracts import Dataset, DescribedProvider, Episode, NamesClasses, SplitSummary
 from harness.errors import UsageError
-from harness.estimate.planning import form_of
+from harness.tracing.search import form_of
 
 __all__ = ["FORM_IS_AS_TOLD", "QUERIES_ARE_NEW", "SPLITS_ARE_SEPARATE"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cost_model.prediction import Prediction, predict_seconds
+from harness.cost_model.profile import Prediction, predict_seconds
 from harness.devices.profile import DeviceProfile
 from harness.estimate.estimates import Estimate
 

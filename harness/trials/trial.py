@@ -9,11 +9,8 @@ from typing import Any
 import torch
 
 from harness.contracts import SearchMethod
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
 from harness.devices.readings.machine import describe_environment
-from harness.estimate.latency import latency_of
-from harness.estimate.planning import form_of
-from harness.estimate.trial_time import predict_search_time
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins
@@ -21,6 +18,9 @@ from harness.pretraining.checkpoint import read_checkpoint
 from harness.results.record import Outcome, PretrainingPart, TrialError
 from harness.runtime.job import TrialJob
 from harness.runtime.threads import choose_threads
+from harness.tracing.search import form_of
+from harness.tracing.trace import predict_search_time
+from harness.tracing.workload import latency_of
 from harness.trials.factory import create, open_dataset, open_device
 from harness.trials.failures import machine_suffices, status_of
 from harness.trials.few_shot import run_few_shot

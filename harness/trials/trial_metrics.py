@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from statistics import fmean
 
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
 from harness.measure.memory import MIB
 from harness.results.record import Metric, TaskResult
 from harness.trials.session import Session

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness.compare.comparing import Comparison
 from harness.compare.result import Result, compare
 from harness.compare.thresholds import is_failed, parse_thresholds
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
 from harness.errors import UsageError
 from harness.results.estimates import DeviceRow, EstimateRow
 from harness.results.folder import Collection, FoundEstimate, FoundTrial

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.cost_model.calibrate.work import Work
-from harness.cost_model.fit import Case
+from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.calibrate.timing import Work
 from harness.devices.profile import read_profile
 
 Call = Callable[..., Result]
@@ -38,7 +38,7 @@ def call(
         assert list(works[: len(single)]) == single
         return [*(operations[n % len(operations)] for n in range(len(single))), *networks]
 
-    monkeypatch.setattr("harness.cost_model.calibrate.measuring.measure", measure)
+    monkeypatch.setattr("harness.cost_model.calibrate.timing.measure", measure)
 
     def call(*arguments: str) -> Result:
         return CliRunner().invoke(cli, ["devices", "calibrate", *arguments])

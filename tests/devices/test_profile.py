@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from harness.cost_model.kernels import KERNEL_CLASSES
+from harness.cost_model.profile import KERNEL_CLASSES
 from harness.devices.profile import DeviceProfile, ProfileError, parse_profile, read_profile
 from harness.experiment.canonical import digest
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.cost_model.kernels import KERNEL_CLASSES
-from harness.cost_model.profile import CostError, CostProfile, KernelRates
+from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, KernelRates
 from harness.devices.profile import DeviceProfile, parse_profile
 from harness.devices.profile_writing import check_destination, profile_toml
 from harness.errors import UsageError

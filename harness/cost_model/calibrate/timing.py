@@ -1,19 +1,58 @@
-"""Times pieces of work, warm, in rounds, with as many threads as a trial would use."""
+"""Times pieces of work, warm, in rounds, with as many threads as a trial would use.
+
+The same work is counted on shapes alone, so that each time stands beside the kernels that it
+was spent on.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
 import torch
 
-from harness.cost_model.calibrate.work import Step, Work
+from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.profile import Kernel
 from harness.measure.clock import Stopwatch
+from harness.measure.memory import MemoryCounter
+from harness.tracing.fake_values import FakeValues
+from harness.tracing.shapes import ShapeMode
 
-__all__ = ["ROUNDS", "seconds_of"]
+__all__ = ["ROUNDS", "STAGES", "Step", "Work", "kernels_of_work", "measure", "seconds_of"]
+
+Step = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something to run.
+
+    Attributes:
+        name: what it is called.
+        prepare: makes it on a device; what it returns runs it once.
+        parallel: whether several threads are to run it.
+        group: what it is part of, see `fitting.fit_processor`.
+    """
+
+    name: str
+    prepare: Callable[[torch.device], Step]
+    parallel: bool
+    group: str = ""
+
+
+def kernels_of_work(work: Work) -> Mapping[Kernel, int]:
+    """Count what the second run launches: in the first, optimizers get their state."""
+    shapes = ShapeMode(FakeValues(torch.Generator().manual_seed(0)), MemoryCounter("meta"))
+    with shapes, shapes.optimizers_told_apart():
+        run = work.prepare(torch.device("meta"))
+        run()
+        with shapes.counting() as kernels:
+            run()
+    return kernels
+
 
 ROUNDS = 3
 LONG_S = 0.1  # what takes so long is run once a round
@@ -83,3 +122,20 @@ def _threads(*, parallel: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+STAGES = ROUNDS + 2
+"""How often `measure` begins with each piece of work: to count, to warm up, and to time it."""
+
+
+def measure(works: Sequence[Work], started: Callable[[str], None]) -> list[Case]:
+    """Count and time pieces of work; `started` is told the name each time that one begins."""
+    kernels = []
+    for work in works:
+        started(work.name)
+        kernels.append(kernels_of_work(work))
+    seconds = seconds_of(works, started)
+    return [
+        Case(work.name, launched, taken, group=work.group, parallel=work.parallel)
+        for work, launched, taken in zip(works, kernels, seconds, strict=True)
+    ]

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from harness.cost_model.kernels import Kernel, KernelClass
+from harness.cost_model.profile import Kernel, KernelClass
 from harness.measure.dispatch import schema_of
 
 __all__ = ["kernels_of", "tensors_in"]

@@ -10,15 +10,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.cost_model.kernels import Kernel
-from harness.estimate.shapes import ShapeMode
-from harness.estimate.stand_ins import StandIns
+from harness.cost_model.profile import Kernel
 from harness.measure.memory import MemoryCounter
+from harness.tracing.fake_values import FakeValues
+from harness.tracing.shapes import ShapeMode
 
 
 def launched(work: Callable[[], object]) -> Counter[Kernel]:
     """The kernels that some work on meta tensors launches."""
-    shapes = ShapeMode(StandIns(torch.Generator()), MemoryCounter("meta", "cpu"))
+    shapes = ShapeMode(FakeValues(torch.Generator()), MemoryCounter("meta", "cpu"))
     with shapes, shapes.counting() as kernels:
         work()
     return kernels
@@ -82,7 +82,7 @@ def test_the_optimizer_is_told_apart() -> None:
     weight = torch.nn.Parameter(meta(8))
     weight.grad = meta(8)
     optimizer = torch.optim.Adam([weight])
-    shapes = ShapeMode(StandIns(torch.Generator()), MemoryCounter("meta"))
+    shapes = ShapeMode(FakeValues(torch.Generator()), MemoryCounter("meta"))
     with shapes, shapes.optimizers_told_apart(), shapes.counting() as kernels:
         optimizer.step()
         weight.detach().relu()
@@ -92,7 +92,7 @@ def test_the_optimizer_is_told_apart() -> None:
 def test_repeated_shapes_are_counted_each_time() -> None:
     """A result that is known already still counts as a launch, and as memory."""
     counter = MemoryCounter("meta")
-    shapes = ShapeMode(StandIns(torch.Generator()), counter)
+    shapes = ShapeMode(FakeValues(torch.Generator()), counter)
     with shapes, shapes.counting() as kernels:
         images = torch.zeros(100, device="meta")
         kept = [images + 1 for _ in range(3)]

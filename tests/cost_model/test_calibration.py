@@ -7,10 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from harness.cost_model.fit import Case, calibrate
-from harness.cost_model.kernels import KERNEL_CLASSES, Kernel
-from harness.cost_model.prediction import predict_seconds
-from harness.cost_model.profile import CostError, CostProfile, KernelRates
+from harness.cost_model.calibrate.fit import Case, calibrate
+from harness.cost_model.profile import (
+    KERNEL_CLASSES,
+    CostError,
+    CostProfile,
+    Kernel,
+    KernelRates,
+    predict_seconds,
+)
 
 PEAK = KernelRates(flops_s=1e12, bytes_s=1e11)
 TRUE = CostProfile(

@@ -20,11 +20,11 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from harness.cost_model.kernels import Kernel, KernelClass
-from harness.estimate.kernels import kernels_of, tensors_in
-from harness.estimate.stand_ins import StandIns
+from harness.cost_model.profile import Kernel, KernelClass
 from harness.measure.dispatch import OperationMode, in_backward, schema_of, storage_address
 from harness.measure.memory import MemoryCounter
+from harness.tracing.fake_values import FakeValues
+from harness.tracing.kernels import kernels_of, tensors_in
 
 __all__ = ["ShapeMode"]
 
@@ -49,17 +49,17 @@ _known: dict[Any, Known] = {}  # in this process: searches share most of their s
 class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
     """Stands in for a device on which all tensors are on torch's `meta` device.
 
-    Values that are read come from `stand_ins`, and what is made is told to `counter`.
+    Values that are read come from `fake_values`, and what is made is told to `counter`.
 
     Attributes:
         fills_optimizers: whether torch's optimizers are to update every parameter they have, with a
             gradient of zero where there is none.
     """
 
-    def __init__(self, stand_ins: StandIns, counter: MemoryCounter) -> None:
+    def __init__(self, fake_values: FakeValues, counter: MemoryCounter) -> None:
         """Start with nothing known."""
         super().__init__()
-        self.stand_ins, self.counter = stand_ins, counter
+        self.fake_values, self.counter = fake_values, counter
         self._launches: Counter[tuple[Known, bool, bool]] = Counter()
         self._in_optimizer = False
         self.fills_optimizers = False
@@ -75,7 +75,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         kwargs = kwargs or {}
         if func in _READS and _READS[func](args, kwargs):
             return self._read(func, args, kwargs)
-        if func is aten.rand.generator and self.stand_ins.quiet:
+        if func is aten.rand.generator and self.fake_values.quiet:
             return torch.ones(args[0])
         key: tuple[Any, ...] = (func, *map(_shape, args))
         if kwargs:
@@ -91,7 +91,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         if known.kernels:
             self._launches[known, self._in_optimizer, in_backward()] += 1
         if isinstance(result, Tensor) and result.numel() < SMALL:
-            self.stand_ins.pass_on([each for each in args if isinstance(each, Tensor)], result)
+            self.fake_values.pass_on([each for each in args if isinstance(each, Tensor)], result)
         return result
 
     @contextmanager
@@ -131,7 +131,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         """Let values go to the host."""
         if func is aten.copy_.default:
             return args[0]  # what is copied to has no values either
-        values = self.stand_ins.read(args[0])
+        values = self.fake_values.read(args[0])
         if func is aten._local_scalar_dense.default:
             return values.item()
         return values.to(kwargs.get("dtype") or values.dtype)

@@ -12,8 +12,14 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 from scipy.stats import spearmanr  # type: ignore[import-untyped]
 
-from harness.cost_model.kernels import KERNEL_CLASSES, Kernel, KernelClass
-from harness.cost_model.profile import CostError, CostProfile, KernelRates
+from harness.cost_model.profile import (
+    KERNEL_CLASSES,
+    CostError,
+    CostProfile,
+    Kernel,
+    KernelClass,
+    KernelRates,
+)
 
 __all__ = ["TOLERATED", "Calibration", "Case", "LeftOut", "calibrate", "error_of", "rounded"]
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.estimate.preferences import kept_bytes
-from harness.estimate.shapes import ShapeMode
-from harness.estimate.stand_ins import StandIns
 from harness.measure.memory import MemoryCounter
 from harness.space.topology import OPERATIONS
+from harness.tracing.fake_values import FakeValues, kept_bytes
+from harness.tracing.shapes import ShapeMode
 
 
 @pytest.fixture
 def shapes() -> ShapeMode:
-    return ShapeMode(StandIns(torch.Generator().manual_seed(0)), MemoryCounter("meta", "cpu"))
+    return ShapeMode(FakeValues(torch.Generator().manual_seed(0)), MemoryCounter("meta", "cpu"))
 
 
 def test_values_that_are_read_come_from_the_generator(shapes: ShapeMode) -> None:
@@ -34,7 +33,7 @@ def test_what_is_computed_from_alpha_is_read_as_alpha(shapes: ShapeMode) -> None
     with shapes:
         alpha = torch.zeros(2, 7, device="meta")
         values = torch.arange(7.0)
-        shapes.stand_ins.set(alpha, values)
+        shapes.fake_values.set(alpha, values)
         moved = alpha.detach() - 0.1 * torch.ones_like(alpha)
         assert moved.argmax(dim=-1).shape == (2,)
         assert torch.equal(moved.cpu(), values.expand(2, 7))
@@ -55,9 +54,9 @@ def test_reads_are_told(shapes: ShapeMode) -> None:
     with shapes:
         alpha = torch.zeros(2, 7, device="meta")
         alpha.sum().item()
-        assert shapes.stand_ins.reads == 0
+        assert shapes.fake_values.reads == 0
         alpha.tolist()
-        assert shapes.stand_ins.reads == 1
+        assert shapes.fake_values.reads == 1
 
 
 def test_operations_are_weighed_by_what_they_keep() -> None:

@@ -1,22 +1,73 @@
-"""Makes α prefer the operations that keep most alive, or least: the ends of a range of memory."""
+"""Fake values for tensors that have a shape only, so that a method that reads values can be traced.
+
+A search method may draw paths by α or rank operations by it. On meta tensors there are no values to
+look at: what is read gets fake ones. So an estimate follows one possible run; which one, is decided
+here. α can be made to prefer the operations that keep most alive, or least: the ends of a range of
+memory.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from harness.contracts import SearchMethod
-from harness.estimate.stand_ins import StandIns
+from harness.measure.dispatch import outside_modes
 from harness.measure.memory import MemoryCounter
 from harness.space.operations import build_operation
 from harness.space.supernet import Supernet, by_kind
 from harness.space.topology import CELL_INPUTS, OPERATIONS, CellKind, edge_count
 
 __all__ = ["HEAVIEST", "LIGHTEST", "Preference", "kept_bytes", "prefer"]
+
+
+@dataclass
+class FakeValues:
+    """Gives values to tensors that are read.
+
+    A tensor that was told of by `set` has its own values, and so has what is computed from it
+    element by element; of others, floats are uniform noise and integers zero.
+
+    Attributes:
+        generator: of the noise, on the CPU.
+        reads: how often more than a single value was looked at.
+        quiet: whether chance is to keep out of a method's choices: what it draws uniformly from
+            [0, 1) with a generator is then 1, so that nothing happens that has a probability.
+    """
+
+    generator: torch.Generator
+    reads: int = 0
+    quiet: bool = False
+    _attribute: str = field(default="_fake_value", init=False)
+
+    def set(self, tensor: Tensor, values: Tensor) -> None:
+        """Say what `tensor` is to be read as; `values` has its shape, or one that broadcasts."""
+        setattr(tensor, self._attribute, values)
+
+    def pass_on(self, sources: Sequence[Tensor], result: Any) -> None:
+        """Let a result of the same shape as one of the sources be read as that one is."""
+        for source in sources:
+            values = getattr(source, self._attribute, None)
+            if values is not None and isinstance(result, Tensor) and result.shape == source.shape:
+                self.set(result, values)
+
+    def read(self, tensor: Tensor) -> Tensor:
+        """Return what `tensor` is read as, on the CPU."""
+        with outside_modes():
+            values = getattr(tensor, self._attribute, None)
+            self.reads += tensor.numel() > 1
+            if values is not None:
+                return torch.broadcast_to(values, tensor.shape).to(tensor.dtype, copy=True)
+            if tensor.dtype.is_floating_point:
+                noise = torch.rand(tensor.shape, generator=self.generator)
+                return noise.to(tensor.dtype)
+            return torch.zeros(tensor.shape, dtype=tensor.dtype)
+
 
 SIDE = 16  # of the images that operations are weighed with; only the order counts
 CHANNELS = 8
@@ -40,20 +91,20 @@ HEAVIEST = (Preference("heaviest", "first"), Preference("heaviest", "last"))
 LIGHTEST = (Preference("lightest", "first"), Preference("lightest", "last"))
 
 
-def prefer(method: SearchMethod, preference: Preference, stand_ins: StandIns) -> None:
+def prefer(method: SearchMethod, preference: Preference, fake_values: FakeValues) -> None:
     """Let what a method reads of its supernet's α and β be as `preference` says.
 
     Chance is kept out. A method that has no `Supernet` in an attribute is left alone.
     """
-    stand_ins.quiet = True
+    fake_values.quiet = True
     for net in [each for each in vars(method).values() if isinstance(each, Supernet)]:
         for kind, nodes in by_kind(net.alpha).items():
             for node, alpha in enumerate(nodes):
-                stand_ins.set(alpha, CLEARLY * _scores(preference, kind, node))
+                fake_values.set(alpha, CLEARLY * _scores(preference, kind, node))
         if net.beta is not None:
             for beta in net.beta.parameters():
                 order = CLEARLY * torch.arange(beta.shape[0], dtype=torch.float32)
-                stand_ins.set(beta, order if preference.pairs == "last" else -order)
+                fake_values.set(beta, order if preference.pairs == "last" else -order)
 
 
 @cache

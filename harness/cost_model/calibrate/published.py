@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import DataRequest
-from harness.cost_model.fit import Case
+from harness.cost_model.calibrate.fit import Case
 from harness.errors import UsageError
 from harness.estimate.estimates import Estimate, estimate_all
-from harness.estimate.planning import Search, plan_searches
+from harness.estimate.planning import plan_searches
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import SuiteEntry, load_suite
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import parse, spell
+from harness.tracing.search import Search
 
 __all__ = ["published_cases"]
 

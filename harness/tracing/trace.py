@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from harness.cost_model.kernels import Kernel
-from harness.estimate.batches import ShapedBatches
-from harness.estimate.preferences import HEAVIEST, LIGHTEST, Preference, prefer
-from harness.estimate.shapes import ShapeMode
-from harness.estimate.stand_ins import StandIns
-from harness.estimate.workload import Workload
+from harness.contracts import DatasetForm
+from harness.cost_model.profile import Kernel, Prediction, predict_seconds
+from harness.experiment.trial import Trial
 from harness.measure.memory import MemoryCounter
+from harness.plugins.loading import Plugins
+from harness.tracing.fake_values import HEAVIEST, LIGHTEST, FakeValues, Preference, prefer
+from harness.tracing.search import Search
+from harness.tracing.shapes import ShapeMode
+from harness.tracing.workload import ShapedBatches, Workload, workload_of
 
-__all__ = ["Trace", "trace", "trace_range"]
+__all__ = ["predict_search_time", "trace", "trace_range"]
 
 KEPT_BATCHES = 9  # of a full task in the last step: a method may keep eight to look at again
 
@@ -29,7 +31,7 @@ class Trace:
         peak_bytes: peak memory of the search steps.
         storage_bytes: what the device has to store before it searches.
         kernels: how often all search steps together launch each kernel.
-        reads_values: whether the method has looked at values, which it was given stand-ins for.
+        reads_values: whether the method has looked at values, which it was given fake ones for.
         binding: sizes of the batches of a step that needs as much as any.
     """
 
@@ -61,7 +63,7 @@ def trace(workload: Workload) -> Trace:
         peak_bytes=run.peak_bytes,
         storage_bytes=run.storage_bytes,
         kernels=_whole_search(workload, of_size) + at_the_end,
-        reads_values=run.shapes.stand_ins.reads > 0,
+        reads_values=run.shapes.fake_values.reads > 0,
         binding=_binding([largest, *others], run.needed_bytes),
     )
 
@@ -115,23 +117,23 @@ class _Run:
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
         self.counter = MemoryCounter("meta", "cpu")
-        self.shapes = ShapeMode(StandIns(torch.Generator().manual_seed(0)), self.counter)
+        self.shapes = ShapeMode(FakeValues(torch.Generator().manual_seed(0)), self.counter)
         self.peak_bytes = self.storage_bytes = 0
         self.launched: list[Counter[Kernel]] = []
         self.needed_bytes: list[int] = []  # of each step, besides what lived before it
 
     def steps(self, steps: Sequence[_Step]) -> None:
-        workload, counter, stand_ins = self.workload, self.counter, self.shapes.stand_ins
+        workload, counter, fake_values = self.workload, self.counter, self.shapes.fake_values
         context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
         context = replace(context, initial_state=workload.initial_state)
         with self.shapes, self.shapes.optimizers_told_apart():
             method = workload.create()
             method.build(context)
-            batches = ShapedBatches(workload, counter, stand_ins)
+            batches = ShapedBatches(workload, counter, fake_values)
             for step in steps:
                 if step.preference is not None:
                     with counter.paused():  # these values are none of the method's
-                        prefer(method, step.preference, stand_ins)
+                        prefer(method, step.preference, fake_values)
                 self.shapes.fills_optimizers = step.fills_optimizers
                 counter.reset_peak()
                 before = counter.live_bytes
@@ -175,3 +177,26 @@ def _sum(counters: Iterable[Counter[Kernel]]) -> Counter[Kernel]:
     for counter in counters:
         total.update(counter)
     return total
+
+
+def predict_search_time(plugins: Plugins, trial: Trial, form: DatasetForm) -> Prediction | None:
+    """Predict the seconds of the trial's search steps on its device, for one task.
+
+    None where the device has no cost model.
+    """
+    profile = trial.device.profile
+    if profile.cost is None:
+        return None
+    search = Search(
+        method=trial.method.name,
+        params=trial.method.params,
+        label=trial.method.label,
+        dataset=trial.dataset.label,
+        form=form,
+        setting=trial.setting,
+        budget=trial.budget,
+        seed=trial.seed,
+        devices=(profile,),
+    )
+    kernels = trace(workload_of(plugins, search)).kernels
+    return predict_seconds(profile.cost, kernels, parallel=search.uses_threads)
