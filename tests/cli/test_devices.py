@@ -10,7 +10,7 @@ import click
 import pytest
 from click.testing import Result
 
-from harness.cli.devices import COMMANDS, devices
+from harness.cli.main import DEVICES_COMMANDS, devices
 from harness.devices.readings.probe import Reading
 
 Call = Callable[..., Result]
@@ -37,12 +37,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", DEVICES_COMMANDS)
 def test_table_of_device_commands_tells_the_truth(name: str) -> None:
     """A command's line in the group's help is the first sentence of its own."""
     command = devices.get_command(click.Context(devices), name)
     assert command is not None
-    assert command.get_short_help_str(limit=200) == COMMANDS[name].help
+    assert command.get_short_help_str(limit=200) == DEVICES_COMMANDS[name].help
 
 
 def test_probe_says_what_is_read_and_why_not(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,7 +58,7 @@ def test_probe_says_what_is_read_and_why_not(call: Call, monkeypatch: pytest.Mon
         asked.append(root)
         return readings
 
-    monkeypatch.setattr("harness.cli.probe.probe", probe)
+    monkeypatch.setattr("harness.cli.devices.probe", probe)
     lines = call("devices", "probe").stdout.splitlines()
     assert [line.split() for line in lines] == [
         ["name", "value", "unit", "source", "note"],

@@ -38,7 +38,7 @@ def call(
         assert list(works[: len(single)]) == single
         return [*(operations[n % len(operations)] for n in range(len(single))), *networks]
 
-    monkeypatch.setattr("harness.cost_model.calibrate.timing.measure", measure)
+    monkeypatch.setattr("harness.cost_model.calibrate.processor.measure", measure)
 
     def call(*arguments: str) -> Result:
         return CliRunner().invoke(cli, ["devices", "calibrate", *arguments])

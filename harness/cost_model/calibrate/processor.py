@@ -8,7 +8,8 @@ all, errors on networks that were left out were half as large again (13 % instea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
 from harness.cost_model.calibrate.fit import TOLERATED, Case, LeftOut, error_of, rounded
+from harness.cost_model.calibrate.networks import NETWORKS, network_works
+from harness.cost_model.calibrate.operations import operation_works
+from harness.cost_model.calibrate.timing import STAGES, measure
 from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, KernelRates
 from harness.devices.profile import ANY_MACHINE, DeviceProfile
 from harness.devices.readings.machine import describe_environment
 
-__all__ = ["ProcessorFit", "fit_processor", "processor_profile", "provenance"]
+__all__ = ["ProcessorFit", "calibrate_processor", "fit_processor", "processor_profile"]
 
 Array = NDArray[np.float64]
 
@@ -44,6 +48,23 @@ class ProcessorFit:
 
     cost: CostProfile
     left_out: Sequence[LeftOut]
+
+
+def calibrate_processor(
+    progress: Callable[[int], AbstractContextManager[Callable[[str], None]]],
+) -> ProcessorFit:
+    """Measure single operations and whole networks on this processor, and fit to both.
+
+    Args:
+        progress: is called with the number of stages of work; what the context manager yields is
+            called with the name of each as it begins.
+    """
+    operations, networks = list(operation_works()), list(network_works())
+    works = [*operations, *networks]
+    with progress(STAGES * len(works)) as started:
+        cases = measure(works, started)
+    first = len(operations)
+    return fit_processor(cases[:first], cases[first:], _provenance(len(NETWORKS)))
 
 
 def fit_processor(
@@ -138,7 +159,7 @@ def _profile(logs: Array, error: CostError, provenance: str) -> CostProfile:
     )
 
 
-def provenance(networks: int) -> str:
+def _provenance(networks: int) -> str:
     """Say on what and with what so many networks were measured."""
     here = describe_environment()
     today = datetime.now(timezone.utc).date().isoformat()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.contracts import DataRequest
-from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.calibrate.fit import Calibration, Case, calibrate
+from harness.cost_model.profile import KERNEL_CLASSES, KernelRates
+from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
 from harness.estimate.estimates import Estimate, estimate_all
 from harness.estimate.planning import plan_searches
@@ -17,7 +19,7 @@ from harness.plugins.loading import Plugins
 from harness.plugins.selection import parse, spell
 from harness.tracing.search import Search
 
-__all__ = ["published_cases"]
+__all__ = ["fit_published", "published_cases"]
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,41 @@ class _Time:
     seconds: float
     group: str
     implementation: str
+
+
+def fit_published(
+    plugins: Plugins,
+    profile: DeviceProfile,
+    suites: Mapping[str, Path],
+    request: DataRequest,
+    done: Callable[[Estimate], None],
+) -> Calibration:
+    """Fit a device's cost model to the times that suites have for it.
+
+    Args:
+        plugins: where names are looked up.
+        profile: of the device; the fit starts from its peak rates.
+        suites: by what people call them, their files.
+        request: where data sets may be, should one not know its form.
+        done: is called with each search, once its kernels are counted.
+
+    Raises:
+        UsageError: the profile has no rates; or see `published_cases`.
+    """
+    compute = profile.compute
+    if compute is None:
+        raise UsageError(
+            f"the profile of device '{profile.name}' has no [compute] table to start from"
+        )
+    cases = published_cases(plugins, list(suites.values()), profile.name, request, done)
+    peak = KernelRates(flops_s=compute.fp32_flops, bytes_s=compute.bandwidth_bytes_s)
+    return calibrate(
+        cases,
+        dict.fromkeys(KERNEL_CLASSES, peak),
+        "overlapped",
+        launch_s=compute.launch_s,
+        provenance=f"fitted to {len(cases)} published times of {', '.join(suites)}",
+    )
 
 
 def published_cases(
