@@ -1,4 +1,4 @@
-"""What there is (`harness list`), one name in full (`show`), whether a run would work (`doctor`)."""
+"""What there is (`harness list`), one name in full (`show`), whether runs would work (`doctor`)."""
 
 from __future__ import annotations
 

@@ -16,8 +16,7 @@ from harness.conformance.subject import CHECKED, Address, find
 from harness.plugins.description import plugin_rows
 from harness.plugins.loading import load_plugins
 from harness.plugins.registry import KINDS, Kind
-from harness.scaffold.naming import choose_names
-from harness.scaffold.writing import next_commands, write_plugin
+from harness.scaffold.writing import choose_names, next_commands, write_plugin
 
 __all__ = ["check_plugin", "list_plugins", "new_plugin"]
 
