@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from harness.doctor import Check
+    from harness.environment import Check
     from harness.experiment.trial import Trial
     from harness.results.record import Record
 

@@ -189,7 +189,7 @@ def doctor(
 
     Exits with 1 if something is not.
     """
-    from harness.doctor import Folders, examine  # noqa: PLC0415 - slow, and no matter of the others
+    from harness.environment import Folders, examine  # noqa: PLC0415 - slow, and no matter of the others
 
     checks = examine(load_plugins(), Folders(data_root, cache_root, run_root))
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.devices.readings.machine import describe_environment
+from harness.environment import describe_environment
 from harness.results.bench import BENCH_FILE, BenchRow, SavedBench
 from harness.runtime.files import made_folder, write_whole
 

@@ -1,4 +1,4 @@
-"""Names a new plugin, renders the templates of its kind, and writes them as one folder or not at all."""
+"""Names a new plugin and writes its package from templates: one folder, whole or not at all."""
 
 from __future__ import annotations
 

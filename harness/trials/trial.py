@@ -10,7 +10,7 @@ import torch
 
 from harness.contracts import SearchMethod
 from harness.cost_model.profile import Prediction
-from harness.devices.readings.machine import describe_environment
+from harness.environment import describe_environment
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins

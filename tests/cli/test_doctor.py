@@ -12,8 +12,8 @@ from click.testing import Result
 from harness_datasets.torchmeta import library
 from harness_datasets.torchmeta.library import INSTALL, is_installed
 
-from harness import doctor
-from harness.devices.readings.machine import describe_environment
+from harness import environment
+from harness.environment import describe_environment
 from harness.errors import UsageError
 
 Call = Callable[..., Result]
@@ -29,7 +29,7 @@ def harness_register_devices(register):
 
 CHECKS = """
 from harness import hookimpl
-from harness.doctor import Check
+from harness.environment import Check
 
 @hookimpl
 def harness_doctor():
@@ -57,7 +57,7 @@ def test_all_is_well_here(
 ) -> None:
     """Where the test suite runs, so does a run; looking at folders makes none."""
     machine([], [])
-    monkeypatch.setattr(doctor, "ENOUGH_BYTES", 0)
+    monkeypatch.setattr(environment, "ENOUGH_BYTES", 0)
     found = checks("--data-root", str(tmp_path))
     subjects = {"python", "torch", "torchvision", "torchmeta", "fonts", "data root", "cache folder"}
     subjects |= {"run folder", "plugin devices", "device cpu", "device jetson"}
@@ -92,7 +92,7 @@ def test_full_disk_is_a_warning(
     checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Little room is a warning, which leaves the exit status at 0."""
-    monkeypatch.setattr(doctor, "ENOUGH_BYTES", 2**80)
+    monkeypatch.setattr(environment, "ENOUGH_BYTES", 2**80)
     found = checks()
     assert found["cache folder"]["status"] == "warning"
     assert found["exit_code"] == 0
@@ -106,7 +106,7 @@ def test_library_that_cannot_be_imported_is_a_problem(
     def fail(name: str) -> None:
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr(doctor, "import_module", fail)
+    monkeypatch.setattr(environment, "import_module", fail)
     found = checks()
     assert "operator torchvision::nms does not exist" in found["torchvision"]["finding"]
     assert "pip install" in found["torchvision"]["advice"]

@@ -23,7 +23,7 @@ from harness.cost_model.calibrate.operations import operation_works
 from harness.cost_model.calibrate.timing import STAGES, measure
 from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, KernelRates
 from harness.devices.profile import ANY_MACHINE, DeviceProfile
-from harness.devices.readings.machine import describe_environment
+from harness.environment import describe_environment
 
 __all__ = ["ProcessorFit", "calibrate_processor", "fit_processor", "processor_profile"]
 

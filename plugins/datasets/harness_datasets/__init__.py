@@ -8,7 +8,7 @@ from harness import hookimpl
 from harness.hookspecs import Register
 
 if TYPE_CHECKING:
-    from harness.doctor import Check
+    from harness.environment import Check
 
 
 @hookimpl

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from harness.doctor import Check
+from harness.environment import Check
 from harness.errors import DataError
 from harness.experiment.canonical import digest
 

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.episodes import Draw, EpisodeIdentity, EpisodeRule
-from harness.doctor import Check
+from harness.environment import Check
 from harness.errors import HarnessError, UsageError
 from harness.experiment.canonical import digest
 

@@ -1,4 +1,4 @@
-"""Checks that everything a run needs is there, and says what to do where it is not."""
+"""The machine at hand: what a record says of it, and whether it has what a run needs."""
 
 from __future__ import annotations
 
@@ -11,22 +11,55 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from harness import __version__
 from harness.devices.at_hand import mode_here
 from harness.errors import HarnessError
 from harness.plugins.loading import in_one_line
 from harness.plugins.selection import select
 from harness.plugins.targets import needs_parameters
+from harness.runtime.cores import usable_cores
 
 if TYPE_CHECKING:
     from harness.contracts import Device
     from harness.plugins.loading import Plugins
     from harness.plugins.registry import Entry
 
-__all__ = ["Check", "Folders", "examine"]
+__all__ = ["Check", "Folders", "describe_environment", "examine"]
 
+CPU_INFO = Path("/proc/cpuinfo")  # Linux
 ENOUGH_BYTES = 2**30  # the decoded images of a data set take hundreds of megabytes
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return JSON values that describe interpreter, machine and libraries.
+
+    Torch is described only if it has been imported: null says that nothing computed here.
+    """
+    torch = sys.modules.get("torch")
+    return {
+        "harness": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": usable_cores(),
+        "torch": None if torch is None else str(torch.__version__),
+        "torch_threads": None if torch is None else torch.get_num_threads(),
+    }
+
+
+def _processor() -> str | None:
+    """Name the processor as its maker does, where the system tells."""
+    try:
+        lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine() or None
 
 
 @dataclass(frozen=True)
