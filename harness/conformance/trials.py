@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from harness.canonical import digest
 from harness.conformance.rule import BrokenRuleError
 from harness.conformance.subject import Subject
 from harness.contracts import (
@@ -25,7 +26,6 @@ from harness.contracts import (
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
 from harness.experiment.budget import Budget
-from harness.experiment.canonical import digest
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.planning.planner import identify_method

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from harness.canonical import digest
 from harness.data.images import channel_statistics, fingerprint
 from harness.data.layout import Layout, Place
 from harness.errors import DataError
-from harness.experiment.canonical import digest
 
 __all__ = ["TEMPORARY", "Cache", "Content", "open_or_build"]
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.canonical import digest
 from harness.contracts import Dataset, Episode, SplitSummary, TaskKind
 from harness.data.cache import Cache
 from harness.data.episodes import HARNESS_RULE, EpisodeIdentity, EpisodeRule
 from harness.errors import DataError, UsageError
-from harness.experiment.canonical import digest
 
 if TYPE_CHECKING:
     from harness.experiment.setting import FewShotSetting, FullTaskSetting

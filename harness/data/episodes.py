@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.canonical import digest
+from harness.canonical import digest
 
 __all__ = ["HARNESS_RULE", "Draw", "EpisodeIdentity", "EpisodeRule", "draw_episode"]
 

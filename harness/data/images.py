@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from harness.canonical import canonical_json
 from harness.data.layout import Layout
 from harness.errors import DataError
-from harness.experiment.canonical import canonical_json
 
 __all__ = ["Preprocessing", "channel_statistics", "decode", "fingerprint"]
 

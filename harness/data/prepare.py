@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.canonical import digest
 from harness.contracts import DataRequest, TaskKind
 from harness.data.cache import Content, open_or_build
 from harness.data.dataset import CachedDataset
 from harness.data.images import Preprocessing, decode
 from harness.data.layout import Place, read_layout
 from harness.data.sources import Files, Source
-from harness.experiment.canonical import digest
 
 __all__ = ["counted", "decode_files", "prepare_generated", "prepare_source"]
 

@@ -31,9 +31,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from harness.canonical import digest
 from harness.cost_model.profile import CostProfile
 from harness.errors import UsageError
-from harness.experiment.canonical import digest
 from harness.fields import explain
 
 if sys.version_info >= (3, 11):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.experiment.canonical import digest
+from harness.canonical import digest
 from harness.experiment.trial import Trial
 
 __all__ = ["choose_folder"]

@@ -8,7 +8,7 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Any, Literal
 
-from harness.experiment.canonical import canonical_json
+from harness.canonical import canonical_json
 from harness.results.record import Record
 
 __all__ = ["FAILED", "Missing", "Row", "group_records", "interval_95", "row_of", "summarise"]

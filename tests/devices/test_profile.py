@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from harness.canonical import digest
 from harness.cost_model.profile import KERNEL_CLASSES
 from harness.devices.profile import DeviceProfile, ProfileError, parse_profile, read_profile
-from harness.experiment.canonical import digest
 
 TEXT = """
 name = "board"

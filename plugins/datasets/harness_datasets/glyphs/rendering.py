@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from harness.canonical import digest
 from harness.environment import Check
 from harness.errors import DataError
-from harness.experiment.canonical import digest
 
 __all__ = ["SIZE", "Renderer", "Warp", "check_fonts", "draw_warp"]
 

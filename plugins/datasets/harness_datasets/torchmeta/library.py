@@ -25,10 +25,10 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.canonical import digest
 from harness.data.episodes import Draw, EpisodeIdentity, EpisodeRule
 from harness.environment import Check
 from harness.errors import HarnessError, UsageError
-from harness.experiment.canonical import digest
 
 __all__ = ["INSTALL", "RULE", "check_torchmeta", "is_installed", "load_torchmeta", "seed_of"]
 
