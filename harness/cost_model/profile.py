@@ -45,11 +45,11 @@ Seconds = Annotated[float, Field(ge=0, le=0.1, allow_inf_nan=False)]
 Speedup = Annotated[float, Field(ge=0.1, le=1000, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
+class _CostTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class KernelRates(_Table):
+class KernelRates(_CostTable):
     """How fast a device does the kernels of one class: the slower of both bounds counts."""
 
     launch_s: Seconds = Field(
@@ -59,7 +59,7 @@ class KernelRates(_Table):
     bytes_s: Rate = Field(description="bytes read and written a second")
 
 
-class CostError(_Table):
+class CostError(_CostTable):
     """How far predictions were off for what calibration had not seen."""
 
     cases: int = Field(ge=2, description="times that were predicted, each left out of its own fit")
@@ -68,7 +68,7 @@ class CostError(_Table):
     high: float = Field(ge=1, le=100, description="real over predicted time: 5 % were above this")
 
 
-class CostProfile(_Table):
+class CostProfile(_CostTable):
     """A roofline for each class of kernel, and what the host takes to launch one.
 
     Launches and kernels overlap on a GPU, which is waited for at the end of a step only: a kernel

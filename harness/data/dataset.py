@@ -42,7 +42,7 @@ def check_setting(dataset: Dataset, setting: FewShotSetting | FullTaskSetting, n
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """Where the images of a split are in the cache."""
 
     stored: str  # the split of the cache
@@ -53,7 +53,7 @@ class Part:
 class CachedImages:
     """All images of a split, read from the cache a batch at a time (an `ImageSet`)."""
 
-    def __init__(self, cache: Cache, part: Part, labels: NDArray[np.int64]) -> None:
+    def __init__(self, cache: Cache, part: SplitPart, labels: NDArray[np.int64]) -> None:
         """Take the split's images; `labels` (images,) are in the order of its rows."""
         self._cache, self._part, self._labels = cache, part, labels
 
@@ -85,7 +85,7 @@ class CachedDataset:
         self._rule = HARNESS_RULE
         self.image_shape = cache.layout.shape
         self._parts = {
-            split: Part(split, np.arange(sum(counts.values())), counts)
+            split: SplitPart(split, np.arange(sum(counts.values())), counts)
             for split, counts in cache.layout.counts.items()
         }
         self.splits = _summaries(self._parts)
@@ -189,30 +189,30 @@ class CachedDataset:
                 )
 
 
-def _summaries(parts: Mapping[str, Part]) -> Mapping[str, SplitSummary]:
+def _summaries(parts: Mapping[str, SplitPart]) -> Mapping[str, SplitSummary]:
     return {
         split: SplitSummary(len(part.counts), min(part.counts.values()))
         for split, part in parts.items()
     }
 
 
-def _select(part: Part, chosen: NDArray[np.bool_]) -> Part:
+def _select(part: SplitPart, chosen: NDArray[np.bool_]) -> SplitPart:
     """Return the part with the chosen classes only; `chosen` is (classes,)."""
     sizes = list(part.counts.values())
     pairs = zip(part.counts.items(), chosen, strict=True)
     counts = {label: size for (label, size), is_chosen in pairs if is_chosen}
-    return Part(part.stored, part.rows[np.repeat(chosen, sizes)], counts)
+    return SplitPart(part.stored, part.rows[np.repeat(chosen, sizes)], counts)
 
 
-def _first_of_each_class(part: Part, per_class: int) -> Part:
+def _first_of_each_class(part: SplitPart, per_class: int) -> SplitPart:
     """Return the part with the first `per_class` images of each class only."""
     sizes = list(part.counts.values())
     places = np.concatenate([np.arange(size) for size in sizes])  # (images,), in its class
     counts = dict.fromkeys(part.counts, per_class)
-    return Part(part.stored, part.rows[places < per_class], counts)
+    return SplitPart(part.stored, part.rows[places < per_class], counts)
 
 
-def _standardised(cache: Cache, part: Part, places: NDArray[np.int64]) -> NDArray[np.float32]:
+def _standardised(cache: Cache, part: SplitPart, places: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return images (N, channels, height, width) with mean 0 and deviation 1 in each channel."""
     pixels = cache.arrays[part.stored][part.rows[places]].astype(np.float32)
     # (channels,) -> (channels, 1, 1)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from harness.canonical import canonical_json
-from harness.data.layout import Layout
+from harness.data.layout import DatasetLayout
 from harness.errors import DataError
 
 __all__ = ["Preprocessing", "channel_statistics", "decode", "fingerprint"]
@@ -106,7 +106,7 @@ Arrays = Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, he
 _ROWS = 512  # images looked at together, so that memory stays bounded
 
 
-def fingerprint(layout: Layout, arrays: Arrays) -> str:
+def fingerprint(layout: DatasetLayout, arrays: Arrays) -> str:
     """Return the SHA-256 of the pixels, with the names and sizes of splits and classes.
 
     Neither paths nor times enter it: the same images give the same fingerprint everywhere.

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from harness.errors import DataError
 
-__all__ = ["Layout", "Place", "read_layout"]
+__all__ = ["DatasetLayout", "ImagePlace", "read_layout"]
 
 EXPECTED = "expected <split>/<class>/<image>"
 
 
 @dataclass(frozen=True)
-class Place:
+class ImagePlace:
     """Where an image belongs: a row of its split's array."""
 
     split: str
@@ -21,7 +21,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """What a data set's arrays hold: in each split, class after class, image after image."""
 
     shape: tuple[int, int, int]  # of an image: channels, height, width
@@ -39,7 +39,7 @@ class Layout:
 
 def read_layout(
     names: Iterable[str], shape: tuple[int, int, int], where: object
-) -> tuple[Layout, dict[str, Place]]:
+) -> tuple[DatasetLayout, dict[str, ImagePlace]]:
     """Give each image name `<split>/<class>/<image>` its place.
 
     Files at the top, such as a README, are left out.
@@ -67,14 +67,14 @@ def read_layout(
 
 def _place(
     images: Iterable[list[str]], shape: tuple[int, int, int]
-) -> tuple[Layout, dict[str, Place]]:
+) -> tuple[DatasetLayout, dict[str, ImagePlace]]:
     counts: dict[str, dict[str, int]] = {}
     rows: dict[str, int] = {}
     places = {}
     for split, label, image in images:
         row = rows.get(split, 0)
-        places[f"{split}/{label}/{image}"] = Place(split, row)
+        places[f"{split}/{label}/{image}"] = ImagePlace(split, row)
         rows[split] = row + 1
         classes = counts.setdefault(split, {})
         classes[label] = classes.get(label, 0) + 1
-    return Layout(shape, counts), places
+    return DatasetLayout(shape, counts), places

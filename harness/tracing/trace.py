@@ -54,7 +54,7 @@ def trace(workload: Workload) -> Trace:
     last = _last_step(workload)
     run = _Run(workload)
     again = others or [largest]  # by then optimizers have state
-    run.steps([_Step([largest]), *(_Step([size]) for size in again), _Step(last)])
+    run.steps([_TracedStep([largest]), *(_TracedStep([size]) for size in again), _TracedStep(last)])
     first, *later = run.launched
     of_size = {largest: _with_optimizer_of(first, later[0])}
     of_size |= dict(zip(again, later, strict=False))
@@ -80,11 +80,13 @@ def trace_range(workload: Workload, binding: Sequence[int]) -> tuple[int, int]:
         binding: sizes of batches, see `Trace`; another choice does not make it another batch.
     """
     lowest = min(
-        _peak(workload, [_Step([1], each), _Step([1], each), _Step(binding, each)])
+        _peak(
+            workload, [_TracedStep([1], each), _TracedStep([1], each), _TracedStep(binding, each)]
+        )
         for each in LIGHTEST
     )
-    filled = _Step([1], HEAVIEST[0], fills_optimizers=True)
-    return lowest, _peak(workload, [filled, *(_Step(binding, each) for each in HEAVIEST)])
+    filled = _TracedStep([1], HEAVIEST[0], fills_optimizers=True)
+    return lowest, _peak(workload, [filled, *(_TracedStep(binding, each) for each in HEAVIEST)])
 
 
 def _binding(sizes: Sequence[int], needed_bytes: Sequence[int]) -> list[int]:
@@ -93,14 +95,14 @@ def _binding(sizes: Sequence[int], needed_bytes: Sequence[int]) -> list[int]:
     return [1, sizes[most]] if most else [sizes[0]]
 
 
-def _peak(workload: Workload, steps: Sequence[_Step]) -> int:
+def _peak(workload: Workload, steps: Sequence[_TracedStep]) -> int:
     run = _Run(workload)
     run.steps(steps)
     return run.peak_bytes
 
 
 @dataclass(frozen=True)
-class _Step:
+class _TracedStep:
     """A search step: the sizes of its batches, and what α and β are read as in it.
 
     With `fills_optimizers` every parameter is updated in it, whatever the method selects.
@@ -122,7 +124,7 @@ class _Run:
         self.launched: list[Counter[Kernel]] = []
         self.needed_bytes: list[int] = []  # of each step, besides what lived before it
 
-    def steps(self, steps: Sequence[_Step]) -> None:
+    def steps(self, steps: Sequence[_TracedStep]) -> None:
         workload, counter, fake_values = self.workload, self.counter, self.shapes.fake_values
         context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
         context = replace(context, initial_state=workload.initial_state)

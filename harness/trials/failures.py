@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from harness.devices.readings.machine import Tree, UnreadableError, has_unified_memory
+from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 from harness.devices.readings.memory import memory_entry
 from harness.experiment.trial import DeviceIdentity
 from harness.measure.memory import EmulatedOutOfMemoryError
@@ -67,7 +67,7 @@ def machine_suffices(device: DeviceIdentity, here: torch.device, root: Path = Pa
         if here.type == "cuda":
             return torch.cuda.get_device_properties(here).total_memory >= limit
         return memory_entry(Tree(root), "MemTotal") >= limit
-    except (UnreadableError, RuntimeError):  # the latter: a CUDA that does not even start
+    except (ReadingError, RuntimeError):  # the latter: a CUDA that does not even start
         return False
 
 

@@ -11,7 +11,7 @@ import torch
 
 from harness.contracts import DeviceMode
 from harness.devices.readings.energy import find_energy_source
-from harness.devices.readings.machine import Tree, UnreadableError, has_unified_memory
+from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 from harness.devices.readings.memory import MemoryLow
 from harness.devices.readings.meter import Meter
 from harness.devices.readings.probe import machine_state
@@ -98,7 +98,7 @@ class TrialReadings:
     def _make_meter(self, device: torch.device) -> Meter:
         try:
             energy = find_energy_source(self._tree, device)
-        except UnreadableError as error:
+        except ReadingError as error:
             self._no_energy = str(error)
             return Meter(None, self._memory)
         self._energy_source = energy.source

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 from harness.cli.main import DEVICES_COMMANDS, devices
-from harness.devices.readings.probe import Reading
+from harness.devices.readings.probe import MachineReading
 
 Call = Callable[..., Result]
 Machine = Callable[..., None]
@@ -48,13 +48,13 @@ def test_table_of_device_commands_tells_the_truth(name: str) -> None:
 def test_probe_says_what_is_read_and_why_not(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading has its unit and source; what is missing is blank with a note, and null."""
     readings = [
-        Reading("machine", "A board", "", "/proc/device-tree/model"),
-        Reading("memory_total", 1979.5, "MiB", "/proc/meminfo"),
-        Reading("board_power", None, "W", "INA3221", "no INA3221 power monitor"),
+        MachineReading("machine", "A board", "", "/proc/device-tree/model"),
+        MachineReading("memory_total", 1979.5, "MiB", "/proc/meminfo"),
+        MachineReading("board_power", None, "W", "INA3221", "no INA3221 power monitor"),
     ]
     asked = []
 
-    def probe(root: Path) -> list[Reading]:
+    def probe(root: Path) -> list[MachineReading]:
         asked.append(root)
         return readings
 

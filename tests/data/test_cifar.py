@@ -10,7 +10,7 @@ from harness_datasets.cifar import CIFAR10, CIFAR100, Cifar10, Cifar100, read_ar
 from harness_datasets.parameters import Cifar10Parameters, Cifar100Parameters
 
 from harness.contracts import DataRequest, DatasetProvider
-from harness.data.layout import Place
+from harness.data.layout import ImagePlace
 from harness.errors import DataError
 
 Pack = Callable[..., Path]
@@ -27,7 +27,7 @@ def test_fine_labels_are_the_classes_of_cifar100(tmp_path: Path, cifar_archive: 
     counts = {"test": {"class03": 1}, "train": {"class03": 2, "class99": 1}}
     assert content.layout.counts == counts
     pixels = {place: int(image[0, 0, 0]) for place, image in content.images}
-    train = [pixels[Place("train", row)] for row in range(3)]
+    train = [pixels[ImagePlace("train", row)] for row in range(3)]
     assert train == [1, 2, 0]
 
 

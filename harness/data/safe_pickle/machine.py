@@ -10,13 +10,13 @@ import numpy as np
 from harness.data.safe_pickle.values import (
     BUILDERS,
     Builder,
-    RefusedError,
+    RefusedPickleError,
     Unfinished,
     checked_key,
     dotted,
 )
 
-__all__ = ["Machine", "Stream"]
+__all__ = ["PickleMachine", "Stream"]
 
 _GROWTH = 4  # honest values are copied at most twice on the way from text to bytes to an array
 
@@ -28,12 +28,12 @@ class Stream:
         """Take the file from its beginning.
 
         Raises:
-            RefusedError: it is larger than `max_bytes`.
+            RefusedPickleError: it is larger than `max_bytes`.
         """
         self._file = file
         self.size = file.seek(0, 2)
         if self.size > max_bytes:
-            raise RefusedError(f"it is larger than {max_bytes:,} bytes")
+            raise RefusedPickleError(f"it is larger than {max_bytes:,} bytes")
         self._left = self.size
         file.seek(0)
 
@@ -61,11 +61,11 @@ class Stream:
         return content[:-1]
 
 
-class Machine:
+class PickleMachine:
     """What the operations of a program change.
 
-    Methods raise RefusedError for what is not accepted, and ValueError, IndexError or KeyError
-    where the program makes no sense.
+    Methods raise RefusedPickleError for what is not accepted, and ValueError, IndexError or
+    KeyError where the program makes no sense.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -141,14 +141,14 @@ class Machine:
             raise ValueError("a name is no text")
         full = f"{module} {name}"
         if full not in BUILDERS:
-            raise RefusedError(f"it names {dotted(full)}")
+            raise RefusedPickleError(f"it names {dotted(full)}")
         self.stack.append(BUILDERS[full])
 
     def reduce(self) -> None:
         """Build a value from the builder and the arguments on the stack."""
         builder, arguments = self.pop_last(2)
         if not isinstance(builder, Builder):
-            raise RefusedError(f"it calls a {type(builder).__name__}")
+            raise RefusedPickleError(f"it calls a {type(builder).__name__}")
         if type(arguments) is not tuple:
             raise ValueError("the arguments of a call are no tuple")
         self._push_built(builder.build(*arguments))
@@ -157,7 +157,7 @@ class Machine:
         """Finish a value with the state on the stack, everywhere where it is remembered."""
         unfinished, state = self.pop_last(2)
         if not isinstance(unfinished, Unfinished):
-            raise RefusedError(f"it sets the state of a {type(unfinished).__name__}")
+            raise RefusedPickleError(f"it sets the state of a {type(unfinished).__name__}")
         value = unfinished.finish(state)
         for key in unfinished.memo_keys:
             self._memo[key] = value
@@ -170,5 +170,5 @@ class Machine:
         elif isinstance(value, bytes | bytearray | set | frozenset | dict):
             self._built_bytes += len(value)
         if self._built_bytes > _GROWTH * self.stream.size:
-            raise RefusedError("it would grow far beyond its size")
+            raise RefusedPickleError("it would grow far beyond its size")
         self.stack.append(value)

@@ -19,7 +19,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.devices.readings.machine import Tree, UnreadableError, has_unified_memory
+from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class _InputRail:
         """Return the board's power now, in watts.
 
         Raises:
-            UnreadableError: a file cannot be read.
+            ReadingError: a file cannot be read.
         """
         return prod(self.tree.number(path) for path in self.paths) * self.scale
 
@@ -60,20 +60,20 @@ def find_input_rail(tree: Tree) -> _InputRail:
     """Return the board's input rail.
 
     Raises:
-        UnreadableError: there is no power monitor, or none of its rails is the input.
+        ReadingError: there is no power monitor, or none of its rails is the input.
     """
     others = []
     for path in [*tree.matching(IIO_NAMES), *tree.matching(HWMON_NAMES)]:
         try:
             name = tree.text(path)
-        except UnreadableError:
+        except ReadingError:
             continue
         if name in INPUT_RAILS:
             return _rail(tree, name, path)
         others.append(name)
     if others:
-        raise UnreadableError(f"no rail is the board's input; there are {', '.join(others)}")
-    raise UnreadableError("no INA3221 power monitor")
+        raise ReadingError(f"no rail is the board's input; there are {', '.join(others)}")
+    raise ReadingError("no INA3221 power monitor")
 
 
 def _rail(tree: Tree, name: str, path: str) -> _InputRail:
@@ -103,7 +103,7 @@ class _Card:
         """Return the joules that the card has used since its driver was loaded.
 
         Raises:
-            UnreadableError: the card has no such counter; those before Volta have none.
+            ReadingError: the card has no such counter; those before Volta have none.
         """
         counter = _asked(self.library.nvmlDeviceGetTotalEnergyConsumption, self.handle)
         return float(counter) / 1000  # mJ
@@ -112,7 +112,7 @@ class _Card:
         """Return the card's power in watts; newer cards give the mean of the last second.
 
         Raises:
-            UnreadableError: the card does not tell.
+            ReadingError: the card does not tell.
         """
         return float(_asked(self.library.nvmlDeviceGetPowerUsage, self.handle)) / 1000  # mW
 
@@ -121,13 +121,13 @@ def cards() -> list[_Card]:
     """Return the cards of this machine.
 
     Raises:
-        UnreadableError: the library or the driver is not there, or there is no card.
+        ReadingError: the library or the driver is not there, or there is no card.
     """
     library = _library()
     count = _asked(library.nvmlDeviceGetCount)
     handles = [_asked(library.nvmlDeviceGetHandleByIndex, index) for index in range(count)]
     if not handles:
-        raise UnreadableError("the driver has no card")
+        raise ReadingError("the driver has no card")
     return [_Card(library, handle, _card_name(library, handle)) for handle in handles]
 
 
@@ -141,7 +141,7 @@ def card_of(name: str, uuid: str | None) -> _Card:
         uuid: the card's own, without prefix, where torch tells it; None: it does not.
 
     Raises:
-        UnreadableError: see `cards`; or it cannot be told which one it is.
+        ReadingError: see `cards`; or it cannot be told which one it is.
     """
     if uuid is not None:
         library = _library()
@@ -149,7 +149,7 @@ def card_of(name: str, uuid: str | None) -> _Card:
         return _Card(library, handle, _card_name(library, handle))
     same = [card for card in cards() if card.name == name]
     if len(same) != 1:
-        raise UnreadableError(f"there are {len(same)} cards with the name {name}, not one")
+        raise ReadingError(f"there are {len(same)} cards with the name {name}, not one")
     return same[0]
 
 
@@ -157,7 +157,7 @@ def _library() -> Any:
     try:
         library = import_module("pynvml")
     except ImportError:
-        raise UnreadableError("nvidia-ml-py is not installed") from None
+        raise ReadingError("nvidia-ml-py is not installed") from None
     _asked(library.nvmlInit)
     return library
 
@@ -172,7 +172,7 @@ def _asked(function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except Exception as error:
-        raise UnreadableError(f"NVML: {error}") from None
+        raise ReadingError(f"NVML: {error}") from None
 
 
 LONGEST_GAP_S = 2.0  # between samples of power
@@ -182,7 +182,7 @@ LONGEST_GAP_S = 2.0  # between samples of power
 class EnergySource:
     """Something that tells the joules between two looks at it."""
 
-    read: Callable[[], float]  # joules since any moment, or watts now; raises `UnreadableError`
+    read: Callable[[], float]  # joules since any moment, or watts now; raises `ReadingError`
     counts: bool  # it is joules: exact, however far apart the looks are
     source: str  # the path or interface that is read
 
@@ -200,13 +200,13 @@ def find_energy_source(tree: Tree, device: torch.device) -> EnergySource:
     """Return what tells the energy of trials on `device`: the board's, or else the card's.
 
     Raises:
-        UnreadableError: nothing does; the message says why.
+        ReadingError: nothing does; the message says why.
     """
     try:
         rail = find_input_rail(tree)
         rail.power_w()
         return EnergySource(rail.power_w, False, rail.source)
-    except UnreadableError:
+    except ReadingError:
         # NVML answers for this machine, not for a recorded one; and on a Tegra it knows the GPU,
         # but neither its power nor its energy.
         is_here = tree.root == Path("/")
@@ -218,7 +218,7 @@ def find_energy_source(tree: Tree, device: torch.device) -> EnergySource:
 def _of_card(card: _Card) -> EnergySource:
     try:
         card.energy_j()
-    except UnreadableError:
+    except ReadingError:
         card.power_w()
         return EnergySource(card.power_w, False, f"NVML power of {card.name}")
     return EnergySource(card.energy_j, True, f"NVML energy counter of {card.name}")

@@ -12,15 +12,15 @@ from pathlib import Path
 
 __all__ = [
     "GPU_INFORMATION",
+    "ReadingError",
     "Tree",
-    "UnreadableError",
     "cuda_names",
     "has_unified_memory",
     "machine_names",
 ]
 
 
-class UnreadableError(Exception):
+class ReadingError(Exception):
     """Something could not be read; the message says in a few words why, for a note."""
 
 
@@ -41,29 +41,29 @@ class Tree:
         """Return what a file says, without blanks and NULs at its ends.
 
         Raises:
-            UnreadableError: it is not there, may not be read, or says nothing.
+            ReadingError: it is not there, may not be read, or says nothing.
         """
         try:
             text = self._at(path).read_bytes().decode("utf-8", errors="replace").strip("\0 \t\r\n")
         except FileNotFoundError:
-            raise UnreadableError("not there") from None
+            raise ReadingError("not there") from None
         except OSError as error:  # any errno: drivers answer so for a part that sleeps or has gone
-            raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
+            raise ReadingError(f"cannot be read: {error.strerror or error}") from None
         if not text:
-            raise UnreadableError("empty")
+            raise ReadingError("empty")
         return text
 
     def number(self, path: str) -> int:
         """Return the whole number that a file consists of.
 
         Raises:
-            UnreadableError: see `text`; or it is no whole number.
+            ReadingError: see `text`; or it is no whole number.
         """
         text = self.text(path)
         try:
             return int(text)
         except ValueError:
-            raise UnreadableError(f"not a number: {text[:40]!r}") from None
+            raise ReadingError(f"not a number: {text[:40]!r}") from None
 
     def matching(self, pattern: str) -> list[str]:
         """Return the paths that a pattern with `*` and `?` fits, sorted."""
@@ -114,7 +114,7 @@ def _device_tree(tree: Tree, name: str) -> Iterator[str]:
     for folder in DEVICE_TREES:
         try:
             yield tree.text(f"{folder}/{name}")
-        except UnreadableError:
+        except ReadingError:
             continue
 
 
@@ -122,7 +122,7 @@ def _gpu_names(tree: Tree) -> Iterator[str]:
     for path in tree.matching(GPU_INFORMATION):
         try:
             lines = tree.text(path).splitlines()
-        except UnreadableError:
+        except ReadingError:
             continue
         for line in lines:
             key, _, value = line.partition(":")

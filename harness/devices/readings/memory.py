@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.devices.readings.machine import Tree, UnreadableError
+from harness.devices.readings.machine import ReadingError, Tree
 
 __all__ = ["MEMINFO", "MemoryLow", "OomKills", "memory_entry"]
 
@@ -20,7 +20,7 @@ def _read_memory(tree: Tree) -> dict[str, int]:
     """Return the entries of `/proc/meminfo` in bytes; lines that are no such entry are passed over.
 
     Raises:
-        UnreadableError: there is no such file to read.
+        ReadingError: there is no such file to read.
     """
     entries = {}
     for line in tree.text(MEMINFO).splitlines():
@@ -35,11 +35,11 @@ def memory_entry(tree: Tree, key: str) -> int:
     """Return one entry, such as `MemAvailable`, in bytes.
 
     Raises:
-        UnreadableError: it is not there.
+        ReadingError: it is not there.
     """
     entries = _read_memory(tree)
     if key not in entries:
-        raise UnreadableError(f"no entry {key}")
+        raise ReadingError(f"no entry {key}")
     return entries[key]
 
 
@@ -71,7 +71,7 @@ class MemoryLow:
     def _read(self) -> tuple[int | None, int | None]:
         try:
             entries = _read_memory(self._tree)
-        except UnreadableError as error:
+        except ReadingError as error:
             self.note = f"{MEMINFO}: {error}"
             return None, None
         return entries.get("MemAvailable"), _swap_used(entries)
@@ -108,7 +108,7 @@ class OomKills:
     def _count(self, path: str) -> int | None:
         try:
             found = re.search(r"^oom_kill (\d+)$", self._tree.text(path), re.MULTILINE)
-        except UnreadableError:
+        except ReadingError:
             return None
         return int(found[1]) if found else None
 
@@ -116,7 +116,7 @@ class OomKills:
         """Name the accounts of the process's group; a container sees its group as the root."""
         try:
             lines = self._tree.text(MEMBERSHIP).splitlines()
-        except UnreadableError:
+        except ReadingError:
             return []
         files = []
         for _, controllers, group in (line.split(":", 2) for line in lines if line.count(":") > 1):

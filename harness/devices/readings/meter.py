@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.devices.readings.energy import EnergySource
-from harness.devices.readings.machine import UnreadableError
+from harness.devices.readings.machine import ReadingError
 from harness.devices.readings.memory import MemoryLow
 
 __all__ = ["Meter", "PausingClock", "sampling"]
@@ -124,7 +124,7 @@ class Meter:
             try:
                 self._last = self._read(self._energy)
                 self._joules = 0.0
-            except UnreadableError as error:
+            except ReadingError as error:
                 self._trouble = f"{self._energy.source}: {error}"
 
     def _look(self) -> bool:
@@ -135,7 +135,7 @@ class Meter:
             return False
         try:
             self._add(self._energy)
-        except UnreadableError as error:
+        except ReadingError as error:
             self._trouble = f"{self._energy.source}: {error}"
             return False
         return True

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.archive import read_members
-from harness.data.cache import Content
+from harness.data.cache import DatasetContent
 from harness.data.images import Preprocessing
-from harness.data.layout import Layout, Place
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import prepare_generated, prepare_source
 from harness.data.sources import find_named
 from harness.errors import DataError
@@ -137,7 +137,7 @@ class Cifar100(_Cifar):
     archive = CIFAR100
 
 
-def read_archive(path: Path, archive: Archive) -> Content:
+def read_archive(path: Path, archive: Archive) -> DatasetContent:
     """Return the images of an archive, all of them in memory (180 MB).
 
     Raises:
@@ -157,7 +157,7 @@ def read_archive(path: Path, archive: Archive) -> Content:
         raise DataError(f"archive '{path}' lacks {' or '.join(filter(None, files))}")
     splits = {split: _sorted_by_label(parts, archive) for split, parts in records.items()}
     counts = {split: _count(rows, archive, names) for split, rows in splits.items()}
-    return Content(Layout(_SHAPE, counts), _images(splits, archive))
+    return DatasetContent(DatasetLayout(_SHAPE, counts), _images(splits, archive))
 
 
 def _parse(content: bytes, archive: Archive, where: str) -> Records:
@@ -194,7 +194,7 @@ def _count(records: Records, archive: Archive, names: Sequence[str]) -> dict[str
 
 def _images(
     splits: dict[str, Records], archive: Archive
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for split, records in splits.items():
         for row, record in enumerate(records):
-            yield Place(split, row), record[archive.label_bytes :].reshape(_SHAPE)
+            yield ImagePlace(split, row), record[archive.label_bytes :].reshape(_SHAPE)

@@ -11,13 +11,13 @@ import pytest
 
 from harness.devices.readings.energy import find_input_rail
 from harness.devices.readings.machine import (
+    ReadingError,
     Tree,
-    UnreadableError,
     has_unified_memory,
     machine_names,
 )
 from harness.devices.readings.memory import MemoryLow, memory_entry
-from harness.devices.readings.probe import Reading, machine_state, probe
+from harness.devices.readings.probe import MachineReading, machine_state, probe
 
 MIB = 2**20
 
@@ -28,7 +28,7 @@ RTX_3090 = "Model: \t\t NVIDIA GeForce RTX 3090\nIRQ:   \t\t 142\nBus Type: \t P
 POWER = "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input"
 
 
-def by_name(readings: list[Reading]) -> dict[str, Reading]:
+def by_name(readings: list[MachineReading]) -> dict[str, MachineReading]:
     return {reading.name: reading for reading in readings}
 
 
@@ -118,7 +118,7 @@ def test_the_board_is_its_input_never_the_sum(board: Path) -> None:
     assert find_input_rail(tree).name in ("POM_5V_IN", "VDD_IN")
     for path in names:
         path.unlink()
-    with pytest.raises(UnreadableError, match=r"no rail is the board's input; there are \w+, \w+"):
+    with pytest.raises(ReadingError, match=r"no rail is the board's input; there are \w+, \w+"):
         find_input_rail(tree)
 
 
@@ -167,7 +167,7 @@ def test_a_file_that_vanishes_is_a_missing_value(nano: Path) -> None:
     """A rail that was found and then goes is unreadable, not an error of another kind."""
     rail = find_input_rail(Tree(nano))
     (nano / POWER).unlink()
-    with pytest.raises(UnreadableError, match="not there"):
+    with pytest.raises(ReadingError, match="not there"):
         rail.power_w()
 
 
@@ -188,7 +188,7 @@ def test_two_sensors_of_one_kind_are_told_apart(nano: Path) -> None:
 def test_memory_is_in_bytes(nano: Path) -> None:
     """What Linux calls kB are 1,024 bytes each; lines without a unit are no sizes."""
     assert memory_entry(Tree(nano), "MemAvailable") == 1200 * MIB
-    with pytest.raises(UnreadableError, match="no entry HugePages_Total"):
+    with pytest.raises(ReadingError, match="no entry HugePages_Total"):
         memory_entry(Tree(nano), "HugePages_Total")
 
 

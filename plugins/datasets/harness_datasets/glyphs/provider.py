@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import features
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
-from harness.data.cache import Content
-from harness.data.layout import Layout, Place
+from harness.data.cache import DatasetContent
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import counted, prepare_generated
 from harness_datasets.glyphs.rendering import SIZE, Renderer, draw_warp
 
@@ -102,21 +102,21 @@ def _stamp() -> dict[str, Any]:
     }
 
 
-def _content(request: DataRequest) -> Content:
+def _content(request: DataRequest) -> DatasetContent:
     import matplotlib as mpl  # noqa: PLC0415 - slow to import, and needed only to draw
 
     renderer = Renderer(Path(mpl.get_data_path()) / "fonts" / "ttf")
     counts = {split: dict.fromkeys(class_names(split), INSTANCES) for split in SPLITS}
-    layout = Layout((1, SIZE, SIZE), counts)
+    layout = DatasetLayout((1, SIZE, SIZE), counts)
     images = counted(_images(renderer), layout.total, "drawing glyphs", request.report)
-    return Content(layout, images)
+    return DatasetContent(layout, images)
 
 
-def _images(renderer: Renderer) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+def _images(renderer: Renderer) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for split in SPLITS:
         row = 0
         for character in class_names(split).values():
             warps = [draw_warp(character, instance) for instance in range(INSTANCES)]
             for pixels in renderer.draw(character, warps):
-                yield Place(split, row), pixels
+                yield ImagePlace(split, row), pixels
                 row += 1

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.cache import Content
-from harness.data.layout import Layout, Place
+from harness.data.cache import DatasetContent
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import counted
 from harness.data.safe_pickle import MAX_BYTES, read_pickle
 from harness.data.sources import Source
@@ -140,7 +140,7 @@ def find_pickles(names: Sequence[str]) -> dict[str, str]:
 
 def read_pickled(
     source: Source, pickles: Mapping[str, str], report: Callable[[str], None]
-) -> Content:
+) -> DatasetContent:
     """Return the images of all splits.
 
     Each pickle is read twice, for its classes and for its images, so that only one split is in
@@ -161,19 +161,19 @@ def read_pickled(
         name: {label: len(rows) for label, rows in split.rows.items()}
         for name, split in _splits(source, pickles)
     }
-    layout = Layout((3, 84, 84), {name: counts[name] for name in sorted(counts)})
+    layout = DatasetLayout((3, 84, 84), {name: counts[name] for name in sorted(counts)})
     images = _images(source, pickles)
-    return Content(layout, counted(images, layout.total, "converting miniimagenet", report))
+    return DatasetContent(layout, counted(images, layout.total, "converting miniimagenet", report))
 
 
 def _images(
     source: Source, pickles: Mapping[str, str]
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for name, split in _splits(source, pickles):
         rows = [row for rows in split.rows.values() for row in rows]
         for place, row in enumerate(rows):
             # (84, 84, 3) -> (3, 84, 84)
-            yield Place(name, place), split.images[row].transpose(2, 0, 1)
+            yield ImagePlace(name, place), split.images[row].transpose(2, 0, 1)
 
 
 def _splits(source: Source, pickles: Mapping[str, str]) -> Iterator[tuple[str, _Split]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
-from harness.data.cache import Content
+from harness.data.cache import DatasetContent
 from harness.data.images import Preprocessing
-from harness.data.layout import Layout
+from harness.data.layout import DatasetLayout
 from harness.data.prepare import decode_files, prepare_generated
 from harness.data.sources import Source, find_named, where_looked
 from harness.errors import DataError
@@ -62,7 +62,7 @@ class MiniImagenet:
         )
 
 
-def read_source(source: Source, report: Callable[[str], None]) -> Content:
+def read_source(source: Source, report: Callable[[str], None]) -> DatasetContent:
     """Return the photographs of a folder or archive, in whichever form it has them.
 
     Raises:
@@ -82,7 +82,7 @@ def read_source(source: Source, report: Callable[[str], None]) -> Content:
     return content
 
 
-def _check_split(layout: Layout, source: Source) -> None:
+def _check_split(layout: DatasetLayout, source: Source) -> None:
     """Accuracies on other classes are no accuracies on miniImageNet."""
     found = {split: len(layout.counts.get(split, {})) for split in CLASSES}
     if found != CLASSES or layout.counts.keys() != CLASSES.keys():
