@@ -139,7 +139,7 @@ def _check_data_root(data_root: Path | None) -> Check:
         return Check("data root", "ok", "none given; named data sets are downloaded when needed")
     if not data_root.is_dir():
         advice = "correct --data-root or HARNESS_DATA"
-        return Check("data root", "problem", f"there is no folder {data_root}", advice)
+        return Check("data root", "problem", f"the folder {data_root} does not exist", advice)
     return Check("data root", "ok", str(data_root))
 
 

@@ -71,9 +71,9 @@ def harness_register_suites(register: Register) -> None:
 def harness_register_reporters(register: Register) -> None:
     """Register reporters: targets are classes whose methods are some of the hooks below.
 
-    They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made and told
-    of trials where a person asks for it, `harness run --reporter NAME`; a plugin that has these
-    hooks itself is always told.
+    They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made, and
+    follows trials, where a person asks for it, `harness run --reporter NAME`; a plugin that has
+    these hooks itself always follows them.
     """
 
 
@@ -105,7 +105,7 @@ def harness_trial_started(trial: Trial) -> None:
 def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
     """Called after each search step; `event` is the row that goes to `steps.jsonl`.
 
-    Of trials that run side by side or on other machines, the steps are told when they are home.
+    Steps of trials that run side by side or on other machines come once they are back.
     """
 
 

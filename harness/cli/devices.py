@@ -96,7 +96,7 @@ def calibrate_processor(*, output: Path, name: str, force: bool, as_json: bool) 
 
 
 def _check_name(name: str, output: Path) -> None:
-    """Refuse a name that another device has; the same file's earlier content is no other."""
+    """Refuse a name that another device has; overwriting the same file's device is fine."""
     check_name("device", name)
     for entry in loaded_plugins().registry.entries("device"):
         if entry.name == name and entry.target != str(output.absolute()):

@@ -203,7 +203,7 @@ class Reference:
         self.device = context.device
 
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Move the layer along the gradient of each batch; without values the loss is told as 0."""
+        """Move the layer along each batch's gradient; without values the loss is reported as 0."""
         hoard = torch.empty(self.hoard_bytes, dtype=torch.uint8, device=self.device)
         seen, images = [], 0
         for batch in batches:

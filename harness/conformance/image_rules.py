@@ -70,7 +70,7 @@ def _check_images(
 
 FORM_IS_AS_TOLD = Rule(
     "form-is-as-told",
-    "images are float32 of the shape that is told, labels int64 from 0 to ways - 1, each class has "
+    "images are float32 of the announced shape, labels int64 from 0 to ways - 1, each class has "
     "its shots, and what a split does not have is refused with a UsageError",
     _check_form,
 )

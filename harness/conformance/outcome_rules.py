@@ -52,7 +52,7 @@ METRICS_ARE_NUMBERS = Rule(
 )
 
 
-# Each image is judged on its own, and predicting is no learning.
+# Each image is judged on its own, and nothing is learned from it.
 
 
 # Other sizes of a batch may be summed in another order.

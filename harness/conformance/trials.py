@@ -91,7 +91,7 @@ class NoiseImages:
         Raises:
             UsageError: always.
         """
-        raise UsageError(f"there is no full task here, and so no split '{split}' of one")
+        raise UsageError(f"this data set has no full task, and so no split '{split}'")
 
 
 SETTING = FewShotSetting(ways=5, shots=1, queries=3)
@@ -133,7 +133,7 @@ def run(
         subject: the method.
         images: what it searches on.
         budget: of the trial.
-        send: is told of each search step.
+        send: is called with the event of each search step.
 
     Raises:
         BrokenRuleError: the trial ended with an error; the message has it.
@@ -165,7 +165,7 @@ def begin(subject: Subject, context: SearchContext) -> SearchMethod:
 def context_for(
     *, initial_state: Mapping[str, Tensor] | None = None, pretraining: bool = False
 ) -> SearchContext:
-    """Return what a method is told of a small trial; its generator is seeded anew."""
+    """Return the context of a small trial; its generator is seeded anew."""
     return SearchContext(
         image_shape=NoiseImages.image_shape,
         classes=SETTING.ways,

@@ -70,7 +70,7 @@ class CachedDataset:
     """A data set in the cache (a `Dataset`).
 
     Pixels are standardised: from each channel its mean over the training images is taken, and it is
-    divided by its standard deviation there. Over all images, where there is no split `train`.
+    divided by its standard deviation there. Over all images where the split `train` is missing.
     """
 
     def __init__(self, cache: Cache, kind: TaskKind, name: str) -> None:
@@ -117,7 +117,7 @@ class CachedDataset:
         deviations are still those of all training images.
 
         Raises:
-            UsageError: a class has fewer, or there is no split `train`.
+            UsageError: a class has fewer, or the split `train` is missing.
         """
         least = _find_split(self.splits, "train", self._where).images_per_class
         if per_class > least:
@@ -148,7 +148,7 @@ class CachedDataset:
         Support and query sets go round the classes: 0, 1, ..., ways-1, 0, 1, ...
 
         Raises:
-            UsageError: there is no such split, it has too few classes, or a class too few images.
+            UsageError: the split is unknown, it has too few classes, or a class too few images.
         """
         identity = EpisodeIdentity(self.fingerprint, split, ways, shots, queries, seed, index)
         _check_episode(self.splits, identity, self._where)
@@ -166,7 +166,7 @@ class CachedDataset:
         """Return all images of a split; labels number the sorted classes of all splits.
 
         Raises:
-            UsageError: there is no such split.
+            UsageError: the split is unknown.
         """
         _find_split(self.splits, split, self._where)
         every = sorted({label for part in self._parts.values() for label in part.counts})
@@ -184,8 +184,8 @@ class CachedDataset:
             unseen = sorted(set(classes) - set(counts["train"]))
             if unseen:
                 raise DataError(
-                    f"{self._where} is no full task: class {unseen[0]!r} of split '{split}' is not"
-                    " in split 'train' (few-shot tasks may be meant)"
+                    f"{self._where} cannot be a full task: class {unseen[0]!r} of split '{split}' "
+                    "is not in split 'train' (few-shot tasks may be meant)"
                 )
 
 

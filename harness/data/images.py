@@ -21,7 +21,7 @@ __all__ = ["Preprocessing", "channel_statistics", "decode", "fingerprint"]
 
 _MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are taken for bombs
 
-# No formats that Pillow hands to other programs (EPS) or that are no photographs or drawings.
+# No formats that Pillow hands to other programs (EPS), nor any for things other than pictures.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
 
 # Of 8 bits a channel or fewer; others (16 bits, floating point) would be clipped silently.
@@ -56,7 +56,7 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
         Pixels of shape (channels, size, size).
 
     Raises:
-        DataError: the file is no image, damaged, too large, or of more than 8 bits a channel.
+        DataError: the file is not an image, is damaged, too large, or deeper than 8 bits.
     """
     try:
         with warnings.catch_warnings():

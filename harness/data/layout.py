@@ -50,7 +50,7 @@ def read_layout(
         where: the folder or archive, for the message.
 
     Raises:
-        DataError: a file is in the wrong place or named twice, or there is no image at all.
+        DataError: a file is in the wrong place or named twice, or there are no images at all.
     """
     seen: set[str] = set()
     for name in names:

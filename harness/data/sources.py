@@ -179,7 +179,7 @@ def find_named(name: str, data_root: Path | None) -> Source | None:
     """Return the data set `name` of the data root: `NAME/` or `NAME.tar.gz`; None if not there.
 
     Raises:
-        DataError: the data root was given, but is no folder.
+        DataError: the data root was given, but is not a folder.
     """
     check_data_root(data_root)
     if data_root is None:
@@ -204,7 +204,7 @@ def check_data_root(data_root: Path | None) -> None:
         DataError: it is not.
     """
     if data_root is not None and not data_root.is_dir():
-        raise DataError(f"data root '{data_root}' is not there, or is no folder")
+        raise DataError(f"data root '{data_root}' does not exist or is not a folder")
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -181,7 +181,7 @@ class DeviceProfile(BaseModel):
         if missing := sorted(numbers - set(self.sources)):
             raise ValueError(f"'sources' must say where {_listed(missing)} comes from")
         if idle := sorted(set(self.sources) - numbers):
-            raise ValueError(f"'sources' has {_listed(idle)}, which is no number of this profile")
+            raise ValueError(f"'sources' has {_listed(idle)}, which this profile has no number for")
         return self
 
 
@@ -207,7 +207,7 @@ def parse_profile(text: str, where: str) -> DeviceProfile:
         where: what messages call it, such as the file's name.
 
     Raises:
-        ProfileError: it is no TOML (the message has the line), or a key or value is wrong (the
+        ProfileError: it is not TOML (the message has the line), or a key or value is wrong (the
             message has the key and what it takes).
     """
     try:

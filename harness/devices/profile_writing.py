@@ -34,7 +34,7 @@ def check_destination(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder, and a device profile is a file")
     if not os.access(path.parent, os.W_OK):
-        reason = "is not writable" if path.parent.is_dir() else "is no folder"
+        reason = "is not writable" if path.parent.is_dir() else "is not a folder"
         raise UsageError(f"{path} cannot be written: {path.parent} {reason}")
     if path.exists() and not force and not _begins_with_mark(path):
         raise UsageError(f"{path} was not written by calibration; --force overwrites it")

@@ -41,7 +41,7 @@ class Estimate:
 def estimate_all(
     searches: Sequence[Search], done: Callable[[Estimate], None], *, ranges: bool = True
 ) -> list[Estimate]:
-    """Estimate every search, on all cores; `done` is told of each, in order.
+    """Estimate every search, on all cores; `done` is called with each, in order.
 
     Args:
         searches: what to estimate.

@@ -1,6 +1,6 @@
 """What torch keeps private, in one module: modes that see all operations, identity of storages.
 
-Torch documents the dispatch mode as an extension point, but under a private name; likewise the
+Torch documents the dispatch mode as an extension point, but under a private name, as it does the
 operations on many tensors at once.
 """
 

@@ -70,7 +70,7 @@ def make_reporters(plugins: Plugins, texts: Sequence[str]) -> dict[str, object]:
         Each reporter by its label.
 
     Raises:
-        UsageError: there is no such name, a parameter is wrong, or what it needs is not installed.
+        UsageError: the name is unknown, a parameter is wrong, or what it needs is not installed.
         PluginError: it cannot be made, or has a wrong hook.
     """
     chosen = {each.label: each for text in texts for each in select(plugins, "reporter", text)}
@@ -79,7 +79,7 @@ def make_reporters(plugins: Plugins, texts: Sequence[str]) -> dict[str, object]:
 
 @contextmanager
 def reporting(plugins: Plugins, reporters: Mapping[str, object], folder: Path) -> Iterator[None]:
-    """Have reporters told of the trials that run inside, among the plugins that always are.
+    """Let reporters follow the trials that run inside, beside the plugins that always do.
 
     Args:
         plugins: whose hooks are called.

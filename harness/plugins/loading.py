@@ -143,7 +143,7 @@ class Plugins:
 
     @property
     def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
-        """Everything a person should be told: plugins not used, names claimed more than once."""
+        """Everything a person should know: plugins not used, names claimed more than once."""
         return (*self.problems, *self.registry.conflicts())
 
     def problem_of(self, name: str) -> PluginProblem | None:

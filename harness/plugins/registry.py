@@ -195,7 +195,7 @@ def check_name(kind: Kind, name: str) -> None:
     """Hold a name to the rule that `harness.hookspecs.Register` states.
 
     Raises:
-        PluginError: it is no such name.
+        PluginError: it is not such a name.
     """
     if not _matches(_NAME, name) or name == ALL:
         raise PluginError(

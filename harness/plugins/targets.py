@@ -46,7 +46,7 @@ def load_parameters(entry: Entry) -> type[BaseModel] | None:
     """Import the parameters model of an entry; None if it takes no parameters.
 
     Raises:
-        PluginError: it cannot be imported, is no pydantic model, or has a field that JSON has no
+        PluginError: it cannot be imported, is not a pydantic model, or has a field that JSON has no
             word for.
     """
     from pydantic import BaseModel  # noqa: PLC0415 - slow to import, and few commands need it
@@ -69,7 +69,7 @@ def file_path(entry: Entry) -> Path:
     """Return where the TOML file of a suite or device lies.
 
     Raises:
-        PluginError: its package cannot be imported, or there is no such file.
+        PluginError: its package cannot be imported, or has no such file.
     """
     if Path(entry.target).is_absolute():  # a person has named the file itself
         return Path(entry.target)
@@ -119,7 +119,7 @@ def validate(entry: Entry, values: Mapping[str, str]) -> BaseModel | None:
     """Return the entry's parameters, defaults filled in; None if it takes none.
 
     Raises:
-        UnknownNameError: there is no such parameter.
+        UnknownNameError: the entry has no such parameter.
         UsageError: a value is not allowed, or a parameter that must be given is missing.
         PluginError: the parameters model cannot be used.
     """
@@ -136,7 +136,7 @@ def restore(entry: Entry, params: Mapping[str, Any]) -> BaseModel | None:
     """Return the entry's parameters from the JSON values that its model was dumped to.
 
     Raises:
-        UnknownNameError: there is no such parameter.
+        UnknownNameError: the entry has no such parameter.
         UsageError: a value is not allowed.
         PluginError: the parameters model cannot be used.
     """

@@ -49,15 +49,14 @@ def choose_names(plugins: Plugins, kind: Kind, name: str) -> _PluginNames:
     """Derive all names from one.
 
     Raises:
-        UsageError: it is no name that a plugin may register, or it is taken; the message says by
-            whom.
+        UsageError: a plugin may not register that name, or it is taken; the message says by whom.
     """
     try:
         check_name(kind, name)
     except PluginError:
         raise UsageError(
-            f"{name!r} is no name for a {kind}; a name is lower-case letters, digits and single "
-            "hyphens, starts with a letter, and is not 'all', such as my-idea"
+            f"{name!r} is not a valid name for a {kind}; a name is lower-case letters, digits and "
+            "single hyphens, starts with a letter, and is not 'all', such as my-idea"
         ) from None
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or keyword.issoftkeyword(module):

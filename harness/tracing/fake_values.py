@@ -1,7 +1,7 @@
 """Fake values for tensors that have a shape only, so that a method that reads values can be traced.
 
-A search method may draw paths by α or rank operations by it. On meta tensors there are no values to
-look at: what is read gets fake ones. So an estimate follows one possible run; which one, is decided
+A search method may draw paths by α or rank operations by it. Meta tensors have no values, so
+what is read gets fake ones. So an estimate follows one possible run; which one, is decided
 here. α can be made to prefer the operations that keep most alive, or least: the ends of a range of
 memory.
 """
@@ -30,7 +30,7 @@ __all__ = ["HEAVIEST", "LIGHTEST", "Preference", "kept_bytes", "prefer"]
 class FakeValues:
     """Gives values to tensors that are read.
 
-    A tensor that was told of by `set` has its own values, and so has what is computed from it
+    A tensor that was given values by `set` has those, and so has what is computed from it
     element by element; of others, floats are uniform noise and integers zero.
 
     Attributes:

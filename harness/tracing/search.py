@@ -35,7 +35,7 @@ class Search:
 
     @property
     def classes(self) -> int:
-        """How many classes are told apart."""
+        """How many classes there are to tell apart."""
         setting = self.setting
         return setting.ways if isinstance(setting, FewShotSetting) else self.form.classes
 

@@ -49,7 +49,7 @@ _known: dict[Any, Known] = {}  # in this process: searches share most of their s
 class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
     """Stands in for a device on which all tensors are on torch's `meta` device.
 
-    Values that are read come from `fake_values`, and what is made is told to `counter`.
+    Values that are read come from `fake_values`, and what is made is counted by `counter`.
 
     Attributes:
         fills_optimizers: whether torch's optimizers are to update every parameter they have, with a

@@ -40,7 +40,7 @@ class Workload:
 
     Attributes:
         create: makes the method.
-        context: what the method is told, its device apart.
+        context: what the method is given, apart from its device.
         batch_sizes: how many batches of each size a search step goes through, the largest first.
         resident: whether all batches of a step are on the device at once, as in few-shot search.
         halves: whether w and α learn from different images, as in a full task.

@@ -97,7 +97,7 @@ def test_device_can_be_shown_and_calibrated_again(
     [
         (["-o", "mine.toml"], "mine.toml was not written by calibration; --force overwrites it"),
         (["-o", "mine.json"], "must end in .toml"),
-        (["-o", "nowhere/x.toml"], "nowhere is no folder"),
+        (["-o", "nowhere/x.toml"], "nowhere is not a folder"),
         (["--name", "cpu"], "there is a device 'cpu', of plugin 'devices'"),
         (["--name", "My CPU"], "'My CPU'"),
     ],

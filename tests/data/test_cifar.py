@@ -84,7 +84,7 @@ def test_other_content_than_cifar10_is_named(
 def test_batch_of_broken_records_is_named(tmp_path: Path, pack: Pack) -> None:
     """A batch that ends within a record is an error with its name."""
     path = pack(tmp_path / "x.tar.gz", {"b/test_batch.bin": bytes(3074), "b/data.bin": b""})
-    with pytest.raises(DataError, match=r"b/test_batch\.bin' is no whole number of 3,073-byte"):
+    with pytest.raises(DataError, match=r"b/test_batch\.bin' is not a whole number of 3,073-byte"):
         read_archive(path, CIFAR10)
 
 

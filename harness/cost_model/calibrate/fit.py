@@ -42,7 +42,7 @@ class Case:
         group: cases that are alike, such as those of one method; every group counts the same for
             the band of the predictions.
         implementation: names an implementation that is known to launch more than was counted; the
-            factor is fitted along, for all its cases the same, and is no part of the profile.
+            factor is fitted along, the same for all its cases, and is not part of the profile.
         parallel: whether several threads of a processor did it, see `CostProfile.parallel_speedup`.
     """
 

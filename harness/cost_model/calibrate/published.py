@@ -75,8 +75,8 @@ def published_cases(
 ) -> list[Case]:
     """Return a case for each time that the suites have for a device.
 
-    A search is traced by the procedure that the suite says is the published one; `done` is told of
-    each.
+    A search is traced by the procedure that the suite says is the published one; `done` is called
+    with each.
 
     Raises:
         UsageError: a suite has no published times for the device, or one cannot be traced.

@@ -75,8 +75,8 @@ def seconds_of(works: Sequence[Work], started: Callable[[str], None]) -> list[fl
 
     Args:
         works: what to time; all of it is kept in memory.
-        started: is told the name of each piece of work in each round, and before when it is warmed
-            up: `ROUNDS` + 1 times.
+        started: is called with the name of each piece of work when it is warmed up and in each
+            round: `ROUNDS` + 1 times.
     """
     prepared = []
     for work in works:
@@ -129,7 +129,7 @@ STAGES = ROUNDS + 2
 
 
 def measure(works: Sequence[Work], started: Callable[[str], None]) -> list[Case]:
-    """Count and time pieces of work; `started` is told the name each time that one begins."""
+    """Count and time pieces of work; `started` is called with its name each time one begins."""
     kernels = []
     for work in works:
         started(work.name)

@@ -113,7 +113,7 @@ class PickleMachine:
 
     def _last(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
-            raise ValueError(f"a {type(self.stack[-1]).__name__} is no {kind.__name__}")
+            raise ValueError(f"a {type(self.stack[-1]).__name__} is not a {kind.__name__}")
         return self.stack[-1]
 
     # Memory
@@ -138,7 +138,7 @@ class PickleMachine:
     def name(self, module: str, name: str) -> None:
         """Push what builds the values that `module.name` stands for."""
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise ValueError("a name is no text")
+            raise ValueError("a name is not text")
         full = f"{module} {name}"
         if full not in BUILDERS:
             raise RefusedPickleError(f"it names {dotted(full)}")
@@ -150,7 +150,7 @@ class PickleMachine:
         if not isinstance(builder, Builder):
             raise RefusedPickleError(f"it calls a {type(builder).__name__}")
         if type(arguments) is not tuple:
-            raise ValueError("the arguments of a call are no tuple")
+            raise ValueError("the arguments of a call are not a tuple")
         self._push_built(builder.build(*arguments))
 
     def build(self) -> None:

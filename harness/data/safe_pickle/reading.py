@@ -54,7 +54,7 @@ def _run(machine: PickleMachine) -> Any:
         if code == _STOP:
             return _checked(machine.stack.pop())
         if code not in OPERATIONS:
-            raise ValueError(f"there is no operation {code!r}")
+            raise ValueError(f"unknown operation {code!r}")
         OPERATIONS[code](machine)
     raise RefusedPickleError(f"it has more than {MAX_OPERATIONS:,} operations")
 

@@ -60,7 +60,7 @@ def find_input_rail(tree: Tree) -> _InputRail:
     """Return the board's input rail.
 
     Raises:
-        ReadingError: there is no power monitor, or none of its rails is the input.
+        ReadingError: there is no power monitor, or it has no input rail.
     """
     others = []
     for path in [*tree.matching(IIO_NAMES), *tree.matching(HWMON_NAMES)]:
@@ -141,7 +141,7 @@ def card_of(name: str, uuid: str | None) -> _Card:
         uuid: the card's own, without prefix, where torch tells it; None: it does not.
 
     Raises:
-        ReadingError: see `cards`; or it cannot be told which one it is.
+        ReadingError: see `cards`; or several cards have that name.
     """
     if uuid is not None:
         library = _library()

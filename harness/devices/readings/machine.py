@@ -57,7 +57,7 @@ class Tree:
         """Return the whole number that a file consists of.
 
         Raises:
-            ReadingError: see `text`; or it is no whole number.
+            ReadingError: see `text`; or it is not a whole number.
         """
         text = self.text(path)
         try:

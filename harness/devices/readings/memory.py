@@ -17,10 +17,10 @@ MEMINFO = "/proc/meminfo"
 
 
 def _read_memory(tree: Tree) -> dict[str, int]:
-    """Return the entries of `/proc/meminfo` in bytes; lines that are no such entry are passed over.
+    """Return the entries of `/proc/meminfo` in bytes, ignoring any other lines.
 
     Raises:
-        ReadingError: there is no such file to read.
+        ReadingError: the file cannot be read.
     """
     entries = {}
     for line in tree.text(MEMINFO).splitlines():

@@ -46,7 +46,7 @@ class Archive:
     train_files: str  # in words: every .bin file but the test file is for training
     test_file: str
     names_file: str | None = None  # has the name of each class on a line
-    names: Sequence[str] = ()  # in the order of their labels, where there is no such file
+    names: Sequence[str] = ()  # in the order of their labels, where the archive has no such file
 
     @property
     def record(self) -> int:
@@ -162,7 +162,7 @@ def read_archive(path: Path, archive: Archive) -> DatasetContent:
 
 def _parse(content: bytes, archive: Archive, where: str) -> Records:
     if len(content) % archive.record:
-        raise DataError(f"'{where}' is no whole number of {archive.record:,}-byte records")
+        raise DataError(f"'{where}' is not a whole number of {archive.record:,}-byte records")
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, archive.record)
     if records.size and _labels(records, archive).max() >= archive.classes:
         raise DataError(f"'{where}' has a label above {archive.classes - 1}")

@@ -184,12 +184,14 @@ def _splits(source: Source, pickles: Mapping[str, str]) -> Iterator[tuple[str, _
 
 def _understood(value: Any, where: str) -> _Split:
     if not isinstance(value, dict) or not {"image_data", "class_dict"} <= value.keys():
-        raise DataError(f"'{where}' is no dictionary with the keys image_data and class_dict")
+        raise DataError(f"'{where}' is not a dictionary with the keys image_data and class_dict")
     images, classes = value["image_data"], value["class_dict"]
     if not isinstance(images, np.ndarray) or images.dtype != np.uint8 or images.shape[1:] != SHAPE:
-        raise DataError(f"'{where}' has image_data that is no uint8 array of shape (N, 84, 84, 3)")
+        raise DataError(
+            f"'{where}' has image_data that is not a uint8 array of shape (N, 84, 84, 3)"
+        )
     if not isinstance(classes, dict) or not all(isinstance(label, str) for label in classes):
-        raise DataError(f"'{where}' has a class_dict that is no dictionary of rows by name")
+        raise DataError(f"'{where}' has a class_dict that is not a dictionary of rows by name")
     rows = {label: _rows(classes[label], label, len(images), where) for label in sorted(classes)}
     return _Split(images, rows)
 

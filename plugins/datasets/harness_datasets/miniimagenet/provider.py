@@ -77,13 +77,13 @@ def read_source(source: Source, report: Callable[[str], None]) -> DatasetContent
     elif any(name.startswith(tuple(f"{split}/" for split in CLASSES)) for name in names):
         content = decode_files(source, PREPROCESSING, _NAME, report)
     else:
-        raise DataError(f"'{source.path}' is no {_NAME} in a form that is understood: {FORMS}")
+        raise DataError(f"'{source.path}' does not hold {_NAME} in a known form: {FORMS}")
     _check_split(content.layout, source)
     return content
 
 
 def _check_split(layout: DatasetLayout, source: Source) -> None:
-    """Accuracies on other classes are no accuracies on miniImageNet."""
+    """Refuse other classes: accuracies on them would not be accuracies on miniImageNet."""
     found = {split: len(layout.counts.get(split, {})) for split in CLASSES}
     if found != CLASSES or layout.counts.keys() != CLASSES.keys():
         there = ", ".join(f"{split}: {len(classes)}" for split, classes in layout.counts.items())

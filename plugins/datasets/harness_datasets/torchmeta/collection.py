@@ -42,7 +42,7 @@ def read_collection(
     classes like all others. They keep torchmeta's order, for which their names begin with a number.
 
     Args:
-        root: what torchmeta is told; the files lie in the folder of `FOLDERS` below it.
+        root: as torchmeta means it; the files lie in the folder of `FOLDERS` below it.
         parameters: which data set.
         report: takes a sentence about progress.
 
