@@ -50,7 +50,7 @@ def describe_environment() -> dict[str, Any]:
 
 
 def _processor() -> str | None:
-    """Name the processor as its maker does, where the system tells."""
+    """Return the processor's name as its maker writes it, if the system knows it."""
     try:
         lines = CPU_INFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -64,7 +64,7 @@ def _processor() -> str | None:
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at: a row of `harness doctor`."""
+    """The result of one check: a row of `harness doctor`."""
 
     subject: str
     status: Literal["ok", "warning", "problem"]
@@ -82,7 +82,7 @@ class Folders:
 
 
 def examine(plugins: Plugins, folders: Folders) -> list[Check]:
-    """Look at the interpreter, the libraries, the folders, the plugins and the devices."""
+    """Check the interpreter, the libraries, the folders, the plugins and the devices."""
     return [
         Check("python", "ok", platform.python_version()),
         *(_check_library(name) for name in ("torch", "torchvision")),

@@ -23,7 +23,7 @@ hookspec = HookspecMarker("harness")
 
 
 class Register(Protocol):
-    """Gives a name to a lazy target."""
+    """Registers a lazy target under a name."""
 
     def __call__(
         self, name: str, target: str, *, parameters: str | None = None, summary: str = ""

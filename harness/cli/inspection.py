@@ -95,7 +95,7 @@ def _print(description: dict[str, Any]) -> None:
 
 
 def _origin(description: dict[str, Any]) -> str:
-    """Say where a name comes from; only the file of a profile has no version."""
+    """Return where a name comes from; only the file of a profile has no version."""
     if not description["version"]:
         return f"profile {description['distribution']}"
     plugin, distribution = description["plugin"], description["distribution"]

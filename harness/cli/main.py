@@ -46,7 +46,7 @@ class LazyGroup(SuggestingGroup):
     """Imports a command when it is called, and reports how it failed."""
 
     def __init__(self, *arguments: Any, lazy: Mapping[str, LazyCommand], **options: Any) -> None:
-        """Have the commands in `lazy`, in that order."""
+        """Store the commands of `lazy`, in that order."""
         super().__init__(*arguments, **options)
         self.lazy = dict(lazy)
 

@@ -74,7 +74,7 @@ def _context() -> BaseContext:
 
 
 def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: float | None) -> Any:
-    """Return what `work` sends from a process of its own, which is gone then.
+    """Return what `work` sends from a process of its own, which has ended by then.
 
     Raises:
         BrokenRuleError: it sent nothing; the message says how it ended.

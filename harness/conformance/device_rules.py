@@ -160,7 +160,7 @@ def _check_limit(subject: Subject) -> None:
 
 
 def _fits(device: Device, size: int) -> bool:
-    """Do a search step that holds `size` bytes besides; without values these take nothing here."""
+    """Run a search step that holds `size` extra bytes; without values they take no memory here."""
     session = open_session(reference_trial(device.profile, "emulated"), device="meta")
     context = replace(context_for(), device=session.device)
     images = torch.empty(context.classes, *context.image_shape, device=session.device)
@@ -193,7 +193,7 @@ class Reference:
     """Trains one linear layer by gradient descent, and finds the same architecture always."""
 
     def __init__(self, hoard_bytes: int = 0) -> None:
-        """Hold a tensor of so many bytes besides."""
+        """Hold an extra tensor of so many bytes."""
         self.hoard_bytes = hoard_bytes
 
     def build(self, context: SearchContext) -> None:

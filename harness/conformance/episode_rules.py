@@ -82,7 +82,7 @@ def _check_order(subject: Subject) -> None:
 
 
 def _is_drawn_anew(dataset: Dataset, split: str) -> bool:
-    """Say whether images came twice; then their labels must not all be what they were."""
+    """Return whether images came twice; then their labels must not all be the same again."""
     labels: dict[bytes, list[int]] = defaultdict(list)
     for found in episodes(dataset, split):
         for image, label in zip(found.support_images, found.support_labels, strict=True):

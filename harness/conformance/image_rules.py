@@ -137,7 +137,7 @@ READ = 512  # images of a split of a full task, spread over it
 
 
 def require_few_shot(dataset: Dataset) -> None:
-    """Pass over a full task.
+    """Refuse a full task.
 
     Raises:
         NotApplicableError: it has no episodes.
@@ -182,7 +182,7 @@ def sample(dataset: Dataset, split: str) -> Iterator[NDArray[np.float32]]:
 
 
 def content_of(image: NDArray[np.float32]) -> bytes:
-    """Return what tells an image from others: its pixels."""
+    """Return what distinguishes an image: its pixels."""
     return np.ascontiguousarray(image).tobytes()
 
 

@@ -41,7 +41,7 @@ def _check(subject: Subject) -> None:
 
 
 def _probe(plugin: str, parameters: str) -> dict[str, Any]:
-    """Register the plugin alone in a fresh interpreter, and hear what that took."""
+    """Register the plugin alone in a fresh interpreter, and return what that took."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     answer = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", PROBE, plugin, parameters],

@@ -50,14 +50,14 @@ class ContractRule:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the mark."""
     config.addinivalue_line(
         "markers", f"{MARK}(name, kind): one test for each rule that the harness has for a kind"
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a marked test that asks for `contract_rule` each rule in turn."""
+    """Parametrize a marked test that uses `contract_rule` with each rule."""
     marker = metafunc.definition.get_closest_marker(MARK)
     if marker is None or FIXTURE not in metafunc.fixturenames:
         return
@@ -79,7 +79,7 @@ def contract_rule(request: pytest.FixtureRequest) -> ContractRule:
 
 
 def _address(name: str, *, kind: str) -> Address:
-    """Say where data is as the commands do: by the environment, or in the user's cache."""
+    """Return the address with the commands' folders: from the environment, or the user's cache."""
     from harness.conformance.subject import CHECKED, Address  # noqa: PLC0415 - see the module
     from harness.runtime.user_cache import user_cache  # noqa: PLC0415 - see the module
 

@@ -206,7 +206,7 @@ def _start(subject: Subject, folder: str) -> int:
 
 
 def _search_on(subject: Subject, folder: str, told: int) -> NoReturn:
-    """Search in `folder` without an end, and write a byte after the first step."""
+    """Search in `folder` without end, and write a byte after the first step."""
     os.setsid()
     os.chdir(folder)
     os.environ["TMPDIR"] = tempfile.tempdir = folder

@@ -1,4 +1,4 @@
-"""Small trials of a subject on images of noise, and what they have shown."""
+"""Small trials of a subject on images of noise, and what was observed in them."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ _PROFILE = DeviceProfile(
 
 @dataclass
 class Watched:
-    """What a trial has shown.
+    """What was observed in a trial.
 
     Attributes:
         session: holds its results.
@@ -154,7 +154,7 @@ def run(
 
 
 def begin(subject: Subject, context: SearchContext) -> SearchMethod:
-    """Return a method that is built, and has done nothing yet; torch is seeded as in a trial."""
+    """Return a newly built method; torch is seeded as in a trial."""
     method: SearchMethod = subject.create()
     seed_generators(0, INITIAL_WEIGHTS)
     method.build(context)
@@ -224,7 +224,7 @@ def _trial(subject: Subject, budget: Budget) -> Trial:
 
 
 def _watch(method: Any, watched: Watched) -> SearchMethod:
-    """Note what a method returns; it stays the object that it was, so that none is hidden."""
+    """Record what a method returns; the object stays the same, so that nothing of it is hidden."""
     predict, state_dict = method.predict, method.state_dict
 
     def watched_predict(images: Tensor) -> Tensor:

@@ -50,7 +50,7 @@ class _CostTable(BaseModel):
 
 
 class KernelRates(_CostTable):
-    """How fast a device does the kernels of one class: the slower of both bounds counts."""
+    """How fast a device runs the kernels of one class; the slower of both bounds counts."""
 
     launch_s: Seconds = Field(
         default=0.0, description="seconds to launch one, besides what the host takes for any kernel"
@@ -127,12 +127,12 @@ class Prediction:
 def predict_seconds(
     cost: CostProfile, kernels: Mapping[Kernel, int], *, parallel: bool = False
 ) -> Prediction:
-    """Predict the seconds for kernels that are launched one after another, so often each.
+    """Predict the seconds of kernels that are launched one after another.
 
     Args:
         cost: what is known of the device.
         kernels: how often each is launched.
-        parallel: on a processor, whether several threads are used (`runner.parallelism` tells).
+        parallel: on a processor, whether several threads are used (see `runtime.parallelism`).
     """
     speedup = cost.parallel_speedup if parallel else 1.0
     value = sum(count * _seconds(cost, kernel, speedup) for kernel, count in kernels.items())

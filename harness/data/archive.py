@@ -50,7 +50,7 @@ class Member(NamedTuple):
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether the name of `path` is that of an archive that `read_members` reads."""
+    """Return whether the name of `path` is that of an archive that `read_members` reads."""
     return path.name.lower().endswith(SUFFIXES)
 
 

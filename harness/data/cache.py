@@ -38,7 +38,7 @@ _ABANDONED_S = 24 * 3600  # after this, a temporary folder belongs to a process 
 
 @dataclass(frozen=True)
 class DatasetContent:
-    """What a cache is to hold: every place of the layout once, in any order."""
+    """What a cache will hold: every place of the layout once, in any order."""
 
     layout: DatasetLayout
     images: Iterable[tuple[ImagePlace, NDArray[np.uint8]]]  # pixels of shape `layout.shape`
@@ -95,7 +95,7 @@ def open_or_build(
 
 
 def _open(folder: Path, key: str) -> Cache | None:
-    """Return what is in `folder`, or None if that is not, or not wholly, what is wanted."""
+    """Return what is in `folder`; None if it is not exactly what is wanted."""
     try:
         meta = _Meta.model_validate_json((folder / "meta.json").read_bytes())
         if meta.stamp != key:
@@ -119,7 +119,7 @@ def _open_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _file_name(index: int) -> str:
-    """Name the array of the split that comes at `index`; a split's own name may suit no file."""
+    """Name the array of the split at `index`; a split's own name may not suit a file."""
     return f"split{index}.npy"
 
 
@@ -217,7 +217,7 @@ def _flush(file: BinaryIO) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make renames in `folder` last through a loss of power, where the system can do so."""
+    """Make renames in `folder` survive a loss of power, where the system can do so."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

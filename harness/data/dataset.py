@@ -111,7 +111,7 @@ class CachedDataset:
         return dataset
 
     def with_fewer_images(self, per_class: int) -> CachedDataset:
-        """Return the same images but for those to train on, of which `per_class` a class are left.
+        """Return the same images, with `per_class` images of each class to train on.
 
         They are the first of each class. The fingerprint is another one; the channels' means and
         deviations are still those of all training images.
@@ -134,7 +134,7 @@ class CachedDataset:
         return dataset
 
     def drawn_by(self, rule: EpisodeRule) -> CachedDataset:
-        """Return the same images with episodes that `rule` draws, and so another fingerprint."""
+        """Return the same images with episodes drawn by `rule`, and so another fingerprint."""
         dataset = copy(self)
         dataset.fingerprint = digest({"images": self.fingerprint, "episodes": rule.name})
         dataset._rule = rule

@@ -1,4 +1,4 @@
-"""From files to pixels, and what is computed over all pixels of a data set: fingerprint, means."""
+"""Decodes files to pixels, and computes the fingerprint and the means of a data set."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
 
 
 def _check_bounds(image: Image.Image) -> None:
-    """Look at the header alone, before anything is decoded."""
+    """Check the header alone, before anything is decoded."""
     if image.width * image.height > _MAX_PIXELS:
         raise ValueError(f"{image.width}x{image.height} is more than {_MAX_PIXELS:,} pixels")
     if image.mode not in _MODES:
@@ -95,7 +95,7 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's own sentence for unknown bytes names a Python object, which tells people nothing."""
+    """Return Pillow's reason, unless it names a Python object, which tells people nothing."""
     if isinstance(error, UnidentifiedImageError):
         return f"it is none of {', '.join(_FORMATS)}"
     return str(error) or type(error).__name__

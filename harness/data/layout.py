@@ -40,7 +40,7 @@ class DatasetLayout:
 def read_layout(
     names: Iterable[str], shape: tuple[int, int, int], where: object
 ) -> tuple[DatasetLayout, dict[str, ImagePlace]]:
-    """Give each image name `<split>/<class>/<image>` its place.
+    """Map each image name `<split>/<class>/<image>` to its place.
 
     Files at the top, such as a README, are left out.
 

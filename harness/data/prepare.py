@@ -29,7 +29,7 @@ _REPORT_EVERY_S = 1.0
 def prepare_source(
     source: Source, preprocessing: Preprocessing, request: DataRequest, *, name: str, kind: TaskKind
 ) -> CachedDataset:
-    """Return the images of a folder or archive, decoded now or, if they were before, at once.
+    """Return the images of a folder or archive, decoded now or taken from the cache.
 
     Args:
         source: image files named `<split>/<class>/<image>`.

@@ -191,7 +191,7 @@ def find_named(name: str, data_root: Path | None) -> Source | None:
 
 
 def where_looked(name: str, data_root: Path | None) -> str:
-    """Say where `find_named` looked in vain, as a part of a sentence."""
+    """Return where `find_named` looked in vain, as a part of a sentence."""
     if data_root is None:
         return "no data root was given (--data-root)"
     return f"neither '{data_root / name}' nor '{data_root / name}.tar.gz' exists"
@@ -227,7 +227,7 @@ def _read_bounded(path: Path) -> bytes:
 
 
 def _hidden(part: str) -> bool:
-    """Hidden on Unix, or what macOS leaves in archives."""
+    """Return whether a name is hidden on Unix, or what macOS leaves in archives."""
     return part.startswith(".") or part == "__MACOSX"
 
 

@@ -40,18 +40,18 @@ def usable_gpus() -> tuple[str, ...]:
 
 
 class ProfiledDevice:
-    """A device of which all that is known is in its profile.
+    """A device that is described by its profile alone.
 
     A CUDA GPU at hand computes for every device of the kind `cuda`, for those that it only stands
     in for too. Torch is asked, for seconds, only if the machine's names leave the matter open.
     """
 
     def __init__(self, profile: DeviceProfile) -> None:
-        """Take the profile; the machine is not looked at yet."""
+        """Store the profile; the machine is not examined yet."""
         self.profile = profile
 
     def mode(self) -> DeviceMode:
-        """Say whether this machine is the device, and torch can compute on it."""
+        """Return whether this machine is the device, and torch can compute on it."""
         return "emulated" if self._itself() is None else "measured"
 
     def torch_device(self) -> str:
@@ -119,7 +119,7 @@ def choose_mode(name: str, device: Device, wanted: DeviceMode | None) -> DeviceM
 
 
 def _absence(profile: DeviceProfile, names: Sequence[str]) -> str:
-    """Say what was looked for, and what this machine is instead."""
+    """Describe what was looked for, and what this machine is instead."""
     here = f"this machine is {_listed(names)}" if names else "this machine names no board or GPU"
     if not profile.recognised_by:
         return "its profile does not say what machine it is ('recognised_by')"

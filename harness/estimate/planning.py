@@ -1,4 +1,4 @@
-"""Turns what was asked for into searches to estimate; no data set has to be there."""
+"""Turns a request into searches to estimate; no data set has to be present."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["plan_searches"]
 def plan_searches(
     plugins: Plugins, entries: Iterable[SuiteEntry], request: DataRequest
 ) -> list[Search]:
-    """Return the searches of all entries, each once, with all devices that it is asked for on.
+    """Return the searches of all entries, each once, with all devices it is requested for.
 
     A data set is prepared only if its provider does not know its form.
 

@@ -61,11 +61,11 @@ class OperationMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
 
 
 def outside_modes() -> AbstractContextManager[Any]:
-    """Leave what happens inside unseen by any mode."""
+    """Hide what happens inside from every mode."""
     context: AbstractContextManager[Any] = _disable_current_modes()
     return context
 
 
 def in_backward() -> bool:
-    """Tell whether the autograd engine is at work, which calls operations without Python."""
+    """Return whether the autograd engine is running, which calls operations without Python."""
     return torch._C._current_graph_task_id() != -1

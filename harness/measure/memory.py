@@ -42,7 +42,7 @@ class EmulatedOutOfMemoryError(torch.OutOfMemoryError):
 
 
 def _makes_storage(func: Any) -> bool:
-    """Say whether an operation can give a new or a resized storage; views and most updates cannot.
+    """Return whether an operation can make or resize a storage; views and most updates cannot.
 
     Its schema marks outputs that share an input's storage; `lift_fresh` shares one that was made
     unseen, of Python numbers.
@@ -110,7 +110,7 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
                 self.watch(result)
 
     def watch(self, tensors: Iterable[Any]) -> None:
-        """Count the storages of `tensors` until they die; other objects are passed over."""
+        """Count the storages of `tensors` until they die; other objects are ignored."""
         for tensor in tensors:
             if isinstance(tensor, torch.Tensor):
                 self._count(tensor)
@@ -118,12 +118,12 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
                 self.watch(tensor)
 
     def reset_peak(self) -> None:
-        """Start the peak anew from what is alive now."""
+        """Restart the peak from what is alive now."""
         self.peak_bytes = self.live_bytes
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave what happens inside uncounted: work that is the harness's, not the method's."""
+        """Do not count what happens inside: it is the harness's work, not the method's."""
         with outside_modes():
             yield
 
@@ -170,7 +170,7 @@ class AllocatorPeaks:
     """
 
     def __init__(self, device: torch.device) -> None:
-        """Ask the allocator of a CUDA device."""
+        """Read the allocator of a CUDA device."""
         self._device = device
         self.allocated_bytes: int | None = None
         self.reserved_bytes: int | None = None

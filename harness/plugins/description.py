@@ -1,4 +1,4 @@
-"""Describes what can be used: rows of what there is, and one name in full."""
+"""Describes what can be used: all names of a kind as rows, or one name in full."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls plugins as trials go, and switches on the reporters that a person asks for.
+"""Calls the lifecycle hooks of plugins, and adds the reporters that a person asks for.
 
 A plugin that fails there is reported once and stops nothing.
 """

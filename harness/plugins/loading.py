@@ -43,7 +43,7 @@ def _new_manager() -> PluginManager:
 
 
 def faults_of(plugin: object) -> list[str]:
-    """Say what is wrong with a plugin's hooks; each fault is a clause that has `it` as subject.
+    """Return what is wrong with a plugin's hooks; each fault is a clause that has `it` as subject.
 
     Pluggy itself stays silent on a misspelt hook, and refuses a wrong argument without naming the
     right ones.
@@ -120,7 +120,7 @@ class PluginProblem:
     reason: str  # a clause that has `it` as subject
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it as one line."""
         return f"{self.plugin} is not used: {self.reason}"
 
 

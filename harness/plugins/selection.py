@@ -1,4 +1,4 @@
-"""From what people type, `NAME` or `NAME[key=value,...]`, to what is registered under the name.
+"""Resolves what people type, `NAME` or `NAME[key=value,...]`, to what is registered.
 
 A value may hold spaces; one that holds a comma or a bracket, or that begins with a quote, stands in
 quotes: `folder[path="/data/a, b",size=84]`.
@@ -144,7 +144,7 @@ def select(plugins: Plugins, kind: Kind, text: str) -> list[Selection]:
 
 
 def recreate(plugins: Plugins, kind: Kind, name: str, params: Mapping[str, Any]) -> Selection:
-    """Return the selection that had this name and these `params`, in another process, say.
+    """Return the selection that had this name and these `params`, say in another process.
 
     Raises:
         UsageError: the name or the parameters are not those of a plugin as it is now.

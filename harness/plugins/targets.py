@@ -103,7 +103,7 @@ def _load_profile(entry: Entry) -> DeviceProfile:
 
 
 def _import(entry: Entry, target: str, role: str) -> Any:
-    """Import `"module:attribute"`; whatever goes wrong there is the plugin's fault, and said so."""
+    """Import `"module:attribute"`; whatever goes wrong there is reported as the plugin's fault."""
     module, _, attribute = target.partition(":")
     try:
         with redirect_stdout(sys.stderr):  # standard output is for results
@@ -149,7 +149,7 @@ def restore(entry: Entry, params: Mapping[str, Any]) -> BaseModel | None:
 
 
 def needs_parameters(entry: Entry) -> bool:
-    """Say whether an entry has a parameter that must be given.
+    """Return whether an entry has a parameter that must be given.
 
     Raises:
         PluginError: the parameters model cannot be used.

@@ -30,7 +30,7 @@ __all__ = ["choose_names", "next_commands", "write_plugin"]
 
 @dataclass(frozen=True)
 class _PluginNames:
-    """What a new plugin is called where.
+    """The names of a new plugin.
 
     Attributes:
         kind: method, dataset or device.
@@ -68,7 +68,7 @@ def choose_names(plugins: Plugins, kind: Kind, name: str) -> _PluginNames:
 
 
 def _holder(plugins: Plugins, kind: Kind, name: str, module: str) -> str:
-    """Say who has a name already; empty where nobody has."""
+    """Return who has a name already; empty if nobody has."""
     if plugins.registry.knows(kind, name):
         return f"a {kind}, see `harness show {name}`"
     known = [*plugins.sources, *(problem.plugin for problem in plugins.problems)]

@@ -46,11 +46,11 @@ class FakeValues:
     _attribute: str = field(default="_fake_value", init=False)
 
     def set(self, tensor: Tensor, values: Tensor) -> None:
-        """Say what `tensor` is to be read as; `values` has its shape, or one that broadcasts."""
+        """Set what `tensor` is read as; `values` has its shape, or one that broadcasts."""
         setattr(tensor, self._attribute, values)
 
     def pass_on(self, sources: Sequence[Tensor], result: Any) -> None:
-        """Let a result of the same shape as one of the sources be read as that one is."""
+        """Pass the values of a source on to a result of the same shape."""
         for source in sources:
             values = getattr(source, self._attribute, None)
             if values is not None and isinstance(result, Tensor) and result.shape == source.shape:
@@ -92,7 +92,7 @@ LIGHTEST = (Preference("lightest", "first"), Preference("lightest", "last"))
 
 
 def prefer(method: SearchMethod, preference: Preference, fake_values: FakeValues) -> None:
-    """Let what a method reads of its supernet's α and β be as `preference` says.
+    """Set what a method reads of its supernet's α and β as `preference` says.
 
     Chance is kept out. A method that has no `Supernet` in an attribute is left alone.
     """

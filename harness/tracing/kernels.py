@@ -51,7 +51,7 @@ def kernels_of(operation: Any, arguments: Sequence[Any], result: Any) -> tuple[K
 
 
 def _each_of_many(arguments: Sequence[Any], result: Any) -> Iterable[Kernel]:
-    """Give a kernel for each tensor of an operation on lists of them.
+    """Yield a kernel for each tensor of an operation on lists of them.
 
     A GPU does several in one launch where its torch can; published times are of code that did not.
     """
@@ -66,7 +66,7 @@ def _is_list_of_tensors(value: Any) -> bool:
 
 
 def tensors_in(values: Iterable[Any]) -> Iterable[Tensor]:
-    """Give all tensors of nested sequences."""
+    """Yield all tensors of nested sequences."""
     for value in values:
         if isinstance(value, Tensor):
             yield value
@@ -75,7 +75,7 @@ def tensors_in(values: Iterable[Any]) -> Iterable[Tensor]:
 
 
 def _only_views(operation: Any) -> bool:
-    """Tell whether it computes nothing: all it gives are views of what it is given."""
+    """Return whether it computes nothing: it returns only views of its arguments."""
     schema = schema_of(operation)
     aliases = [each.alias_info for each in schema.returns]
     return bool(aliases) and all(each is not None and not each.is_write for each in aliases)

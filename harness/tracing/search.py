@@ -35,7 +35,7 @@ class Search:
 
     @property
     def classes(self) -> int:
-        """How many classes there are to tell apart."""
+        """The number of classes."""
         setting = self.setting
         return setting.ways if isinstance(setting, FewShotSetting) else self.form.classes
 
@@ -60,7 +60,7 @@ class Search:
 
 
 def form_of(dataset: Dataset) -> DatasetForm:
-    """Return the form of a data set that is there."""
+    """Return the form of a prepared data set."""
     if dataset.kind == "few-shot":
         return DatasetForm("few-shot", dataset.image_shape)
     train = dataset.splits["train"]

@@ -96,7 +96,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
 
     @contextmanager
     def counting(self) -> Iterator[Counter[Kernel]]:
-        """Give the kernels that are launched inside, once it is left."""
+        """Yield a counter that holds the kernels launched inside, once the block is left."""
         kernels: Counter[Kernel] = Counter()
         self._launches.clear()
         yield kernels
@@ -128,7 +128,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
                 hook.remove()
 
     def _read(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Let values go to the host."""
+        """Bring values to the host."""
         if func is aten.copy_.default:
             return args[0]  # what is copied to has no values either
         values = self.fake_values.read(args[0])
@@ -153,7 +153,7 @@ def _fill_gradients(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _learn(operation: Any, args: tuple[Any, ...], result: Any) -> Known:
-    """Find out from one result how to make the next ones."""
+    """Learn from one result how to make the next ones."""
     given = list(tensors_in(args))
     if not any(each.is_meta for each in [*given, *tensors_in([result])]):
         return Known(())  # on the host, where values count
@@ -172,7 +172,7 @@ def _learn(operation: Any, args: tuple[Any, ...], result: Any) -> Known:
 
 
 def _returns_its_first(operation: Any, result: Any, args: tuple[Any, ...]) -> bool:
-    """Tell whether it changes its first argument in place, and nothing about its shape."""
+    """Return whether it changes its first argument in place, but not its shape."""
     name = schema_of(operation).name
     if not name.endswith("_") or "resize" in name or "set_" in name:
         return False
@@ -180,7 +180,7 @@ def _returns_its_first(operation: Any, result: Any, args: tuple[Any, ...]) -> bo
 
 
 def _is_plain(value: Any, taken: set[int]) -> bool:
-    """Tell whether an output is a new meta tensor that fills a storage of its own, or nothing."""
+    """Return whether an output is None or a new meta tensor that fills a storage of its own."""
     if value is None:
         return True
     if not (isinstance(value, Tensor) and value.is_meta and value.storage_offset() == 0):
@@ -205,7 +205,7 @@ def _maker(like: Tensor | None) -> Callable[[], Tensor | None]:
 
 
 def _shape(value: Any) -> Any:
-    """Return what a result's shape can depend on; something that can be hashed."""
+    """Return what a result's shape can depend on, as a hashable value."""
     kind = type(value)
     if kind is Tensor or kind is Parameter:
         return value.shape, value.stride(), value.dtype, value.is_meta

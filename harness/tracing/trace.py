@@ -43,7 +43,7 @@ class Trace:
 
 
 def trace(workload: Workload) -> Trace:
-    """Trace a search; what it looks at gets noise for values.
+    """Trace a search; values that it reads are noise.
 
     A few steps stand for all: the first, in which optimizers get their state, with a batch of the
     largest size; one with a batch of each other size; and the last, which goes through all sizes,
@@ -157,7 +157,7 @@ def _last_step(workload: Workload) -> list[int]:
 
 
 def _with_optimizer_of(first: Counter[Kernel], later: Counter[Kernel]) -> Counter[Kernel]:
-    """Leave out of the first step that its optimizers made their state: take a later one's."""
+    """Replace the first step's optimizer kernels, which made their state, by a later step's."""
     return Counter(
         {
             **{kernel: count for kernel, count in first.items() if kernel.kind != "optimizer"},

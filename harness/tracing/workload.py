@@ -65,7 +65,7 @@ class Workload:
 
 
 def workload_of(plugins: Plugins, search: Search) -> Workload:
-    """Return what is to be traced, as the runner would do it."""
+    """Return the search to trace, set up as a trial would set it up."""
 
     def create() -> SearchMethod:
         method: SearchMethod = recreate(plugins, "method", search.method, search.params).create()
@@ -108,12 +108,12 @@ class ShapedBatches:
     fake_values: FakeValues
 
     def __post_init__(self) -> None:
-        """Make what stays on the device."""
+        """Make the batches that stay on the device."""
         sizes = self.workload.batch_sizes.items() if self.workload.resident else ()
         self._resident = {size: [self._pair(size) for _ in range(count)] for size, count in sizes}
 
     def of(self, sizes: Sequence[int]) -> Iterator[SearchBatch]:
-        """Give a batch of each of these sizes."""
+        """Yield a batch of each of these sizes."""
         for size in sizes:
             yield self._resident[size][0] if size in self._resident else self._pair(size)
 

@@ -69,7 +69,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a calibration has found.
+    """The result of a calibration.
 
     Attributes:
         cost: the profile, fitted to all cases.
@@ -147,7 +147,7 @@ def calibrate(
 
 
 def error_of(left_out: Sequence[LeftOut]) -> CostError:
-    """Say how far off the predictions were for cases that their fit had not seen."""
+    """Return how far off the predictions were for cases that their fit had not seen."""
     ratios = np.array([each.case.seconds / each.predicted_s for each in left_out])
     sizes = Counter(each.case.group for each in left_out)
     weights = np.array([1.0 / sizes[each.case.group] for each in left_out])
@@ -179,7 +179,7 @@ class _Model:
         self.start = np.log([launch_s, launch_s, 0.5, 0.5])
 
     def fit(self, cases: Sequence[_Launched]) -> _Fitted:
-        """Fit by relative errors; a few cases that are far off are not to bend all others."""
+        """Fit relative errors, robustly: a few outliers should not bend the fit to all others."""
         implementations = sorted({each.implementation for each in cases} - {""})
         start = np.concatenate([self.start, np.zeros(len(implementations))])
 

@@ -54,12 +54,12 @@ class Network:
     images: int
 
     def __str__(self) -> str:
-        """Name it."""
+        """Return its name."""
         return f"{self.kind}, C = {self.channels}, {self.images} x {self.side}x{self.side}"
 
     @property
     def parallel(self) -> bool:
-        """Whether a trial would let several threads compute this."""
+        """Whether a trial would compute this with several threads."""
         return is_worth_threads(self.images, (COLOURS, self.side, self.side), self.channels)
 
 
@@ -91,7 +91,7 @@ NETWORKS = (
 
 
 def network_works(networks: Iterable[Network] = NETWORKS) -> Iterator[Work]:
-    """Give all passes through each network."""
+    """Yield all passes through each network."""
     for network in networks:
         for passes in PASSES:
             yield network_work(network, passes)

@@ -1,4 +1,4 @@
-"""Single operations of the search space, each class of kernels apart, on shapes as they occur."""
+"""Single operations of the search space, by class of kernel, on shapes as they occur."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ OPTIMIZER_CHANNELS = (8, 28, 84)
 
 
 def operation_works() -> Iterator[Work]:
-    """Give single operations: on each shape a few layers of each class, and updates."""
+    """Yield single operations: on each shape a few layers of each class, and updates."""
     for shape in SHAPES:
         for kind in LAYERS:
             yield layer_work(kind, shape, back=False)

@@ -39,7 +39,7 @@ LOOSE, STIFF = 0.01, 0.1
 
 @dataclass(frozen=True)
 class ProcessorFit:
-    """What a fit has found.
+    """The result of a fit.
 
     Attributes:
         cost: the profile, fitted to all cases.
@@ -70,7 +70,7 @@ def calibrate_processor(
 def fit_processor(
     operations: Sequence[Case], networks: Sequence[Case], provenance: str
 ) -> ProcessorFit:
-    """Fit to operations, from there to networks, and to the networks but one for each of them.
+    """Fit to operations, then to networks, and once more without each network.
 
     Args:
         operations: times of single operations, for each class of kernels some.
@@ -121,7 +121,7 @@ def _start() -> Array:
 
 
 def _fit(launches: _Launches, start: Array, stiffness: float) -> Array:
-    """Fit by relative errors; a few cases that are far off are not to bend all others."""
+    """Fit relative errors, robustly: a few outliers should not bend the fit to all others."""
 
     def errors(logs: Array) -> Array:
         off = np.log(_seconds(logs, launches) / launches.seconds)
@@ -160,7 +160,7 @@ def _profile(logs: Array, error: CostError, provenance: str) -> CostProfile:
 
 
 def _provenance(networks: int) -> str:
-    """Say on what and with what so many networks were measured."""
+    """Describe on what and with what the networks were measured."""
     here = describe_environment()
     today = datetime.now(timezone.utc).date().isoformat()
     return (

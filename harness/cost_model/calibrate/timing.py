@@ -28,7 +28,7 @@ Step = Callable[[], object]
 
 @dataclass(frozen=True)
 class Work:
-    """Something to run.
+    """A piece of work that can be timed, and counted on shapes.
 
     Attributes:
         name: what it is called.
@@ -114,7 +114,7 @@ def _seconds(run: Step) -> float:
 
 @contextmanager
 def _threads(*, parallel: bool) -> Iterator[None]:
-    """Compute with one thread or all inside, as `runner.threads` has it."""
+    """Use one thread or all of them inside, as trials do (`runtime.threads`)."""
     threads = torch.get_num_threads()
     if not parallel and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

@@ -22,7 +22,7 @@ _GROWTH = 4  # honest values are copied at most twice on the way from text to by
 
 
 class Stream:
-    """The bytes of a program; never are more asked for than there are."""
+    """The bytes of a program; never more are requested than there are."""
 
     def __init__(self, file: BinaryIO, max_bytes: int) -> None:
         """Take the file from its beginning.

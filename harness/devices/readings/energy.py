@@ -35,7 +35,7 @@ HWMON_NAMES = "/sys/bus/i2c/drivers/ina3221*/*/hwmon/hwmon*/in*_label"
 
 @dataclass(frozen=True)
 class _InputRail:
-    """The rail that all of a board's power comes in by."""
+    """The rail through which all of a board's power comes in."""
 
     tree: Tree
     name: str
@@ -77,7 +77,7 @@ def find_input_rail(tree: Tree) -> _InputRail:
 
 
 def _rail(tree: Tree, name: str, path: str) -> _InputRail:
-    """Say which files belong to a rail's name: its power in mW, or its voltage and current."""
+    """Return the rail whose name is in a file: read its power in mW, or voltage and current."""
     folder, _, file = path.rpartition("/")
     if file.endswith("_label"):
         number = file.removeprefix("in").removesuffix("_label")
@@ -93,7 +93,7 @@ def _rail(tree: Tree, name: str, path: str) -> _InputRail:
 
 @dataclass(frozen=True)
 class _Card:
-    """One card: its energy and its power, without those of the machine that it is in."""
+    """One card: its own energy and power, without the rest of the machine."""
 
     library: Any
     handle: Any
@@ -180,7 +180,7 @@ LONGEST_GAP_S = 2.0  # between samples of power
 
 @dataclass(frozen=True)
 class EnergySource:
-    """Something that tells the joules between two looks at it."""
+    """A sensor from which the joules between two readings follow."""
 
     read: Callable[[], float]  # joules since any moment, or watts now; raises `ReadingError`
     counts: bool  # it is joules: exact, however far apart the looks are
@@ -188,16 +188,16 @@ class EnergySource:
 
     @property
     def longest_gap_s(self) -> float:
-        """How far apart two looks may be, in seconds, for what lies between to be known."""
+        """The most seconds between two readings that still say what lies between."""
         return math.inf if self.counts else LONGEST_GAP_S
 
     def joules(self, first: float, second: float, seconds: float) -> float:
-        """Return the joules between two looks that are `seconds` apart; power by the trapezoid."""
+        """Return the joules between readings `seconds` apart; power by the trapezoidal rule."""
         return second - first if self.counts else (first + second) / 2 * seconds
 
 
 def find_energy_source(tree: Tree, device: torch.device) -> EnergySource:
-    """Return what tells the energy of trials on `device`: the board's, or else the card's.
+    """Return the sensor for the energy of trials on `device`: the board's, or else the card's.
 
     Raises:
         ReadingError: nothing does; the message says why.

@@ -34,7 +34,7 @@ class Tree:
     root: Path = Path("/")
 
     def has(self, path: str) -> bool:
-        """Say whether there is such a file."""
+        """Return whether there is such a file."""
         return self._at(path).exists()
 
     def text(self, path: str) -> str:
@@ -54,7 +54,7 @@ class Tree:
         return text
 
     def number(self, path: str) -> int:
-        """Return the whole number that a file consists of.
+        """Return the integer that a file consists of.
 
         Raises:
             ReadingError: see `text`; or it is not a whole number.
@@ -105,12 +105,12 @@ def cuda_names() -> list[str]:
 
 
 def has_unified_memory(root: Path = Path("/")) -> bool:
-    """Say whether processor and GPU share one memory, as on every board with a Tegra (Jetson)."""
+    """Return whether CPU and GPU share one memory, as on all boards with a Tegra (Jetson)."""
     return any("nvidia,tegra" in names for names in _device_tree(Tree(root), "compatible"))
 
 
 def _device_tree(tree: Tree, name: str) -> Iterator[str]:
-    """Give a property of the device tree's root wherever it is to be read."""
+    """Yield a property of the device tree's root from each place that has it."""
     for folder in DEVICE_TREES:
         try:
             yield tree.text(f"{folder}/{name}")

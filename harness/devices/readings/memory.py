@@ -1,4 +1,4 @@
-"""Linux's own account of memory, in bytes, and of the processes that it killed for want of it.
+"""Linux's own account of memory, in bytes, and of the processes killed when it ran out.
 
 Where processor and GPU share one memory, what a trial takes of it shows as the fall of what is
 available: weights and activations, the CUDA context, the libraries, the images.
@@ -53,7 +53,7 @@ class MemoryLow:
     """
 
     def __init__(self, tree: Tree) -> None:
-        """Take what there is now as the start."""
+        """Read the starting values."""
         self._tree = tree
         self.fall_bytes: int | None = None
         self.swap_growth_bytes: int | None = None
@@ -61,7 +61,7 @@ class MemoryLow:
         self._available, self._swap_used = self._read()
 
     def sample(self) -> None:
-        """Look again; what cannot be read this time is left out."""
+        """Read again; what cannot be read this time is skipped."""
         available, swap_used = self._read()
         if available is not None and self._available is not None:
             self.fall_bytes = max(self.fall_bytes or 0, self._available - available)
@@ -95,7 +95,7 @@ class OomKills:
         self._before = self._counts()
 
     def any_since(self) -> bool | None:
-        """Say whether anything was killed meanwhile; None where the kernel does not count."""
+        """Return whether anything was killed since; None where the kernel does not count."""
         now = self._counts()
         known = now.keys() & self._before.keys()
         return any(now[path] > self._before[path] for path in known) if known else None

@@ -18,7 +18,7 @@ PERIOD_S = 0.1
 
 @contextmanager
 def sampling(look: Callable[[], object], period_s: float = PERIOD_S) -> Iterator[None]:
-    """Call `look` every `period_s` seconds in a thread beside the block.
+    """Call `look` every `period_s` seconds in a thread while the block runs.
 
     The thread has ended when the block has, also when it raises.
     """
@@ -84,7 +84,7 @@ class Meter:
         clock: Clock = time.perf_counter,
         period_s: float = PERIOD_S,
     ) -> None:
-        """Measure with what there is; `clock` gives seconds."""
+        """Measure what can be read; `clock` returns seconds."""
         self._energy, self._memory = energy, memory
         self._clock, self._period_s = clock, period_s
         self._working = PausingClock(clock)
@@ -128,7 +128,7 @@ class Meter:
                 self._trouble = f"{self._energy.source}: {error}"
 
     def _look(self) -> bool:
-        """Look at everything; say whether the energy could be read, which may be tried again."""
+        """Read everything; return whether the energy could be read, which may be retried."""
         if self._memory is not None:
             self._memory.sample()
         if self._energy is None or self._joules is None:
@@ -141,7 +141,7 @@ class Meter:
         return True
 
     def _add(self, energy: EnergySource) -> None:
-        """Add the joules since the last look, less the share of the time that was a pause."""
+        """Add the joules since the last reading, less the share of the time that was paused."""
         then, worked, first = self._last
         self._last = now, working, second = self._read(energy)
         seconds = now - then

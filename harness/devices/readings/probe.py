@@ -1,4 +1,4 @@
-"""Everything that the machine at hand tells of itself, and why it does not tell the rest."""
+"""All readings of the machine at hand, each with its source, or the reason why it is missing."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class _Cifar:
     archive: Archive
 
     def __init__(self, parameters: CifarParameters) -> None:
-        """Take how it is posed."""
+        """Store how it is posed."""
         self._parameters = parameters
 
     def form(self) -> DatasetForm:

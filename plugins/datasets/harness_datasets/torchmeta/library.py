@@ -42,7 +42,7 @@ _DOWNLOADING = ("_get_confirm_token", "_save_response_content")
 
 
 def is_installed() -> bool:
-    """Say whether there is a torchmeta, usable or not, without importing it."""
+    """Return whether there is a torchmeta, usable or not, without importing it."""
     spec = find_spec("torchmeta")
     return spec is not None and spec.origin is not None  # a mere folder of that name has none
 
@@ -127,7 +127,7 @@ class _Class:
     size: int
 
     def __hash__(self) -> int:
-        """Return what torchmeta's own data sets do: it seeds the draw of images with it."""
+        """Return the hash of torchmeta's own data sets, which seeds the draw of images."""
         return hash(self.index)
 
     def __len__(self) -> int:

@@ -31,7 +31,7 @@ class Torchmeta:
     """
 
     def __init__(self, parameters: TorchmetaParameters) -> None:
-        """Take which data set it is."""
+        """Store which data set it is."""
         self._parameters = parameters
 
     def prepare(self, request: DataRequest) -> Dataset:
