@@ -23,7 +23,6 @@ from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:
     from harness.cost_model.calibrate.fit import Calibration, LeftOut
-    from harness.cost_model.calibrate.processor import ProcessorFit
     from harness.estimate.estimates import Estimate
 
 __all__ = ["calibrate_processor", "fit_published", "probe_machine"]
@@ -105,7 +104,7 @@ def _check_name(name: str, output: Path) -> None:
             )
 
 
-def _print_processor(name: str, output: Path, fit: ProcessorFit) -> None:
+def _print_processor(name: str, output: Path, fit: Calibration) -> None:
     headings = ("left out of the fit", "measured ms", "predicted ms", "error %")
     print_table(headings, [_left_out_cells(each, 1e3, "+.1f") for each in fit.left_out])
     error = fit.cost.error

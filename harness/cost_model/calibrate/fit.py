@@ -73,13 +73,13 @@ class Calibration:
 
     Attributes:
         cost: the profile, fitted to all cases.
-        left_out: each case as the fit to the others predicts it.
+        left_out: each case as a fit without it, or without its group, predicts it.
         factors: for each implementation of `Case`, how much more it takes than its kernels explain.
     """
 
     cost: CostProfile
     left_out: Sequence[LeftOut]
-    factors: Mapping[str, float]
+    factors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rank_correlation(self) -> float:

@@ -17,7 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
-from harness.cost_model.calibrate.fit import TOLERATED, Case, LeftOut, error_of, rounded
+from harness.cost_model.calibrate.fit import (
+    TOLERATED,
+    Calibration,
+    Case,
+    LeftOut,
+    error_of,
+    rounded,
+)
 from harness.cost_model.calibrate.networks import NETWORKS, network_works
 from harness.cost_model.calibrate.operations import operation_works
 from harness.cost_model.calibrate.timing import STAGES, measure
@@ -25,7 +32,7 @@ from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, K
 from harness.devices.profile import ANY_MACHINE, DeviceProfile
 from harness.environment import describe_environment
 
-__all__ = ["ProcessorFit", "calibrate_processor", "fit_processor", "processor_profile"]
+__all__ = ["calibrate_processor", "fit_processor", "processor_profile"]
 
 Array = NDArray[np.float64]
 
@@ -37,22 +44,9 @@ LAUNCH_S, FLOPS_S, BYTES_S, SPEEDUP = 10e-6, 5e9, 5e9, 1.5
 LOOSE, STIFF = 0.01, 0.1
 
 
-@dataclass(frozen=True)
-class ProcessorFit:
-    """The result of a fit.
-
-    Attributes:
-        cost: the profile, fitted to all cases.
-        left_out: each case as the fit without all cases of its group predicts it.
-    """
-
-    cost: CostProfile
-    left_out: Sequence[LeftOut]
-
-
 def calibrate_processor(
     progress: Callable[[int], AbstractContextManager[Callable[[str], None]]],
-) -> ProcessorFit:
+) -> Calibration:
     """Measure single operations and whole networks on this processor, and fit to both.
 
     Args:
@@ -69,7 +63,7 @@ def calibrate_processor(
 
 def fit_processor(
     operations: Sequence[Case], networks: Sequence[Case], provenance: str
-) -> ProcessorFit:
+) -> Calibration:
     """Fit to operations, then to networks, and once more without each network.
 
     Args:
@@ -87,7 +81,7 @@ def fit_processor(
         predicted = _seconds(fitted, _Launches.of(these))
         left_out += map(LeftOut, these, map(float, predicted))
     fitted = _fit(_Launches.of(networks), start, STIFF)
-    return ProcessorFit(_profile(fitted, error_of(left_out), provenance), left_out)
+    return Calibration(_profile(fitted, error_of(left_out), provenance), left_out)
 
 
 @dataclass(frozen=True)
