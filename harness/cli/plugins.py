@@ -10,7 +10,7 @@ import click
 
 from harness.cli.options import cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
-from harness.conformance.apart import check
+from harness.conformance.isolation import check
 from harness.conformance.rule import Verdict
 from harness.conformance.subject import CHECKED, Address, find
 from harness.plugins.description import plugin_rows

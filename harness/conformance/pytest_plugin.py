@@ -39,7 +39,7 @@ class ContractRule:
 
     def check(self) -> None:
         """Fail the test, in a few lines for a person, if the rule is broken; skip it if idle."""
-        from harness.conformance.apart import check_rule  # noqa: PLC0415 - see the module
+        from harness.conformance.isolation import check_rule  # noqa: PLC0415 - see the module
 
         verdict = check_rule(self.address, self.name)
         if verdict.status == "not applicable":
@@ -61,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker(MARK)
     if marker is None or FIXTURE not in metafunc.fixturenames:
         return
-    from harness.conformance.apart import rule_names  # noqa: PLC0415 - see the module
+    from harness.conformance.isolation import rule_names  # noqa: PLC0415 - see the module
 
     address = _address(*marker.args, **marker.kwargs)
     names = rule_names(address.kind)

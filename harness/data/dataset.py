@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from harness.canonical import digest
 from harness.contracts import Dataset, Episode, SplitSummary, TaskKind
 from harness.data.cache import Cache
-from harness.data.episodes import HARNESS_RULE, EpisodeIdentity, EpisodeRule
+from harness.data.layout import HARNESS_RULE, EpisodeIdentity, EpisodeRule
 from harness.errors import DataError, UsageError
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from harness.contracts import Episode
 from harness.data.cache import DatasetContent, open_or_build
 from harness.data.dataset import CachedDataset, check_setting
-from harness.data.episodes import EpisodeIdentity, draw_episode
-from harness.data.layout import DatasetLayout, ImagePlace
+from harness.data.layout import DatasetLayout, EpisodeIdentity, ImagePlace, draw_episode
 from harness.errors import DataError, UsageError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
 

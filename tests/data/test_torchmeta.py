@@ -19,7 +19,7 @@ from harness_datasets.torchmeta.provider import Torchmeta
 from numpy.typing import NDArray
 
 from harness.contracts import DataRequest, Dataset, Episode
-from harness.data.episodes import EpisodeIdentity
+from harness.data.layout import EpisodeIdentity
 from harness.errors import UsageError
 
 pytestmark = pytest.mark.skipif(

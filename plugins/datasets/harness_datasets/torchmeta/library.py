@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.canonical import digest
-from harness.data.episodes import Draw, EpisodeIdentity, EpisodeRule
+from harness.data.layout import Draw, EpisodeIdentity, EpisodeRule
 from harness.environment import Check
 from harness.errors import HarnessError, UsageError
 

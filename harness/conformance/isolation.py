@@ -24,7 +24,7 @@ from harness.runtime.fork_server import interruptible, processes, start_server, 
 __all__ = ["check", "check_rule", "rule_names"]
 
 # Torch's optimizers import its compiler at their first use, which takes seconds.
-PRELOADED = ["__main__", "harness.conformance.work", "torch._dynamo"]
+PRELOADED = ["__main__", "harness.conformance.judging", "torch._dynamo"]
 
 
 def check(address: Address) -> Iterator[Verdict]:
@@ -110,13 +110,13 @@ def _received(connection: Connection, process: BaseProcess, limit_s: float | Non
 def _judge(connection: Connection, address: Address, name: str) -> None:
     interruptible(signal.SIGTERM, signal.SIGINT)  # a plugin meets them as it does anywhere
     # Imported here, in the child: the parent has no need of torch.
-    from harness.conformance.work import main  # noqa: PLC0415 - see above
+    from harness.conformance.judging import main  # noqa: PLC0415 - see above
 
     main(connection, address, name)
 
 
 def _describe(connection: Connection, kind: Kind) -> None:
-    from harness.conformance.work import RULES  # noqa: PLC0415 - see above
+    from harness.conformance.judging import RULES  # noqa: PLC0415 - see above
 
     connection.send(
         {
