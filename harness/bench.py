@@ -9,9 +9,6 @@ from dataclasses import replace
 import torch
 
 from harness.contracts import Batch, Device, SearchBatch, SearchMethod
-from harness.estimate.planning import Search
-from harness.estimate.work import workload_of
-from harness.estimate.workload import Workload
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
@@ -19,6 +16,8 @@ from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
 from harness.results.bench import BenchRow
 from harness.runtime.threads import choose_threads
+from harness.tracing.search import Search
+from harness.tracing.workload import Workload, workload_of
 from harness.trials.episode import MethodDriver, search_steps
 
 __all__ = ["Stepper", "bench_all", "counted_mib"]

@@ -312,7 +312,7 @@ class DescribedProvider(Protocol):
 class Device(Protocol):
     """A device that trials run on, or are emulated for; called with its parameters model.
 
-    Most need no class of their own: `harness.devices.profiled.ProfiledDevice` is what a TOML file
+    Most need no class of their own: `harness.devices.at_hand.ProfiledDevice` is what a TOML file
     describes.
     """
 

@@ -17,7 +17,7 @@ __all__ = [
 
 
 class HarnessError(Exception):
-    """Something a person can put right; the message is one sentence that says what and how."""
+    """An error that a person can put right; the message is one sentence that says what and how."""
 
     exit_code = 1
 
@@ -43,13 +43,13 @@ class RunFolderError(HarnessError):
 
 
 class NotWrittenError(RunFolderError):
-    """A file that the disk refuses while the run is under way; what is finished stays whole."""
+    """A file that the disk refuses during a run; what is finished stays whole."""
 
     exit_code = 1
 
 
 class UnknownNameError(UsageError):
-    """A name that nothing answers to; the message names the nearest one there is.
+    """An unknown name; the message suggests the nearest known one.
 
     Attributes:
         kind: what was looked for, such as `method`.

@@ -1,4 +1,4 @@
-"""Says in words what the fields of a pydantic model take, and what was wrong with what they got.
+"""Describes the fields of pydantic models in words, and what was wrong with their values.
 
 All sentences are drawn from the model's JSON schema, so that `harness show`, a plugin's parameters
 and a TOML file speak of a field in the same words.
@@ -100,13 +100,13 @@ def pretraining_values(parameters: BaseModel | None) -> dict[str, Any]:
 
 
 def options(schema: Schema) -> Sequence[Schema]:
-    """Return the schemas of the types that a field takes one of."""
+    """Return the schemas of the alternatives of a field."""
     alternatives: Sequence[Schema] = schema.get("anyOf", [schema])
     return alternatives
 
 
 def in_words(schema: Schema) -> str:
-    """Say what a field with this schema takes, such as `an integer >= 1 or none`."""
+    """Describe what a field with this schema takes, such as `an integer >= 1 or none`."""
     return " or ".join(dict.fromkeys(_option_in_words(option) for option in options(schema)))
 
 
@@ -118,7 +118,7 @@ def spelled(value: object) -> str:
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Say in one sentence what was wrong with the values that `model` was given."""
+    """Return one sentence on what was wrong with the values that `model` was given."""
     schema = model.model_json_schema()
     sentences = [_fault(details, schema) for details in error.errors()]
     return "; ".join(dict.fromkeys(sentences))
@@ -137,7 +137,7 @@ def _option_in_words(schema: Schema) -> str:
 
 
 def _fault(details: ErrorDetails, schema: Schema) -> str:
-    """Say what is wrong at one place; the alternatives of a union share a sentence."""
+    """Describe the fault at one place; the alternatives of a union share a sentence."""
     place, field, siblings = _locate(schema, details["loc"])
     key = ".".join(place)
     message = _plain(details["msg"])
@@ -197,7 +197,7 @@ def _item(schema: Schema, part: int | str, definitions: Schema) -> Schema | None
 
 
 def _properties(schema: Schema, definitions: Schema) -> dict[str, Schema]:
-    """Return the schemas of a table's fields; none if `schema` is that of no table."""
+    """Return the schemas of a table's fields; empty if `schema` is not a table's."""
     tables = [option["properties"] for option in options(schema) if "properties" in option]
     fields = tables[0] if tables else {}
     return {name: _resolved(field, definitions) for name, field in fields.items()}

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pluggy import HookspecMarker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from harness.environment import Check
     from harness.experiment.trial import Trial
     from harness.metrics import MetricSpec
     from harness.results.record import Record
@@ -23,7 +25,7 @@ hookspec = HookspecMarker("harness")
 
 
 class Register(Protocol):
-    """Gives a name to a lazy target."""
+    """Registers a lazy target under a name."""
 
     def __call__(
         self, name: str, target: str, *, parameters: str | None = None, summary: str = ""
@@ -71,9 +73,9 @@ def harness_register_suites(register: Register) -> None:
 def harness_register_reporters(register: Register) -> None:
     """Register reporters: targets are classes whose methods are some of the hooks below.
 
-    They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made and told
-    of trials where a person asks for it, `harness run --reporter NAME`; a plugin that has these
-    hooks itself is always told.
+    They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made, and
+    follows trials, where a person asks for it, `harness run --reporter NAME`; a plugin that has
+    these hooks itself always follows them.
     """
 
 
@@ -84,6 +86,16 @@ def harness_register_metrics(register: Callable[[MetricSpec], None]) -> None:
     A device reads them (`harness.contracts.ReadsMetrics`), or a method reports them
     (`harness.contracts.ReportsMetrics`); records, tables, comparisons and frames then have them.
     """
+    raise NotImplementedError
+
+
+@hookspec
+def harness_doctor() -> Iterable[Check]:
+    """Check what the plugin needs beside itself, such as an optional library.
+
+    Called by `harness doctor` alone, so it may import what is slow; each check is a row there.
+    """
+    raise NotImplementedError
 
 
 @hookspec
@@ -105,7 +117,7 @@ def harness_trial_started(trial: Trial) -> None:
 def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
     """Called after each search step; `event` is the row that goes to `steps.jsonl`.
 
-    Of trials that run side by side or on other machines, the steps are told when they are home.
+    Steps of trials that run side by side or on other machines come once they are back.
     """
 
 

@@ -112,10 +112,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             assert gpus is not None, "torch was asked"
             return tuple(gpus)
 
-        for module in ("profiled", "at_hand"):
-            monkeypatch.setattr(f"harness.devices.{module}.machine_names", lambda: list(names))
-        monkeypatch.setattr("harness.devices.profiled.usable_gpus", usable_gpus)
-        monkeypatch.setattr("harness.devices.profiled.has_unified_memory", lambda: is_board)
+        monkeypatch.setattr("harness.devices.at_hand.machine_names", lambda: list(names))
+        monkeypatch.setattr("harness.devices.at_hand.usable_gpus", usable_gpus)
+        monkeypatch.setattr("harness.devices.at_hand.has_unified_memory", lambda: is_board)
 
     return machine
 

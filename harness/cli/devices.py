@@ -1,28 +1,218 @@
-"""`harness devices`: the machine at hand."""
+"""`harness devices`: what this machine is, and cost models that predict times on devices."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from harness.cli.groups import LazyCommand, LazyGroup
+from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.output import loaded_plugins, print_json, print_table, say
+from harness.cli.progress import work_on_stderr
+from harness.contracts import DataRequest, Device
+from harness.devices.profile_writing import check_destination, profile_toml
+from harness.devices.readings.probe import probe
+from harness.errors import UsageError
+from harness.planning.suites import find_suite
+from harness.plugins.profile_files import DEVICES_VARIABLE
+from harness.plugins.registry import check_name
+from harness.plugins.selection import select
+from harness.runtime.files import write_whole
 
-__all__ = ["COMMANDS", "devices"]
+if TYPE_CHECKING:
+    from harness.cost_model.calibrate.fit import Calibration, LeftOut
+    from harness.estimate.estimates import Estimate
 
-COMMANDS = {
-    "probe": LazyCommand(
-        "harness.cli.probe:probe_machine", "Read everything that this machine tells of itself."
-    ),
-    "calibrate": LazyCommand(
-        "harness.cli.calibrate:calibrate_processor",
-        "Measure this machine's processor and write a device profile that predicts its times.",
-    ),
-    "fit": LazyCommand(
-        "harness.cli.fit:fit_published",
-        "Fit a device's cost model to the published times of suites.",
-    ),
-}
+__all__ = ["calibrate_processor", "fit_published", "probe_machine"]
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS)
-def devices() -> None:
-    """See what this machine is and what can be read of it."""
+@click.command("probe")
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("/"),
+    show_default=True,
+    help="Folder to read /proc and /sys below, such as a copy from a board.",
+)
+@json_option
+def probe_machine(root: Path, *, as_json: bool) -> None:
+    """Read everything that this machine tells of itself.
+
+    A value that cannot be read is left blank, and its note says why. The machine's names are what a
+    device profile recognises it by.
+    """
+    readings = probe(root)
+    if as_json:
+        print_json([asdict(reading) for reading in readings])
+        return
+    headings = ("name", "value", "unit", "source", "note")
+    rows = [
+        (each.name, _spelled(each.value), each.unit, each.source, each.note) for each in readings
+    ]
+    print_table(headings, rows)
+
+
+def _spelled(value: float | str | None) -> str | None:
+    return f"{value:,.10g}" if isinstance(value, (int, float)) else value
+
+
+@click.command("calibrate")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("this-cpu.toml"),
+    show_default=True,
+    help="File to write the device profile to.",
+)
+@click.option("--name", default="this-cpu", show_default=True, help="What to call the device.")
+@click.option("--force", is_flag=True, help="Overwrite a file that something else has written.")
+@json_option
+def calibrate_processor(*, output: Path, name: str, force: bool, as_json: bool) -> None:
+    """Measure this machine's processor and write a device profile that predicts its times.
+
+    It takes some minutes, in which the machine should do nothing else. Single operations are
+    timed, then networks of the search space, and a cost model is fitted to both. How far its
+    predictions are off is found out on each network by a fit to all the others.
+    """
+    check_destination(output, force=force)
+    _check_name(name, output)
+    # Imports torch and scipy, which take seconds.
+    from harness.cost_model.calibrate import processor  # noqa: PLC0415 - see above
+
+    fit = processor.calibrate_processor(work_on_stderr)
+    write_whole(output, profile_toml(processor.processor_profile(name, fit.cost)))
+    if as_json:
+        cost = fit.cost.model_dump(mode="json")
+        left_out = [
+            _left_out_row(each, "measured_s", network=each.case.group) for each in fit.left_out
+        ]
+        print_json({"device": name, "profile": str(output), "cost": cost, "left_out": left_out})
+    else:
+        _print_processor(name, output, fit)
+
+
+def _check_name(name: str, output: Path) -> None:
+    """Refuse a name that another device has; overwriting the same file's device is fine."""
+    check_name("device", name)
+    for entry in loaded_plugins().registry.entries("device"):
+        if entry.name == name and entry.target != str(output.absolute()):
+            raise UsageError(
+                f"there is a device '{name}', of {entry.plugin}; choose another name by --name"
+            )
+
+
+def _print_processor(name: str, output: Path, fit: Calibration) -> None:
+    headings = ("left out of the fit", "measured ms", "predicted ms", "error %")
+    print_table(headings, [_left_out_cells(each, 1e3, "+.1f") for each in fit.left_out])
+    error = fit.cost.error
+    click.echo(
+        f"\nPredictions for networks that were left out are off by {error.mean_percent:.1f} % on "
+        f"average; nine of ten times were {error.low:.2f} to {error.high:.2f} of what was "
+        f"predicted.\nWritten: {output}. To predict times with it:\n"
+        f"  export {DEVICES_VARIABLE}={output.absolute()}\n"
+        f"  harness estimate -d {name} ..."
+    )
+
+
+@click.command("fit")
+@click.argument("device")
+@click.argument("suites", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write the device's profile to, with the cost model in it.",
+)
+@click.option("--force", is_flag=True, help="Overwrite a file that something else has written.")
+@data_root_option
+@cache_root_option
+@json_option
+def fit_published(  # noqa: PLR0913 - one parameter an option
+    *,
+    device: str,
+    suites: tuple[str, ...],
+    output: Path | None,
+    force: bool,
+    data_root: Path | None,
+    cache_root: Path,
+    as_json: bool,
+) -> None:
+    """Fit a device's cost model to the published times of suites.
+
+    Each time is set beside the kernels that the published procedure launches. How far predictions
+    are off is found out on each time by a fit to all the others.
+    """
+    if output is not None:
+        check_destination(output, force=force)
+    plugins = loaded_plugins()
+    found: Device = select(plugins, "device", device)[0].create()
+    paths = {suite: find_suite(plugins, suite) for suite in suites}
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
+    # Imports scipy, and torch in other processes: seconds.
+    from harness.cost_model.calibrate import published  # noqa: PLC0415 - see above
+
+    calibration = published.fit_published(plugins, found.profile, paths, request, _say_traced)
+    if output is not None:
+        profile = found.profile.model_copy(update={"cost": calibration.cost})
+        write_whole(output, profile_toml(profile))
+    if as_json:
+        left_out = [_left_out_row(each, "published_s") for each in calibration.left_out]
+        print_json(
+            {
+                "device": device,
+                "cost": calibration.cost.model_dump(mode="json"),
+                "rank_correlation": calibration.rank_correlation,
+                "factors": dict(calibration.factors),
+                "left_out": left_out,
+            }
+        )
+    else:
+        _print_fit(calibration, output)
+
+
+def _print_fit(calibration: Calibration, output: Path | None) -> None:
+    headings = ("left out of the fit", "published s", "predicted s", "error %")
+    print_table(headings, [_left_out_cells(each, 1, "+.0f") for each in calibration.left_out])
+    error = calibration.cost.error
+    click.echo(
+        f"\n{error.cases} times, each predicted by a fit to the others: off by "
+        f"{error.mean_percent:.1f} % on average, rank correlation "
+        f"{calibration.rank_correlation:.3f}."
+    )
+    for name, factor in calibration.factors.items():
+        click.echo(
+            f"{name}: what was published took {factor:.1f} times as long as its kernels explain. "
+            "The factor is fitted along, and no part of the cost model."
+        )
+    click.echo(
+        f"With every method counting alike, nine of ten times were {error.low:.2f} to "
+        f"{error.high:.2f} of what was predicted."
+    )
+    if output is not None:
+        click.echo(f"Written: {output}")
+
+
+def _say_traced(estimate: Estimate) -> None:
+    search = estimate.search
+    say(f"counted the kernels of {search.label} on {search.dataset} ({search.setting})")
+
+
+def _left_out_cells(left_out: LeftOut, unit: float, digits: str) -> tuple[str, ...]:
+    """Return a row of the table: real and predicted time by `unit` a second, and the error."""
+    case = left_out.case
+    times = (f"{unit * seconds:,.1f}" for seconds in (case.seconds, left_out.predicted_s))
+    return (case.name, *times, f"{100 * left_out.error:{digits}}")
+
+
+def _left_out_row(left_out: LeftOut, seconds: str, **more: str) -> dict[str, Any]:
+    """Return the same as JSON values; the key of the real time is what `seconds` says."""
+    return {
+        "name": left_out.case.name,
+        **more,
+        seconds: left_out.case.seconds,
+        "predicted_s": left_out.predicted_s,
+        "error": left_out.error,
+    }

@@ -1,15 +1,89 @@
-"""The command `harness`: the table of its subcommands, and nothing slow."""
+"""The command `harness`: the tables of its subcommands, and nothing slow.
+
+Groups suggest the nearest command, import it when it is called, and say errors in a sentence.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import click
 
 from harness import __version__
-from harness.cli.groups import LazyCommand, LazyGroup
+from harness.errors import HarnessError, UnknownNameError
 
-__all__ = ["cli", "main"]
+__all__ = ["COMMANDS", "DEVICES_COMMANDS", "PLUGINS_COMMANDS", "cli", "devices", "main", "plugins"]
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+MOST_OF_PATH = 200  # characters; one that is too long for the system is too long to read
+
+
+class SuggestingGroup(click.Group):
+    """Names the nearest command when there is none of the name that was given."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that was asked for."""
+        known = self.list_commands(ctx)
+        if args[0] not in known and not args[0].startswith("-"):
+            ctx.fail(str(UnknownNameError("command", args[0], known)))
+        return super().resolve_command(ctx, args)
+
+
+class LazyCommand(NamedTuple):
+    """Where a command is, and what the list of commands says of it."""
+
+    target: str  # "module:attribute"
+    help: str
+
+
+class LazyGroup(SuggestingGroup):
+    """Imports a command when it is called, and reports how it failed."""
+
+    def __init__(self, *arguments: Any, lazy: Mapping[str, LazyCommand], **options: Any) -> None:
+        """Store the commands of `lazy`, in that order."""
+        super().__init__(*arguments, **options)
+        self.lazy = dict(lazy)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands."""
+        return [*self.lazy, *super().list_commands(ctx)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in self.lazy:
+            return super().get_command(ctx, cmd_name)
+        module, _, attribute = self.lazy[cmd_name].target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands from the table alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, self.lazy[name].help) for name in self.list_commands(ctx)])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what a person can put right is said in a sentence, without traceback."""
+        try:
+            return super().invoke(ctx)
+        except HarnessError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            if error.filename is None:  # no matter of a path, such as a reader that went away
+                raise
+            path = click.format_filename(os.fsencode(str(error.filename)))
+            click.echo(f"Error: {path[:MOST_OF_PATH]}: {error.strerror}", err=True)
+            ctx.exit(HarnessError.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
+
 
 COMMANDS = {
     "run": LazyCommand(
@@ -33,20 +107,49 @@ COMMANDS = {
         "Pretrain methods and keep their checkpoints, without searching.",
     ),
     "list": LazyCommand(
-        "harness.cli.list_command:list_command",
+        "harness.cli.inspection:list_command",
         "List methods, datasets, devices, suites, reporters or budgets.",
     ),
     "show": LazyCommand(
-        "harness.cli.show:show", "Show what a name is and what parameters it takes."
+        "harness.cli.inspection:show", "Show what a name is and what parameters it takes."
     ),
     "plugins": LazyCommand(
-        "harness.cli.plugins:plugins", "See which plugins are in use, write one, and check it."
+        "harness.cli.main:plugins", "See which plugins are in use, write one, and check it."
     ),
     "devices": LazyCommand(
-        "harness.cli.devices:devices", "See what this machine is and what can be read of it."
+        "harness.cli.main:devices", "See what this machine is and what can be read of it."
     ),
     "doctor": LazyCommand(
-        "harness.cli.doctor:doctor", "Check that everything a run needs is there."
+        "harness.cli.inspection:doctor", "Check that everything a run needs is there."
+    ),
+}
+
+DEVICES_COMMANDS = {
+    "probe": LazyCommand(
+        "harness.cli.devices:probe_machine", "Read everything that this machine tells of itself."
+    ),
+    "calibrate": LazyCommand(
+        "harness.cli.devices:calibrate_processor",
+        "Measure this machine's processor and write a device profile that predicts its times.",
+    ),
+    "fit": LazyCommand(
+        "harness.cli.devices:fit_published",
+        "Fit a device's cost model to the published times of suites.",
+    ),
+}
+
+PLUGINS_COMMANDS = {
+    "list": LazyCommand(
+        "harness.cli.plugins:list_plugins",
+        "List every plugin that was found, with what it registers or why it is not used.",
+    ),
+    "new": LazyCommand(
+        "harness.cli.plugins:new_plugin",
+        "Write a small package that can be installed, with something that already works.",
+    ),
+    "check": LazyCommand(
+        "harness.cli.plugins:check_plugin",
+        "Hold a method, data set or device to the rules that the harness relies on.",
     ),
 }
 
@@ -59,6 +162,16 @@ def cli() -> None:
     Every method meets the same tasks with the same budget on the same device; the harness writes
     down memory, accuracy and time.
     """
+
+
+@click.group(cls=LazyGroup, lazy=DEVICES_COMMANDS)
+def devices() -> None:
+    """See what this machine is and what can be read of it."""
+
+
+@click.group(cls=LazyGroup, lazy=PLUGINS_COMMANDS)
+def plugins() -> None:
+    """See which plugins are in use, write one, and check it."""
 
 
 def main() -> None:

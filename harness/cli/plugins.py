@@ -2,28 +2,141 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
 import click
 
-from harness.cli.groups import LazyCommand, LazyGroup
+from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.conformance.isolation import check
+from harness.conformance.rule import Verdict
+from harness.conformance.subject import CHECKED, Address, find
+from harness.plugins.description import plugin_rows
+from harness.plugins.loading import load_plugins
+from harness.plugins.registry import KINDS, Kind
+from harness.scaffold.writing import choose_names, next_commands, write_plugin
 
-__all__ = ["COMMANDS", "plugins"]
+__all__ = ["check_plugin", "list_plugins", "new_plugin"]
 
-COMMANDS = {
-    "list": LazyCommand(
-        "harness.cli.plugins_list:list_plugins",
-        "List every plugin that was found, with what it registers or why it is not used.",
-    ),
-    "new": LazyCommand(
-        "harness.cli.plugins_new:new_plugin",
-        "Write a small package that can be installed, with something that already works.",
-    ),
-    "check": LazyCommand(
-        "harness.cli.plugins_check:check_plugin",
-        "Hold a method, data set or device to the rules that the harness relies on.",
-    ),
-}
+WIDTH = len("not applicable")  # of a verdict's status
+COMPARED = 2  # methods beside the new one
 
 
-@click.group(cls=LazyGroup, lazy=COMMANDS)
-def plugins() -> None:
-    """See which plugins are in use, write one, and check it."""
+@click.command("list")
+@json_option
+def list_plugins(as_json: bool) -> None:
+    """List every plugin that was found, with what it registers or why it is not used."""
+    found = load_plugins()
+    rows, conflicts = plugin_rows(found), [str(each) for each in found.registry.conflicts()]
+    if as_json:
+        print_json({"plugins": rows, "conflicts": conflicts})
+        return
+    columns = ("plugin", "distribution", "version")
+    print_table(
+        [*columns, "registers"],
+        [[*(row[column] for column in columns), _registers(row)] for row in rows],
+    )
+    for conflict in conflicts:
+        click.echo(f"\nconflict: {conflict}")
+
+
+def _registers(row: dict[str, Any]) -> str:
+    if row["problem"]:
+        return f"not used: {row['problem']}"
+    parts = []
+    for kind in KINDS:
+        names = row[f"{kind}s"]
+        if names:
+            parts.append(f"{kind if len(names) == 1 else kind + 's'} {', '.join(names)}")
+    return "; ".join(parts) or "nothing"
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--kind", type=click.Choice(CHECKED), required=True, help="What it adds.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The folder to make.  [default: NAME, in the working directory]",
+)
+def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
+    """Write a small package that can be installed, with something that already works.
+
+    NAME is what it will register, in lower-case words joined by hyphens, such as my-idea. Nothing
+    that is there is overwritten.
+    """
+    plugins = loaded_plugins()
+    names = choose_names(plugins, kind, name)
+    methods = plugins.registry.names("method")[:COMPARED]
+    folder = output or Path(name)
+    for path in write_plugin(names, folder, methods):
+        click.echo(path)
+    # A path without a slash would be a name in a package index to pip.
+    shown = str(folder) if folder.is_absolute() else f"./{folder.as_posix()}"
+    click.echo("\nNext:")
+    for command in next_commands(names, shown, methods):
+        click.echo(f"  {command}")
+
+
+@click.command("check")
+@click.argument("name")
+@data_root_option
+@cache_root_option
+@json_option
+@click.pass_context
+def check_plugin(
+    ctx: click.Context, name: str, data_root: Path | None, cache_root: Path, as_json: bool
+) -> None:
+    """Hold a method, data set or device to the rules that the harness relies on.
+
+    NAME is what is registered, such as onnas or 'onnas[q=1]', or a plugin: then all that it
+    registers is checked. Exits with 1 if a rule is broken.
+    """
+    addresses = find(loaded_plugins(), name, data_root, cache_root.absolute())
+    checked = [(address, _checked(address, silent=as_json)) for address in addresses]
+    verdicts = [verdict for _, each in checked for verdict in each]
+    if as_json:
+        print_json([_address_row(address, each) for address, each in checked])
+    else:
+        click.echo(_summary(verdicts))
+    ctx.exit(1 if any(verdict.status == "broken" for verdict in verdicts) else 0)
+
+
+def _checked(address: Address, *, silent: bool) -> list[Verdict]:
+    """Check every rule; print each verdict as it comes."""
+    if not silent:
+        click.echo(f"{address.kind} {address.text}")
+    verdicts = []
+    for verdict in check(address):
+        verdicts.append(verdict)
+        if not silent:
+            _print_verdict(verdict)
+    return verdicts
+
+
+def _print_verdict(verdict: Verdict) -> None:
+    click.echo(f"  {verdict.status.ljust(WIDTH)}  {verdict.rule}")
+    if verdict.status == "broken":
+        for what in ("expected", "came", "read"):
+            click.echo(f"  {'':{WIDTH}}  {what + ':':9} {getattr(verdict, what)}")
+    elif verdict.came:
+        click.echo(f"  {'':{WIDTH}}  {verdict.came}")
+
+
+def _address_row(address: Address, verdicts: list[Verdict]) -> dict[str, Any]:
+    return {
+        "kind": address.kind,
+        "name": address.text,
+        "rules": [asdict(verdict) for verdict in verdicts],
+    }
+
+
+def _summary(verdicts: list[Verdict]) -> str:
+    counts = dict.fromkeys(("kept", "broken", "not applicable"), 0)
+    for verdict in verdicts:
+        counts[verdict.status] += 1
+    parts = [f"{count} {status}" for status, count in counts.items() if count]
+    return f"{len(verdicts)} rules: {', '.join(parts)}"

@@ -1,4 +1,7 @@
-"""Registration is quick: a plugin's own module imports nothing slow."""
+"""Rule for registration: it is quick, and a plugin's own module imports nothing slow.
+
+As a program, this module registers one plugin in its interpreter and prints what that took.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,21 @@ import json
 import os
 import subprocess
 import sys
+import time
+from contextlib import redirect_stdout
+from importlib import import_module
+from importlib.metadata import entry_points
 from typing import Any
 
 from harness.conformance.rule import BrokenRuleError, Rule
 from harness.conformance.subject import Subject
+from harness.plugins.loading import PROJECT
 
-__all__ = ["RULE"]
+__all__ = ["IMPORT_IS_QUICK", "main"]
 
 ALLOWED_S = 1.0  # of the processor; pydantic alone takes a quarter of that
-PROBE = "harness.conformance.import_probe"
+PROBE = "harness.conformance.importing"
+SLOW = ("torch", "torchvision", "pandas", "matplotlib", "seaborn", "scipy", "tensorflow", "jax")
 
 
 def _check(subject: Subject) -> None:
@@ -32,7 +41,7 @@ def _check(subject: Subject) -> None:
 
 
 def _probe(plugin: str, parameters: str) -> dict[str, Any]:
-    """Register the plugin alone in a fresh interpreter, and hear what that took."""
+    """Register the plugin alone in a fresh interpreter, and return what that took."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     answer = subprocess.run(  # noqa: S603 - our own interpreter and module
         [sys.executable, "-m", PROBE, plugin, parameters],
@@ -48,9 +57,25 @@ def _probe(plugin: str, parameters: str) -> dict[str, Any]:
     return found
 
 
-RULE = Rule(
+IMPORT_IS_QUICK = Rule(
     "import-is-quick",
     "a plugin's module, and that of its parameters, imports neither torch nor anything else slow: "
     "`harness --help` imports it, too",
     _check,
 )
+
+
+def main(plugin: str, parameters: str) -> None:
+    """Print as JSON which slow packages were imported, and the seconds of the processor."""
+    before = time.process_time()
+    with redirect_stdout(sys.stderr):
+        for entry_point in entry_points(group=PROJECT, name=plugin):
+            entry_point.load()
+        if parameters:
+            import_module(parameters.partition(":")[0])
+    seconds = time.process_time() - before
+    print(json.dumps({"slow": [name for name in SLOW if name in sys.modules], "seconds": seconds}))  # noqa: T201 - a command
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -39,7 +39,7 @@ class ContractRule:
 
     def check(self) -> None:
         """Fail the test, in a few lines for a person, if the rule is broken; skip it if idle."""
-        from harness.conformance.apart import check_rule  # noqa: PLC0415 - see the module
+        from harness.conformance.isolation import check_rule  # noqa: PLC0415 - see the module
 
         verdict = check_rule(self.address, self.name)
         if verdict.status == "not applicable":
@@ -50,18 +50,18 @@ class ContractRule:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the mark known."""
+    """Register the mark."""
     config.addinivalue_line(
         "markers", f"{MARK}(name, kind): one test for each rule that the harness has for a kind"
     )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a marked test that asks for `contract_rule` each rule in turn."""
+    """Parametrize a marked test that uses `contract_rule` with each rule."""
     marker = metafunc.definition.get_closest_marker(MARK)
     if marker is None or FIXTURE not in metafunc.fixturenames:
         return
-    from harness.conformance.apart import rule_names  # noqa: PLC0415 - see the module
+    from harness.conformance.isolation import rule_names  # noqa: PLC0415 - see the module
 
     address = _address(*marker.args, **marker.kwargs)
     names = rule_names(address.kind)
@@ -79,10 +79,9 @@ def contract_rule(request: pytest.FixtureRequest) -> ContractRule:
 
 
 def _address(name: str, *, kind: str) -> Address:
-    """Say where data is as the commands do: by the environment, or in the user's cache."""
-    from harness.conformance.finding import CHECKED  # noqa: PLC0415 - likewise
-    from harness.conformance.subject import Address  # noqa: PLC0415 - likewise
-    from harness.runtime.files import user_cache  # noqa: PLC0415 - likewise
+    """Return the address with the commands' folders: from the environment, or the user's cache."""
+    from harness.conformance.subject import CHECKED, Address  # noqa: PLC0415 - see the module
+    from harness.runtime.files import user_cache  # noqa: PLC0415 - see the module
 
     if kind not in CHECKED:
         raise pytest.UsageError(f"{MARK}: kind is {kind!r}; it must be one of {', '.join(CHECKED)}")

@@ -1,4 +1,4 @@
-"""A rule of the contract between the harness and a plugin, and what becomes of checking it."""
+"""A rule of the contract between the harness and a plugin, and the verdict of checking it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What checking a rule has shown.
+    """The result of checking a rule.
 
     Attributes:
         rule: the rule's name.

@@ -1,19 +1,22 @@
-"""What is checked: one name that a plugin registered, with its parameters."""
+"""What is checked: one name that a plugin registered, with its parameters, and how it is found."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins, load_plugins
-from harness.plugins.registry import Kind
-from harness.plugins.selection import Selection, select
+from harness.plugins.registry import Entry, Kind
+from harness.plugins.selection import Selection, parse, select
+from harness.plugins.targets import needs_parameters
 
 if TYPE_CHECKING:
     from harness.contracts import Dataset
 
-__all__ = ["Address", "Subject"]
+__all__ = ["CHECKED", "Address", "Subject", "find"]
 
 
 @dataclass(frozen=True)
@@ -71,3 +74,47 @@ class Subject:
         request = DataRequest(self.address.data_root, self.address.cache_root, print)
         dataset: Dataset = self.create().prepare(request)
         return dataset
+
+
+CHECKED: tuple[Kind, ...] = ("method", "dataset", "device")
+
+
+def find(plugins: Plugins, text: str, data_root: Path | None, cache_root: Path) -> list[Address]:
+    """Return the subjects that `NAME` or `NAME[key=value,...]` stands for.
+
+    A name that methods, data sets or devices have stands for these; otherwise it is a plugin's,
+    and stands for all of these that it registers and that need no parameters.
+
+    Raises:
+        UsageError: nothing has that name, or not these parameters.
+        PluginError: the plugin of that name cannot be used, or a name is claimed twice.
+    """
+    name, values = parse(text)
+    kinds = [kind for kind in CHECKED if plugins.registry.knows(kind, name)]
+    if kinds:
+        for kind in kinds:
+            select(plugins, kind, text)  # a wrong parameter is said here, once
+        return [Address(kind, text, data_root, cache_root) for kind in kinds]
+    entries = _entries_of(plugins, name)
+    if values:
+        raise UsageError(f"'{text}' cannot be read; a plugin takes no parameters")
+    return [Address(each.kind, each.name, data_root, cache_root) for each in entries]
+
+
+def _entries_of(plugins: Plugins, name: str) -> Sequence[Entry]:
+    """Return what a plugin registers and can be checked."""
+    problem = plugins.problem_of(name)
+    if problem is not None:
+        raise PluginError(str(problem))
+    for source in plugins.sources:
+        if source.name == name:
+            claims = [each for each in plugins.registry.claims(source) if each.kind in CHECKED]
+            checkable = [each for each in claims if not needs_parameters(each)]
+            if not checkable:
+                raise UsageError(
+                    f"{source} registers no method, data set or device that can be made without "
+                    "parameters; name one with its parameters, NAME[key=value]"
+                )
+            return checkable
+    known = {name for kind in CHECKED for name in plugins.registry.names(kind)}
+    raise UnknownNameError("name", name, known | {source.name for source in plugins.sources})

@@ -1,4 +1,4 @@
-"""Small trials of a method through the harness's own loop, watched closely."""
+"""Small trials of a subject on images of noise, and what was observed in them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.conformance.images import NoiseImages
+from harness.canonical import digest
 from harness.conformance.rule import BrokenRuleError
 from harness.conformance.subject import Subject
-from harness.contracts import DeviceMode, SearchBatch, SearchContext, SearchMethod
+from harness.contracts import (
+    DeviceMode,
+    Episode,
+    ImageSet,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+    SplitSummary,
+    TaskKind,
+)
 from harness.devices.profile import DeviceProfile
+from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
@@ -30,6 +42,7 @@ __all__ = [
     "BUDGET",
     "SETTING",
     "SHORTEST",
+    "NoiseImages",
     "Watched",
     "begin",
     "context_for",
@@ -38,6 +51,51 @@ __all__ = [
     "run",
     "support_of",
 ]
+
+
+class NoiseImages:
+    """Each class is one random pattern, each image of it that pattern with noise.
+
+    Attributes:
+        turned_by: is added to each query label, modulo the ways; the images stay what they are.
+    """
+
+    fingerprint = digest("noise images of the contract checks")
+    kind: TaskKind = "few-shot"
+    image_shape = (1, 8, 8)
+    splits: Mapping[str, SplitSummary] = {
+        split: SplitSummary(classes=1000, images_per_class=1000) for split in ("train", "test")
+    }
+
+    def __init__(self, turned_by: int = 0) -> None:
+        """Turn the query labels by so many classes."""
+        self.turned_by = turned_by
+
+    def episode(  # noqa: PLR0913 - the identity of an episode is what it is
+        self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
+    ) -> Episode:
+        """Draw an episode from its identity."""
+        identity = digest([split, ways, shots, queries, seed, index])
+        random = np.random.default_rng(int(identity[:15], 16))
+        patterns = random.normal(size=(ways, *self.image_shape)).astype(np.float32)
+        labels = np.arange(ways, dtype=np.int64)
+
+        def draw(count: int) -> NDArray[np.float32]:
+            noise = random.normal(size=(count, *patterns.shape)).astype(np.float32)
+            images: NDArray[np.float32] = patterns + 0.3 * noise
+            return images.reshape(-1, *self.image_shape)  # goes round the classes
+
+        turned = (labels + self.turned_by) % ways
+        return Episode(draw(shots), np.tile(labels, shots), draw(queries), np.tile(turned, queries))
+
+    def images(self, split: str) -> ImageSet:
+        """Have no full task.
+
+        Raises:
+            UsageError: always.
+        """
+        raise UsageError(f"this data set has no full task, and so no split '{split}'")
+
 
 SETTING = FewShotSetting(ways=5, shots=1, queries=3)
 BUDGET = Budget(search_steps=3, tasks=1, channels=4)
@@ -50,7 +108,7 @@ _PROFILE = DeviceProfile(
 
 @dataclass
 class Watched:
-    """What a trial has shown.
+    """What was observed in a trial.
 
     Attributes:
         session: holds its results.
@@ -78,7 +136,7 @@ def run(
         subject: the method.
         images: what it searches on.
         budget: of the trial.
-        send: is told of each search step.
+        send: is called with the event of each search step.
 
     Raises:
         BrokenRuleError: the trial ended with an error; the message has it.
@@ -99,7 +157,7 @@ def run(
 
 
 def begin(subject: Subject, context: SearchContext) -> SearchMethod:
-    """Return a method that is built, and has done nothing yet; torch is seeded as in a trial."""
+    """Return a newly built method; torch is seeded as in a trial."""
     method: SearchMethod = subject.create()
     driver = MethodDriver(seed=0, index=0)
     driver.build(method, context)
@@ -118,7 +176,7 @@ def support_of(shots: int = SETTING.shots) -> list[SearchBatch]:
 def context_for(
     *, initial_state: Mapping[str, Tensor] | None = None, pretraining: bool = False
 ) -> SearchContext:
-    """Return what a method is told of a small trial; its generator is seeded anew."""
+    """Return the context of a small trial; its generator is seeded anew."""
     return SearchContext(
         image_shape=NoiseImages.image_shape,
         classes=SETTING.ways,
@@ -177,7 +235,7 @@ def _trial(subject: Subject, budget: Budget) -> Trial:
 
 
 def _watch(method: Any, watched: Watched) -> SearchMethod:
-    """Note what a method returns; it stays the object that it was, so that none is hidden."""
+    """Record what a method returns; the object stays the same, so that nothing of it is hidden."""
     predict, state_dict = method.predict, method.state_dict
 
     def watched_predict(images: Tensor) -> Tensor:

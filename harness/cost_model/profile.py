@@ -1,28 +1,56 @@
-"""What calibration has found out about a device: the part of its profile that predicts time."""
+"""The part of a device's profile that predicts time, and the prediction; imports no torch.
+
+A device is asked to launch kernels. Each belongs to a class, and calibration has found out how fast
+the device is at each class.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from harness.cost_model.kernels import KERNEL_CLASSES, KernelClass
 from harness.errors import UnknownNameError
 
-__all__ = ["CostError", "CostProfile", "KernelRates"]
+__all__ = [
+    "KERNEL_CLASSES",
+    "CostError",
+    "CostProfile",
+    "Kernel",
+    "KernelClass",
+    "KernelRates",
+    "Prediction",
+    "predict_seconds",
+]
+
+KernelClass = Literal[
+    "dense", "depthwise", "pointwise", "pooling", "batch_norm", "elementwise", "optimizer"
+]
+KERNEL_CLASSES: tuple[KernelClass, ...] = get_args(KernelClass)
+
+
+class Kernel(NamedTuple):
+    """One launch on a device."""
+
+    kind: KernelClass
+    flops: int  # floating-point operations; a multiplication and an addition are two
+    bytes: int  # read and written, each operand once
+    by_engine: bool = False  # launched by the autograd engine in its backward pass, not by Python
+
 
 Rate = Annotated[float, Field(gt=0, le=1e18, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, le=0.1, allow_inf_nan=False)]
 Speedup = Annotated[float, Field(ge=0.1, le=1000, allow_inf_nan=False)]
 
 
-class _Table(BaseModel):
+class _CostTable(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class KernelRates(_Table):
-    """How fast a device does the kernels of one class: the slower of both bounds counts."""
+class KernelRates(_CostTable):
+    """How fast a device runs the kernels of one class; the slower of both bounds counts."""
 
     launch_s: Seconds = Field(
         default=0.0, description="seconds to launch one, besides what the host takes for any kernel"
@@ -31,7 +59,7 @@ class KernelRates(_Table):
     bytes_s: Rate = Field(description="bytes read and written a second")
 
 
-class CostError(_Table):
+class CostError(_CostTable):
     """How far predictions were off for what calibration had not seen."""
 
     cases: int = Field(ge=2, description="times that were predicted, each left out of its own fit")
@@ -40,7 +68,7 @@ class CostError(_Table):
     high: float = Field(ge=1, le=100, description="real over predicted time: 5 % were above this")
 
 
-class CostProfile(_Table):
+class CostProfile(_CostTable):
     """A roofline for each class of kernel, and what the host takes to launch one.
 
     Launches and kernels overlap on a GPU, which is waited for at the end of a step only: a kernel
@@ -78,3 +106,42 @@ class CostProfile(_Table):
         if missing := [kind for kind in KERNEL_CLASSES if kind not in self.rates]:
             raise ValueError(f"'rates' must have a table for {', '.join(missing)}")
         return self
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A predicted time; nine of ten real ones are between `low_s` and `high_s`.
+
+    That holds for what is like the cases that the device was calibrated on.
+    """
+
+    value_s: float
+    low_s: float
+    high_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return asdict(self)
+
+
+def predict_seconds(
+    cost: CostProfile, kernels: Mapping[Kernel, int], *, parallel: bool = False
+) -> Prediction:
+    """Predict the seconds of kernels that are launched one after another.
+
+    Args:
+        cost: what is known of the device.
+        kernels: how often each is launched.
+        parallel: on a processor, whether several threads are used (see `runtime.parallelism`).
+    """
+    speedup = cost.parallel_speedup if parallel else 1.0
+    value = sum(count * _seconds(cost, kernel, speedup) for kernel, count in kernels.items())
+    return Prediction(value, value * cost.error.low, value * cost.error.high)
+
+
+def _seconds(cost: CostProfile, kernel: Kernel, speedup: float) -> float:
+    rates = cost.rates[kernel.kind]
+    busy = max(kernel.flops / rates.flops_s, kernel.bytes / rates.bytes_s) / speedup
+    host = cost.engine_kernel_s if kernel.by_engine else cost.python_kernel_s
+    launch = host + rates.launch_s
+    return max(launch, busy) if cost.launches == "overlapped" else launch + busy

@@ -22,7 +22,7 @@ from typing import BinaryIO, NamedTuple
 
 from harness.errors import DataError
 
-__all__ = ["DEFAULT_LIMITS", "SUFFIXES", "Limits", "Member", "is_archive", "read_members"]
+__all__ = ["DEFAULT_LIMITS", "SUFFIXES", "ArchiveLimits", "Member", "is_archive", "read_members"]
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 
@@ -31,7 +31,7 @@ _CHUNK = 2**20
 
 
 @dataclass(frozen=True)
-class Limits:
+class ArchiveLimits:
     """How large an archive may get, in unpacked bytes and in members (folders included)."""
 
     total_bytes: int = 16 * 2**30
@@ -39,7 +39,7 @@ class Limits:
     members: int = 2_000_000
 
 
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ArchiveLimits()
 
 
 class Member(NamedTuple):
@@ -50,11 +50,11 @@ class Member(NamedTuple):
 
 
 def is_archive(path: Path) -> bool:
-    """Say whether the name of `path` is that of an archive that `read_members` reads."""
+    """Return whether the name of `path` is that of an archive that `read_members` reads."""
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_members(path: Path, limits: Limits = DEFAULT_LIMITS) -> Iterator[Member]:
+def read_members(path: Path, limits: ArchiveLimits = DEFAULT_LIMITS) -> Iterator[Member]:
     """Yield the regular files of a `.tar`, `.tar.gz`, `.tgz` or `.zip`, in the archive's order.
 
     Raises:
@@ -70,7 +70,7 @@ class _Guard:
     """Refuses what is unsafe in one archive, and counts what comes out of it."""
 
     path: Path
-    limits: Limits
+    limits: ArchiveLimits
     bytes_seen: int = 0
     members_seen: int = 0
 

@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from harness.data.layout import Layout, Place
-from harness.data.statistics import channel_statistics, fingerprint
+from harness.canonical import digest
+from harness.data.images import channel_statistics, fingerprint
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import DataError
-from harness.experiment.canonical import digest
 
-__all__ = ["TEMPORARY", "Cache", "Content", "open_or_build"]
+__all__ = ["TEMPORARY", "Cache", "DatasetContent", "open_or_build"]
 
 FORMAT = 1  # goes up whenever the same files would give other pixels, or the folder another form
 
@@ -37,11 +37,11 @@ _ABANDONED_S = 24 * 3600  # after this, a temporary folder belongs to a process 
 
 
 @dataclass(frozen=True)
-class Content:
-    """What a cache is to hold: every place of the layout once, in any order."""
+class DatasetContent:
+    """What a cache will hold: every place of the layout once, in any order."""
 
-    layout: Layout
-    images: Iterable[tuple[Place, NDArray[np.uint8]]]  # pixels of shape `layout.shape`
+    layout: DatasetLayout
+    images: Iterable[tuple[ImagePlace, NDArray[np.uint8]]]  # pixels of shape `layout.shape`
 
 
 class _Meta(BaseModel):
@@ -63,13 +63,15 @@ class Cache:
     """The decoded images of a data set, read from disk as they are used."""
 
     fingerprint: str
-    layout: Layout
+    layout: DatasetLayout
     mean: list[float]  # of each channel, in units of 0 to 255
     deviation: list[float]
     arrays: Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)
 
 
-def open_or_build(folder: Path, stamp: Mapping[str, Any], make: Callable[[], Content]) -> Cache:
+def open_or_build(
+    folder: Path, stamp: Mapping[str, Any], make: Callable[[], DatasetContent]
+) -> Cache:
     """Open the cache in `folder`; build it first if it is missing, damaged or out of date.
 
     Args:
@@ -93,12 +95,12 @@ def open_or_build(folder: Path, stamp: Mapping[str, Any], make: Callable[[], Con
 
 
 def _open(folder: Path, key: str) -> Cache | None:
-    """Return what is in `folder`, or None if that is not, or not wholly, what is wanted."""
+    """Return what is in `folder`; None if it is not exactly what is wanted."""
     try:
         meta = _Meta.model_validate_json((folder / "meta.json").read_bytes())
         if meta.stamp != key:
             return None
-        layout = Layout(meta.shape, meta.counts)
+        layout = DatasetLayout(meta.shape, meta.counts)
         arrays = {
             split: _open_array(folder / _file_name(index), (layout.images(split), *meta.shape))
             for index, split in enumerate(meta.counts)
@@ -117,14 +119,14 @@ def _open_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _file_name(index: int) -> str:
-    """Name the array of the split that comes at `index`; a split's own name may suit no file."""
+    """Name the array of the split at `index`; a split's own name may not suit a file."""
     return f"split{index}.npy"
 
 
 # Writing
 
 
-def _build(folder: Path, key: str, content: Content) -> None:
+def _build(folder: Path, key: str, content: DatasetContent) -> None:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(folder.parent)
@@ -139,7 +141,7 @@ def _build(folder: Path, key: str, content: Content) -> None:
         raise DataError(f"the data cache '{folder}' cannot be written ({error})") from error
 
 
-def _write_arrays(folder: Path, content: Content) -> None:
+def _write_arrays(folder: Path, content: DatasetContent) -> None:
     """Write each image at its place.
 
     With ordinary writes, as a full disk is an error to these and a fatal signal to a memory map.
@@ -168,7 +170,7 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
     return file.tell()
 
 
-def _write_meta(folder: Path, key: str, layout: Layout) -> None:
+def _write_meta(folder: Path, key: str, layout: DatasetLayout) -> None:
     arrays = {
         split: _open_array(folder / _file_name(index), (layout.images(split), *layout.shape))
         for index, split in enumerate(layout.counts)
@@ -215,7 +217,7 @@ def _flush(file: BinaryIO) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Make renames in `folder` last through a loss of power, where the system can do so."""
+    """Make renames in `folder` survive a loss of power, where the system can do so."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.canonical import digest
 from harness.contracts import Dataset, Episode, SplitSummary, TaskKind
 from harness.data.cache import Cache
-from harness.data.episodes import HARNESS_RULE, EpisodeIdentity, EpisodeRule
+from harness.data.layout import HARNESS_RULE, EpisodeIdentity, EpisodeRule
 from harness.errors import DataError, UsageError
-from harness.experiment.canonical import digest
 
 if TYPE_CHECKING:
     from harness.experiment.setting import FewShotSetting, FullTaskSetting
@@ -42,7 +42,7 @@ def check_setting(dataset: Dataset, setting: FewShotSetting | FullTaskSetting, n
 
 
 @dataclass(frozen=True)
-class Part:
+class SplitPart:
     """Where the images of a split are in the cache."""
 
     stored: str  # the split of the cache
@@ -53,7 +53,7 @@ class Part:
 class CachedImages:
     """All images of a split, read from the cache a batch at a time (an `ImageSet`)."""
 
-    def __init__(self, cache: Cache, part: Part, labels: NDArray[np.int64]) -> None:
+    def __init__(self, cache: Cache, part: SplitPart, labels: NDArray[np.int64]) -> None:
         """Take the split's images; `labels` (images,) are in the order of its rows."""
         self._cache, self._part, self._labels = cache, part, labels
 
@@ -70,7 +70,7 @@ class CachedDataset:
     """A data set in the cache (a `Dataset`).
 
     Pixels are standardised: from each channel its mean over the training images is taken, and it is
-    divided by its standard deviation there. Over all images, where there is no split `train`.
+    divided by its standard deviation there. Over all images where the split `train` is missing.
     """
 
     def __init__(self, cache: Cache, kind: TaskKind, name: str) -> None:
@@ -85,7 +85,7 @@ class CachedDataset:
         self._rule = HARNESS_RULE
         self.image_shape = cache.layout.shape
         self._parts = {
-            split: Part(split, np.arange(sum(counts.values())), counts)
+            split: SplitPart(split, np.arange(sum(counts.values())), counts)
             for split, counts in cache.layout.counts.items()
         }
         self.splits = _summaries(self._parts)
@@ -111,13 +111,13 @@ class CachedDataset:
         return dataset
 
     def with_fewer_images(self, per_class: int) -> CachedDataset:
-        """Return the same images but for those to train on, of which `per_class` a class are left.
+        """Return the same images, with `per_class` images of each class to train on.
 
         They are the first of each class. The fingerprint is another one; the channels' means and
         deviations are still those of all training images.
 
         Raises:
-            UsageError: a class has fewer, or there is no split `train`.
+            UsageError: a class has fewer, or the split `train` is missing.
         """
         least = _find_split(self.splits, "train", self._where).images_per_class
         if per_class > least:
@@ -134,7 +134,7 @@ class CachedDataset:
         return dataset
 
     def drawn_by(self, rule: EpisodeRule) -> CachedDataset:
-        """Return the same images with episodes that `rule` draws, and so another fingerprint."""
+        """Return the same images with episodes drawn by `rule`, and so another fingerprint."""
         dataset = copy(self)
         dataset.fingerprint = digest({"images": self.fingerprint, "episodes": rule.name})
         dataset._rule = rule
@@ -148,7 +148,7 @@ class CachedDataset:
         Support and query sets go round the classes: 0, 1, ..., ways-1, 0, 1, ...
 
         Raises:
-            UsageError: there is no such split, it has too few classes, or a class too few images.
+            UsageError: the split is unknown, it has too few classes, or a class too few images.
         """
         identity = EpisodeIdentity(self.fingerprint, split, ways, shots, queries, seed, index)
         _check_episode(self.splits, identity, self._where)
@@ -166,7 +166,7 @@ class CachedDataset:
         """Return all images of a split; labels number the sorted classes of all splits.
 
         Raises:
-            UsageError: there is no such split.
+            UsageError: the split is unknown.
         """
         _find_split(self.splits, split, self._where)
         every = sorted({label for part in self._parts.values() for label in part.counts})
@@ -184,35 +184,35 @@ class CachedDataset:
             unseen = sorted(set(classes) - set(counts["train"]))
             if unseen:
                 raise DataError(
-                    f"{self._where} is no full task: class {unseen[0]!r} of split '{split}' is not"
-                    " in split 'train' (few-shot tasks may be meant)"
+                    f"{self._where} cannot be a full task: class {unseen[0]!r} of split '{split}' "
+                    "is not in split 'train' (few-shot tasks may be meant)"
                 )
 
 
-def _summaries(parts: Mapping[str, Part]) -> Mapping[str, SplitSummary]:
+def _summaries(parts: Mapping[str, SplitPart]) -> Mapping[str, SplitSummary]:
     return {
         split: SplitSummary(len(part.counts), min(part.counts.values()))
         for split, part in parts.items()
     }
 
 
-def _select(part: Part, chosen: NDArray[np.bool_]) -> Part:
+def _select(part: SplitPart, chosen: NDArray[np.bool_]) -> SplitPart:
     """Return the part with the chosen classes only; `chosen` is (classes,)."""
     sizes = list(part.counts.values())
     pairs = zip(part.counts.items(), chosen, strict=True)
     counts = {label: size for (label, size), is_chosen in pairs if is_chosen}
-    return Part(part.stored, part.rows[np.repeat(chosen, sizes)], counts)
+    return SplitPart(part.stored, part.rows[np.repeat(chosen, sizes)], counts)
 
 
-def _first_of_each_class(part: Part, per_class: int) -> Part:
+def _first_of_each_class(part: SplitPart, per_class: int) -> SplitPart:
     """Return the part with the first `per_class` images of each class only."""
     sizes = list(part.counts.values())
     places = np.concatenate([np.arange(size) for size in sizes])  # (images,), in its class
     counts = dict.fromkeys(part.counts, per_class)
-    return Part(part.stored, part.rows[places < per_class], counts)
+    return SplitPart(part.stored, part.rows[places < per_class], counts)
 
 
-def _standardised(cache: Cache, part: Part, places: NDArray[np.int64]) -> NDArray[np.float32]:
+def _standardised(cache: Cache, part: SplitPart, places: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return images (N, channels, height, width) with mean 0 and deviation 1 in each channel."""
     pixels = cache.arrays[part.stored][part.rows[places]].astype(np.float32)
     # (channels,) -> (channels, 1, 1)

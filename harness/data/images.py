@@ -1,9 +1,11 @@
-"""Turns the bytes of an image file into pixels of one shape."""
+"""Decodes files to pixels, and computes the fingerprint and the means of a data set."""
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from harness.canonical import canonical_json
+from harness.data.layout import DatasetLayout
 from harness.errors import DataError
 
-__all__ = ["Preprocessing", "decode"]
+__all__ = ["Preprocessing", "channel_statistics", "decode", "fingerprint"]
 
 _MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are taken for bombs
 
-# No formats that Pillow hands to other programs (EPS) or that are no photographs or drawings.
+# No formats that Pillow hands to other programs (EPS), nor any for things other than pictures.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
 
 # Of 8 bits a channel or fewer; others (16 bits, floating point) would be clipped silently.
@@ -52,7 +56,7 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
         Pixels of shape (channels, size, size).
 
     Raises:
-        DataError: the file is no image, damaged, too large, or of more than 8 bits a channel.
+        DataError: the file is not an image, is damaged, too large, or deeper than 8 bits.
     """
     try:
         with warnings.catch_warnings():
@@ -67,7 +71,7 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
 
 
 def _check_bounds(image: Image.Image) -> None:
-    """Look at the header alone, before anything is decoded."""
+    """Check the header alone, before anything is decoded."""
     if image.width * image.height > _MAX_PIXELS:
         raise ValueError(f"{image.width}x{image.height} is more than {_MAX_PIXELS:,} pixels")
     if image.mode not in _MODES:
@@ -91,7 +95,58 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
 
 
 def _reason(error: Exception) -> str:
-    """Pillow's own sentence for unknown bytes names a Python object, which tells people nothing."""
+    """Return Pillow's reason, unless it names a Python object, which tells people nothing."""
     if isinstance(error, UnidentifiedImageError):
         return f"it is none of {', '.join(_FORMATS)}"
     return str(error) or type(error).__name__
+
+
+Arrays = Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)
+
+_ROWS = 512  # images looked at together, so that memory stays bounded
+
+
+def fingerprint(layout: DatasetLayout, arrays: Arrays) -> str:
+    """Return the SHA-256 of the pixels, with the names and sizes of splits and classes.
+
+    Neither paths nor times enter it: the same images give the same fingerprint everywhere.
+    """
+    counts = {split: dict(classes) for split, classes in layout.counts.items()}
+    header = canonical_json({"shape": list(layout.shape), "splits": counts})
+    digest = hashlib.sha256(header.encode())
+    for split in sorted(layout.counts):
+        for chunk in _chunks(arrays[split]):
+            digest.update(chunk.tobytes())
+    return digest.hexdigest()
+
+
+def channel_statistics(arrays: Arrays) -> tuple[list[float], list[float]]:
+    """Return each channel's mean and standard deviation, in units of 0 to 255.
+
+    Taken over the split `train`, or over all splits where there is none. A channel that never
+    changes gets the deviation 1, so that it can be divided by.
+    """
+    chosen = [arrays["train"]] if "train" in arrays else list(arrays.values())
+    histogram = _histogram(chosen)  # (channels, 256)
+    levels, totals = np.arange(256.0), histogram.sum(axis=1)
+    mean = histogram @ levels / totals
+    variance = (histogram * (levels - mean[:, None]) ** 2).sum(axis=1) / totals
+    deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
+    return mean.tolist(), deviation.tolist()
+
+
+def _histogram(arrays: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
+    """Count how often each channel has each of the 256 levels; integers, so no order matters."""
+    total: NDArray[np.int64] | None = None
+    for array in arrays:
+        for chunk in _chunks(array):
+            channels = chunk.swapaxes(0, 1).reshape(chunk.shape[1], -1)  # (channels, pixels)
+            counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
+            total = counts if total is None else total + counts
+    if total is None:
+        raise ValueError("there are no images")
+    return total
+
+
+def _chunks(array: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    return (array[start : start + _ROWS] for start in range(0, len(array), _ROWS))

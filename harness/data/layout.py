@@ -1,19 +1,37 @@
-"""The order of a data set's images: splits, classes and images, each sorted by name."""
+"""The order of a data set's images, and the few-shot episodes that are drawn from it.
+
+Splits, classes and images are each sorted by name. An episode follows from its identity
+alone: which classes, and which of their images.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.canonical import digest
 from harness.errors import DataError
 
-__all__ = ["Layout", "Place", "read_layout"]
+__all__ = [
+    "HARNESS_RULE",
+    "DatasetLayout",
+    "Draw",
+    "EpisodeIdentity",
+    "EpisodeRule",
+    "ImagePlace",
+    "draw_episode",
+    "read_layout",
+]
 
 EXPECTED = "expected <split>/<class>/<image>"
 
 
 @dataclass(frozen=True)
-class Place:
+class ImagePlace:
     """Where an image belongs: a row of its split's array."""
 
     split: str
@@ -21,7 +39,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Layout:
+class DatasetLayout:
     """What a data set's arrays hold: in each split, class after class, image after image."""
 
     shape: tuple[int, int, int]  # of an image: channels, height, width
@@ -39,8 +57,8 @@ class Layout:
 
 def read_layout(
     names: Iterable[str], shape: tuple[int, int, int], where: object
-) -> tuple[Layout, dict[str, Place]]:
-    """Give each image name `<split>/<class>/<image>` its place.
+) -> tuple[DatasetLayout, dict[str, ImagePlace]]:
+    """Map each image name `<split>/<class>/<image>` to its place.
 
     Files at the top, such as a README, are left out.
 
@@ -50,7 +68,7 @@ def read_layout(
         where: the folder or archive, for the message.
 
     Raises:
-        DataError: a file is in the wrong place or named twice, or there is no image at all.
+        DataError: a file is in the wrong place or named twice, or there are no images at all.
     """
     seen: set[str] = set()
     for name in names:
@@ -67,14 +85,74 @@ def read_layout(
 
 def _place(
     images: Iterable[list[str]], shape: tuple[int, int, int]
-) -> tuple[Layout, dict[str, Place]]:
+) -> tuple[DatasetLayout, dict[str, ImagePlace]]:
     counts: dict[str, dict[str, int]] = {}
     rows: dict[str, int] = {}
     places = {}
     for split, label, image in images:
         row = rows.get(split, 0)
-        places[f"{split}/{label}/{image}"] = Place(split, row)
+        places[f"{split}/{label}/{image}"] = ImagePlace(split, row)
         rows[split] = row + 1
         classes = counts.setdefault(split, {})
         classes[label] = classes.get(label, 0) + 1
-    return Layout(shape, counts), places
+    return DatasetLayout(shape, counts), places
+
+
+@dataclass(frozen=True)
+class EpisodeIdentity:
+    """All that an episode depends on."""
+
+    fingerprint: str
+    split: str
+    ways: int
+    shots: int
+    queries: int
+    seed: int
+    index: int
+
+
+class Draw(NamedTuple):
+    """Rows of a split's array. Row r of class c has label c; column c of both belongs to it."""
+
+    support: NDArray[np.int64]  # (shots, ways)
+    query: NDArray[np.int64]  # (queries, ways)
+
+
+def draw_episode(identity: EpisodeIdentity, class_sizes: Sequence[int]) -> Draw:
+    """Draw classes without replacement, and images of each without replacement.
+
+    Flattened, a draw goes round the classes, so that each batch cut from a support set sees every
+    class as often as every other, give or take one image.
+
+    Args:
+        identity: seeds the generator through the SHA-256 of its canonical JSON.
+        class_sizes: images of each class, in the order in which the split's array holds them.
+    """
+    generator = np.random.PCG64(int(digest(asdict(identity)), 16))
+    first_rows = np.cumsum([0, *class_sizes])
+    images = identity.shots + identity.queries
+    classes = _choose(generator, len(class_sizes), identity.ways)
+    rows = np.stack(
+        [first_rows[c] + _choose(generator, class_sizes[c], images) for c in classes], axis=1
+    )  # (images, ways)
+    return Draw(rows[: identity.shots], rows[identity.shots :])
+
+
+@dataclass(frozen=True)
+class EpisodeRule:
+    """A way to draw episodes."""
+
+    name: str
+    draw: Callable[[EpisodeIdentity, Sequence[int]], Draw]  # like `draw_episode`
+
+
+HARNESS_RULE = EpisodeRule("harness", draw_episode)
+
+
+def _choose(generator: np.random.PCG64, population: int, count: int) -> NDArray[np.int64]:
+    """Choose `count` of `population` without replacement, in random order.
+
+    From the raw bits, the only output that numpy keeps the same from one release to the next.
+    """
+    bits = generator.random_raw(population)
+    return np.argsort(bits, kind="stable")[:count]

@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.canonical import digest
 from harness.contracts import DataRequest, TaskKind
-from harness.data.cache import Content, open_or_build
+from harness.data.cache import DatasetContent, open_or_build
 from harness.data.dataset import CachedDataset
 from harness.data.images import Preprocessing, decode
-from harness.data.layout import Place, read_layout
+from harness.data.layout import ImagePlace, read_layout
 from harness.data.sources import Files, Source
-from harness.experiment.canonical import digest
 
 __all__ = ["counted", "decode_files", "prepare_generated", "prepare_source"]
 
@@ -29,7 +29,7 @@ _REPORT_EVERY_S = 1.0
 def prepare_source(
     source: Source, preprocessing: Preprocessing, request: DataRequest, *, name: str, kind: TaskKind
 ) -> CachedDataset:
-    """Return the images of a folder or archive, decoded now or, if they were before, at once.
+    """Return the images of a folder or archive, decoded now or taken from the cache.
 
     Args:
         source: image files named `<split>/<class>/<image>`.
@@ -45,14 +45,14 @@ def prepare_source(
     folder = _cache_folder(request, name, identity)
     stamp = {**identity, **source.stamp()}
 
-    def make() -> Content:
+    def make() -> DatasetContent:
         return decode_files(source, preprocessing, name, request.report)
 
     return CachedDataset(open_or_build(folder, stamp, make), kind, name)
 
 
 def prepare_generated(
-    make: Callable[[], Content],
+    make: Callable[[], DatasetContent],
     stamp: Mapping[str, Any],
     request: DataRequest,
     *,
@@ -77,7 +77,7 @@ def prepare_generated(
 
 def decode_files(
     files: Files, preprocessing: Preprocessing, name: str, report: Callable[[str], None]
-) -> Content:
+) -> DatasetContent:
     """Return the decoded images of `files`; they are decoded one by one as they are asked for.
 
     Raises:
@@ -86,7 +86,7 @@ def decode_files(
     report(f"reading {name} from {files.path}")
     layout, places = read_layout(files.names(), preprocessing.shape, files.path)
     images = _decoded(files, places, preprocessing)
-    return Content(layout, counted(images, layout.total, f"decoding {name}", report))
+    return DatasetContent(layout, counted(images, layout.total, f"decoding {name}", report))
 
 
 def counted(
@@ -107,8 +107,8 @@ def _cache_folder(request: DataRequest, name: str, identity: Mapping[str, Any]) 
 
 
 def _decoded(
-    files: Files, places: Mapping[str, Place], preprocessing: Preprocessing
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+    files: Files, places: Mapping[str, ImagePlace], preprocessing: Preprocessing
+) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for name, content in files.contents():
         if name in places:  # a README is not
             where = f"{files.path}/{name}"

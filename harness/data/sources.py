@@ -179,7 +179,7 @@ def find_named(name: str, data_root: Path | None) -> Source | None:
     """Return the data set `name` of the data root: `NAME/` or `NAME.tar.gz`; None if not there.
 
     Raises:
-        DataError: the data root was given, but is no folder.
+        DataError: the data root was given, but is not a folder.
     """
     check_data_root(data_root)
     if data_root is None:
@@ -191,7 +191,7 @@ def find_named(name: str, data_root: Path | None) -> Source | None:
 
 
 def where_looked(name: str, data_root: Path | None) -> str:
-    """Say where `find_named` looked in vain, as a part of a sentence."""
+    """Return where `find_named` looked in vain, as a part of a sentence."""
     if data_root is None:
         return "no data root was given (--data-root)"
     return f"neither '{data_root / name}' nor '{data_root / name}.tar.gz' exists"
@@ -204,7 +204,7 @@ def check_data_root(data_root: Path | None) -> None:
         DataError: it is not.
     """
     if data_root is not None and not data_root.is_dir():
-        raise DataError(f"data root '{data_root}' is not there, or is no folder")
+        raise DataError(f"data root '{data_root}' does not exist or is not a folder")
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -227,7 +227,7 @@ def _read_bounded(path: Path) -> bytes:
 
 
 def _hidden(part: str) -> bool:
-    """Hidden on Unix, or what macOS leaves in archives."""
+    """Return whether a name is hidden on Unix, or what macOS leaves in archives."""
     return part.startswith(".") or part == "__MACOSX"
 
 

@@ -1,1 +1,1 @@
-"""What every device has: a profile. The devices themselves are plugins."""
+"""Device profiles, and what this machine is; the devices themselves are plugins."""

@@ -1,18 +1,82 @@
-"""What can be made of a device on this machine: measured, emulated, or nothing."""
+"""What a device is on this machine: measured, emulated, or nothing."""
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.devices.readings.recognition import machine_names
+from harness.devices.readings.machine import cuda_names, has_unified_memory, machine_names
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.contracts import Device, DeviceMode
     from harness.devices.profile import DeviceProfile
 
-__all__ = ["NotAtHandError", "choose_mode", "mode_here"]
+__all__ = ["NotAtHandError", "ProfiledDevice", "choose_mode", "mode_here", "usable_gpus"]
+
+QUESTION = (
+    "import json; from harness.devices.readings.machine import cuda_names;"
+    "print(json.dumps(cuda_names()))"
+)
+
+
+@cache
+def usable_gpus() -> tuple[str, ...]:
+    """Return the names of the GPUs that torch can use, in torch's order.
+
+    Where torch is not loaded yet a process of its own is asked, which takes seconds. What torch and
+    CUDA take of the memory at their first use is then given back: on a board whose processor and
+    GPU share 2 GB, it would be missing to the trials.
+    """
+    if "torch" in sys.modules:
+        return tuple(cuda_names())
+    command = [sys.executable, "-c", QUESTION]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own code
+    return tuple(json.loads(answer.stdout)) if answer.returncode == 0 else ()
+
+
+class ProfiledDevice:
+    """A device that is described by its profile alone.
+
+    A CUDA GPU at hand computes for every device of the kind `cuda`, for those that it only stands
+    in for too. Torch is asked, for seconds, only if the machine's names leave the matter open.
+    """
+
+    def __init__(self, profile: DeviceProfile) -> None:
+        """Store the profile; the machine is not examined yet."""
+        self.profile = profile
+
+    def mode(self) -> DeviceMode:
+        """Return whether this machine is the device, and torch can compute on it."""
+        return "emulated" if self._itself() is None else "measured"
+
+    def torch_device(self) -> str:
+        """Name what computes: the device itself, another CUDA GPU, or the processor."""
+        itself = self._itself()
+        if itself is not None:
+            return itself
+        # A machine that names nothing has no GPU; an emulation then need not wait for torch.
+        at_hand = self.profile.kind == "cuda" and machine_names() and usable_gpus()
+        return "cuda:0" if at_hand else "cpu"
+
+    def _itself(self) -> str | None:
+        """Name the torch device that is this very device; None where there is none."""
+        names = machine_names()
+        if not self.profile.recognises(names):
+            return None
+        if self.profile.kind == "cpu":
+            return "cpu"
+        gpus = usable_gpus()
+        for index, gpu in enumerate(gpus):
+            if self.profile.recognises([gpu]):
+                return f"cuda:{index}"
+        # It was the name of a board, whose GPU goes by that of its chip. Or the name of a card that
+        # is there and hidden from torch (CUDA_VISIBLE_DEVICES): what torch sees then is another.
+        return "cuda:0" if gpus and has_unified_memory() else None
 
 
 class NotAtHandError(UsageError):
@@ -61,7 +125,7 @@ def choose_mode(
 
 
 def _absence(profile: DeviceProfile, names: Sequence[str]) -> str:
-    """Say what was looked for, and what this machine is instead."""
+    """Describe what was looked for, and what this machine is instead."""
     here = f"this machine is {_listed(names)}" if names else "this machine names no board or GPU"
     if not profile.recognised_by:
         return "its profile does not say what machine it is ('recognised_by')"

@@ -31,9 +31,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from harness.canonical import digest
 from harness.cost_model.profile import CostProfile
 from harness.errors import UsageError
-from harness.experiment.canonical import digest
 from harness.fields import explain
 
 if sys.version_info >= (3, 11):
@@ -101,7 +101,7 @@ class MemoryProfile(BaseModel):
 
 
 class ComputeProfile(BaseModel):
-    """How fast a device is at best, and what it costs to start a piece of work."""
+    """A device's peak rates, and what launching a kernel costs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -147,11 +147,11 @@ class DeviceProfile(BaseModel):
 
     @property
     def can_be_emulated(self) -> bool:
-        """Whether another machine can stand in: there is a limit or a rate to hold it to."""
+        """Whether another machine can emulate it: it has a limit or a rate."""
         return any(table is not None for table in (self.memory, self.compute, self.cost))
 
     def recognises(self, names: Iterable[str]) -> bool:
-        """Say whether a machine that goes by these names is this device."""
+        """Return whether a machine that goes by these names is this device."""
         patterns = [pattern.lower() for pattern in self.recognised_by]
         return ANY_MACHINE in patterns or any(
             fnmatchcase(name.lower(), pattern) for name in names for pattern in patterns
@@ -171,7 +171,7 @@ class DeviceProfile(BaseModel):
     @field_validator("sources", mode="before")
     @classmethod
     def _join_keys(cls, sources: Any) -> Any:
-        """Read TOML's `memory.total_bytes = "..."`, which arrives as nested tables."""
+        """Join the nested tables that TOML makes of `memory.total_bytes = "..."`."""
         return _flattened(sources) if isinstance(sources, Mapping) else sources
 
     @model_validator(mode="after")
@@ -181,7 +181,7 @@ class DeviceProfile(BaseModel):
         if missing := sorted(numbers - set(self.sources)):
             raise ValueError(f"'sources' must say where {_listed(missing)} comes from")
         if idle := sorted(set(self.sources) - numbers):
-            raise ValueError(f"'sources' has {_listed(idle)}, which is no number of this profile")
+            raise ValueError(f"'sources' has {_listed(idle)}, which this profile has no number for")
         return self
 
 
@@ -207,7 +207,7 @@ def parse_profile(text: str, where: str) -> DeviceProfile:
         where: what messages call it, such as the file's name.
 
     Raises:
-        ProfileError: it is no TOML (the message has the line), or a key or value is wrong (the
+        ProfileError: it is not TOML (the message has the line), or a key or value is wrong (the
             message has the key and what it takes).
     """
     try:

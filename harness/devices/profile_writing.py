@@ -20,7 +20,7 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 def check_destination(path: Path, *, force: bool) -> None:
-    """Refuse early what could not be written, or would be lost.
+    """Refuse early a path that cannot be written, or whose file would be lost.
 
     Args:
         path: where a profile is to be written.
@@ -34,7 +34,7 @@ def check_destination(path: Path, *, force: bool) -> None:
     if path.is_dir():
         raise UsageError(f"{path} is a folder, and a device profile is a file")
     if not os.access(path.parent, os.W_OK):
-        reason = "is not writable" if path.parent.is_dir() else "is no folder"
+        reason = "is not writable" if path.parent.is_dir() else "is not a folder"
         raise UsageError(f"{path} cannot be written: {path.parent} {reason}")
     if path.exists() and not force and not _begins_with_mark(path):
         raise UsageError(f"{path} was not written by calibration; --force overwrites it")
@@ -54,7 +54,7 @@ def _begins_with_mark(path: Path) -> bool:
 
 
 def _table(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
-    """Give the lines of a table: what is in it has to come before the tables below it."""
+    """Yield the lines of a table: its own keys have to come before the tables below it."""
     inside = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
     if path and inside:
         yield from ("", f"[{path}]")

@@ -8,12 +8,13 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-from harness.cost_model.kernels import Kernel
-from harness.estimate.planning import Search
+from harness.cost_model.profile import Kernel
+from harness.plugins.loading import in_one_line, load_plugins
 from harness.runtime.forkserver import interruptible, processes, start_server
 from harness.runtime.threads import usable_cores
+from harness.tracing.search import Search
 
-__all__ = ["Estimate", "estimate_all"]
+__all__ = ["Estimate", "estimate", "estimate_all"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Estimate:
 def estimate_all(
     searches: Sequence[Search], done: Callable[[Estimate], None], *, ranges: bool = True
 ) -> list[Estimate]:
-    """Estimate every search, on all cores; `done` is told of each, in order.
+    """Estimate every search, on all cores; `done` is called with each, in order.
 
     Args:
         searches: what to estimate.
@@ -51,32 +52,55 @@ def estimate_all(
         The estimates in the order of the searches. One that failed has its `error` set.
     """
     found = []
-    for estimate in _estimates(partial(_estimate, ranges=ranges), searches):
-        done(estimate)
-        found.append(estimate)
+    for each in _estimates(partial(estimate, ranges=ranges), searches):
+        done(each)
+        found.append(each)
     return found
 
 
 def _estimates(
-    estimate: Callable[[Search], Estimate], searches: Sequence[Search]
+    work: Callable[[Search], Estimate], searches: Sequence[Search]
 ) -> Iterator[Estimate]:
     workers = min(usable_cores(), len(searches))
     if workers < 2:
-        yield from map(estimate, searches)
+        yield from map(work, searches)
         return
-    context = processes(["harness.estimate.work", "torch._dynamo"])
+    context = processes(["harness.tracing.trace", "torch._dynamo"])
     start_server(context)
     pool = ProcessPoolExecutor(
         workers, mp_context=context, initializer=interruptible, initargs=(signal.SIGINT,)
     )
     try:
-        yield from pool.map(estimate, searches)
+        yield from pool.map(work, searches)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _estimate(search: Search, *, ranges: bool) -> Estimate:
-    # Imported here, in the worker: the parent has no need of torch.
-    from harness.estimate.work import estimate  # noqa: PLC0415 - see above
+def estimate(search: Search, *, ranges: bool = True) -> Estimate:
+    """Trace a search on shapes; with `ranges`, where a method looks at values, its extremes too.
 
-    return estimate(search, ranges=ranges)
+    A method that fails fails alone: the estimate says how. All cores belong to searches, so that
+    each has one thread.
+    """
+    # Imported here, in the worker: the parent has no need of torch.
+    import torch  # noqa: PLC0415 - see above
+
+    from harness.runtime.seeding import (  # noqa: PLC0415 - see above
+        INITIAL_WEIGHTS,
+        seed_generators,
+    )
+    from harness.tracing.trace import trace, trace_range  # noqa: PLC0415 - see above
+    from harness.tracing.workload import workload_of  # noqa: PLC0415 - see above
+
+    torch.set_num_threads(1)
+    plugins = load_plugins()
+    try:
+        workload = workload_of(plugins, search)
+        seed_generators(search.seed, INITIAL_WEIGHTS)
+        traced = trace(workload)
+        peaks = [traced.peak_bytes]
+        if ranges and traced.reads_values:
+            peaks += trace_range(workload, traced.binding)
+    except Exception as error:
+        return Estimate(search, error=in_one_line(error))
+    return Estimate(search, max(peaks), min(peaks), traced.storage_bytes, traced.kernels)

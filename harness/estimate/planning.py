@@ -1,82 +1,34 @@
-"""Turns what was asked for into searches to estimate; no data set has to be there."""
+"""Turns a request into searches to estimate; no data set has to be present."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product
-from typing import Any
 
 from harness.contracts import (
     DataRequest,
-    Dataset,
     DatasetForm,
     DatasetProvider,
     DescribedProvider,
     Device,
 )
-from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
-from harness.experiment.budget import Budget, parse_budget, parse_seeds
+from harness.experiment.budget import parse_budget, parse_seeds
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
-from harness.runtime.threads import is_worth_threads
+from harness.tracing.search import Search, form_of
 
-__all__ = ["Search", "form_of", "plan_searches"]
-
-
-@dataclass(frozen=True)
-class Search:
-    """One method on one setting, whatever the device and the seed; travels between processes."""
-
-    method: str  # the name alone
-    params: dict[str, Any]
-    label: str  # as people write it
-    dataset: str
-    form: DatasetForm
-    setting: Setting
-    budget: Budget
-    seed: int
-    devices: tuple[DeviceProfile, ...]
-
-    @property
-    def channels(self) -> int:
-        """C, the width of a cell."""
-        return self.budget.channels or self.setting.default_channels
-
-    @property
-    def classes(self) -> int:
-        """How many classes are told apart."""
-        setting = self.setting
-        return setting.ways if isinstance(setting, FewShotSetting) else self.form.classes
-
-    @property
-    def steps(self) -> int:
-        """Search steps: of each task, or the epochs of a full task."""
-        few_shot = isinstance(self.setting, FewShotSetting)
-        return self.budget.search_steps if few_shot else self.budget.epochs
-
-    @property
-    def images(self) -> int:
-        """Images that a search step goes through; half of a full task's are for α."""
-        setting = self.setting
-        if isinstance(setting, FewShotSetting):
-            return setting.ways * setting.shots
-        return self.form.training_images // 2
-
-    @property
-    def uses_threads(self) -> bool:
-        """Whether a processor would compute it with several threads."""
-        return is_worth_threads(self.setting.batch_size, self.form.image_shape, self.channels)
+__all__ = ["plan_searches"]
 
 
 def plan_searches(
     plugins: Plugins, entries: Iterable[SuiteEntry], request: DataRequest
 ) -> list[Search]:
-    """Return the searches of all entries, each once, with all devices that it is asked for on.
+    """Return the searches of all entries, each once, with all devices it is requested for.
 
     A data set is prepared only if its provider does not know its form.
 
@@ -125,15 +77,6 @@ def _form(provider: DatasetProvider, request: DataRequest) -> DatasetForm:
     if form is not None:
         return form
     return form_of(provider.prepare(request))
-
-
-def form_of(dataset: Dataset) -> DatasetForm:
-    """Return the form of a data set that is there."""
-    if dataset.kind == "few-shot":
-        return DatasetForm("few-shot", dataset.image_shape)
-    train = dataset.splits["train"]
-    images = len(dataset.images("train"))
-    return DatasetForm("full-task", dataset.image_shape, train.classes, images)
 
 
 def _setting(form: DatasetForm, entry: SuiteEntry) -> Setting:

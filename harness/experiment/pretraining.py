@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from harness.canonical import digest
 from harness.experiment.budget import Count, CountOrNone
-from harness.experiment.canonical import digest
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, Identity, Trial
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from harness.canonical import digest
 from harness.contracts import DeviceMode
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
-from harness.experiment.canonical import digest
 from harness.experiment.setting import Setting
 
 __all__ = ["DatasetIdentity", "DeviceIdentity", "Identity", "MethodIdentity", "Trial"]

@@ -1,1 +1,1 @@
-"""How memory and time are read."""
+"""Measures memory and time."""

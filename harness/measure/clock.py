@@ -12,7 +12,7 @@ __all__ = ["Stopwatch", "synchronise"]
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done all that was asked of it; a CPU has by then."""
+    """Wait until the device has finished its work; a CPU already has."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -1,6 +1,6 @@
 """What torch keeps private, in one module: modes that see all operations, identity of storages.
 
-Torch documents the dispatch mode as an extension point, but under a private name; likewise the
+Torch documents the dispatch mode as an extension point, but under a private name, as it does the
 operations on many tensors at once.
 """
 
@@ -65,11 +65,11 @@ class OperationMode(TorchDispatchMode):  # type: ignore[no-untyped-call] # torch
 
 
 def outside_modes() -> AbstractContextManager[Any]:
-    """Leave what happens inside unseen by any mode."""
+    """Hide what happens inside from every mode."""
     context: AbstractContextManager[Any] = _disable_current_modes()
     return context
 
 
 def in_backward() -> bool:
-    """Tell whether the autograd engine is at work, which calls operations without Python."""
+    """Return whether the autograd engine is running, which calls operations without Python."""
     return torch._C._current_graph_task_id() != -1

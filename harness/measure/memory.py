@@ -1,4 +1,4 @@
-"""Counts the bytes alive in tensor storages.
+"""Counts the bytes alive in tensor storages, and reads CUDA's own allocator beside it.
 
 The definition (design, section 7): peak memory is the most bytes alive at once in tensor storages
 on the device, each storage rounded up to 512 bytes, as CUDA's caching allocator rounds. A dispatch
@@ -19,7 +19,7 @@ import torch
 from harness.measure.dispatch import OperationMode, outside_modes, schema_of, storage_address
 from harness.metrics import MIB
 
-__all__ = ["BLOCK_BYTES", "EmulatedOutOfMemoryError", "MemoryCounter", "rounded_bytes"]
+__all__ = ["BLOCK_BYTES", "MIB", "AllocatorPeaks", "EmulatedOutOfMemoryError", "MemoryCounter"]
 
 BLOCK_BYTES = 512
 
@@ -42,7 +42,7 @@ class EmulatedOutOfMemoryError(torch.OutOfMemoryError):
 
 
 def _makes_storage(func: Any) -> bool:
-    """Say whether an operation can give a new or a resized storage; views and most updates cannot.
+    """Return whether an operation can make or resize a storage; views and most updates cannot.
 
     Its schema marks outputs that share an input's storage; `lift_fresh` shares one that was made
     unseen, of Python numbers.
@@ -52,7 +52,7 @@ def _makes_storage(func: Any) -> bool:
     return not shares or any(word in schema.name for word in ("resize", "set_", "lift"))
 
 
-def rounded_bytes(size: int) -> int:
+def _rounded_bytes(size: int) -> int:
     """Round a storage's size in bytes up to whole blocks of 512 bytes."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES
 
@@ -110,7 +110,7 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
                 self.watch(result)
 
     def watch(self, tensors: Iterable[Any]) -> None:
-        """Count the storages of `tensors` until they die; other objects are passed over."""
+        """Count the storages of `tensors` until they die; other objects are ignored."""
         for tensor in tensors:
             if isinstance(tensor, torch.Tensor):
                 self._count(tensor)
@@ -118,12 +118,12 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
                 self.watch(tensor)
 
     def reset_peak(self) -> None:
-        """Start the peak anew from what is alive now."""
+        """Restart the peak from what is alive now."""
         self.peak_bytes = self.live_bytes
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Leave what happens inside uncounted: work that is the harness's, not the method's."""
+        """Do not count what happens inside: it is the harness's work, not the method's."""
         with outside_modes():
             yield
 
@@ -137,7 +137,7 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
         storage = tensor.untyped_storage()
         address = storage_address(storage)
         known = self._storages.get(address)
-        size = rounded_bytes(storage.nbytes())
+        size = _rounded_bytes(storage.nbytes())
         if known is None:
             self._add(storage, address, size)
         elif known[1] != size:  # the storage was resized in place
@@ -159,3 +159,30 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
     def _forget(self, address: int, size: int) -> None:
         if self._storages.pop(address, None) is not None:
             self.live_bytes -= size
+
+
+class AllocatorPeaks:
+    """Peaks over the blocks that were measured; nothing in between counts.
+
+    Attributes:
+        allocated_bytes: the most that was given to tensors at once; None before the first block.
+        reserved_bytes: the most that was held, blocks kept for later use included.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        """Read the allocator of a CUDA device."""
+        self._device = device
+        self.allocated_bytes: int | None = None
+        self.reserved_bytes: int | None = None
+
+    @contextmanager
+    def measuring(self) -> Iterator[None]:
+        """Measure a block, also when it raises."""
+        torch.cuda.reset_peak_memory_stats(self._device)
+        try:
+            yield
+        finally:
+            allocated = torch.cuda.max_memory_allocated(self._device)
+            reserved = torch.cuda.max_memory_reserved(self._device)
+            self.allocated_bytes = max(self.allocated_bytes or 0, allocated)
+            self.reserved_bytes = max(self.reserved_bytes or 0, reserved)

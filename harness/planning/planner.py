@@ -21,10 +21,9 @@ from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.plugins.loading import Plugins
-from harness.plugins.notation import parse
-from harness.plugins.parameters import needs_parameters
 from harness.plugins.registry import ALL
-from harness.plugins.selection import Selection, select
+from harness.plugins.selection import Selection, parse, select
+from harness.plugins.targets import needs_parameters
 
 __all__ = ["Planner", "UsableMethods", "identify_method", "select_usable"]
 

@@ -20,8 +20,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from harness.canonical import digest
 from harness.errors import RunFolderError
-from harness.experiment.canonical import digest
 from harness.experiment.trial import Trial
 from harness.results.record import FINAL_STATUSES, Outcome, Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial

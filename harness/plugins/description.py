@@ -1,29 +1,61 @@
-"""Describes one name in full: what it is, whose it is, and what it takes."""
+"""Describes what can be used: all names of a kind as rows, or one name in full."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.devices.at_hand import mode_here
 from harness.errors import UnknownNameError
-from harness.experiment.budget import NAMED_BUDGETS, Budget
 from harness.fields import describe_fields
-from harness.plugins.parameters import needs_parameters
-from harness.plugins.registry import KINDS, Entry
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import KINDS, Entry, Kind, PluginSource
 from harness.plugins.selection import select
-from harness.plugins.targets import file_path, load_parameters
+from harness.plugins.targets import file_path, load_parameters, needs_parameters
 
 if TYPE_CHECKING:
     from harness.contracts import Device
-    from harness.plugins.loading import Plugins
+    from harness.experiment.budget import Budget
 
-__all__ = ["budget_rows", "describe"]
+__all__ = ["budget_rows", "describe", "entry_rows", "plugin_rows"]
 
-Description = dict[str, Any]
+Row = dict[str, Any]
 
 
-def describe(plugins: Plugins, name: str) -> list[Description]:
+def entry_rows(plugins: Plugins, kind: Kind) -> list[Row]:
+    """Return a row for each name of a kind that can be used."""
+    return [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "plugin": entry.plugin.name,
+            "distribution": entry.distribution,
+            "version": entry.version,
+        }
+        for entry in plugins.registry.entries(kind)
+    ]
+
+
+def plugin_rows(plugins: Plugins) -> list[Row]:
+    """Return a row for each plugin that was found, with what it registers or why it is not used."""
+    used = [_plugin_row(plugins, source, None) for source in plugins.sources]
+    unused = [_plugin_row(plugins, each.plugin, each.reason) for each in plugins.problems]
+    return sorted(used + unused, key=lambda row: (row["plugin"], row["distribution"]))
+
+
+def _plugin_row(plugins: Plugins, source: PluginSource, problem: str | None) -> Row:
+    claims = plugins.registry.claims(source)
+    return {
+        "plugin": source.name,
+        "distribution": source.distribution,
+        "version": source.version,
+        "problem": problem,
+        **{f"{kind}s": [entry.name for entry in claims if entry.kind == kind] for kind in KINDS},
+    }
+
+
+def describe(plugins: Plugins, name: str) -> list[Row]:
     """Describe everything that has `name`: usually one thing, as kinds do not share names.
 
     Every description has `kind`, `name` and `summary`. What a plugin registered has `plugin`,
@@ -37,22 +69,23 @@ def describe(plugins: Plugins, name: str) -> list[Description]:
     """
     kinds = [kind for kind in KINDS if plugins.registry.knows(kind, name)]
     descriptions = [_describe(plugins, plugins.registry.get(kind, name)) for kind in kinds]
-    if name in NAMED_BUDGETS:
-        descriptions.append(_describe_budget(name))
+    budgets = _named_budgets()
+    if name in budgets:
+        descriptions.append(_describe_budget(name, budgets[name]))
     if not descriptions:
         known = {each for kind in KINDS for each in plugins.registry.names(kind)}
-        raise UnknownNameError("name", name, known | set(NAMED_BUDGETS))
+        raise UnknownNameError("name", name, known | set(budgets))
     return descriptions
 
 
-def budget_rows() -> list[Description]:
+def budget_rows() -> list[Row]:
     """Return a row for each named budget, with the value of each key."""
-    return [{"name": name, **budget.model_dump()} for name, budget in NAMED_BUDGETS.items()]
+    return [{"name": name, **budget.model_dump()} for name, budget in _named_budgets().items()]
 
 
-def _describe(plugins: Plugins, entry: Entry) -> Description:
+def _describe(plugins: Plugins, entry: Entry) -> Row:
     model = load_parameters(entry)
-    description: Description = {
+    description: Row = {
         "kind": entry.kind,
         "name": entry.name,
         "summary": entry.summary,
@@ -68,14 +101,20 @@ def _describe(plugins: Plugins, entry: Entry) -> Description:
     return description
 
 
-def _describe_device(plugins: Plugins, entry: Entry) -> Description:
+def _describe_device(plugins: Plugins, entry: Entry) -> Row:
     device: Device = select(plugins, "device", entry.name)[0].create()
     profile = device.profile.model_dump(mode="json")
     limit = device.profile.memory_limit_bytes
     return {"mode": mode_here(device), "memory_limit_bytes": limit, "profile": profile}
 
 
-def _describe_budget(name: str) -> Description:
-    values = NAMED_BUDGETS[name].model_dump()
-    keys = [{**asdict(each), "value": values[each.name]} for each in describe_fields(Budget)]
+def _describe_budget(name: str, budget: Budget) -> Row:
+    values = budget.model_dump()
+    keys = [{**asdict(each), "value": values[each.name]} for each in describe_fields(type(budget))]
     return {"kind": "budget", "name": name, "summary": "", "keys": keys}
+
+
+def _named_budgets() -> Mapping[str, Budget]:
+    from harness.experiment.budget import NAMED_BUDGETS  # noqa: PLC0415 - imports pydantic, slowly
+
+    return NAMED_BUDGETS

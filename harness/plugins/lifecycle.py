@@ -1,18 +1,25 @@
-"""Tells plugins how trials go; a plugin that fails there is reported once and stops nothing."""
+"""Calls the lifecycle hooks of plugins, and adds the reporters that a person asks for.
+
+A plugin that fails there is reported once and stops nothing.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from pluggy import PluginManager
 
-from harness.plugins.loading import in_one_line
+from harness.errors import PluginError
+from harness.plugins.loading import Plugins, faults_of, in_one_line
+from harness.plugins.selection import Selection, select
 
-__all__ = ["notify"]
+__all__ = ["make_reporters", "notify", "reporting"]
 
 _logger = logging.getLogger(__name__)
 
@@ -50,3 +57,55 @@ def notify(manager: PluginManager, hook_name: str, **arguments: Any) -> None:
                 hook_name,
                 in_one_line(error),
             )
+
+
+def make_reporters(plugins: Plugins, texts: Sequence[str]) -> dict[str, object]:
+    """Make the reporters that a person names, each once; nothing is written yet.
+
+    Args:
+        plugins: where their names are looked up.
+        texts: such as `csv` or `mlflow[experiment=night]`.
+
+    Returns:
+        Each reporter by its label.
+
+    Raises:
+        UsageError: the name is unknown, a parameter is wrong, or what it needs is not installed.
+        PluginError: it cannot be made, or has a wrong hook.
+    """
+    chosen = {each.label: each for text in texts for each in select(plugins, "reporter", text)}
+    return {label: _make(selection) for label, selection in chosen.items()}
+
+
+@contextmanager
+def reporting(plugins: Plugins, reporters: Mapping[str, object], folder: Path) -> Iterator[None]:
+    """Let reporters follow the trials that run inside, beside the plugins that always do.
+
+    Args:
+        plugins: whose hooks are called.
+        reporters: by label, as `make_reporters` returns them.
+        folder: of the run; it is there already.
+    """
+    for label, reporter in reporters.items():
+        plugins.manager.register(reporter, f"reporter {label}")
+    try:
+        notify(plugins.manager, "harness_run_started", folder=folder)
+        yield
+    finally:
+        notify(plugins.manager, "harness_run_finished")
+        for reporter in reporters.values():
+            plugins.manager.unregister(reporter)
+
+
+def _make(selection: Selection) -> object:
+    try:
+        reporter: object = selection.create()
+    except PluginError:
+        raise
+    except (ImportError, TypeError) as error:
+        raise PluginError(
+            f"{selection.entry.plugin}: {selection.entry} cannot be made: {in_one_line(error)}"
+        ) from error
+    if faults := faults_of(reporter):
+        raise PluginError(f"{selection.entry.plugin}: {selection.entry}: {'; '.join(faults)}")
+    return reporter

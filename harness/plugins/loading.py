@@ -1,23 +1,114 @@
-"""Loads plugins one by one, so that a broken one is named and stops nothing else."""
+"""Loads plugins one by one, so that a broken one is named and stops nothing else.
+
+Pluggy passes over hooks that are misspelt or unmarked; they are faults here.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from pluggy import PluginManager
+from pluggy import HookImpl, PluginManager
 
+from harness import hookspecs
 from harness.errors import PluginError
 from harness.metrics import METRICS, MetricSpec
-from harness.plugins.hook_check import PROJECT, faults_of, new_manager
 from harness.plugins.profile_files import device_of, profile_files
 from harness.plugins.registry import KINDS, Collector, Conflict, PluginSource, Registry
 
-__all__ = ["STRICT_VARIABLE", "PluginProblem", "Plugins", "in_one_line", "load_plugins"]
+__all__ = [
+    "PROJECT",
+    "STRICT_VARIABLE",
+    "PluginProblem",
+    "Plugins",
+    "faults_of",
+    "in_one_line",
+    "load_plugins",
+]
+
+PROJECT = "harness"
+
+
+def _new_manager() -> PluginManager:
+    """Return a plugin manager that knows the harness's hooks and no plugin."""
+    manager = PluginManager(PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def faults_of(plugin: object) -> list[str]:
+    """Return what is wrong with a plugin's hooks; each fault is a clause that has `it` as subject.
+
+    Pluggy itself stays silent on a misspelt hook, and refuses a wrong argument without naming the
+    right ones.
+    """
+    bare = PluginManager(PROJECT)  # without specifications, so that it takes every marked function
+    bare.register(plugin)
+    faults = [_fault_of_unmarked(name) for name in _unmarked(plugin, bare)]
+    for caller in bare.get_hookcallers(plugin) or ():
+        for implementation in caller.get_hookimpls():
+            faults += _faults_of_marked(caller.name, implementation)
+    return faults
+
+
+def _faults_of_marked(name: str, implementation: HookImpl) -> list[str]:
+    if name not in _specified_arguments():
+        if implementation.optionalhook:
+            return []
+        return [f"it has a hook '{name}', {_nearest(name)}"]
+    takes = _specified_arguments()[name]
+    wrong = [argument for argument in implementation.argnames if argument not in takes]
+    if not wrong:
+        return []
+    return [f"its hook '{name}' asks for {_quoted(wrong)}; the arguments are {_quoted(takes)}"]
+
+
+@cache
+def _specified_arguments() -> dict[str, list[str]]:
+    """Return the argument names of every hook of `harness.hookspecs`."""
+    specification = _new_manager()
+    return {
+        name: list(inspect.signature(getattr(hookspecs, name)).parameters)
+        for name in dir(hookspecs)
+        if specification.parse_hookspec_opts(hookspecs, name) is not None
+    }
+
+
+def _unmarked(plugin: object, manager: PluginManager) -> list[str]:
+    """Name the functions a plugin defines itself that look like hooks and bear no mark."""
+    here = getattr(plugin, "__name__", None)
+    return [
+        name
+        for name, function in inspect.getmembers(plugin, inspect.isfunction)
+        if name.startswith(f"{PROJECT}_")
+        and function.__module__ == here
+        and manager.parse_hookimpl_opts(plugin, name) is None
+    ]
+
+
+def _fault_of_unmarked(name: str) -> str:
+    if name in _specified_arguments():
+        return f"its function '{name}' lacks the mark @{PROJECT}.hookimpl"
+    return f"it has a function '{name}', {_nearest(name)}"
+
+
+def _nearest(name: str) -> str:
+    known = list(_specified_arguments())
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'?" if near else f"the hooks are {_quoted(known)}"
+    return f"which the harness does not call; {hint}"
+
+
+def _quoted(names: list[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
 
 STRICT_VARIABLE = "HARNESS_STRICT_PLUGINS"
 
@@ -30,7 +121,7 @@ class PluginProblem:
     reason: str  # a clause that has `it` as subject
 
     def __str__(self) -> str:
-        """Say it in one line."""
+        """Return it as one line."""
         return f"{self.plugin} is not used: {self.reason}"
 
 
@@ -55,7 +146,7 @@ class Plugins:
 
     @property
     def complaints(self) -> tuple[PluginProblem | Conflict, ...]:
-        """Everything a person should be told: plugins not used, names claimed more than once."""
+        """Everything a person should know: plugins not used, names claimed more than once."""
         return (*self.problems, *self.registry.conflicts())
 
     def problem_of(self, name: str) -> PluginProblem | None:
@@ -73,7 +164,7 @@ def load_plugins() -> Plugins:
         PluginError: `HARNESS_STRICT_PLUGINS` is 1, and a plugin cannot be used or two plugins claim
             one name.
     """
-    manager, registry, metrics = new_manager(), Registry(), dict(METRICS)
+    manager, registry, metrics = _new_manager(), Registry(), dict(METRICS)
     sources: list[PluginSource] = []
     problems: list[PluginProblem] = []
     for entry_point in sorted(entry_points(group=PROJECT), key=_order):
@@ -148,7 +239,7 @@ def _check_metrics(metrics: Iterable[MetricSpec], known: Iterable[MetricSpec]) -
 def _collect(plugin: object, source: PluginSource) -> Collector:
     """Call a plugin's register hooks, apart from all other plugins."""
     collector = Collector(source)
-    alone = new_manager()
+    alone = _new_manager()
     with _guarded("its hooks cannot be registered"):
         alone.register(plugin, source.name)
     for kind in KINDS:

@@ -22,7 +22,7 @@ DEVICES_VARIABLE = "HARNESS_DEVICES"
 
 @dataclass(frozen=True)
 class ProfileFile(PluginSource):
-    """A file that stands where a plugin would: its distribution is its path, it has no version."""
+    """A file in place of a plugin: its distribution is its path, and it has no version."""
 
     def __str__(self) -> str:
         """Name it so that a person knows what to correct or take away."""
@@ -65,7 +65,7 @@ def device_of(file: ProfileFile) -> Entry:
 
 
 def _in(path: Path) -> list[Path]:
-    """Return the profiles in a folder; all else is a file, and if not, reading it will say so."""
+    """Return the profiles in a folder; anything else is taken for a file when it is read."""
     try:
         inside = sorted(path.iterdir())
     except OSError:
@@ -74,7 +74,7 @@ def _in(path: Path) -> list[Path]:
 
 
 def _name_in(path: Path) -> str:
-    """Return the device's name; where a file is too wrong to tell, its own."""
+    """Return the device's name, or the file's own if it cannot be read."""
     try:
         name: str = tomllib.loads(path.read_text(encoding="utf-8"))["name"]
         check_name("device", name)

@@ -127,13 +127,13 @@ class Conflict:
     plugins: tuple[PluginSource, ...]
 
     def __str__(self) -> str:
-        """Name everybody who claims it, and say what to do."""
+        """Name all who claim it, and say what to do."""
         claimants = " and by ".join(str(plugin) for plugin in self.plugins)
         return f"the {self.kind} '{self.name}' is claimed by {claimants}; keep one of them"
 
 
 class Registry:
-    """The names of each kind, and who claims them; and what is wrong with names set aside."""
+    """The names of each kind, who claims them, and why some are set aside."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Start with `entries`."""
@@ -147,11 +147,11 @@ class Registry:
             self._claims[entry.kind, entry.name].append(entry)
 
     def set_aside(self, kind: Kind, name: str, fault: str) -> None:
-        """Remember why a name cannot be used, for whoever asks for it."""
+        """Record why a name cannot be used, for whoever asks for it."""
         self._faults.setdefault((kind, name), fault)
 
     def knows(self, kind: Kind, name: str) -> bool:
-        """Say whether anybody claims a name, or it was set aside."""
+        """Return whether anybody claims a name, or it was set aside."""
         return (kind, name) in self._claims or (kind, name) in self._faults
 
     def names(self, kind: Kind) -> list[str]:
@@ -200,10 +200,10 @@ def _conflict(claims: list[Entry]) -> Conflict:
 
 
 def check_name(kind: Kind, name: str) -> None:
-    """Hold a name to the rule that `harness.hookspecs.Register` states.
+    """Check a name against the rule that `harness.hookspecs.Register` states.
 
     Raises:
-        PluginError: it is no such name.
+        PluginError: it is not such a name.
     """
     if not _matches(_NAME, name) or name == ALL:
         raise PluginError(
@@ -213,7 +213,7 @@ def check_name(kind: Kind, name: str) -> None:
 
 
 def _check(entry: Entry) -> None:
-    """Hold an entry to the rules that `harness.hookspecs.Register` states."""
+    """Check an entry against the rules that `harness.hookspecs.Register` states."""
     check_name(entry.kind, entry.name)
     _check_target(entry)
     if entry.parameters is not None:

@@ -1,16 +1,20 @@
-"""Imports the targets that plugins have registered; until then their own code is not imported."""
+"""Imports the targets and the parameters models of entries, and validates parameters."""
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from functools import partial, reduce
 from importlib import import_module
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import PluginError
+from harness.errors import PluginError, UnknownNameError, UsageError
+from harness.fields import Schema, explain, field_schemas, options, spelled
 from harness.plugins.loading import in_one_line
 from harness.plugins.registry import Entry
 
@@ -19,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.devices.profile import DeviceProfile
 
-__all__ = ["file_path", "load_parameters", "load_target"]
+__all__ = ["file_path", "load_parameters", "load_target", "needs_parameters", "restore", "validate"]
 
 
 def load_target(entry: Entry) -> Any:
@@ -29,7 +33,7 @@ def load_target(entry: Entry) -> Any:
         PluginError: it cannot be imported, or cannot be called; the profile is wrong.
     """
     if entry.is_file:
-        from harness.devices.profiled import ProfiledDevice  # noqa: PLC0415 - only devices need it
+        from harness.devices.at_hand import ProfiledDevice  # noqa: PLC0415 - only devices need it
 
         return partial(ProfiledDevice, _load_profile(entry))
     target = _import(entry, entry.target, "target")
@@ -42,7 +46,7 @@ def load_parameters(entry: Entry) -> type[BaseModel] | None:
     """Import the parameters model of an entry; None if it takes no parameters.
 
     Raises:
-        PluginError: it cannot be imported, is no pydantic model, or has a field that JSON has no
+        PluginError: it cannot be imported, is not a pydantic model, or has a field that JSON has no
             word for.
     """
     from pydantic import BaseModel  # noqa: PLC0415 - slow to import, and few commands need it
@@ -65,7 +69,7 @@ def file_path(entry: Entry) -> Path:
     """Return where the TOML file of a suite or device lies.
 
     Raises:
-        PluginError: its package cannot be imported, or there is no such file.
+        PluginError: its package cannot be imported, or has no such file.
     """
     if Path(entry.target).is_absolute():  # a person has named the file itself
         return Path(entry.target)
@@ -99,7 +103,7 @@ def _load_profile(entry: Entry) -> DeviceProfile:
 
 
 def _import(entry: Entry, target: str, role: str) -> Any:
-    """Import `"module:attribute"`; whatever goes wrong there is the plugin's fault, and said so."""
+    """Import `"module:attribute"`; whatever goes wrong there is reported as the plugin's fault."""
     module, _, attribute = target.partition(":")
     try:
         with redirect_stdout(sys.stderr):  # standard output is for results
@@ -109,3 +113,76 @@ def _import(entry: Entry, target: str, role: str) -> Any:
             f"{entry.plugin}: the {role} '{target}' of {entry} cannot be imported: "
             f"{in_one_line(error)}"
         ) from error
+
+
+def validate(entry: Entry, values: Mapping[str, str]) -> BaseModel | None:
+    """Return the entry's parameters, defaults filled in; None if it takes none.
+
+    Raises:
+        UnknownNameError: the entry has no such parameter.
+        UsageError: a value is not allowed, or a parameter that must be given is missing.
+        PluginError: the parameters model cannot be used.
+    """
+    model = load_parameters(entry)
+    schemas = field_schemas(model) if model is not None else {}
+    _refuse_unknown(entry, values, schemas)
+    if model is None:
+        return None
+    typed = {key: _value(text, schemas[key]) for key, text in values.items()}
+    return _checked(entry, model, lambda: model.model_validate(typed))
+
+
+def restore(entry: Entry, params: Mapping[str, Any]) -> BaseModel | None:
+    """Return the entry's parameters from the JSON values that its model was dumped to.
+
+    Raises:
+        UnknownNameError: the entry has no such parameter.
+        UsageError: a value is not allowed.
+        PluginError: the parameters model cannot be used.
+    """
+    model = load_parameters(entry)
+    _refuse_unknown(entry, params, field_schemas(model) if model is not None else {})
+    if model is None:
+        return None
+    text = json.dumps(dict(params))
+    return _checked(entry, model, lambda: model.model_validate_json(text))
+
+
+def needs_parameters(entry: Entry) -> bool:
+    """Return whether an entry has a parameter that must be given.
+
+    Raises:
+        PluginError: the parameters model cannot be used.
+    """
+    model = load_parameters(entry)
+    return model is not None and any(field.is_required() for field in model.model_fields.values())
+
+
+def _refuse_unknown(entry: Entry, given: Iterable[str], known: Iterable[str]) -> None:
+    for key in given:
+        if key not in known:
+            raise UnknownNameError("parameter", key, known, where=f" of {entry}")
+
+
+def _checked(entry: Entry, model: type[BaseModel], make: Callable[[], BaseModel]) -> BaseModel:
+    from pydantic import ValidationError  # noqa: PLC0415 - slow to import; `list` does without
+
+    try:
+        parameters = make()
+    except ValidationError as error:
+        raise UsageError(f"{entry}: {explain(error, model)}") from None
+    for key, value in parameters.model_dump(mode="json", by_alias=True).items():
+        if isinstance(value, float) and not isfinite(value):  # JSON, and so a record, has no word
+            raise UsageError(f"{entry}: '{key}' is {value}; it must be a finite number")
+    return parameters
+
+
+def _value(text: str, schema: Schema) -> Any:
+    """Give `none` and listed numbers their type, which pydantic does not read from text."""
+    for option in options(schema):
+        if option.get("type") == "null" and text == "none":
+            return None
+        for value in option.get("enum", [option.get("const")]):
+            if value is not None and spelled(value) == text:
+                return value
+    return text

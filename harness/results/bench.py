@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.environment.description import describe_environment
+from harness.environment import describe_environment
 from harness.runtime.files import made_folder, write_whole
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.cost_model.prediction import Prediction, predict_seconds
+from harness.cost_model.profile import Prediction, predict_seconds
 from harness.devices.profile import DeviceProfile
 from harness.estimate.estimates import Estimate
 from harness.metrics import to_mib

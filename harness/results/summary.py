@@ -7,8 +7,8 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Literal
 
+from harness.canonical import canonical_json
 from harness.experiment.budget import used_keys
-from harness.experiment.canonical import canonical_json
 from harness.metrics import METRICS, MetricSpec, Source, to_mib, undeclared
 from harness.results.record import Metric, Record, TaskResult
 from harness.results.rows import Row, Value

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from harness.contracts import DataRequest, Dataset, Device
-from harness.devices.at_hand import choose_mode
-from harness.devices.profiled import ProfiledDevice
+from harness.devices.at_hand import ProfiledDevice, choose_mode
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind

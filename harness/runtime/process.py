@@ -22,7 +22,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.devices.readings.oom_kills import OomKills
+from harness.devices.readings.memory import OomKills
 from harness.plugins.loading import load_plugins
 from harness.results.record import Outcome, TrialError, Used
 from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted

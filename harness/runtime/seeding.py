@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.experiment.canonical import digest
+from harness.canonical import digest
 
 __all__ = ["INITIAL_WEIGHTS", "seed_for", "seed_generators"]
 

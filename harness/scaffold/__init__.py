@@ -1,1 +1,1 @@
-"""Writes the package of a new plugin: names, templates, and the folder that comes of them."""
+"""Writes the package of a new plugin from templates."""

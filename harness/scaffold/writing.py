@@ -1,26 +1,88 @@
-"""Renders the templates of a kind and writes them as one folder, whole or not at all."""
+"""Names a new plugin and writes its package from templates: one folder, whole or not at all."""
 
 from __future__ import annotations
 
+import keyword
 import shlex
 import shutil
+import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, StrictUndefined
 
 from harness import __version__
-from harness.errors import UsageError
-from harness.plugins.registry import Kind
-from harness.scaffold.naming import PluginNames
+from harness.errors import PluginError, UsageError
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind, check_name
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["next_commands", "write_plugin"]
+__all__ = ["choose_names", "next_commands", "write_plugin"]
+
+
+@dataclass(frozen=True)
+class _PluginNames:
+    """The names of a new plugin.
+
+    Attributes:
+        kind: method, dataset or device.
+        name: of what it registers, of its entry point and of its distribution: `my-method`.
+        module: of its package: `my_method`.
+        class_name: of the class that it begins with: `MyMethod`.
+    """
+
+    kind: Kind
+    name: str
+    module: str
+    class_name: str
+
+
+def choose_names(plugins: Plugins, kind: Kind, name: str) -> _PluginNames:
+    """Derive all names from one.
+
+    Raises:
+        UsageError: a plugin may not register that name, or it is taken; the message says by whom.
+    """
+    try:
+        check_name(kind, name)
+    except PluginError:
+        raise UsageError(
+            f"{name!r} is not a valid name for a {kind}; a name is lower-case letters, digits and "
+            "single hyphens, starts with a letter, and is not 'all', such as my-idea"
+        ) from None
+    module = name.replace("-", "_")
+    if keyword.iskeyword(module) or keyword.issoftkeyword(module):
+        raise UsageError(f"'{name}' is a word of Python's; no module can have it for a name")
+    if holder := _holder(plugins, kind, name, module):
+        raise UsageError(f"the name '{name}' is taken by {holder}; choose another")
+    class_name = "".join(word.capitalize() for word in name.split("-"))
+    return _PluginNames(kind, name, module, class_name)
+
+
+def _holder(plugins: Plugins, kind: Kind, name: str, module: str) -> str:
+    """Return who has a name already; empty if nobody has."""
+    if plugins.registry.knows(kind, name):
+        return f"a {kind}, see `harness show {name}`"
+    known = [*plugins.sources, *(problem.plugin for problem in plugins.problems)]
+    for source in known:
+        if source.name == name:
+            return str(source)
+    try:
+        return f"the distribution {name} {distribution(name).version}, which is installed"
+    except PackageNotFoundError:
+        pass
+    if module in sys.stdlib_module_names or find_spec(module) is not None:
+        return f"the module '{module}', which can be imported already"
+    return ""
+
 
 SUFFIX = ".jinja"
 PACKAGE = "package"  # what the templates call the folder of the module
@@ -28,7 +90,7 @@ SHARED = "pyproject.toml"
 OPTION_OF: dict[Kind, str] = {"method": "-m", "dataset": "--dataset", "device": "-d"}
 
 
-def next_commands(names: PluginNames, folder: str, methods: Sequence[str]) -> list[str]:
+def next_commands(names: _PluginNames, folder: str, methods: Sequence[str]) -> list[str]:
     """Return the commands that lead from the new package to a comparison.
 
     Args:
@@ -46,7 +108,7 @@ def next_commands(names: PluginNames, folder: str, methods: Sequence[str]) -> li
     ]
 
 
-def write_plugin(names: PluginNames, folder: Path, methods: Sequence[str]) -> list[Path]:
+def write_plugin(names: _PluginNames, folder: Path, methods: Sequence[str]) -> list[Path]:
     """Write the package of a plugin into a new folder.
 
     Args:
@@ -76,7 +138,7 @@ def write_plugin(names: PluginNames, folder: Path, methods: Sequence[str]) -> li
     return [folder / path for path in rendered]
 
 
-def _render(names: PluginNames, commands: Sequence[str]) -> dict[PurePosixPath, str]:
+def _render(names: _PluginNames, commands: Sequence[str]) -> dict[PurePosixPath, str]:
     """Return the text of every file by its path in the package."""
     environment = Environment(
         undefined=StrictUndefined,

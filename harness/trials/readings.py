@@ -11,12 +11,11 @@ import torch
 
 from harness.contracts import Device, DeviceMode, ReadsMetrics
 from harness.devices.readings.energy import find_energy_source
+from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 from harness.devices.readings.memory import MemoryLow
 from harness.devices.readings.meter import Meter
-from harness.devices.readings.recognition import has_unified_memory
-from harness.devices.readings.state import machine_state
-from harness.devices.readings.tree import Tree, UnreadableError
-from harness.measure.allocator import AllocatorPeaks
+from harness.devices.readings.probe import machine_state
+from harness.measure.memory import AllocatorPeaks
 
 __all__ = ["TrialReadings"]
 
@@ -113,7 +112,7 @@ class TrialReadings:
     def _make_meter(self, device: torch.device) -> Meter:
         try:
             energy = find_energy_source(self._tree, device)
-        except UnreadableError as error:
+        except ReadingError as error:
             self._no_energy = str(error)
             return Meter(None, self._memory)
         self._energy_source = energy.source

@@ -20,8 +20,8 @@ from harness.executors.base import (
 from harness.experiment.trial import Trial
 from harness.planning.plan import PlanRequest
 from harness.planning.run_directory import Origin, RunFolder, choose_folder
+from harness.plugins.lifecycle import make_reporters, reporting
 from harness.plugins.loading import Plugins
-from harness.plugins.reporting import make_reporters, reporting
 from harness.pretraining.store import CheckpointStore, PretrainingFailedError
 from harness.results.record import Record
 from harness.runtime.job import TrialJob

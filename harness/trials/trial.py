@@ -11,14 +11,10 @@ from typing import Any
 import torch
 
 from harness.contracts import SearchMethod
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
+from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 from harness.devices.readings.memory import memory_entry
-from harness.devices.readings.recognition import has_unified_memory
-from harness.devices.readings.tree import Tree, UnreadableError
-from harness.environment.description import describe_environment
-from harness.estimate.latency import latency_of
-from harness.estimate.planning import form_of
-from harness.estimate.trial_time import predict_search_time
+from harness.environment import describe_environment
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.measure.memory import EmulatedOutOfMemoryError
@@ -29,6 +25,9 @@ from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
 from harness.runtime.threads import choose_threads
+from harness.tracing.search import form_of
+from harness.tracing.trace import predict_search_time
+from harness.tracing.workload import latency_of
 from harness.trials.guards import BudgetExceededError, TrialLimits
 from harness.trials.protocols import run_few_shot, run_full_task
 from harness.trials.readings import TrialReadings
@@ -193,7 +192,7 @@ def machine_suffices(device: DeviceIdentity, here: torch.device, root: Path = Pa
         if here.type == "cuda":
             return torch.cuda.get_device_properties(here).total_memory >= limit
         return memory_entry(Tree(root), "MemTotal") >= limit
-    except (UnreadableError, RuntimeError):  # the latter: a CUDA that does not even start
+    except (ReadingError, RuntimeError):  # the latter: a CUDA that does not even start
         return False
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from statistics import fmean
 
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
 from harness.metrics import METRICS, MetricSpec, to_mib
 from harness.results.record import Metric, TaskResult
 from harness.trials.guards import check_reported

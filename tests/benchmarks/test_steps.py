@@ -14,9 +14,9 @@ import torch
 from harness.bench import Stepper, counted_mib
 from harness.contracts import DataRequest
 from harness.estimate.planning import plan_searches
-from harness.estimate.work import workload_of
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import load_plugins
+from harness.tracing.workload import workload_of
 
 pytest.importorskip("pytest_benchmark", reason="pytest-benchmark is not installed")
 

@@ -10,8 +10,8 @@ import click
 import pytest
 from click.testing import Result
 
-from harness.cli.devices import COMMANDS, devices
-from harness.devices.readings.probe import Reading
+from harness.cli.main import DEVICES_COMMANDS, devices
+from harness.devices.readings.probe import MachineReading
 
 Call = Callable[..., Result]
 Machine = Callable[..., None]
@@ -37,28 +37,28 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", DEVICES_COMMANDS)
 def test_table_of_device_commands_tells_the_truth(name: str) -> None:
     """A command's line in the group's help is the first sentence of its own."""
     command = devices.get_command(click.Context(devices), name)
     assert command is not None
-    assert command.get_short_help_str(limit=200) == COMMANDS[name].help
+    assert command.get_short_help_str(limit=200) == DEVICES_COMMANDS[name].help
 
 
 def test_probe_says_what_is_read_and_why_not(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each reading has its unit and source; what is missing is blank with a note, and null."""
     readings = [
-        Reading("machine", "A board", "", "/proc/device-tree/model"),
-        Reading("memory_total", 1979.5, "MiB", "/proc/meminfo"),
-        Reading("board_power", None, "W", "INA3221", "no INA3221 power monitor"),
+        MachineReading("machine", "A board", "", "/proc/device-tree/model"),
+        MachineReading("memory_total", 1979.5, "MiB", "/proc/meminfo"),
+        MachineReading("board_power", None, "W", "INA3221", "no INA3221 power monitor"),
     ]
     asked = []
 
-    def probe(root: Path) -> list[Reading]:
+    def probe(root: Path) -> list[MachineReading]:
         asked.append(root)
         return readings
 
-    monkeypatch.setattr("harness.cli.probe.probe", probe)
+    monkeypatch.setattr("harness.cli.devices.probe", probe)
     lines = call("devices", "probe").stdout.splitlines()
     assert [line.split() for line in lines] == [
         ["name", "value", "unit", "source", "note"],

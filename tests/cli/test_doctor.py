@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from harness_datasets.torchmeta import library
+from harness_datasets.torchmeta.library import INSTALL, is_installed
 
-from harness.environment import doctor
-from harness.environment.description import describe_environment
-from harness.environment.torchmeta import INSTALL, is_installed
+from harness import environment
+from harness.environment import describe_environment
 from harness.errors import UsageError
 
 Call = Callable[..., Result]
@@ -25,6 +26,14 @@ from harness import hookimpl
 def harness_register_devices(register):
     register("board", "board_code:Board")
 """
+
+CHECKS = """
+from harness import hookimpl
+from harness.environment import Check
+
+@hookimpl
+def harness_doctor():
+    """
 
 
 @pytest.fixture
@@ -48,7 +57,7 @@ def test_all_is_well_here(
 ) -> None:
     """Where the test suite runs, so does a run; looking at folders makes none."""
     machine([], [])
-    monkeypatch.setattr(doctor, "ENOUGH_BYTES", 0)
+    monkeypatch.setattr(environment, "ENOUGH_BYTES", 0)
     found = checks("--data-root", str(tmp_path))
     subjects = {"python", "torch", "torchvision", "torchmeta", "fonts", "data root", "cache folder"}
     subjects |= {"run folder", "plugin devices", "device cpu", "device jetson"}
@@ -83,7 +92,7 @@ def test_full_disk_is_a_warning(
     checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Little room is a warning, which leaves the exit status at 0."""
-    monkeypatch.setattr(doctor, "ENOUGH_BYTES", 2**80)
+    monkeypatch.setattr(environment, "ENOUGH_BYTES", 2**80)
     found = checks()
     assert found["cache folder"]["status"] == "warning"
     assert found["exit_code"] == 0
@@ -97,7 +106,7 @@ def test_library_that_cannot_be_imported_is_a_problem(
     def fail(name: str) -> None:
         raise RuntimeError("operator torchvision::nms does not exist")
 
-    monkeypatch.setattr(doctor, "import_module", fail)
+    monkeypatch.setattr(environment, "import_module", fail)
     found = checks()
     assert "operator torchvision::nms does not exist" in found["torchvision"]["finding"]
     assert "pip install" in found["torchvision"]["advice"]
@@ -108,7 +117,7 @@ def test_missing_torchmeta_is_no_problem(
     checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """torchmeta is optional: without it all is well, and the commands that install it are named."""
-    monkeypatch.setattr(doctor, "is_installed", lambda: False)
+    monkeypatch.setattr(library, "is_installed", lambda: False)
     found = checks()
     assert found["torchmeta"]["status"] == "ok"
     assert (
@@ -126,8 +135,8 @@ def test_torchmeta_of_no_use_is_a_warning(
     def fail() -> None:
         raise UsageError("torchmeta cannot be imported (No module named 'h5py')")
 
-    monkeypatch.setattr(doctor, "is_installed", lambda: True)
-    monkeypatch.setattr(doctor, "load_torchmeta", fail)
+    monkeypatch.setattr(library, "is_installed", lambda: True)
+    monkeypatch.setattr(library, "load_torchmeta", fail)
     found = checks()
     assert found["torchmeta"]["status"] == "warning"
     assert "No module named 'h5py'" in found["torchmeta"]["advice"]
@@ -141,6 +150,31 @@ def test_usable_torchmeta_is_named(checks: Callable[..., dict[str, Any]]) -> Non
     assert found["torchmeta"]["status"] == "ok"
     assert found["torchmeta"]["finding"].startswith("1.8.0, repaired")
     assert found["torchmeta"]["advice"] == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "finding"),
+    [
+        ("return [Check('camera', 'warning', 'not plugged in')]", "warning", "not plugged in"),
+        ("raise KeyError('gone')", "problem", "failed in its hook 'harness_doctor': KeyError"),
+        ("return [None]", "problem", "a list with a NoneType, not of Check"),
+    ],
+)
+def test_plugins_add_checks_and_fail_alone(
+    checks: Callable[..., dict[str, Any]],
+    plugin_factory: Install,
+    body: str,
+    status: str,
+    finding: str,
+) -> None:
+    """A plugin's own checks are rows; one that fails is a problem and hides no other row."""
+    plugin_factory("cameras", CHECKS + body)
+    found = checks()
+    rows = [each for subject, each in found.items() if subject != "exit_code"]
+    (row,) = (each for each in rows if finding in each["finding"])
+    assert row["status"] == status
+    assert row["subject"] == ("camera" if status == "warning" else "checks of plugin cameras")
+    assert found["torchmeta"]["status"] == found["fonts"]["status"] == "ok"
 
 
 def test_broken_plugins_are_problems(

@@ -127,7 +127,7 @@ def _call_failing(call: Call, monkeypatch: pytest.MonkeyPatch, error: BaseExcept
     def fail() -> None:
         raise error
 
-    monkeypatch.setattr("harness.cli.list_command.loaded_plugins", fail)
+    monkeypatch.setattr("harness.cli.inspection.loaded_plugins", fail)
     return call("list", "methods")
 
 

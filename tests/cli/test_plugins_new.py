@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from harness.conformance.finding import CHECKED
+from harness.conformance.subject import CHECKED
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -71,8 +71,8 @@ def test_nothing_is_overwritten(call: Call, scratch: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("My_Idea", "'My_Idea' is no name for a method"),
-        ("../up", "'../up' is no name for a method"),
+        ("My_Idea", "'My_Idea' is not a valid name for a method"),
+        ("../up", "'../up' is not a valid name for a method"),
         ("all", "is not 'all'"),
         ("class", "'class' is a word of Python's"),
         ("darts", "taken by a method, see `harness show darts`"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.compare.comparing import Comparison, is_failed, parse_thresholds
 from harness.compare.result import ResultsComparison, compare
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
 from harness.errors import UsageError
 from harness.results.estimates import DeviceRow, EstimateRow
 from harness.results.record import Record

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.conformance.judging import judge, rule_named
 from harness.conformance.rule import Verdict
 from harness.conformance.subject import Address, Subject
-from harness.conformance.work import judge, rule_named
 from harness.plugins.registry import Kind
 
 Install = Callable[[str, str], Path]

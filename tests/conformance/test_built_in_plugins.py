@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.conformance.rules import RULES
+from harness.conformance.judging import RULES, judge
 from harness.conformance.subject import Address, Subject
-from harness.conformance.work import judge
 from harness.plugins.registry import Kind
 
 DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else None

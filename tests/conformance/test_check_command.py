@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.conformance import apart
+from harness.conformance import isolation
 
 Install = Callable[[str, str], Path]
 
@@ -25,7 +25,7 @@ def harness_register_methods(register):
 
 CODE = """
 import os, time
-from harness.conformance.reference import Reference
+from harness.conformance.device_rules import Reference
 
 print("what a plugin prints is no result")
 
@@ -52,9 +52,9 @@ def check(*arguments: str) -> Result:
 
 def choose(monkeypatch: pytest.MonkeyPatch, *names: str, **changes: float) -> None:
     """Check these rules only; all of them are checked elsewhere."""
-    rules = apart._rules("method")
+    rules = isolation._rules("method")
     chosen = {name: {**rules[name], **changes} for name in names}
-    monkeypatch.setattr(apart, "_rules", lambda _: chosen)
+    monkeypatch.setattr(isolation, "_rules", lambda _: chosen)
 
 
 def test_a_sound_method_exits_with_0(monkeypatch: pytest.MonkeyPatch) -> None:

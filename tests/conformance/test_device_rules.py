@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.conformance.judging import RULES
 from harness.conformance.rule import Verdict
-from harness.conformance.rules import RULES
 
 Judged = Callable[..., Verdict]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from harness.conformance.judging import RULES
 from harness.conformance.rule import Verdict
-from harness.conformance.rules import RULES
 
 Judged = Callable[..., Verdict]
 
@@ -15,7 +15,7 @@ HEAD = """
 import random, subprocess, sys
 from pathlib import Path
 import torch
-from harness.conformance.reference import Reference
+from harness.conformance.device_rules import Reference
 from harness.contracts import Adaptation
 from harness.space.genotype import Genotype
 from harness.space.topology import NODES
@@ -220,7 +220,7 @@ def test_what_an_ended_trial_leaves_is_found(
     judged: Judged, words: str, leaves: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A helper that goes on, or a file that lies about, after the trial was killed is named."""
-    monkeypatch.setattr("harness.conformance.methods.interruption.END_S", 0.5)
+    monkeypatch.setattr("harness.conformance.repetition_rules.END_S", 0.5)
     body = f"    def build(self, context):\n        super().build(context)\n        {leaves}\n"
     verdict = judged("method", "interruption-is-clean", f"{HEAD}class Mine(Reference):\n{body}")
     assert (verdict.status, words in verdict.came) == ("broken", True), verdict

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.conformance.rules import RULES
+from harness.conformance.judging import RULES
 
 ROOT = Path(__file__).parents[2]
 

@@ -18,7 +18,7 @@ RULE = ContractRule(Address("method", "mine", None, Path()), "no-query-labels")
 def answer(monkeypatch: pytest.MonkeyPatch, status: Status, came: str) -> None:
     """Have every check end so."""
     verdict = Verdict("no-query-labels", status, "none is read", came, "page#anchor", 0.1)
-    monkeypatch.setattr("harness.conformance.apart.check_rule", lambda *_: verdict)
+    monkeypatch.setattr("harness.conformance.isolation.check_rule", lambda *_: verdict)
 
 
 def test_a_kept_rule_passes(monkeypatch: pytest.MonkeyPatch) -> None:

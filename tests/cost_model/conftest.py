@@ -7,10 +7,16 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from harness.cost_model.fit import Case
-from harness.cost_model.kernels import KERNEL_CLASSES, Kernel, KernelClass
-from harness.cost_model.prediction import predict_seconds
-from harness.cost_model.profile import CostError, CostProfile, KernelRates
+from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.profile import (
+    KERNEL_CLASSES,
+    CostError,
+    CostProfile,
+    Kernel,
+    KernelClass,
+    KernelRates,
+    predict_seconds,
+)
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.cost_model.calibrate.work import Work
-from harness.cost_model.fit import Case
+from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.calibrate.timing import Work
 from harness.devices.profile import read_profile
 
 Call = Callable[..., Result]
@@ -38,7 +38,7 @@ def call(
         assert list(works[: len(single)]) == single
         return [*(operations[n % len(operations)] for n in range(len(single))), *networks]
 
-    monkeypatch.setattr("harness.cost_model.calibrate.measuring.measure", measure)
+    monkeypatch.setattr("harness.cost_model.calibrate.processor.measure", measure)
 
     def call(*arguments: str) -> Result:
         return CliRunner().invoke(cli, ["devices", "calibrate", *arguments])
@@ -97,7 +97,7 @@ def test_device_can_be_shown_and_calibrated_again(
     [
         (["-o", "mine.toml"], "mine.toml was not written by calibration; --force overwrites it"),
         (["-o", "mine.json"], "must end in .toml"),
-        (["-o", "nowhere/x.toml"], "nowhere is no folder"),
+        (["-o", "nowhere/x.toml"], "nowhere is not a folder"),
         (["--name", "cpu"], "there is a device 'cpu', of plugin 'devices'"),
         (["--name", "My CPU"], "'My CPU'"),
     ],

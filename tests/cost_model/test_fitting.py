@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness.cost_model.calibrate.fitting import fit_processor
-from harness.cost_model.fit import Case
-from harness.cost_model.prediction import predict_seconds
-from harness.cost_model.profile import CostProfile
+from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.calibrate.processor import fit_processor
+from harness.cost_model.profile import CostProfile, predict_seconds
 
 
 def test_known_processor_is_found(

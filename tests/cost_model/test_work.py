@@ -5,13 +5,30 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.cost_model.calibrate.measuring import STAGES, measure
-from harness.cost_model.calibrate.networks import PASSES, Network, NetworkKind, network_work
-from harness.cost_model.calibrate.operations import LAYERS, Shape, layer_work, optimizer_work
-from harness.cost_model.calibrate.plan import NETWORKS, network_works, operation_works
-from harness.cost_model.calibrate.timing import ROUNDS, seconds_of
-from harness.cost_model.calibrate.work import Work, kernels_of_work
-from harness.cost_model.kernels import KERNEL_CLASSES, KernelClass
+from harness.cost_model.calibrate.networks import (
+    NETWORKS,
+    PASSES,
+    Network,
+    NetworkKind,
+    network_work,
+    network_works,
+)
+from harness.cost_model.calibrate.operations import (
+    LAYERS,
+    Shape,
+    layer_work,
+    operation_works,
+    optimizer_work,
+)
+from harness.cost_model.calibrate.timing import (
+    ROUNDS,
+    STAGES,
+    Work,
+    kernels_of_work,
+    measure,
+    seconds_of,
+)
+from harness.cost_model.profile import KERNEL_CLASSES, KernelClass
 
 SHAPE = Shape(images=2, channels=4, side=6)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data.archive import Limits, read_members
+from harness.data.archive import ArchiveLimits, read_members
 from harness.errors import DataError
 
 Pack = Callable[[Path, Mapping[str, bytes]], Path]
@@ -23,8 +23,8 @@ FORMATS = ["tar", "tar.gz", "tgz", "zip"]
 FILES = {"train/a/0.png": b"zero" * 200, "train/a/1.png": b"", "test/b/2.png": bytes(5000)}
 
 
-def contents(path: Path, limits: Limits | None = None) -> dict[str, bytes]:
-    return {name: read() for name, read in read_members(path, limits or Limits())}
+def contents(path: Path, limits: ArchiveLimits | None = None) -> dict[str, bytes]:
+    return {name: read() for name, read in read_members(path, limits or ArchiveLimits())}
 
 
 def tar_with(path: Path, info: tarfile.TarInfo, content: bytes = b"") -> Path:
@@ -113,13 +113,15 @@ def test_encrypted_zip_is_refused(tmp_path: Path, pack: Pack) -> None:
 @pytest.mark.parametrize(
     ("limits", "reason"),
     [
-        (Limits(total_bytes=4999), "holds more than 4,999 bytes"),
-        (Limits(member_bytes=4999), "is larger than 4,999 bytes"),
-        (Limits(members=2), "has more than 2 members"),
+        (ArchiveLimits(total_bytes=4999), "holds more than 4,999 bytes"),
+        (ArchiveLimits(member_bytes=4999), "is larger than 4,999 bytes"),
+        (ArchiveLimits(members=2), "has more than 2 members"),
     ],
     ids=["total", "member", "count"],
 )
-def test_bounds_hold(tmp_path: Path, pack: Pack, suffix: str, limits: Limits, reason: str) -> None:
+def test_bounds_hold(
+    tmp_path: Path, pack: Pack, suffix: str, limits: ArchiveLimits, reason: str
+) -> None:
     """An archive beyond the bound on bytes, on a member's bytes or on members is refused."""
     with pytest.raises(DataError, match=reason):
         contents(pack(tmp_path / f"x.{suffix}", FILES), limits)
@@ -131,7 +133,7 @@ def test_bytes_are_counted_and_not_taken_on_trust(tmp_path: Path, pack: Pack) ->
     bomb = tmp_path / "x.tar.gz"
     bomb.write_bytes(gzip.compress(plain + bytes(10**6)))
     with pytest.raises(DataError, match="holds more than 500,000 bytes"):
-        contents(bomb, Limits(total_bytes=500_000))
+        contents(bomb, ArchiveLimits(total_bytes=500_000))
 
 
 def test_header_of_any_size_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -175,7 +177,7 @@ def test_broken_header_in_the_middle_is_noticed(tmp_path: Path, pack: Pack) -> N
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
 def test_flipped_bit_is_noticed(tmp_path: Path, pack: Pack, suffix: str) -> None:
-    """Content that does not match its checksum is an error."""
+    """DatasetContent that does not match its checksum is an error."""
     archive = pack(tmp_path / f"x.{suffix}", {"a": bytes(range(256))})
     content = bytearray(archive.read_bytes())
     content[100] ^= 1

@@ -13,29 +13,29 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from harness.data.cache import Content, open_or_build
-from harness.data.layout import Layout, Place
+from harness.data.cache import DatasetContent, open_or_build
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import DataError
 
 RunPython = Callable[..., subprocess.CompletedProcess[str]]
 
-LAYOUT = Layout((1, 2, 2), {"test": {"a": 1}, "train": {"b": 2, "c": 1}})
+LAYOUT = DatasetLayout((1, 2, 2), {"test": {"a": 1}, "train": {"b": 2, "c": 1}})
 
 BUILD = """
 import os, sys
 from pathlib import Path
 import numpy as np
-from harness.data.cache import Content, open_or_build
-from harness.data.layout import Layout, Place
+from harness.data.cache import DatasetContent, open_or_build
+from harness.data.layout import DatasetLayout, ImagePlace
 
 def images():
     for row in range(200):
         if row == 100 and "killed" in sys.argv:
             os._exit(9)
-        yield Place("train", row), np.full((1, 16, 16), row, dtype=np.uint8)
+        yield ImagePlace("train", row), np.full((1, 16, 16), row, dtype=np.uint8)
 
-layout = Layout((1, 16, 16), {"train": {"a": 200}})
-cache = open_or_build(Path(sys.argv[1]), {}, lambda: Content(layout, images()))
+layout = DatasetLayout((1, 16, 16), {"train": {"a": 200}})
+cache = open_or_build(Path(sys.argv[1]), {}, lambda: DatasetContent(layout, images()))
 assert (cache.arrays["train"][:, 0, 0, 0] == np.arange(200)).all()
 print(cache.fingerprint)
 """
@@ -47,13 +47,13 @@ class Maker:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self) -> Content:
+    def __call__(self) -> DatasetContent:
         self.calls += 1
-        return Content(LAYOUT, self.images())
+        return DatasetContent(LAYOUT, self.images())
 
-    def images(self) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+    def images(self) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
         for split, row in (("train", 2), ("test", 0), ("train", 0), ("train", 1)):
-            yield Place(split, row), np.full(LAYOUT.shape, 10 * row + 5, dtype=np.uint8)
+            yield ImagePlace(split, row), np.full(LAYOUT.shape, 10 * row + 5, dtype=np.uint8)
 
 
 @pytest.fixture
@@ -80,13 +80,13 @@ def test_statistics_are_those_of_the_training_images(tmp_path: Path, make: Maker
 
 def test_statistics_without_training_images_are_those_of_all(tmp_path: Path) -> None:
     """Without a split `train` all images count, and a constant channel gets the deviation 1."""
-    layout = Layout((2, 1, 1), {"test": {"a": 1}, "val": {"a": 1}})
+    layout = DatasetLayout((2, 1, 1), {"test": {"a": 1}, "val": {"a": 1}})
     pixels = {"test": [0, 7], "val": [100, 7]}
     images = [
-        (Place(split, 0), np.array(values, dtype=np.uint8).reshape(2, 1, 1))
+        (ImagePlace(split, 0), np.array(values, dtype=np.uint8).reshape(2, 1, 1))
         for split, values in pixels.items()
     ]
-    cache = open_or_build(tmp_path / "x", {}, lambda: Content(layout, images))
+    cache = open_or_build(tmp_path / "x", {}, lambda: DatasetContent(layout, images))
     assert cache.mean == [50.0, 7.0]
     assert cache.deviation == [50.0, 1.0]
 
@@ -145,7 +145,7 @@ def test_arrays_that_are_pickles_are_not_loaded(tmp_path: Path, make: Maker) -> 
 def test_image_too_few_is_an_error(tmp_path: Path) -> None:
     """A source that changed while it was read leaves no cache with holes in it."""
     with pytest.raises(DataError, match="changed while it was read"):
-        open_or_build(tmp_path / "x", {}, lambda: Content(LAYOUT, []))
+        open_or_build(tmp_path / "x", {}, lambda: DatasetContent(LAYOUT, []))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness_datasets import cifar10, cifar100
-from harness_datasets.cifar10 import Cifar10
-from harness_datasets.cifar100 import Cifar100
+from harness_datasets.cifar import CIFAR10, CIFAR100, Cifar10, Cifar100, read_archive
 from harness_datasets.parameters import Cifar10Parameters, Cifar100Parameters
 
 from harness.contracts import DataRequest, DatasetProvider
-from harness.data.layout import Place
+from harness.data.layout import ImagePlace
 from harness.errors import DataError
 
 Pack = Callable[..., Path]
@@ -25,11 +23,11 @@ NAMES = [f"class{number:02}" for number in range(100)]
 def test_fine_labels_are_the_classes_of_cifar100(tmp_path: Path, cifar_archive: Pack) -> None:
     """Classes have the names that the archive lists, and keep their images in its order."""
     labels = {"train": [(0, 99), (19, 3), (5, 3)], "test": [(19, 3)]}
-    content = cifar100.read_binary(cifar_archive(tmp_path / "x.tar.gz", labels, NAMES))
+    content = read_archive(cifar_archive(tmp_path / "x.tar.gz", labels, NAMES), CIFAR100)
     counts = {"test": {"class03": 1}, "train": {"class03": 2, "class99": 1}}
     assert content.layout.counts == counts
     pixels = {place: int(image[0, 0, 0]) for place, image in content.images}
-    train = [pixels[Place("train", row)] for row in range(3)]
+    train = [pixels[ImagePlace("train", row)] for row in range(3)]
     assert train == [1, 2, 0]
 
 
@@ -53,7 +51,7 @@ def test_other_content_than_cifar100_is_named(
     """A wrong label, a missing file and names that are not the classes' are told apart."""
     path = cifar_archive(tmp_path / "x.tar.gz", labels, names)
     with pytest.raises(DataError, match=sentence):
-        cifar100.read_binary(path)
+        read_archive(path, CIFAR100)
 
 
 @pytest.mark.parametrize(
@@ -80,14 +78,14 @@ def test_other_content_than_cifar10_is_named(
     content = path.read_bytes()
     path.write_bytes(content[: len(content) - cut])
     with pytest.raises(DataError, match=sentence):
-        cifar10.read_binary(path)
+        read_archive(path, CIFAR10)
 
 
 def test_batch_of_broken_records_is_named(tmp_path: Path, pack: Pack) -> None:
     """A batch that ends within a record is an error with its name."""
     path = pack(tmp_path / "x.tar.gz", {"b/test_batch.bin": bytes(3074), "b/data.bin": b""})
-    with pytest.raises(DataError, match=r"b/test_batch\.bin' is no whole number of 3,073-byte"):
-        cifar10.read_binary(path)
+    with pytest.raises(DataError, match=r"b/test_batch\.bin' is not a whole number of 3,073-byte"):
+        read_archive(path, CIFAR10)
 
 
 @pytest.mark.parametrize("name", ["cifar10", "cifar100"])

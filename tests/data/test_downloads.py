@@ -8,14 +8,13 @@ import io
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_datasets import cifar10, cifar100, omniglot
-from harness_datasets.cifar10 import Cifar10
-from harness_datasets.cifar100 import Cifar100
+from harness_datasets import omniglot
+from harness_datasets.cifar import CIFAR10, CIFAR100, Cifar10, Cifar100
 from harness_datasets.download import Download, fetch
 from harness_datasets.omniglot import Omniglot
 from harness_datasets.parameters import Cifar10Parameters, Cifar100Parameters
@@ -141,7 +140,8 @@ def test_cifar10_is_downloaded_and_converted(
         "test_batch": [[3], [0], [9]],
     }
     content = cifar_archive(tmp_path / "x.tar.gz", labels).read_bytes()
-    monkeypatch.setattr(cifar10, "DOWNLOAD", server.serve("cifar-10-binary.tar.gz", content))
+    download = server.serve("cifar-10-binary.tar.gz", content)
+    monkeypatch.setattr(Cifar10, "archive", replace(CIFAR10, download=download))
     dataset = Cifar10(Cifar10Parameters()).prepare(request_for())
     assert (dataset.kind, dataset.image_shape) == ("full-task", (3, 32, 32))
     assert (dataset.splits["train"].classes, dataset.splits["test"].classes) == (3, 3)
@@ -162,7 +162,8 @@ def test_cifar100_is_downloaded_and_converted(
     labels = {"train": [(0, 99), (19, 3), (5, 3)], "test": [(19, 3), (0, 99)]}
     names = [f"class{number:02}" for number in range(100)]
     content = cifar_archive(tmp_path / "x.tar.gz", labels, names).read_bytes()
-    monkeypatch.setattr(cifar100, "DOWNLOAD", server.serve("cifar-100-binary.tar.gz", content))
+    download = server.serve("cifar-100-binary.tar.gz", content)
+    monkeypatch.setattr(Cifar100, "archive", replace(CIFAR100, download=download))
     dataset = Cifar100(Cifar100Parameters()).prepare(request_for())
     assert (dataset.kind, dataset.image_shape) == ("full-task", (3, 32, 32))
     assert (dataset.splits["train"].classes, dataset.splits["test"].classes) == (2, 2)
@@ -198,7 +199,8 @@ def test_failed_download_says_what_to_do(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request_for: MakeRequest
 ) -> None:
     """Without data root and network, the message says what was looked for, and the ways out."""
-    monkeypatch.setattr(cifar10, "DOWNLOAD", Download(f"{server.address}/gone.tar.gz", "0" * 32))
+    download = Download(f"{server.address}/gone.tar.gz", "0" * 32)
+    monkeypatch.setattr(Cifar10, "archive", replace(CIFAR10, download=download))
     provider = Cifar10(Cifar10Parameters())
     with pytest.raises(DataError) as failure:
         provider.prepare(request_for())

@@ -15,10 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from harness.contracts import Episode
-from harness.data.cache import Content, open_or_build
+from harness.data.cache import DatasetContent, open_or_build
 from harness.data.dataset import CachedDataset, check_setting
-from harness.data.episodes import EpisodeIdentity, draw_episode
-from harness.data.layout import Layout, Place
+from harness.data.layout import DatasetLayout, EpisodeIdentity, ImagePlace, draw_episode
 from harness.errors import DataError, UsageError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
 
@@ -29,21 +28,21 @@ COUNTS = {
     "test": {f"c{n}": 6 + n % 3 for n in range(9)},
     "train": {f"c{n}": 10 for n in range(9)},
 }
-LAYOUT = Layout((1, 1, 2), COUNTS)
+LAYOUT = DatasetLayout((1, 1, 2), COUNTS)
 
 
-def images() -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+def images() -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     """Tell each image by its pixels: the first is its class, the second its number there."""
     for split, classes in COUNTS.items():
         row = 0
         for label, count in enumerate(classes.values()):
             for number in range(count):
-                yield Place(split, row), np.array([[[label, number]]], dtype=np.uint8)
+                yield ImagePlace(split, row), np.array([[[label, number]]], dtype=np.uint8)
                 row += 1
 
 
 def open_dataset(folder: Path) -> CachedDataset:
-    cache = open_or_build(folder, {}, lambda: Content(LAYOUT, images()))
+    cache = open_or_build(folder, {}, lambda: DatasetContent(LAYOUT, images()))
     return CachedDataset(cache, "few-shot", "toy")
 
 
@@ -210,10 +209,10 @@ def test_zero_is_no_setting(dataset: CachedDataset) -> None:
 
 def test_full_task_labels_agree_across_splits(tmp_path: Path) -> None:
     """A class has one label in all splits, also where a split lacks another class."""
-    layout = Layout((1, 1, 1), {"test": {"b": 1}, "train": {"a": 2, "b": 1}})
+    layout = DatasetLayout((1, 1, 1), {"test": {"b": 1}, "train": {"a": 2, "b": 1}})
     pixels = np.zeros((1, 1, 1), dtype=np.uint8)
-    places = [Place("test", 0), *(Place("train", row) for row in range(3))]
-    content = Content(layout, [(place, pixels) for place in places])
+    places = [ImagePlace("test", 0), *(ImagePlace("train", row) for row in range(3))]
+    content = DatasetContent(layout, [(place, pixels) for place in places])
     dataset = CachedDataset(open_or_build(tmp_path / "x", {}, lambda: content), "full-task", "toy")
     assert dataset.images("train").batch(np.arange(3))[1].tolist() == [0, 0, 1]
     assert dataset.images("test").batch(np.array([0]))[1].tolist() == [1]
@@ -234,7 +233,9 @@ def test_full_task_needs_its_classes_in_training(
 ) -> None:
     """Images that are laid out for few-shot tasks cannot be posed as a full task."""
     pixels = np.zeros((1, 1, 1), dtype=np.uint8)
-    content = Content(Layout((1, 1, 1), counts), [(Place(split, 0), pixels) for split in counts])
+    content = DatasetContent(
+        DatasetLayout((1, 1, 1), counts), [(ImagePlace(split, 0), pixels) for split in counts]
+    )
     cache = open_or_build(tmp_path / "x", {}, lambda: content)
     with pytest.raises(DataError, match=sentence):
         CachedDataset(cache, "full-task", "toy")

@@ -10,9 +10,8 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from harness_datasets.glyphs.provider import INSTANCES, Glyphs, class_names
+from harness_datasets.glyphs.provider import INSTANCES, SPLITS, Glyphs, class_names
 from harness_datasets.glyphs.rendering import SIZE, Renderer, Warp, draw_warp
-from harness_datasets.glyphs.scripts import SPLITS
 from numpy.typing import NDArray
 
 from harness.contracts import DataRequest, Dataset

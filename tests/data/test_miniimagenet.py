@@ -221,11 +221,11 @@ IMAGES = np.zeros((2, 84, 84, 3), dtype=np.uint8)
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        ([], "is no dictionary with the keys image_data and class_dict"),
-        ({"image_data": IMAGES}, "is no dictionary with the keys image_data and class_dict"),
+        ([], "is not a dictionary with the keys image_data and class_dict"),
+        ({"image_data": IMAGES}, "is not a dictionary with the keys image_data and class_dict"),
         ({"image_data": IMAGES[:, :28], "class_dict": {}}, r"no uint8 array of shape \(N, 84"),
         ({"image_data": IMAGES / 255, "class_dict": {}}, r"no uint8 array of shape \(N, 84"),
-        ({"image_data": IMAGES, "class_dict": [0]}, "class_dict that is no dictionary"),
+        ({"image_data": IMAGES, "class_dict": [0]}, "class_dict that is not a dictionary"),
         ({"image_data": IMAGES, "class_dict": {"a": []}}, "no list of rows for class 'a'"),
         (
             {"image_data": IMAGES, "class_dict": {"a": [2]}},
@@ -259,7 +259,7 @@ def test_missing_pickle_is_named(
 def test_unknown_form_is_named(tmp_path: Path, request_for: MakeRequest) -> None:
     """Files that are none of the forms are an error that names the forms."""
     written(tmp_path / "miniimagenet", {"images/a.png": b"", "readme.txt": b""})
-    with pytest.raises(DataError, match="is no miniimagenet in a form that is understood: images"):
+    with pytest.raises(DataError, match="does not hold miniimagenet in a known form: images"):
         prepared(tmp_path, request_for)
 
 

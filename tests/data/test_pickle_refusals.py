@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.safe_pickle import read_pickle, reading
+from harness.data.safe_pickle import reading
+from harness.data.safe_pickle.reading import read_pickle
 from harness.errors import DataError
 
 PROTOCOLS = range(6)

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_datasets.cifar10 import Cifar10
+from harness_datasets.cifar import Cifar10
 from harness_datasets.folder import Folder
 from harness_datasets.omniglot import Omniglot
 from harness_datasets.parameters import Cifar10Parameters, FolderParameters, TorchmetaParameters
+from harness_datasets.torchmeta.library import INSTALL, is_installed
 from harness_datasets.torchmeta.provider import Torchmeta
 
 from harness.contracts import DataRequest, Dataset, DatasetProvider
-from harness.environment.torchmeta import INSTALL, is_installed
 
 
 def twice(provider: DatasetProvider, request: DataRequest) -> Dataset:

@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 import torch
 from harness_datasets.parameters import TorchmetaParameters
-from harness_datasets.torchmeta.drawing import RULE, seed_of
+from harness_datasets.torchmeta.library import INSTALL, RULE, is_installed, load_torchmeta, seed_of
 from harness_datasets.torchmeta.provider import Torchmeta
 from numpy.typing import NDArray
 
 from harness.contracts import DataRequest, Dataset, Episode
-from harness.data.episodes import EpisodeIdentity
-from harness.environment.torchmeta import INSTALL, is_installed, load_torchmeta
+from harness.data.layout import EpisodeIdentity
 from harness.errors import UsageError
 
 pytestmark = pytest.mark.skipif(

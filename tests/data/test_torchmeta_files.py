@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from harness_datasets.parameters import TorchmetaParameters
+from harness_datasets.torchmeta.library import INSTALL, is_installed, load_torchmeta
 from harness_datasets.torchmeta.provider import Torchmeta
 from PIL import Image
 
 from harness.contracts import DataRequest, Dataset
-from harness.environment.torchmeta import INSTALL, is_installed, load_torchmeta
 from harness.errors import DataError
 
 pytestmark = pytest.mark.skipif(

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from harness_datasets.parameters import TorchmetaParameters
+from harness_datasets.torchmeta import library
+from harness_datasets.torchmeta.library import INSTALL, load_torchmeta
 from harness_datasets.torchmeta.provider import Torchmeta
 from pydantic import ValidationError
 
 from harness.contracts import DataRequest
-from harness.environment import torchmeta
-from harness.environment.torchmeta import INSTALL, load_torchmeta
 from harness.errors import UsageError
 
 MakeRequest = Callable[..., DataRequest]
@@ -53,7 +53,7 @@ def test_missing_torchmeta_says_how_to_install_it(
     no_torchmeta: None, monkeypatch: pytest.MonkeyPatch, request_for: MakeRequest
 ) -> None:
     """Without torchmeta, the data set that needs it names the two commands."""
-    monkeypatch.setattr(torchmeta, "is_installed", lambda: False)
+    monkeypatch.setattr(library, "is_installed", lambda: False)
     with pytest.raises(UsageError, match="torchmeta is not installed") as failure:
         Torchmeta(TorchmetaParameters(name="cub")).prepare(request_for())
     assert all(f"'{command}'" in str(failure.value) for command in INSTALL)

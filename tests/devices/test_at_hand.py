@@ -7,9 +7,8 @@ from typing import Literal
 
 import pytest
 
-from harness.devices.at_hand import NotAtHandError, choose_mode, mode_here
+from harness.devices.at_hand import NotAtHandError, ProfiledDevice, choose_mode, mode_here
 from harness.devices.profile import DeviceProfile, MemoryProfile
-from harness.devices.profiled import ProfiledDevice
 
 Machine = Callable[..., None]
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from harness.cost_model.kernels import KERNEL_CLASSES
+from harness.canonical import digest
+from harness.cost_model.profile import KERNEL_CLASSES
 from harness.devices.profile import DeviceProfile, ProfileError, parse_profile, read_profile
-from harness.experiment.canonical import digest
 
 TEXT = """
 name = "board"
@@ -206,7 +206,7 @@ def test_profile_cannot_be_changed() -> None:
         ("system_bytes = 300", "sytem_bytes = 1", "did you mean 'memory.system_bytes'?"),
         ("= 300", "= 800", "system_bytes and reserved_bytes together must be less than"),
         ('memory.total_bytes = "data sheet"', "", "must say where 'memory.total_bytes' comes from"),
-        ("[sources]", '[sources]\npeak = "x"', "has 'peak', which is no number of this profile"),
+        ("[sources]", '[sources]\npeak = "x"', "has 'peak', which this profile has no number for"),
         ("[compute]", "[speed]", "unknown key 'speed'"),
         ("launch_s = 30e-6", "", "'compute.launch_s' is missing; it must be a number > 0 and <="),
         ("fp32_flops", "fp23_flops", "did you mean 'compute.fp32_flops'?"),

@@ -10,8 +10,7 @@ import pytest
 
 from harness.contracts import Device
 from harness.errors import PluginError, UnknownNameError
-from harness.plugins.catalogue import entry_rows, plugin_rows
-from harness.plugins.description import describe
+from harness.plugins.description import describe, entry_rows, plugin_rows
 from harness.plugins.loading import STRICT_VARIABLE, Plugins, load_plugins
 from harness.plugins.profile_files import DEVICES_VARIABLE
 from harness.plugins.selection import recreate, select

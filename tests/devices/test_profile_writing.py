@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.cost_model.kernels import KERNEL_CLASSES
-from harness.cost_model.profile import CostError, CostProfile, KernelRates
+from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, KernelRates
 from harness.devices.profile import DeviceProfile, parse_profile
 from harness.devices.profile_writing import check_destination, profile_toml
 from harness.errors import UsageError
@@ -75,7 +74,7 @@ def test_only_what_calibration_wrote_is_overwritten(tmp_path: Path) -> None:
     [
         ("board.json", "the name of a device profile must end in .toml, and '.*board.json' does"),
         ("folder.toml", "folder.toml is a folder, and a device profile is a file"),
-        ("nowhere/board.toml", "board.toml cannot be written: .*nowhere is no folder"),
+        ("nowhere/board.toml", "board.toml cannot be written: .*nowhere is not a folder"),
     ],
 )
 def test_bad_destination_is_refused(tmp_path: Path, name: str, words: str) -> None:

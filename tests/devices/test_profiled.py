@@ -7,8 +7,8 @@ from typing import Literal
 
 import pytest
 
+from harness.devices.at_hand import ProfiledDevice
 from harness.devices.profile import DeviceProfile
-from harness.devices.profiled import ProfiledDevice
 
 Machine = Callable[..., None]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.devices.usable_gpus import usable_gpus
+from harness.devices.at_hand import usable_gpus
 
 
 @pytest.fixture(autouse=True)
@@ -25,9 +25,9 @@ def test_asking_leaves_torch_unloaded(
 ) -> None:
     """The answer comes from another process, and is the one that torch gives."""
     code = (
-        "import sys; from harness.devices.usable_gpus import usable_gpus; found = usable_gpus();"
+        "import sys; from harness.devices.at_hand import usable_gpus; found = usable_gpus();"
         "before = 'torch' in sys.modules;"
-        "from harness.devices.readings.recognition import cuda_names;"
+        "from harness.devices.readings.machine import cuda_names;"
         "print(before, found == tuple(cuda_names()))"
     )
     result = run_python("-c", code)
@@ -37,7 +37,7 @@ def test_asking_leaves_torch_unloaded(
 def test_torch_is_asked_at_once_where_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trial's process has torch already; it is asked once."""
     answers = iter([["A card"]])
-    monkeypatch.setattr("harness.devices.usable_gpus.cuda_names", lambda: next(answers))
+    monkeypatch.setattr("harness.devices.at_hand.cuda_names", lambda: next(answers))
     monkeypatch.setitem(sys.modules, "torch", object())
     assert usable_gpus() == usable_gpus() == ("A card",)
 

@@ -11,12 +11,12 @@ import torch
 
 from harness.contracts import Batch, DataRequest, DatasetForm, SearchBatch, SearchMethod
 from harness.estimate.estimates import Estimate, estimate_all
-from harness.estimate.planning import Search, plan_searches
-from harness.estimate.work import workload_of
-from harness.estimate.workload import Workload
+from harness.estimate.planning import plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins, load_plugins
+from harness.tracing.search import Search
+from harness.tracing.workload import Workload, workload_of
 
 # Channels, ways, shots: one batch of 5 images; batches of 15 and 10 images.
 ONE_SHOT, FIVE_SHOT = (8, 5, 1), (4, 5, 5)

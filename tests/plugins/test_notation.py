@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.plugins.notation import parse, spell
+from harness.plugins.selection import parse, spell
 
 
 @pytest.mark.parametrize(

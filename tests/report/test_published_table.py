@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.cost_model.prediction import Prediction
+from harness.cost_model.profile import Prediction
 from harness.plugins.loading import load_plugins
 from harness.report.table import Remarks, Table, TableCell
 from harness.report.tables import tables_of

@@ -14,9 +14,8 @@ from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
-from harness.plugins.lifecycle import notify
+from harness.plugins.lifecycle import make_reporters, notify, reporting
 from harness.plugins.loading import Plugins, load_plugins
-from harness.plugins.reporting import make_reporters, reporting
 from harness.results.record import Metric, Outcome, Record, TrialError
 
 STEP = {"task": 0, "step": 0, "loss": 1.5, "accuracy": 40.0, "memory_bytes": 2**21, "seconds": 0.5}

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from harness.cli.main import cli
 from harness.errors import UsageError
 from harness.experiment.trial import Trial
+from harness.plugins.lifecycle import make_reporters, reporting
 from harness.plugins.loading import Plugins, load_plugins
-from harness.plugins.reporting import make_reporters, reporting
 
 Install = Callable[[str, str], Path]
 

@@ -1,1 +1,1 @@
-"""What the machine at hand takes for the work of a search: measured, then fitted."""
+"""Calibration: measures or collects times, and fits cost models to them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -11,7 +12,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch
-from harness.cost_model.calibrate.work import Step, Work
+from harness.cost_model.calibrate.timing import Step, Work
 from harness.runtime.threads import is_worth_threads
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.space.backpropagation import Engine, ordinary
@@ -22,7 +23,7 @@ from harness.space.step_by_step import step_by_step
 from harness.space.supernet import Supernet
 from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_count
 
-__all__ = ["PASSES", "Network", "NetworkKind", "Passes", "network_work"]
+__all__ = ["NETWORKS", "PASSES", "Network", "NetworkKind", "network_work", "network_works"]
 
 NetworkKind = Literal["supernet", "step-by-step", "discrete"]
 Passes = Literal["forward", "gradients", "update"]
@@ -53,13 +54,47 @@ class Network:
     images: int
 
     def __str__(self) -> str:
-        """Name it."""
+        """Return its name."""
         return f"{self.kind}, C = {self.channels}, {self.images} x {self.side}x{self.side}"
 
     @property
     def parallel(self) -> bool:
-        """Whether a trial would let several threads compute this."""
+        """Whether a trial would compute this with several threads."""
         return is_worth_threads(self.images, (COLOURS, self.side, self.side), self.channels)
+
+
+NETWORKS = (
+    Network("supernet", channels=4, side=14, images=1),
+    Network("supernet", channels=8, side=28, images=5),
+    Network("supernet", channels=16, side=28, images=10),
+    Network("supernet", channels=28, side=28, images=15),
+    Network("supernet", channels=12, side=56, images=8),
+    Network("supernet", channels=4, side=84, images=5),
+    Network("supernet", channels=28, side=84, images=1),
+    Network("supernet", channels=28, side=42, images=15),
+    Network("supernet", channels=28, side=84, images=3),
+    Network("step-by-step", channels=4, side=14, images=3),
+    Network("step-by-step", channels=28, side=28, images=3),
+    Network("step-by-step", channels=16, side=28, images=15),
+    Network("step-by-step", channels=8, side=84, images=3),
+    Network("step-by-step", channels=20, side=84, images=5),
+    Network("step-by-step", channels=28, side=84, images=3),
+    Network("discrete", channels=4, side=14, images=5),
+    Network("discrete", channels=16, side=28, images=5),
+    Network("discrete", channels=28, side=28, images=15),
+    Network("discrete", channels=8, side=84, images=5),
+    Network("discrete", channels=20, side=42, images=10),
+    Network("discrete", channels=28, side=84, images=5),
+    Network("discrete", channels=16, side=84, images=15),
+)
+"""Each kind, narrow and wide, on small images and large, with few threads and with all."""
+
+
+def network_works(networks: Iterable[Network] = NETWORKS) -> Iterator[Work]:
+    """Yield all passes through each network."""
+    for network in networks:
+        for passes in PASSES:
+            yield network_work(network, passes)
 
 
 def network_work(network: Network, passes: Passes) -> Work:

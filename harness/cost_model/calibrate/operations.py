@@ -1,19 +1,19 @@
-"""Single operations of the search space, each class of kernels apart, on shapes as they occur."""
+"""Single operations of the search space, by class of kernel, on shapes as they occur."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from harness.cost_model.calibrate.work import Step, Work
-from harness.cost_model.kernels import KernelClass
+from harness.cost_model.calibrate.timing import Step, Work
+from harness.cost_model.profile import KernelClass
 from harness.search.optimizers import WeightOptimizer
 
-__all__ = ["LAYERS", "Shape", "layer_work", "optimizer_work"]
+__all__ = ["LAYERS", "Shape", "layer_work", "operation_works", "optimizer_work"]
 
 REPEATS = 4  # of the layers, so that what is around them counts for little
 WEIGHTS = 100  # tensors that an optimizer updates
@@ -59,6 +59,29 @@ LAYERS: dict[KernelClass, Callable[[int], Sequence[nn.Module]]] = {
     "elementwise": lambda _: [nn.ReLU(), _Weighed()],
 }
 """For each class two layers that keep the shape of what they are given, by its channels."""
+
+
+SHAPES = (
+    Shape(1, 8, 7),
+    Shape(5, 8, 14),
+    Shape(3, 28, 21),
+    Shape(15, 28, 14),
+    Shape(15, 28, 28),
+    Shape(5, 28, 84),
+    Shape(5, 84, 42),
+)
+"""From where launches are all there is to where they are nothing."""
+
+OPTIMIZER_CHANNELS = (8, 28, 84)
+
+
+def operation_works() -> Iterator[Work]:
+    """Yield single operations: on each shape a few layers of each class, and updates."""
+    for shape in SHAPES:
+        for kind in LAYERS:
+            yield layer_work(kind, shape, back=False)
+            yield layer_work(kind, shape, back=True)
+    yield from map(optimizer_work, OPTIMIZER_CHANNELS)
 
 
 def layer_work(kind: KernelClass, shape: Shape, *, back: bool) -> Work:

@@ -1,19 +1,58 @@
-"""Times pieces of work, warm, in rounds, with as many threads as a trial would use."""
+"""Times pieces of work, warm, in rounds, with as many threads as a trial would use.
+
+The same work is counted on shapes alone, so that each time stands beside the kernels that it
+was spent on.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
 import torch
 
-from harness.cost_model.calibrate.work import Step, Work
+from harness.cost_model.calibrate.fit import Case
+from harness.cost_model.profile import Kernel
 from harness.measure.clock import Stopwatch
+from harness.measure.memory import MemoryCounter
+from harness.tracing.fake_values import FakeValues
+from harness.tracing.shapes import ShapeMode
 
-__all__ = ["ROUNDS", "seconds_of"]
+__all__ = ["ROUNDS", "STAGES", "Step", "Work", "kernels_of_work", "measure", "seconds_of"]
+
+Step = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of work that can be timed, and counted on shapes.
+
+    Attributes:
+        name: what it is called.
+        prepare: makes it on a device; what it returns runs it once.
+        parallel: whether several threads are to run it.
+        group: what it is part of, see `fitting.fit_processor`.
+    """
+
+    name: str
+    prepare: Callable[[torch.device], Step]
+    parallel: bool
+    group: str = ""
+
+
+def kernels_of_work(work: Work) -> Mapping[Kernel, int]:
+    """Count what the second run launches: in the first, optimizers get their state."""
+    shapes = ShapeMode(FakeValues(torch.Generator().manual_seed(0)), MemoryCounter("meta"))
+    with shapes, shapes.optimizers_told_apart():
+        run = work.prepare(torch.device("meta"))
+        run()
+        with shapes.counting() as kernels:
+            run()
+    return kernels
+
 
 ROUNDS = 3
 LONG_S = 0.1  # what takes so long is run once a round
@@ -36,8 +75,8 @@ def seconds_of(works: Sequence[Work], started: Callable[[str], None]) -> list[fl
 
     Args:
         works: what to time; all of it is kept in memory.
-        started: is told the name of each piece of work in each round, and before when it is warmed
-            up: `ROUNDS` + 1 times.
+        started: is called with the name of each piece of work when it is warmed up and in each
+            round: `ROUNDS` + 1 times.
     """
     prepared = []
     for work in works:
@@ -75,7 +114,7 @@ def _seconds(run: Step) -> float:
 
 @contextmanager
 def _threads(*, parallel: bool) -> Iterator[None]:
-    """Compute with one thread or all inside, as `runner.threads` has it."""
+    """Use one thread or all of them inside, as trials do (`runtime.threads`)."""
     threads = torch.get_num_threads()
     if not parallel and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
@@ -83,3 +122,20 @@ def _threads(*, parallel: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
+
+
+STAGES = ROUNDS + 2
+"""How often `measure` begins with each piece of work: to count, to warm up, and to time it."""
+
+
+def measure(works: Sequence[Work], started: Callable[[str], None]) -> list[Case]:
+    """Count and time pieces of work; `started` is called with its name each time one begins."""
+    kernels = []
+    for work in works:
+        started(work.name)
+        kernels.append(kernels_of_work(work))
+    seconds = seconds_of(works, started)
+    return [
+        Case(work.name, launched, taken, group=work.group, parallel=work.parallel)
+        for work, launched, taken in zip(works, kernels, seconds, strict=True)
+    ]

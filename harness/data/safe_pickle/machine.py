@@ -10,30 +10,30 @@ import numpy as np
 from harness.data.safe_pickle.values import (
     BUILDERS,
     Builder,
-    RefusedError,
+    RefusedPickleError,
     Unfinished,
     checked_key,
     dotted,
 )
 
-__all__ = ["Machine", "Stream"]
+__all__ = ["PickleMachine", "Stream"]
 
 _GROWTH = 4  # honest values are copied at most twice on the way from text to bytes to an array
 
 
 class Stream:
-    """The bytes of a program; never are more asked for than there are."""
+    """The bytes of a program; never more are requested than there are."""
 
     def __init__(self, file: BinaryIO, max_bytes: int) -> None:
         """Take the file from its beginning.
 
         Raises:
-            RefusedError: it is larger than `max_bytes`.
+            RefusedPickleError: it is larger than `max_bytes`.
         """
         self._file = file
         self.size = file.seek(0, 2)
         if self.size > max_bytes:
-            raise RefusedError(f"it is larger than {max_bytes:,} bytes")
+            raise RefusedPickleError(f"it is larger than {max_bytes:,} bytes")
         self._left = self.size
         file.seek(0)
 
@@ -61,11 +61,11 @@ class Stream:
         return content[:-1]
 
 
-class Machine:
+class PickleMachine:
     """What the operations of a program change.
 
-    Methods raise RefusedError for what is not accepted, and ValueError, IndexError or KeyError
-    where the program makes no sense.
+    Methods raise RefusedPickleError for what is not accepted, and ValueError, IndexError or
+    KeyError where the program makes no sense.
     """
 
     def __init__(self, stream: Stream) -> None:
@@ -113,7 +113,7 @@ class Machine:
 
     def _last(self, kind: type) -> Any:
         if type(self.stack[-1]) is not kind:
-            raise ValueError(f"a {type(self.stack[-1]).__name__} is no {kind.__name__}")
+            raise ValueError(f"a {type(self.stack[-1]).__name__} is not a {kind.__name__}")
         return self.stack[-1]
 
     # Memory
@@ -138,26 +138,26 @@ class Machine:
     def name(self, module: str, name: str) -> None:
         """Push what builds the values that `module.name` stands for."""
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise ValueError("a name is no text")
+            raise ValueError("a name is not text")
         full = f"{module} {name}"
         if full not in BUILDERS:
-            raise RefusedError(f"it names {dotted(full)}")
+            raise RefusedPickleError(f"it names {dotted(full)}")
         self.stack.append(BUILDERS[full])
 
     def reduce(self) -> None:
         """Build a value from the builder and the arguments on the stack."""
         builder, arguments = self.pop_last(2)
         if not isinstance(builder, Builder):
-            raise RefusedError(f"it calls a {type(builder).__name__}")
+            raise RefusedPickleError(f"it calls a {type(builder).__name__}")
         if type(arguments) is not tuple:
-            raise ValueError("the arguments of a call are no tuple")
+            raise ValueError("the arguments of a call are not a tuple")
         self._push_built(builder.build(*arguments))
 
     def build(self) -> None:
         """Finish a value with the state on the stack, everywhere where it is remembered."""
         unfinished, state = self.pop_last(2)
         if not isinstance(unfinished, Unfinished):
-            raise RefusedError(f"it sets the state of a {type(unfinished).__name__}")
+            raise RefusedPickleError(f"it sets the state of a {type(unfinished).__name__}")
         value = unfinished.finish(state)
         for key in unfinished.memo_keys:
             self._memo[key] = value
@@ -170,5 +170,5 @@ class Machine:
         elif isinstance(value, bytes | bytearray | set | frozenset | dict):
             self._built_bytes += len(value)
         if self._built_bytes > _GROWTH * self.stream.size:
-            raise RefusedError("it would grow far beyond its size")
+            raise RefusedPickleError("it would grow far beyond its size")
         self.stack.append(value)

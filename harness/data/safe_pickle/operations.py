@@ -11,12 +11,12 @@ import struct
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from harness.data.safe_pickle.machine import Machine
-from harness.data.safe_pickle.values import RefusedError, checked_key
+from harness.data.safe_pickle.machine import PickleMachine
+from harness.data.safe_pickle.values import RefusedPickleError, checked_key
 
 __all__ = ["OPERATIONS", "Operation"]
 
-Operation = Callable[[Machine], None]
+Operation = Callable[[PickleMachine], None]
 
 _MAX_DIGITS = 1_000  # of a number in text: very many take very long to read
 
@@ -24,27 +24,27 @@ _MAX_DIGITS = 1_000  # of a number in text: very many take very long to read
 # What follows the byte of an operation
 
 
-def _number(form: str) -> Callable[[Machine], Any]:
+def _number(form: str) -> Callable[[PickleMachine], Any]:
     """Return what reads a number of this form, such as `<I`, see `struct`."""
     size = struct.calcsize(form)
     return lambda machine: struct.unpack(form, machine.stream.read(size))[0]
 
 
-def _counted(form: str) -> Callable[[Machine], bytes]:
+def _counted(form: str) -> Callable[[PickleMachine], bytes]:
     """Return what reads a count of this form, and then as many bytes."""
     count = _number(form)
     return lambda machine: machine.stream.read(count(machine))
 
 
-def _line(machine: Machine) -> bytes:
+def _line(machine: PickleMachine) -> bytes:
     return machine.stream.line()
 
 
-def _key_line(machine: Machine) -> int:
+def _key_line(machine: PickleMachine) -> int:
     return _decimal(machine.stream.line())
 
 
-def _names(machine: Machine) -> tuple[str, str]:
+def _names(machine: PickleMachine) -> tuple[str, str]:
     return machine.stream.line().decode(), machine.stream.line().decode()
 
 
@@ -91,7 +91,9 @@ def _quoted(line: bytes) -> str:
 # Kinds of operations
 
 
-def _push(read: Callable[[Machine], Any], understand: Callable[[Any], Any] = _same) -> Operation:
+def _push(
+    read: Callable[[PickleMachine], Any], understand: Callable[[Any], Any] = _same
+) -> Operation:
     return lambda machine: machine.stack.append(understand(read(machine)))
 
 
@@ -112,31 +114,31 @@ def _frozen(items: list[Any]) -> frozenset[Any]:
     return frozenset(map(checked_key, items))
 
 
-def _dictionary(machine: Machine) -> None:
+def _dictionary(machine: PickleMachine) -> None:
     items = machine.pop_marked()
     machine.stack.append({})
     machine.set_items(items)
 
 
-def _named_object(machine: Machine) -> NoReturn:
+def _named_object(machine: PickleMachine) -> NoReturn:
     """INST alone has the name of the class with it."""
     machine.name(*_names(machine))
-    raise RefusedError("it makes an object of another class (operation INST)")
+    raise RefusedPickleError("it makes an object of another class (operation INST)")
 
 
 def _ignore(_: object) -> None:
     pass
 
 
-def _protocol(machine: Machine) -> None:
+def _protocol(machine: PickleMachine) -> None:
     version = machine.stream.read(1)[0]
     if version > 5:
         raise ValueError(f"protocol {version} is not known")
 
 
 def _refuse(operation: str) -> Operation:
-    def refuse(_: Machine) -> NoReturn:
-        raise RefusedError(f"it makes an object of another class (operation {operation})")
+    def refuse(_: PickleMachine) -> NoReturn:
+        raise RefusedPickleError(f"it makes an object of another class (operation {operation})")
 
     return refuse
 
@@ -172,7 +174,7 @@ OPERATIONS: dict[bytes, Operation] = {
     b"\x8e": _push(_counted("<Q")),
     b"\x96": _push(_counted("<Q"), bytearray),
     # Containers
-    b"(": Machine.mark,
+    b"(": PickleMachine.mark,
     b"]": _make(list),
     b"l": _gather(list),
     b"a": lambda machine: machine.append(machine.pop_last(1)),
@@ -196,15 +198,15 @@ OPERATIONS: dict[bytes, Operation] = {
     b"p": lambda machine: machine.remember(_key_line(machine)),
     b"q": lambda machine: machine.remember(_number("<B")(machine)),
     b"r": lambda machine: machine.remember(_number("<I")(machine)),
-    b"\x94": Machine.remember_next,
+    b"\x94": PickleMachine.remember_next,
     b"g": lambda machine: machine.recall(_key_line(machine)),
     b"h": lambda machine: machine.recall(_number("<B")(machine)),
     b"j": lambda machine: machine.recall(_number("<I")(machine)),
     # Names
     b"c": lambda machine: machine.name(*_names(machine)),
     b"\x93": lambda machine: machine.name(*machine.pop_last(2)),
-    b"R": Machine.reduce,
-    b"b": Machine.build,
+    b"R": PickleMachine.reduce,
+    b"b": PickleMachine.build,
     # Objects of other classes
     b"i": _named_object,
     b"o": _refuse("OBJ"),

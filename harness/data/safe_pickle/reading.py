@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from harness.data.safe_pickle.machine import Machine, Stream
+from harness.data.safe_pickle.machine import PickleMachine, Stream
 from harness.data.safe_pickle.operations import OPERATIONS
-from harness.data.safe_pickle.values import NUMERIC_KINDS, Builder, RefusedError, dotted
+from harness.data.safe_pickle.values import NUMERIC_KINDS, Builder, RefusedPickleError, dotted
 from harness.errors import DataError
 
 __all__ = ["MAX_BYTES", "MAX_OPERATIONS", "read_pickle"]
@@ -37,8 +37,8 @@ def read_pickle(file: BinaryIO, where: object, max_bytes: int = MAX_BYTES) -> An
             tuples, dictionaries, sets, text, bytes, numbers and None.
     """
     try:
-        return _run(Machine(Stream(file, max_bytes)))
-    except RefusedError as refusal:
+        return _run(PickleMachine(Stream(file, max_bytes)))
+    except RefusedPickleError as refusal:
         raise DataError(
             f"pickle '{where}' is refused: {refusal}; only arrays of numbers and plain values are"
             " read, since anything else could run code"
@@ -48,15 +48,15 @@ def read_pickle(file: BinaryIO, where: object, max_bytes: int = MAX_BYTES) -> An
         raise DataError(f"pickle '{where}' is truncated or corrupt ({reason})") from error
 
 
-def _run(machine: Machine) -> Any:
+def _run(machine: PickleMachine) -> Any:
     for _ in range(MAX_OPERATIONS):
         code = machine.stream.read(1)
         if code == _STOP:
             return _checked(machine.stack.pop())
         if code not in OPERATIONS:
-            raise ValueError(f"there is no operation {code!r}")
+            raise ValueError(f"unknown operation {code!r}")
         OPERATIONS[code](machine)
-    raise RefusedError(f"it has more than {MAX_OPERATIONS:,} operations")
+    raise RefusedPickleError(f"it has more than {MAX_OPERATIONS:,} operations")
 
 
 def _checked(value: Any) -> Any:
@@ -76,10 +76,10 @@ def _checked(value: Any) -> Any:
 
 def _check_plain(value: Any) -> None:
     if isinstance(value, Builder):
-        raise RefusedError(f"it holds {dotted(value.name)} itself")
+        raise RefusedPickleError(f"it holds {dotted(value.name)} itself")
     if isinstance(value, np.ndarray | np.generic):
         plain = value.dtype.kind in NUMERIC_KINDS
     else:
         plain = type(value) in _PLAIN
     if not plain:
-        raise RefusedError(f"it holds a {type(value).__name__}")
+        raise RefusedPickleError(f"it holds a {type(value).__name__}")

@@ -20,7 +20,7 @@ __all__ = [
     "BUILDERS",
     "NUMERIC_KINDS",
     "Builder",
-    "RefusedError",
+    "RefusedPickleError",
     "Unfinished",
     "checked_key",
     "dotted",
@@ -33,7 +33,7 @@ _BYTE_ORDERS = ("|", "<", ">", "=")
 _KEYS = (str, bytes, int, float, complex, type(None), np.generic)
 
 
-class RefusedError(Exception):
+class RefusedPickleError(Exception):
     """Something in a pickle is neither a numeric array nor a plain value."""
 
 
@@ -59,10 +59,10 @@ def checked_key(key: Any) -> Any:
     A tuple can hold itself many times over, and then takes for ever to hash.
 
     Raises:
-        RefusedError: it is something else.
+        RefusedPickleError: it is something else.
     """
     if not isinstance(key, _KEYS):
-        raise RefusedError(f"it has a key of type {type(key).__name__}")
+        raise RefusedPickleError(f"it has a key of type {type(key).__name__}")
     return key
 
 
@@ -77,7 +77,7 @@ def dotted(name: str) -> str:
 def _encode(text: str, encoding: str) -> bytes:
     """Python 3 writes bytes as text in the protocols that Python 2 reads."""
     if encoding not in ("latin1", "latin-1"):
-        raise RefusedError(f"it encodes bytes as {encoding!r}")
+        raise RefusedPickleError(f"it encodes bytes as {encoding!r}")
     return text.encode("latin-1")
 
 
@@ -115,12 +115,12 @@ def _type(code: str, *_: object) -> Unfinished:
     Written by `numpy.dtype.__reduce__`: the state is (version, byte order, None, None, None, ...).
     """
     if not (isinstance(code, str) and _TYPE_CODE.fullmatch(code)):
-        raise RefusedError(f"it has an array of type {code!r}")
+        raise RefusedPickleError(f"it has an array of type {code!r}")
 
     def finish(state: Any) -> np.dtype[Any]:
         order = state[1]
         if order not in _BYTE_ORDERS or any(part is not None for part in state[2:5]):
-            raise RefusedError(f"it has an array of type {code!r} with parts")
+            raise RefusedPickleError(f"it has an array of type {code!r} with parts")
         dtype: np.dtype[Any] = np.dtype(order + code)
         return dtype
 
@@ -133,7 +133,7 @@ def _reconstructed(kind: Builder, *_: object) -> Unfinished:
     Written by `numpy.ndarray.__reduce__`: the state is (1, shape, type, Fortran order, raw bytes).
     """
     if not (isinstance(kind, Builder) and kind.name == "numpy ndarray"):
-        raise RefusedError("it has an array of another class than numpy.ndarray")
+        raise RefusedPickleError("it has an array of another class than numpy.ndarray")
 
     def finish(state: Any) -> NDArray[Any]:
         _, shape, dtype, fortran, raw = state
@@ -145,7 +145,7 @@ def _reconstructed(kind: Builder, *_: object) -> Unfinished:
 
 
 def _ndarray(*_: object) -> None:
-    raise RefusedError("it makes an array without content")
+    raise RefusedPickleError("it makes an array without content")
 
 
 def _array(raw: bytes | bytearray, dtype: Any, shape: Any, order: Any) -> NDArray[Any]:
@@ -168,7 +168,9 @@ def _scalar(dtype: Any, raw: bytes | str) -> Any:
 
 def _checked_type(value: Any, *types: type) -> Any:
     if not isinstance(value, types):
-        raise RefusedError(f"it has a {type(value).__name__} where {types[0].__name__} is expected")
+        raise RefusedPickleError(
+            f"it has a {type(value).__name__} where {types[0].__name__} is expected"
+        )
     return value
 
 

@@ -1,1 +1,1 @@
-"""What the machine at hand can tell of itself: its names, memory, power, clocks, temperatures."""
+"""What can be read of the machine at hand: names, memory, power, clocks, temperatures."""

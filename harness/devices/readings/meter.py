@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.devices.readings.energy import EnergySource
+from harness.devices.readings.machine import ReadingError
 from harness.devices.readings.memory import MemoryLow
-from harness.devices.readings.sampler import PERIOD_S, sampling
-from harness.devices.readings.tree import UnreadableError
 
-__all__ = ["Meter", "PausingClock"]
+__all__ = ["Meter", "PausingClock", "sampling"]
+
+PERIOD_S = 0.1
+
+
+@contextmanager
+def sampling(look: Callable[[], object], period_s: float = PERIOD_S) -> Iterator[None]:
+    """Call `look` every `period_s` seconds in a thread while the block runs.
+
+    The thread has ended when the block has, also when it raises.
+    """
+    done = threading.Event()
+
+    def run() -> None:
+        while not done.wait(period_s):
+            look()
+
+    thread = threading.Thread(target=run, name="readings", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
 
 Clock = Callable[[], float]
 
@@ -60,7 +84,7 @@ class Meter:
         clock: Clock = time.perf_counter,
         period_s: float = PERIOD_S,
     ) -> None:
-        """Measure with what there is; `clock` gives seconds."""
+        """Measure what can be read; `clock` returns seconds."""
         self._energy, self._memory = energy, memory
         self._clock, self._period_s = clock, period_s
         self._working = PausingClock(clock)
@@ -100,24 +124,24 @@ class Meter:
             try:
                 self._last = self._read(self._energy)
                 self._joules = 0.0
-            except UnreadableError as error:
+            except ReadingError as error:
                 self._trouble = f"{self._energy.source}: {error}"
 
     def _look(self) -> bool:
-        """Look at everything; say whether the energy could be read, which may be tried again."""
+        """Read everything; return whether the energy could be read, which may be retried."""
         if self._memory is not None:
             self._memory.sample()
         if self._energy is None or self._joules is None:
             return False
         try:
             self._add(self._energy)
-        except UnreadableError as error:
+        except ReadingError as error:
             self._trouble = f"{self._energy.source}: {error}"
             return False
         return True
 
     def _add(self, energy: EnergySource) -> None:
-        """Add the joules since the last look, less the share of the time that was a pause."""
+        """Add the joules since the last reading, less the share of the time that was paused."""
         then, worked, first = self._last
         self._last = now, working, second = self._read(energy)
         seconds = now - then

@@ -1,7 +1,14 @@
 """The built-in data sets."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from harness import hookimpl
 from harness.hookspecs import Register
+
+if TYPE_CHECKING:
+    from harness.environment import Check
 
 
 @hookimpl
@@ -19,13 +26,13 @@ def harness_register_datasets(register: Register) -> None:
     )
     register(
         "cifar10",
-        "harness_datasets.cifar10:Cifar10",
+        "harness_datasets.cifar:Cifar10",
         parameters="harness_datasets.parameters:Cifar10Parameters",
         summary="photographs of 10 kinds of things, 32x32 RGB, a full task",
     )
     register(
         "cifar100",
-        "harness_datasets.cifar100:Cifar100",
+        "harness_datasets.cifar:Cifar100",
         parameters="harness_datasets.parameters:Cifar100Parameters",
         summary="photographs of 100 kinds of things, 32x32 RGB, a full task",
     )
@@ -46,3 +53,12 @@ def harness_register_datasets(register: Register) -> None:
         parameters="harness_datasets.parameters:TorchmetaParameters",
         summary="the episodes of torchmeta's data sets, few-shot; needs torchmeta",
     )
+
+
+@hookimpl
+def harness_doctor() -> list[Check]:
+    """Look for the library torchmeta, and for the fonts that glyphs are drawn from."""
+    from harness_datasets.glyphs.rendering import check_fonts  # noqa: PLC0415 - imports numpy
+    from harness_datasets.torchmeta.library import check_torchmeta  # noqa: PLC0415 - imports numpy
+
+    return [check_torchmeta(), check_fonts()]

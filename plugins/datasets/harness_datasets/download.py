@@ -71,7 +71,7 @@ def fetch(download: Download, name: str, request: DataRequest) -> Path:
 
 @contextlib.contextmanager
 def _impatient() -> Iterator[None]:
-    """Give up on a server that says nothing for long; torchvision itself would wait for ever."""
+    """Give up on a server that stays silent; torchvision itself would wait for ever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_SILENCE_S)
     try:

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from harness.devices.readings.energy import find_input_rail
+from harness.devices.readings.machine import (
+    ReadingError,
+    Tree,
+    has_unified_memory,
+    machine_names,
+)
 from harness.devices.readings.memory import MemoryLow, memory_entry
-from harness.devices.readings.probe import Reading, probe
-from harness.devices.readings.rails import find_input_rail
-from harness.devices.readings.recognition import has_unified_memory, machine_names
-from harness.devices.readings.state import machine_state
-from harness.devices.readings.tree import Tree, UnreadableError
+from harness.devices.readings.probe import MachineReading, machine_state, probe
 
 MIB = 2**20
 
@@ -25,7 +28,7 @@ RTX_3090 = "Model: \t\t NVIDIA GeForce RTX 3090\nIRQ:   \t\t 142\nBus Type: \t P
 POWER = "sys/bus/i2c/drivers/ina3221x/6-0040/iio:device0/in_power0_input"
 
 
-def by_name(readings: list[Reading]) -> dict[str, Reading]:
+def by_name(readings: list[MachineReading]) -> dict[str, MachineReading]:
     return {reading.name: reading for reading in readings}
 
 
@@ -66,7 +69,7 @@ def test_a_card_has_its_own_memory(plant: Plant) -> None:
 def test_names_import_no_torch(run_python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     """Listing devices waits for no slow library."""
     code = (
-        "import sys; from harness.devices.readings.recognition import machine_names; "
+        "import sys; from harness.devices.readings.machine import machine_names; "
         "import harness.devices.readings.probe; machine_names(); print('torch' in sys.modules)"
     )
     assert run_python("-c", code).stdout == "False\n"
@@ -115,7 +118,7 @@ def test_the_board_is_its_input_never_the_sum(board: Path) -> None:
     assert find_input_rail(tree).name in ("POM_5V_IN", "VDD_IN")
     for path in names:
         path.unlink()
-    with pytest.raises(UnreadableError, match=r"no rail is the board's input; there are \w+, \w+"):
+    with pytest.raises(ReadingError, match=r"no rail is the board's input; there are \w+, \w+"):
         find_input_rail(tree)
 
 
@@ -164,7 +167,7 @@ def test_a_file_that_vanishes_is_a_missing_value(nano: Path) -> None:
     """A rail that was found and then goes is unreadable, not an error of another kind."""
     rail = find_input_rail(Tree(nano))
     (nano / POWER).unlink()
-    with pytest.raises(UnreadableError, match="not there"):
+    with pytest.raises(ReadingError, match="not there"):
         rail.power_w()
 
 
@@ -185,7 +188,7 @@ def test_two_sensors_of_one_kind_are_told_apart(nano: Path) -> None:
 def test_memory_is_in_bytes(nano: Path) -> None:
     """What Linux calls kB are 1,024 bytes each; lines without a unit are no sizes."""
     assert memory_entry(Tree(nano), "MemAvailable") == 1200 * MIB
-    with pytest.raises(UnreadableError, match="no entry HugePages_Total"):
+    with pytest.raises(ReadingError, match="no entry HugePages_Total"):
         memory_entry(Tree(nano), "HugePages_Total")
 
 

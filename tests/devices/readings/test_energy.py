@@ -12,9 +12,8 @@ import pytest
 import torch
 
 from harness.devices.readings.energy import EnergySource, find_energy_source
-from harness.devices.readings.meter import Meter, PausingClock
-from harness.devices.readings.sampler import sampling
-from harness.devices.readings.tree import Tree, UnreadableError
+from harness.devices.readings.machine import ReadingError, Tree
+from harness.devices.readings.meter import Meter, PausingClock, sampling
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 NEVER_S = 3600.0  # between samples: only both ends of a block are looked at
@@ -32,7 +31,7 @@ class Bench:
 
     def read(self) -> float:
         if isinstance(self.value, str):
-            raise UnreadableError(self.value)
+            raise ReadingError(self.value)
         return self.value
 
     def meter(self, *, counts: bool) -> Meter:
@@ -200,5 +199,5 @@ def test_a_board_without_a_monitor_has_no_energy(nano: Path) -> None:
     """As the Nano's 2 GB kit; the note says what was looked for."""
     for path in nano.rglob("rail_name_*"):
         path.unlink()
-    with pytest.raises(UnreadableError, match="no INA3221 power monitor"):
+    with pytest.raises(ReadingError, match="no INA3221 power monitor"):
         find_energy_source(Tree(nano), CUDA)

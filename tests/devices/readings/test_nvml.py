@@ -10,10 +10,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from harness.devices.readings.energy import find_energy_source
-from harness.devices.readings.nvml import card_of, cards
+from harness.devices.readings.energy import card_of, cards, find_energy_source
+from harness.devices.readings.machine import ReadingError, Tree
 from harness.devices.readings.probe import probe
-from harness.devices.readings.tree import Tree, UnreadableError
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -72,7 +71,7 @@ def test_a_card_answers_in_joules_and_watts() -> None:
 @pytest.mark.usefixtures("library")
 def test_a_card_without_a_sensor_is_a_note() -> None:
     """What a card does not support is missing, in the driver's words."""
-    with pytest.raises(UnreadableError, match="NVML: Not Supported"):
+    with pytest.raises(ReadingError, match="NVML: Not Supported"):
         cards()[1].energy_j()
 
 
@@ -81,21 +80,21 @@ def test_torchs_card_is_found_among_nvmls() -> None:
     """By its own number where torch tells it, and otherwise by a name that only one has."""
     assert card_of("any", "2222").name == "NVIDIA GeForce GT 710"
     assert card_of("NVIDIA GeForce RTX 3090", None).handle == 0
-    with pytest.raises(UnreadableError, match="there are 0 cards with the name NVIDIA H200"):
+    with pytest.raises(ReadingError, match="there are 0 cards with the name NVIDIA H200"):
         card_of("NVIDIA H200", None)
 
 
 def test_two_cards_of_one_name_are_not_guessed(library: Library) -> None:
     """The wrong card's energy would be worse than none."""
     library.names = ("NVIDIA A100", "NVIDIA A100")
-    with pytest.raises(UnreadableError, match="there are 2 cards"):
+    with pytest.raises(ReadingError, match="there are 2 cards"):
         card_of("NVIDIA A100", None)
 
 
 def test_without_the_library_a_note_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """`nvidia-ml-py` is optional."""
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    with pytest.raises(UnreadableError, match="nvidia-ml-py is not installed"):
+    with pytest.raises(ReadingError, match="nvidia-ml-py is not installed"):
         cards()
 
 
@@ -106,7 +105,7 @@ def test_without_a_driver_a_note_says_so(library: Library, monkeypatch: pytest.M
         raise NVMLError("Driver Not Loaded")
 
     monkeypatch.setattr(library, "nvmlInit", fail)
-    with pytest.raises(UnreadableError, match="NVML: Driver Not Loaded"):
+    with pytest.raises(ReadingError, match="NVML: Driver Not Loaded"):
         cards()
 
 
@@ -150,7 +149,7 @@ def test_without_a_counter_power_is_sampled(
 @pytest.mark.usefixtures("library")
 def test_a_trial_on_the_processor_is_not_the_cards() -> None:
     """A card that idles beside it says nothing about the trial."""
-    with pytest.raises(UnreadableError, match="no INA3221"):
+    with pytest.raises(ReadingError, match="no INA3221"):
         find_energy_source(Tree(Path("/")), CPU)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.readings.oom_kills import OomKills
+from harness.devices.readings.memory import OomKills
 
 Plant = Callable[[Mapping[str, str]], Path]
 

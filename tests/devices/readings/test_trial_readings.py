@@ -22,7 +22,7 @@ from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
-from harness.measure.allocator import AllocatorPeaks
+from harness.measure.memory import AllocatorPeaks
 from harness.results.record import Metric, TaskResult
 from harness.trials.guards import TrialLimits
 from harness.trials.readings import TrialReadings

@@ -1,4 +1,4 @@
-"""The data set `glyphs`."""
+"""The data set `glyphs`: the characters of eleven scripts, drawn from matplotlib's fonts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,49 @@ from numpy.typing import NDArray
 from PIL import features
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
-from harness.data.cache import Content
-from harness.data.layout import Layout, Place
+from harness.data.cache import DatasetContent
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import counted, prepare_generated
 from harness_datasets.glyphs.rendering import SIZE, Renderer, draw_warp
-from harness_datasets.glyphs.scripts import SPLITS
 
-__all__ = ["INSTANCES", "Glyphs", "class_names"]
+__all__ = ["INSTANCES", "SPLITS", "Glyphs", "class_names"]
+
+_TRAIN = {
+    "digits": "23456789",
+    "latin": "ACDEFGHJKLMNPQRTUVWXYZabdefikmnqrty",
+    "latin-extended": "ÆÞßæðøƁƄƇƊƑƕƜƝƢƣƤƦƧƩƪƫƱƴƸƺǁǶȜȡȢȵȶȸȹȻȾȿɀɁɆɊ",
+    "phonetic": "ɑɔɕɖɗɘɚɝɠɣɦɧɪɬɮɱɲɳɶɷɸɹɻɽɿʁʂʆʇʉʍʎʐʑʒʔʕʖʞ",
+    "greek": "ΔΞΦΨβζλμνξπςφχω",
+    "cyrillic": "ЂЉЋЏДЖИКЛЧЪЫЮЯфцђћѤѦѨѪѬѮѰѸѺѼҐҔҠҤҦҨҴҼӇӋӺӼԀԂԄԆԎԒԔԖԘԠ",
+    "canadian-syllabics": "ᐅᐊᐳᐸᒉᒋᒍᓀᓂᓄᓇᓓᓕᓗᓚᓭᓯᔐᔑᔓᔕᔦᔨᔪᔭᕂᕆᕋᕗᕙᕠᕤᕿᖁᖃᖏᖑᖓᖠᖢᖤ",
+}
+
+_VAL = {
+    "hebrew": (
+        "\u05d0\u05d1\u05d3\u05d4\u05d6\u05d8\u05da\u05dc\u05de"
+        "\u05e0\u05e2\u05e3\u05e4\u05e5\u05e6\u05e7\u05e8\u05e9\u05ea"
+    ),
+    "arabic": (
+        "\u0626\u0628\u0629\u062a\u062c\u062e\u062f\u0631\u0633\u0637\u0639"
+        "\u063a\u0641\u0642\u0643\u0644\u0645\u0646\u0647\u0648\u064a"
+    ),
+    "lao": "ກຂຄຈຊຍຕຖທນປຜຝພມຣລວສຫຮ",
+    "nko": (
+        "\u07cd\u07ce\u07cf\u07d0\u07d1\u07d2\u07d3\u07d4\u07d5\u07d6\u07d7\u07d8"
+        "\u07d9\u07da\u07dc\u07dd\u07de\u07df\u07e1\u07e2\u07e3\u07e4\u07e5"
+    ),
+}
+
+_TEST = {
+    "armenian": "ԱԲԳԴԵԶԷԸԹԺԻԼԽԾԿՀՁՃՅՆՇՈՉՊՎՐՒՓՔՕՖադեզըթիլխծկհճմյնշչպջռվցփֆև",
+    "georgian": "აბგდეთკლმნჟრტფქღყცჭჯჰჱჲჴ",
+    "georgian-capitals": "ႡႢႥႧႨႩႪႫႭႯႰႱႲႴႵႶႸႺႼႽႿჁჃჄჅ",
+    "tifinagh": "ⴰⴱⴴⴶⴷⴸⴺⴻⴼⴽⴿⵁⵃⵄⵅⵊⵋⵌⵍⵎⵐⵑⵒⵓⵖⵛⵜⵟⵢⵣⵤ",
+}
+
+SPLITS = {"test": _TEST, "train": _TRAIN, "val": _VAL}
+"""The characters of each script of each split."""
+
 
 INSTANCES = 20  # images a character, as in Omniglot
 
@@ -66,21 +102,21 @@ def _stamp() -> dict[str, Any]:
     }
 
 
-def _content(request: DataRequest) -> Content:
+def _content(request: DataRequest) -> DatasetContent:
     import matplotlib as mpl  # noqa: PLC0415 - slow to import, and needed only to draw
 
     renderer = Renderer(Path(mpl.get_data_path()) / "fonts" / "ttf")
     counts = {split: dict.fromkeys(class_names(split), INSTANCES) for split in SPLITS}
-    layout = Layout((1, SIZE, SIZE), counts)
+    layout = DatasetLayout((1, SIZE, SIZE), counts)
     images = counted(_images(renderer), layout.total, "drawing glyphs", request.report)
-    return Content(layout, images)
+    return DatasetContent(layout, images)
 
 
-def _images(renderer: Renderer) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+def _images(renderer: Renderer) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for split in SPLITS:
         row = 0
         for character in class_names(split).values():
             warps = [draw_warp(character, instance) for instance in range(INSTANCES)]
             for pixels in renderer.draw(character, warps):
-                yield Place(split, row), pixels
+                yield ImagePlace(split, row), pixels
                 row += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import TypeAlias
@@ -13,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from harness.canonical import digest
+from harness.environment import Check
 from harness.errors import DataError
-from harness.experiment.canonical import digest
 
-__all__ = ["SIZE", "Renderer", "Warp", "draw_warp"]
+__all__ = ["SIZE", "Renderer", "Warp", "check_fonts", "draw_warp"]
 
 SIZE = 28  # pixels, height and width of an image
 
@@ -141,3 +143,18 @@ def _warped(mask: Image.Image, warp: Warp) -> NDArray[np.uint8]:
     )
     ink = np.asarray(image.reduce(_OVERSAMPLING))
     return (255 - ink)[None]  # (SIZE, SIZE) -> (1, SIZE, SIZE)
+
+
+def check_fonts() -> Check:
+    """Count the fonts that matplotlib ships, without importing it."""
+    spec = find_spec("matplotlib")
+    folders = spec.submodule_search_locations if spec is not None else None
+    fonts = [
+        font
+        for folder in folders or ()
+        for font in Path(folder).joinpath("mpl-data", "fonts", "ttf").glob("*.ttf")
+    ]
+    if not fonts:
+        advice = "reinstall it: pip install --force-reinstall matplotlib"
+        return Check("fonts", "problem", "matplotlib and its fonts are not there", advice)
+    return Check("fonts", "ok", f"{len(fonts)} font files of matplotlib")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
-from harness.data.cache import Content
+from harness.data.cache import DatasetContent
 from harness.data.images import Preprocessing
-from harness.data.layout import Layout
+from harness.data.layout import DatasetLayout
 from harness.data.prepare import decode_files, prepare_generated
 from harness.data.sources import Source, find_named, where_looked
 from harness.errors import DataError
-from harness_datasets.miniimagenet.listed import find_lists, read_listed
-from harness_datasets.miniimagenet.pickled import find_pickles, read_pickled
+from harness_datasets.miniimagenet.forms import find_lists, find_pickles, read_listed, read_pickled
 
 __all__ = ["CLASSES", "FORMS", "PREPROCESSING", "MiniImagenet", "read_source"]
 
@@ -63,7 +62,7 @@ class MiniImagenet:
         )
 
 
-def read_source(source: Source, report: Callable[[str], None]) -> Content:
+def read_source(source: Source, report: Callable[[str], None]) -> DatasetContent:
     """Return the photographs of a folder or archive, in whichever form it has them.
 
     Raises:
@@ -78,13 +77,13 @@ def read_source(source: Source, report: Callable[[str], None]) -> Content:
     elif any(name.startswith(tuple(f"{split}/" for split in CLASSES)) for name in names):
         content = decode_files(source, PREPROCESSING, _NAME, report)
     else:
-        raise DataError(f"'{source.path}' is no {_NAME} in a form that is understood: {FORMS}")
+        raise DataError(f"'{source.path}' does not hold {_NAME} in a known form: {FORMS}")
     _check_split(content.layout, source)
     return content
 
 
-def _check_split(layout: Layout, source: Source) -> None:
-    """Accuracies on other classes are no accuracies on miniImageNet."""
+def _check_split(layout: DatasetLayout, source: Source) -> None:
+    """Refuse other classes: accuracies on them would not be accuracies on miniImageNet."""
     found = {split: len(layout.counts.get(split, {})) for split in CLASSES}
     if found != CLASSES or layout.counts.keys() != CLASSES.keys():
         there = ", ".join(f"{split}: {len(classes)}" for split, classes in layout.counts.items())

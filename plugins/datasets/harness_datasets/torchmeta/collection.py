@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.cache import Content
-from harness.data.layout import Layout, Place
+from harness.data.cache import DatasetContent
+from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import counted
-from harness.environment.torchmeta import load_torchmeta
 from harness.errors import DataError
 from harness_datasets.parameters import TorchmetaParameters
+from harness_datasets.torchmeta.library import load_torchmeta
 
 __all__ = ["FOLDERS", "read_collection"]
 
@@ -35,14 +35,14 @@ FOLDERS = {
 
 def read_collection(
     root: Path, parameters: TorchmetaParameters, report: Callable[[str], None]
-) -> Content:
+) -> DatasetContent:
     """Return all images of a data set, as torchmeta's own helper function transforms them.
 
     Its augmented classes, such as Omniglot's characters turned by 90, 180 and 270 degrees, are
     classes like all others. They keep torchmeta's order, for which their names begin with a number.
 
     Args:
-        root: what torchmeta is told; the files lie in the folder of `FOLDERS` below it.
+        root: as torchmeta means it; the files lie in the folder of `FOLDERS` below it.
         parameters: which data set.
         report: takes a sentence about progress.
 
@@ -57,9 +57,9 @@ def read_collection(
         report(f"reading {name} from {root}")
         counts = {split: _count(classes) for split, classes in splits.items()}
         shape = _pixels(splits["test"][0][0]).shape
-    layout = Layout((shape[0], shape[1], shape[2]), counts)
+    layout = DatasetLayout((shape[0], shape[1], shape[2]), counts)
     images = _images(splits, layout, root / FOLDERS[parameters.name], name)
-    return Content(layout, counted(images, layout.total, f"decoding {name}", report))
+    return DatasetContent(layout, counted(images, layout.total, f"decoding {name}", report))
 
 
 def _splits(parameters: TorchmetaParameters) -> tuple[str, ...]:
@@ -89,8 +89,8 @@ def _count(classes: Any) -> dict[str, int]:
 
 
 def _images(
-    splits: Mapping[str, Any], layout: Layout, where: Path, name: str
-) -> Iterator[tuple[Place, NDArray[np.uint8]]]:
+    splits: Mapping[str, Any], layout: DatasetLayout, where: Path, name: str
+) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for split, classes in splits.items():
         row = 0
         for index in range(len(classes)):
@@ -100,7 +100,7 @@ def _images(
             for each in pixels:
                 if each.shape != layout.shape:
                     raise DataError(f"{name} in '{where}' has images of more than one shape")
-                yield Place(split, row), each
+                yield ImagePlace(split, row), each
                 row += 1
         classes.close()
 

@@ -13,13 +13,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from harness.data.cache import Content
+from harness.data.cache import DatasetContent
 from harness.data.images import Preprocessing
-from harness.data.layout import Layout
+from harness.data.layout import DatasetLayout
 from harness.data.prepare import decode_files
 from harness.data.sources import Source
 from harness.errors import DataError
-from harness_datasets.cifar_binary import PREPROCESSING as CIFAR
+from harness_datasets.cifar import PREPROCESSING as CIFAR
 from harness_datasets.miniimagenet.provider import read_source
 
 __all__ = ["CONVERTERS", "Converter"]
@@ -47,7 +47,7 @@ def convert_omniglot(source: Source, folder: Path, report: Report) -> None:
     }
     inverted = ((place, 255 - pixels) for place, pixels in content.images)
     targets = {key: _Target("data.hdf5", "/".join(name)) for key, name in names.items()}
-    _write_images(Content(content.layout, inverted), folder, targets)
+    _write_images(DatasetContent(content.layout, inverted), folder, targets)
     for split, classes in content.layout.counts.items():
         _write_json(folder / f"{split}_labels.json", [names[split, label] for label in classes])
 
@@ -125,7 +125,7 @@ CONVERTERS: dict[str, Converter] = {
 }
 
 
-def _check_splits(layout: Layout, source: Source, expected: Mapping[str, object]) -> None:
+def _check_splits(layout: DatasetLayout, source: Source, expected: Mapping[str, object]) -> None:
     if layout.counts.keys() != expected.keys():
         raise DataError(
             f"'{source.path}' has the splits {', '.join(layout.counts)};"
@@ -145,7 +145,7 @@ class _Target:
 
 
 def _write_images(
-    content: Content, folder: Path, targets: Mapping[tuple[str, str], _Target]
+    content: DatasetContent, folder: Path, targets: Mapping[tuple[str, str], _Target]
 ) -> None:
     """Write all images; `targets` says where by split and class, and two can have one target."""
     h5py = import_module("h5py")
@@ -166,7 +166,7 @@ def _write_images(
 
 
 def _assign(
-    layout: Layout, targets: Mapping[tuple[str, str], _Target]
+    layout: DatasetLayout, targets: Mapping[tuple[str, str], _Target]
 ) -> tuple[dict[str, list[tuple[_Target, int]]], dict[_Target, int]]:
     """Return the target of each row of each split with the number there, and the targets' sizes."""
     rows: dict[str, list[tuple[_Target, int]]] = {split: [] for split in layout.counts}

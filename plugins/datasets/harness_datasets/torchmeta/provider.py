@@ -8,15 +8,14 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from harness.contracts import DataRequest, Dataset
-from harness.data.cache import TEMPORARY, Content
+from harness.data.cache import TEMPORARY, DatasetContent
 from harness.data.prepare import prepare_generated
 from harness.data.sources import FolderSource, Source, check_data_root, find_named, where_looked
-from harness.environment.torchmeta import load_torchmeta
 from harness.errors import DataError
 from harness_datasets.parameters import TorchmetaParameters
 from harness_datasets.torchmeta.collection import FOLDERS, read_collection
 from harness_datasets.torchmeta.conversion import CONVERTERS, Converter
-from harness_datasets.torchmeta.drawing import RULE
+from harness_datasets.torchmeta.library import RULE, load_torchmeta
 
 __all__ = ["Torchmeta"]
 
@@ -32,7 +31,7 @@ class Torchmeta:
     """
 
     def __init__(self, parameters: TorchmetaParameters) -> None:
-        """Take which data set it is."""
+        """Store which data set it is."""
         self._parameters = parameters
 
     def prepare(self, request: DataRequest) -> Dataset:
@@ -51,7 +50,7 @@ class Torchmeta:
         stamp = {"source": str(source.path.resolve()), **source.stamp()}
         return prepare_generated(make, stamp, request, name=name, kind="few-shot").drawn_by(RULE)
 
-    def _find(self, request: DataRequest) -> tuple[Source, Callable[[], Content]]:
+    def _find(self, request: DataRequest) -> tuple[Source, Callable[[], DatasetContent]]:
         """Return what the images are made from, and what makes them."""
         folder = FOLDERS[self._parameters.name]
         root = _find_root(folder, request.data_root)
@@ -64,7 +63,9 @@ class Torchmeta:
             raise DataError(_not_found(self._parameters, request.data_root))
         return found, lambda: self._convert(found, converter, request)
 
-    def _convert(self, source: Source, converter: Converter, request: DataRequest) -> Content:
+    def _convert(
+        self, source: Source, converter: Converter, request: DataRequest
+    ) -> DatasetContent:
         """Write torchmeta's files beside the cache, for as long as they are read."""
         request.cache_root.mkdir(parents=True, exist_ok=True)
         temporary = TemporaryDirectory(prefix=TEMPORARY, dir=request.cache_root)
@@ -77,7 +78,7 @@ class Torchmeta:
         except BaseException:
             temporary.cleanup()
             raise
-        return Content(content.layout, _cleaning_up(content.images, temporary))
+        return DatasetContent(content.layout, _cleaning_up(content.images, temporary))
 
 
 def _cleaning_up(items: Iterable[Item], temporary: TemporaryDirectory[str]) -> Iterator[Item]:

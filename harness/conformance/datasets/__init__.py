@@ -1,1 +1,0 @@
-"""The rules for data sets, a module each."""

@@ -1,1 +1,0 @@
-"""The rules for devices, a module each."""

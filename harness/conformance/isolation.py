@@ -1,0 +1,126 @@
+"""Checks each rule in a process of its own, so that a plugin may hang, crash or hoard there.
+
+As for trials, the processes are forked from a server that has imported torch once, where the system
+can do that; this process has no need of torch.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
+from multiprocessing.connection import Connection
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from harness.conformance.rule import BrokenRuleError, Verdict
+from harness.conformance.subject import Address
+from harness.errors import DataError
+from harness.plugins.registry import Kind
+from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
+
+__all__ = ["check", "check_rule", "rule_names"]
+
+# Torch's optimizers import its compiler at their first use, which takes seconds.
+PRELOADED = ["__main__", "harness.conformance.judging", "torch._dynamo"]
+
+
+def check(address: Address) -> Iterator[Verdict]:
+    """Check every rule for what an address names, one after another.
+
+    Raises:
+        DataError: the images of a data set are missing.
+    """
+    for name in rule_names(address.kind):
+        yield check_rule(address, name)
+
+
+def check_rule(address: Address, name: str) -> Verdict:
+    """Check one rule.
+
+    Raises:
+        DataError: the images of a data set are missing.
+    """
+    about, started = _rules(address.kind)[name], time.monotonic()
+    try:
+        answer = _answer(_judge, (address, name), about["limit_s"])
+    except BrokenRuleError as error:
+        seconds = time.monotonic() - started
+        return Verdict(name, "broken", about["expects"], str(error), about["read"], seconds)
+    if isinstance(answer, str):
+        raise DataError(answer)
+    return Verdict(**answer)
+
+
+def rule_names(kind: Kind) -> list[str]:
+    """Name the rules for a kind, in the order in which they are checked."""
+    return list(_rules(kind))
+
+
+@cache
+def _rules(kind: Kind) -> dict[str, dict[str, Any]]:
+    """Describe the rules for a kind by name; their checks stay where torch is imported."""
+    told: dict[str, dict[str, Any]] = _answer(_describe, (kind,), None)
+    return told
+
+
+@cache
+def _context() -> BaseContext:
+    context = processes(PRELOADED)
+    start_server(context)
+    return context
+
+
+def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: float | None) -> Any:
+    """Return what `work` sends from a process of its own, which has ended by then.
+
+    Raises:
+        BrokenRuleError: it sent nothing; the message says how it ended.
+    """
+    ours, theirs = _context().Pipe(duplex=False)
+    process: BaseProcess = _context().Process(  # type: ignore[attr-defined] # stubs lack it
+        target=work, args=(theirs, *arguments), daemon=True
+    )
+    try:
+        with uninterrupted():
+            process.start()
+        theirs.close()
+        return _received(ours, process, limit_s)
+    finally:
+        if process.pid is not None:
+            process.kill()
+            process.join()
+        ours.close()
+
+
+def _received(connection: Connection, process: BaseProcess, limit_s: float | None) -> Any:
+    if not connection.poll(limit_s):
+        raise BrokenRuleError(f"the check was not done after {limit_s:g} s")
+    try:
+        return connection.recv()
+    except (EOFError, ConnectionResetError):
+        process.join()
+        code = process.exitcode or 0
+        how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
+        raise BrokenRuleError(f"the process of the check ended {how}") from None
+
+
+def _judge(connection: Connection, address: Address, name: str) -> None:
+    interruptible(signal.SIGTERM, signal.SIGINT)  # a plugin meets them as it does anywhere
+    # Imported here, in the child: the parent has no need of torch.
+    from harness.conformance.judging import main  # noqa: PLC0415 - see above
+
+    main(connection, address, name)
+
+
+def _describe(connection: Connection, kind: Kind) -> None:
+    from harness.conformance.judging import RULES  # noqa: PLC0415 - see above
+
+    connection.send(
+        {
+            rule.name: {"expects": rule.expects, "read": rule.read, "limit_s": rule.limit_s}
+            for rule in RULES[kind]
+        }
+    )

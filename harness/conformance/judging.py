@@ -1,0 +1,125 @@
+"""Checks one rule in this process: every way it can end is a verdict, but for missing data."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from contextlib import suppress
+from dataclasses import asdict
+from multiprocessing.connection import Connection
+from typing import Any
+
+from harness.conformance.cost_rules import (
+    BUDGET_IS_RESPECTED,
+    ESTIMATE_EQUALS_COUNT,
+    MEMORY_IS_RELEASED,
+)
+from harness.conformance.device_rules import (
+    LIMIT_IS_ENFORCED,
+    PROFILE_IS_TRUE,
+    READINGS_ARE_PLAUSIBLE,
+)
+from harness.conformance.episode_rules import EPISODES_HAVE_IDENTITY, LABELS_FOLLOW_NO_ORDER
+from harness.conformance.image_rules import FORM_IS_AS_TOLD, QUERIES_ARE_NEW, SPLITS_ARE_SEPARATE
+from harness.conformance.importing import IMPORT_IS_QUICK
+from harness.conformance.outcome_rules import (
+    ARCHITECTURE_IS_VALID,
+    METRICS_ARE_NUMBERS,
+    NO_QUERY_LABELS,
+    PREDICTIONS_STAND_ALONE,
+)
+from harness.conformance.repetition_rules import (
+    INTERRUPTION_IS_CLEAN,
+    SAME_SEED_SAME_RESULT,
+    STATE_ROUND_TRIPS,
+)
+from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Status, Verdict
+from harness.conformance.subject import Address, Subject
+from harness.errors import DataError
+from harness.plugins.loading import in_one_line
+from harness.plugins.registry import Kind
+
+__all__ = ["RULES", "judge", "main", "rule_named"]
+
+RULES: dict[Kind, tuple[Rule, ...]] = {
+    "method": (
+        IMPORT_IS_QUICK,
+        METRICS_ARE_NUMBERS,
+        BUDGET_IS_RESPECTED,
+        SAME_SEED_SAME_RESULT,
+        NO_QUERY_LABELS,
+        PREDICTIONS_STAND_ALONE,
+        MEMORY_IS_RELEASED,
+        INTERRUPTION_IS_CLEAN,
+        STATE_ROUND_TRIPS,
+        ARCHITECTURE_IS_VALID,
+        ESTIMATE_EQUALS_COUNT,
+    ),
+    "dataset": (
+        IMPORT_IS_QUICK,
+        FORM_IS_AS_TOLD,
+        EPISODES_HAVE_IDENTITY,
+        SPLITS_ARE_SEPARATE,
+        QUERIES_ARE_NEW,
+        LABELS_FOLLOW_NO_ORDER,
+    ),
+    "device": (
+        IMPORT_IS_QUICK,
+        PROFILE_IS_TRUE,
+        READINGS_ARE_PLAUSIBLE,
+        LIMIT_IS_ENFORCED,
+    ),
+}
+"""All rules, by the kind of what they are for."""
+
+
+def main(connection: Connection, address: Address, rule: str) -> None:
+    """Send the verdict as a dict, or, if images are missing, the sentence that says so."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
+    os.dup2(2, 1)  # standard output is for results, also of what a plugin prints
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # TextIO lacks it
+    with suppress(BrokenPipeError):  # the parent was killed
+        connection.send(_answer(address, rule))
+
+
+def _answer(address: Address, rule: str) -> dict[str, Any] | str:
+    try:
+        return asdict(judge(rule_named(address, rule), Subject.at(address)))
+    except DataError as error:
+        return str(error)
+
+
+def rule_named(address: Address, name: str) -> Rule:
+    """Return a rule for what an address names."""
+    (rule,) = (rule for rule in RULES[address.kind] if rule.name == name)
+    return rule
+
+
+def judge(rule: Rule, subject: Subject) -> Verdict:
+    """Check a rule.
+
+    Raises:
+        DataError: the images of a data set are missing.
+    """
+    started = time.monotonic()
+    status, came = _outcome(rule, subject)
+    seconds = time.monotonic() - started
+    return Verdict(rule.name, status, rule.expects, came, rule.read, seconds)
+
+
+def _outcome(rule: Rule, subject: Subject) -> tuple[Status, str]:
+    try:
+        rule.check(subject)
+    except BrokenRuleError as error:
+        return "broken", str(error)
+    except NotApplicableError as error:
+        return "not applicable", str(error)
+    except DataError:
+        raise
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        return "broken", f"it raised {in_one_line(error)}"
+    return "kept", ""

@@ -1,1 +1,0 @@
-"""The rules for search methods, a module each."""

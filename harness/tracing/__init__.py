@@ -1,0 +1,1 @@
+"""Runs search steps on shapes alone: what they would hold and launch, and how long that takes."""

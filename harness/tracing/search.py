@@ -1,0 +1,68 @@
+"""What can be traced: one method on one setting, and the form of its data set; imports no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.contracts import Dataset, DatasetForm
+from harness.devices.profile import DeviceProfile
+from harness.experiment.budget import Budget
+from harness.experiment.setting import FewShotSetting, Setting
+from harness.runtime.threads import is_worth_threads
+
+__all__ = ["Search", "form_of"]
+
+
+@dataclass(frozen=True)
+class Search:
+    """One method on one setting, whatever the device and the seed; travels between processes."""
+
+    method: str  # the name alone
+    params: dict[str, Any]
+    label: str  # as people write it
+    dataset: str
+    form: DatasetForm
+    setting: Setting
+    budget: Budget
+    seed: int
+    devices: tuple[DeviceProfile, ...]
+
+    @property
+    def channels(self) -> int:
+        """C, the width of a cell."""
+        return self.budget.channels or self.setting.default_channels
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        setting = self.setting
+        return setting.ways if isinstance(setting, FewShotSetting) else self.form.classes
+
+    @property
+    def steps(self) -> int:
+        """Search steps: of each task, or the epochs of a full task."""
+        few_shot = isinstance(self.setting, FewShotSetting)
+        return self.budget.search_steps if few_shot else self.budget.epochs
+
+    @property
+    def images(self) -> int:
+        """Images that a search step goes through; half of a full task's are for α."""
+        setting = self.setting
+        if isinstance(setting, FewShotSetting):
+            return setting.ways * setting.shots
+        return self.form.training_images // 2
+
+    @property
+    def uses_threads(self) -> bool:
+        """Whether a processor would compute it with several threads."""
+        return is_worth_threads(self.setting.batch_size, self.form.image_shape, self.channels)
+
+
+def form_of(dataset: Dataset) -> DatasetForm:
+    """Return the form of a prepared data set."""
+    if dataset.kind == "few-shot":
+        return DatasetForm("few-shot", dataset.image_shape)
+    train = dataset.splits["train"]
+    images = len(dataset.images("train"))
+    return DatasetForm("full-task", dataset.image_shape, train.classes, images)

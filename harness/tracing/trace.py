@@ -1,0 +1,204 @@
+"""Runs a few search steps of a method on shapes alone, and says what they held and launched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from harness.contracts import DatasetForm
+from harness.cost_model.profile import Kernel, Prediction, predict_seconds
+from harness.experiment.trial import Trial
+from harness.measure.memory import MemoryCounter
+from harness.plugins.loading import Plugins
+from harness.tracing.fake_values import HEAVIEST, LIGHTEST, FakeValues, Preference, prefer
+from harness.tracing.search import Search
+from harness.tracing.shapes import ShapeMode
+from harness.tracing.workload import ShapedBatches, Workload, workload_of
+
+__all__ = ["predict_search_time", "trace", "trace_range"]
+
+KEPT_BATCHES = 9  # of a full task in the last step: a method may keep eight to look at again
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What a search would hold and launch.
+
+    Attributes:
+        peak_bytes: peak memory of the search steps.
+        storage_bytes: what the device has to store before it searches.
+        kernels: how often all search steps together launch each kernel.
+        reads_values: whether the method has looked at values, which it was given fake ones for.
+        binding: sizes of the batches of a step that needs as much as any.
+    """
+
+    peak_bytes: int
+    storage_bytes: int
+    kernels: Mapping[Kernel, int]
+    reads_values: bool
+    binding: Sequence[int]
+
+
+def trace(workload: Workload) -> Trace:
+    """Trace a search; values that it reads are noise.
+
+    A few steps stand for all: the first, in which optimizers get their state, with a batch of the
+    largest size; one with a batch of each other size; and the last, which goes through all sizes,
+    and in which running statistics are taken. What a method remembers of more than three steps is
+    not seen.
+    """
+    largest, *others = workload.batch_sizes
+    last = _last_step(workload)
+    run = _Run(workload)
+    again = others or [largest]  # by then optimizers have state
+    run.steps([_TracedStep([largest]), *(_TracedStep([size]) for size in again), _TracedStep(last)])
+    first, *later = run.launched
+    of_size = {largest: _with_optimizer_of(first, later[0])}
+    of_size |= dict(zip(again, later, strict=False))
+    at_the_end = run.launched[-1] - _sum(of_size[size] for size in last)
+    return Trace(
+        peak_bytes=run.peak_bytes,
+        storage_bytes=run.storage_bytes,
+        kernels=_whole_search(workload, of_size) + at_the_end,
+        reads_values=run.shapes.fake_values.reads > 0,
+        binding=_binding([largest, *others], run.needed_bytes),
+    )
+
+
+def trace_range(workload: Workload, binding: Sequence[int]) -> tuple[int, int]:
+    """Return the least and the most peak memory that the choices of a method can lead to, in bytes.
+
+    The least is that of the lightest operations all the time. For the most, the optimizers have
+    their state for all operations before the heaviest are updated; images do not matter to that, so
+    a step with one is enough.
+
+    Args:
+        workload: the search.
+        binding: sizes of batches, see `Trace`; another choice does not make it another batch.
+    """
+    lowest = min(
+        _peak(
+            workload, [_TracedStep([1], each), _TracedStep([1], each), _TracedStep(binding, each)]
+        )
+        for each in LIGHTEST
+    )
+    filled = _TracedStep([1], HEAVIEST[0], fills_optimizers=True)
+    return lowest, _peak(workload, [filled, *(_TracedStep(binding, each) for each in HEAVIEST)])
+
+
+def _binding(sizes: Sequence[int], needed_bytes: Sequence[int]) -> list[int]:
+    """Return the size whose step needed most, after another batch if it is not the first."""
+    most = max(range(len(sizes)), key=lambda number: needed_bytes[number])
+    return [1, sizes[most]] if most else [sizes[0]]
+
+
+def _peak(workload: Workload, steps: Sequence[_TracedStep]) -> int:
+    run = _Run(workload)
+    run.steps(steps)
+    return run.peak_bytes
+
+
+@dataclass(frozen=True)
+class _TracedStep:
+    """A search step: the sizes of its batches, and what α and β are read as in it.
+
+    With `fills_optimizers` every parameter is updated in it, whatever the method selects.
+    """
+
+    sizes: Sequence[int]
+    preference: Preference | None = None
+    fills_optimizers: bool = False
+
+
+class _Run:
+    """Search steps on shapes."""
+
+    def __init__(self, workload: Workload) -> None:
+        self.workload = workload
+        self.counter = MemoryCounter("meta", "cpu")
+        self.shapes = ShapeMode(FakeValues(torch.Generator().manual_seed(0)), self.counter)
+        self.peak_bytes = self.storage_bytes = 0
+        self.launched: list[Counter[Kernel]] = []
+        self.needed_bytes: list[int] = []  # of each step, besides what lived before it
+
+    def steps(self, steps: Sequence[_TracedStep]) -> None:
+        workload, counter, fake_values = self.workload, self.counter, self.shapes.fake_values
+        context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
+        context = replace(context, initial_state=workload.initial_state)
+        with self.shapes, self.shapes.optimizers_told_apart():
+            method = workload.create()
+            method.build(context)
+            batches = ShapedBatches(workload, counter, fake_values)
+            for step in steps:
+                if step.preference is not None:
+                    with counter.paused():  # these values are none of the method's
+                        prefer(method, step.preference, fake_values)
+                self.shapes.fills_optimizers = step.fills_optimizers
+                counter.reset_peak()
+                before = counter.live_bytes
+                with self.shapes.counting() as kernels:
+                    method.search_step(batches.of(step.sizes))
+                self.peak_bytes = max(self.peak_bytes, counter.peak_bytes)
+                self.needed_bytes.append(counter.peak_bytes - before)
+                self.launched.append(kernels)
+            state = method.state_dict().values()
+            self.storage_bytes = sum(each.numel() * each.element_size() for each in state)
+
+
+def _last_step(workload: Workload) -> list[int]:
+    """Return batches of all sizes, one after another: what one leaves behind adds to the next."""
+    if workload.resident:
+        return list(workload.batch_sizes)
+    sizes = workload.batch_sizes.items()
+    return [size for size, count in sizes for _ in range(min(count, KEPT_BATCHES))]
+
+
+def _with_optimizer_of(first: Counter[Kernel], later: Counter[Kernel]) -> Counter[Kernel]:
+    """Replace the first step's optimizer kernels, which made their state, by a later step's."""
+    return Counter(
+        {
+            **{kernel: count for kernel, count in first.items() if kernel.kind != "optimizer"},
+            **{kernel: count for kernel, count in later.items() if kernel.kind == "optimizer"},
+        }
+    )
+
+
+def _whole_search(workload: Workload, of_size: Mapping[int, Counter[Kernel]]) -> Counter[Kernel]:
+    total: Counter[Kernel] = Counter()
+    for size, count in workload.batch_sizes.items():
+        for kernel, launches in of_size[size].items():
+            total[kernel] += launches * count * workload.context.steps
+    return total
+
+
+def _sum(counters: Iterable[Counter[Kernel]]) -> Counter[Kernel]:
+    total: Counter[Kernel] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return total
+
+
+def predict_search_time(plugins: Plugins, trial: Trial, form: DatasetForm) -> Prediction | None:
+    """Predict the seconds of the trial's search steps on its device, for one task.
+
+    None where the device has no cost model.
+    """
+    profile = trial.device.profile
+    if profile.cost is None:
+        return None
+    search = Search(
+        method=trial.method.name,
+        params=trial.method.params,
+        label=trial.method.label,
+        dataset=trial.dataset.label,
+        form=form,
+        setting=trial.setting,
+        budget=trial.budget,
+        seed=trial.seed,
+        devices=(profile,),
+    )
+    kernels = trace(workload_of(plugins, search)).kernels
+    return predict_seconds(profile.cost, kernels, parallel=search.uses_threads)

@@ -1,0 +1,170 @@
+"""The search that is to be traced: which method, on what shapes, in which batches."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
+
+import torch
+from torch import Tensor
+
+from harness.contracts import (
+    Batch,
+    OperationLatency,
+    PretrainedMethod,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+)
+from harness.cost_model.profile import CostProfile, predict_seconds
+from harness.experiment.setting import FewShotSetting
+from harness.measure.memory import MemoryCounter
+from harness.plugins.loading import Plugins
+from harness.plugins.selection import recreate
+from harness.runtime.seeding import seed_generators
+from harness.space.cell import edge_stride
+from harness.space.operations import build_operation
+from harness.space.topology import CELL_INPUTS, CELLS
+from harness.tracing.fake_values import FakeValues
+from harness.tracing.search import Search
+from harness.tracing.shapes import ShapeMode
+
+__all__ = ["ShapedBatches", "Workload", "latency_of", "workload_of"]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """The search steps of one task.
+
+    Attributes:
+        create: makes the method.
+        context: what the method is given, apart from its device.
+        batch_sizes: how many batches of each size a search step goes through, the largest first.
+        resident: whether all batches of a step are on the device at once, as in few-shot search.
+        halves: whether w and α learn from different images, as in a full task.
+    """
+
+    create: Callable[[], SearchMethod]
+    context: SearchContext
+    batch_sizes: Mapping[int, int]
+    resident: bool = True
+    halves: bool = False
+
+    @cached_property
+    def initial_state(self) -> Mapping[str, Tensor] | None:
+        """What a pretrained method starts from; a device keeps it outside of its memory."""
+        method = self.create()
+        if self.context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
+            return None
+        noise = FakeValues(torch.Generator().manual_seed(0))
+        with ShapeMode(noise, MemoryCounter("meta")):
+            method.build(replace(self.context, device=torch.device("meta"), pretraining=True))
+            return method.state_dict()
+
+
+def workload_of(plugins: Plugins, search: Search) -> Workload:
+    """Return the search to trace, set up as a trial would set it up."""
+
+    def create() -> SearchMethod:
+        method: SearchMethod = recreate(plugins, "method", search.method, search.params).create()
+        return method
+
+    few_shot = isinstance(search.setting, FewShotSetting)
+    costs = [device.cost for device in search.devices if device.cost is not None]
+    context = SearchContext(
+        image_shape=search.form.image_shape,
+        classes=search.classes,
+        channels=search.channels,
+        budget=search.budget,
+        steps=search.steps,
+        device=torch.device("meta"),
+        generator=seed_generators(search.seed, "method", 0),
+        operation_latency=latency_of(costs[0], search.form.image_shape, search.channels)
+        if costs
+        else None,
+    )
+    sizes = _cut(search.images, search.setting.batch_size)
+    return Workload(create, context, sizes, resident=few_shot, halves=not few_shot)
+
+
+def _cut(images: int, size: int) -> dict[int, int]:
+    """Return how many batches of each size there are when images are cut into batches of `size`."""
+    whole, rest = divmod(images, size)
+    return dict(Counter([size] * whole + [rest] * (rest > 0)))
+
+
+@dataclass
+class ShapedBatches:
+    """Makes the batches of a search step on the meta device.
+
+    In few-shot search all batches of a task are on the device for as long as it lasts; those of a
+    full task come and go.
+    """
+
+    workload: Workload
+    counter: MemoryCounter
+    fake_values: FakeValues
+
+    def __post_init__(self) -> None:
+        """Make the batches that stay on the device."""
+        sizes = self.workload.batch_sizes.items() if self.workload.resident else ()
+        self._resident = {size: [self._pair(size) for _ in range(count)] for size, count in sizes}
+
+    def of(self, sizes: Sequence[int]) -> Iterator[SearchBatch]:
+        """Yield a batch of each of these sizes."""
+        for size in sizes:
+            yield self._resident[size][0] if size in self._resident else self._pair(size)
+
+    def _pair(self, size: int) -> SearchBatch:
+        weights = self._batch(size)
+        architecture = self._batch(size) if self.workload.halves else weights
+        return SearchBatch(weights=weights, architecture=architecture)
+
+    def _batch(self, size: int) -> Batch:
+        """Return images (size, channels, height, width), and labels that count up the classes."""
+        context = self.workload.context
+        images = torch.empty(size, *context.image_shape, device="meta")
+        labels = torch.empty(size, dtype=torch.int64, device="meta")
+        with self.counter.paused():
+            self.fake_values.set(labels, torch.arange(size) % context.classes)
+        return Batch(images, labels)
+
+
+def latency_of(
+    cost: CostProfile, image_shape: tuple[int, int, int], channels: int
+) -> OperationLatency:
+    """Return a function that predicts the seconds of one operation for one image, forward only.
+
+    Args:
+        cost: what is known of the device.
+        image_shape: channels, height, width.
+        channels: C, the width of a cell.
+    """
+
+    @cache
+    def seconds(cell: int, edge: int, operation: str) -> float:
+        stride = edge_stride(CELLS[cell], edge)
+        shape = (1, channels, *_grid(image_shape, cell, edge))
+        shapes = ShapeMode(FakeValues(torch.Generator()), MemoryCounter("meta"))
+        with shapes, torch.no_grad(), torch.device("meta"):
+            module = build_operation(operation, channels, stride)
+            with shapes.counting() as kernels:
+                module(torch.empty(shape))
+        return predict_seconds(cost, kernels).value_s
+
+    return seconds
+
+
+def _grid(image_shape: tuple[int, int, int], cell: int, edge: int) -> tuple[int, int]:
+    """Return height and width of what an edge reads: halved by each reduction cell before it.
+
+    In a reduction cell, edges from nodes read what has been halved by the cell itself.
+    """
+    _, height, width = image_shape
+    halvings = CELLS[:cell].count("reduction")
+    halvings += CELLS[cell] == "reduction" and edge >= CELL_INPUTS
+    for _ in range(halvings):
+        height, width = -(-height // 2), -(-width // 2)
+    return height, width
