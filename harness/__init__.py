@@ -8,7 +8,7 @@ from pluggy import HookimplMarker
 
 __all__ = ["__version__", "hookimpl"]
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 hookimpl = HookimplMarker("harness")
 """Marks a function of a plugin as the implementation of a hook of `harness.hookspecs`."""

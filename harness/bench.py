@@ -143,7 +143,7 @@ class Stepper:
         context = replace(workload.context, steps=ENDLESS, device=device)
         self._driver = TimingDriver(seed, device)
         self._steps = search_steps(
-            self._driver, workload.create(), context, lambda: list(_batches(workload, device))
+            self._driver, workload.create(), context, lambda _: list(_batches(workload, device))
         )
         self.first_s = self.step()
 

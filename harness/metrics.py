@@ -117,6 +117,10 @@ METRICS: Mapping[str, MetricSpec] = metric_table(
             per_task="accuracy",
         ),
         MetricSpec(
+            "transductive_accuracy", "%", more_is_better=True, title="transductive accuracy",
+            heading="accuracy together", short="transductive", shows_spread=True,
+        ),
+        MetricSpec(
             "search_time", "s", more_is_better=False, heading="time", short="time",
             is_always_shown=True, needs_fit=True, per_task="search_s", warms_up=True,
         ),

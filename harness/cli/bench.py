@@ -15,6 +15,7 @@ from harness.cli.options import (
     given,
     json_option,
     method_option,
+    recipe_option,
     shots_option,
     ways_option,
 )
@@ -41,6 +42,7 @@ __all__ = ["bench"]
 @dataset_option
 @ways_option
 @shots_option
+@recipe_option
 @budget_option
 @click.option(
     "--rounds",

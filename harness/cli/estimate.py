@@ -17,6 +17,7 @@ from harness.cli.options import (
     given,
     json_option,
     method_option,
+    recipe_option,
     seed_option,
     shots_option,
     ways_option,
@@ -41,6 +42,7 @@ __all__ = ["estimate"]
 @dataset_map_option
 @ways_option
 @shots_option
+@recipe_option
 @budget_option
 @seed_option
 @click.option(

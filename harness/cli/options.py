@@ -17,6 +17,7 @@ __all__ = [
     "dataset_map_option",
     "dataset_option",
     "device_option",
+    "evaluation_option",
     "executor_options",
     "given",
     "json_option",
@@ -24,6 +25,7 @@ __all__ = [
     "method_option",
     "mode_option",
     "queries_option",
+    "recipe_option",
     "seed_option",
     "shots_option",
     "ways_option",
@@ -118,6 +120,19 @@ queries_option = click.option(
     type=click.IntRange(min=1),
     envvar="HARNESS_QUERIES",
     help="Query images a class.  [default: 15]",
+)
+evaluation_option = click.option(
+    "--evaluation",
+    type=click.Choice(["inductive", "transductive", "both"]),
+    envvar="HARNESS_EVALUATION",
+    help="Judge query images one by one, or one of each class together.  [default: inductive]",
+)
+recipe_option = click.option(
+    "--recipe",
+    metavar="KEY=VALUE,...",
+    envvar="HARNESS_RECIPE",
+    help="How a data set is trained on, by every method: batch_size, weight_lr, architecture_lr, "
+    "schedule, augmentation.",
 )
 budget_option = click.option(
     "--budget",

@@ -19,6 +19,7 @@ from harness.cli.options import (
     json_option,
     method_option,
     mode_option,
+    recipe_option,
     seed_option,
     ways_option,
 )
@@ -40,6 +41,7 @@ EXIT_SOME_FAILED = 1
 @mode_option
 @dataset_option
 @ways_option
+@recipe_option
 @budget_option
 @seed_option
 @executor_options(

@@ -15,6 +15,7 @@ from harness.cli.options import (
     dataset_map_option,
     dataset_option,
     device_option,
+    evaluation_option,
     executor_options,
     given,
     json_option,
@@ -22,6 +23,7 @@ from harness.cli.options import (
     method_option,
     mode_option,
     queries_option,
+    recipe_option,
     seed_option,
     shots_option,
     ways_option,
@@ -55,6 +57,8 @@ FINE = {"ok", "out_of_memory"}
 @ways_option
 @shots_option
 @queries_option
+@evaluation_option
+@recipe_option
 @budget_option
 @seed_option
 @memory_option

@@ -15,7 +15,6 @@ from harness.contracts import (
 )
 from harness.errors import UsageError
 from harness.experiment.budget import parse_budget, parse_seeds
-from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
@@ -61,7 +60,7 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
             label=method.label,
             dataset=dataset.label,
             form=form,
-            setting=_setting(form, entry),
+            setting=entry.setting(form.kind),
             budget=budget,
             seed=seed,
             devices=tuple(device.profile for device in devices),
@@ -77,9 +76,3 @@ def _form(provider: DatasetProvider, request: DataRequest) -> DatasetForm:
     if form is not None:
         return form
     return form_of(provider.prepare(request))
-
-
-def _setting(form: DatasetForm, entry: SuiteEntry) -> Setting:
-    if form.kind == "full-task":
-        return FullTaskSetting()
-    return FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)

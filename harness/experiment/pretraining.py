@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.canonical import digest
 from harness.experiment.budget import Count, CountOrNone
-from harness.experiment.setting import FewShotSetting
+from harness.experiment.setting import FewShotSetting, Recipe
 from harness.experiment.trial import DatasetIdentity, Identity, Trial
 
 __all__ = ["MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
@@ -45,6 +45,7 @@ class Pretraining(Identity):
     ways: Count
     budget: MetaBudget
     seed: int
+    recipe: Recipe = Recipe()  # its learning rates; a schedule is for a whole search
 
     @property
     def key(self) -> str:
@@ -85,6 +86,7 @@ class Pretraining(Identity):
             "number of ways": self.ways,
             **{f"budget's {key}": value for key, value in self.budget.model_dump().items()},
             "seed": self.seed,
+            **{f"recipe's {key}": value for key, value in self.recipe.model_dump().items()},
         }
 
 
@@ -111,6 +113,9 @@ def pretraining_of(trial: Trial, params: dict[str, Any]) -> Pretraining | None:
             **budget.model_dump(include=MetaBudget.model_fields.keys() - {"channels"}),
         ),
         seed=trial.seed,
+        recipe=Recipe(
+            weight_lr=setting.recipe.weight_lr, architecture_lr=setting.recipe.architecture_lr
+        ),
     )
 
 

@@ -4,15 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-__all__ = ["Evaluation", "FewShotSetting", "FullTaskSetting", "Recipe", "Schedule", "Setting"]
+from harness.errors import UnknownNameError, UsageError
+from harness.fields import explain
+
+__all__ = [
+    "Evaluation",
+    "FewShotSetting",
+    "FullTaskSetting",
+    "Recipe",
+    "Schedule",
+    "Setting",
+    "parse_recipe",
+]
 
 Count = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 
-Evaluation = Literal["inductive", "transductive"]
-"""How query images are judged: each one alone, or some of them normalised together."""
+Evaluation = Literal["inductive", "transductive", "both"]
+"""How query images are judged: each one alone, or one of each class normalised together.
+
+With `both` the accuracy is the inductive one, and the other a metric of its own.
+"""
 
 
 Schedule = Literal["constant", "cosine", "late"]
@@ -28,6 +42,9 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    batch_size: Count | None = Field(
+        default=None, description="images a batch; without it the protocol's"
+    )
     weight_lr: Rate = Field(default=0.01, description="learning rate of w")
     architecture_lr: Rate = Field(default=0.01, description="learning rate of α and β")
     schedule: Schedule = Field(
@@ -44,7 +61,7 @@ class Recipe(BaseModel):
     def __str__(self) -> str:
         """Say where it differs from the defaults; empty if nowhere."""
         default = Recipe()
-        words = []
+        words = [f"batches of {self.batch_size}"] if self.batch_size else []
         if (self.weight_lr, self.schedule) != (default.weight_lr, default.schedule):
             falls = "" if self.schedule == "constant" else f" {self.schedule}"
             words.append(f"w {self.weight_lr:g}{falls}")
@@ -53,6 +70,23 @@ class Recipe(BaseModel):
         if self.augmentation != default.augmentation:
             words.append(self.augmentation)
         return ", ".join(words)
+
+
+def parse_recipe(text: str) -> Recipe:
+    """Read `key=value,...`; nothing is the default.
+
+    Raises:
+        UsageError: an unknown key (the message has the nearest), or a value out of range.
+    """
+    pairs = [word.partition("=") for word in text.split(",") if word.strip()]
+    values = {key.strip(): value.strip() for key, _, value in pairs}
+    for key in values:
+        if key not in Recipe.model_fields:
+            raise UnknownNameError("key", key, Recipe.model_fields, f" in the recipe '{text}'")
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise UsageError(f"recipe '{text}': {explain(error, Recipe)}") from None
 
 
 class FewShotSetting(BaseModel):
@@ -71,7 +105,13 @@ class FewShotSetting(BaseModel):
     @property
     def batch_size(self) -> int:
         """Support images a batch: the paper's table 2 fits 5 for one shot and 15 for more."""
-        return min(self.ways * self.shots, 5 if self.shots == 1 else 15)
+        size = self.recipe.batch_size or (5 if self.shots == 1 else 15)
+        return min(self.ways * self.shots, size)
+
+    @property
+    def batches(self) -> int:
+        """Batches that a search step goes through."""
+        return -(-self.ways * self.shots // self.batch_size)
 
     @property
     def default_channels(self) -> int:
@@ -88,7 +128,7 @@ class FewShotSetting(BaseModel):
     @property
     def slug(self) -> str:
         """A short name for folders."""
-        return f"{self.ways}w{self.shots}s" + "t" * (self.evaluation == "transductive")
+        return f"{self.ways}w{self.shots}s"
 
 
 class FullTaskSetting(BaseModel):
@@ -108,8 +148,7 @@ class FullTaskSetting(BaseModel):
 
     def __str__(self) -> str:
         """Say what it is; then what is not the default."""
-        batches = f"batches of {self.batch_size}" if self.batch_size != 128 else ""
-        return ", ".join(filter(None, ["full task", batches, str(self.recipe)]))
+        return ", ".join(filter(None, ["full task", str(self.recipe)]))
 
     @property
     def slug(self) -> str:

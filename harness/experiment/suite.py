@@ -23,9 +23,16 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from harness.contracts import DeviceMode
+from harness.contracts import DeviceMode, TaskKind
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.published import Published
+from harness.experiment.setting import (
+    Evaluation,
+    FewShotSetting,
+    FullTaskSetting,
+    Setting,
+    parse_recipe,
+)
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -52,11 +59,38 @@ class SuiteEntry(BaseModel):
     ways: Count = Field(default=5, description="classes of an episode")
     shots: Count = Field(default=1, description="support images a class")
     queries: Count = Field(default=15, description="query images a class")
+    evaluation: Evaluation = Field(
+        default="inductive",
+        description="query images judged one by one, or one of each class normalised together",
+    )
+    recipe: str = Field(
+        default="", description="key=value pairs: batch_size, learning rates, augmentation"
+    )
     budget: str = Field(default="quick", description="a name, key=value pairs, or both")
     seeds: str = Field(default="0", description="such as 0-2 or 0,4")
     counts_memory: bool = Field(
         default=True, description="false leaves memory out of a measurement of time"
     )
+
+    def setting(self, kind: TaskKind) -> Setting:
+        """Return how a data set of a kind is posed.
+
+        Raises:
+            UsageError: the recipe is malformed.
+        """
+        recipe = parse_recipe(self.recipe)
+        if kind == "full-task":
+            default = FullTaskSetting()
+            return FullTaskSetting(
+                batch_size=recipe.batch_size or default.batch_size, recipe=recipe
+            )
+        return FewShotSetting(
+            ways=self.ways,
+            shots=self.shots,
+            queries=self.queries,
+            evaluation=self.evaluation,
+            recipe=recipe,
+        )
 
 
 class Suite(BaseModel):

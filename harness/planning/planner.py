@@ -153,10 +153,10 @@ class Planner:
             image_shape=dataset.image_shape,
             label=selection.label,
         )
-        if dataset.kind == "full-task":
+        setting = entry.setting(dataset.kind)
+        if isinstance(setting, FullTaskSetting):
             classes = dataset.splits["train"].classes
-            return FullTaskSetting(), identity.model_copy(update={"classes": classes})
-        setting = FewShotSetting(ways=entry.ways, shots=entry.shots, queries=entry.queries)
+            return setting, identity.model_copy(update={"classes": classes})
         check_setting(dataset, setting, selection.name)
         if budget.meta_epochs:
             _check_pretraining(dataset, setting, budget, selection.name)

@@ -102,6 +102,7 @@ class InnerLoop:
             "steps": budget.meta_steps,
             "device": self.device,
             "pretraining": True,
+            "recipe": self.pretraining.recipe,
         }
         return SearchContext(**{**told, **given})
 

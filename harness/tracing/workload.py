@@ -73,6 +73,7 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
 
     few_shot = isinstance(search.setting, FewShotSetting)
     costs = [device.cost for device in search.devices if device.cost is not None]
+    sizes = _cut(search.images, search.setting.batch_size)
     context = SearchContext(
         image_shape=search.form.image_shape,
         classes=search.classes,
@@ -84,8 +85,9 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         operation_latency=latency_of(costs[0], search.form.image_shape, search.channels)
         if costs
         else None,
+        recipe=search.setting.recipe,
+        batches=sum(sizes.values()),
     )
-    sizes = _cut(search.images, search.setting.batch_size)
     return Workload(create, context, sizes, resident=few_shot, halves=not few_shot)
 
 

@@ -14,9 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from harness.contracts import Batch, Dataset, Episode, SearchBatch, SearchContext, SearchMethod
+from harness.contracts import (
+    Batch,
+    Dataset,
+    Episode,
+    PredictsTogether,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+)
+from harness.errors import UsageError
 from harness.experiment.setting import FewShotSetting
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_for, seed_generators
 
 __all__ = [
     "MethodDriver",
@@ -24,9 +33,14 @@ __all__ = [
     "draw",
     "for_both",
     "percent_right",
+    "predict_together",
     "run_episode",
     "search_steps",
 ]
+
+
+Answers = Iterable[tuple[Tensor, Tensor]]
+"""Logits (N, classes) and labels (N,) of each batch of query images."""
 
 
 class MethodDriver:
@@ -66,12 +80,25 @@ class MethodDriver:
         """Return logits (N, classes) for images (N, channels, height, width)."""
         return method.predict(images)
 
+    def predict_together(self, method: SearchMethod, images: Tensor) -> Tensor:
+        """Return logits (N, classes) for images that are normalised by their own statistics.
+
+        Raises:
+            UsageError: the method cannot.
+        """
+        if not isinstance(method, PredictsTogether):
+            raise UsageError(
+                f"{type(method).__name__} has no predict_together, so that it cannot be judged "
+                "transductively; leave --evaluation at inductive"
+            )
+        return method.predict_together(images)
+
 
 def search_steps(
     driver: MethodDriver,
     method: SearchMethod,
     context: SearchContext,
-    support: Callable[[], Sequence[SearchBatch]],
+    support: Callable[[int], Sequence[SearchBatch]],
 ) -> Iterator[None]:
     """Build a method, and do one search step each time that the iterator is advanced.
 
@@ -79,15 +106,16 @@ def search_steps(
         driver: calls the method.
         method: is not built yet.
         context: what it is built with; it says how many steps there are.
-        support: reads the batches that every step goes through, once the method is built.
+        support: reads the batches that a step goes through, by its number.
     """
     driver.build(method, context)
-    with driver.reading():
-        pairs = support()
-        driver.resident(pairs)
     driver.begin_search()
     for step in range(context.steps):
+        with driver.reading():
+            pairs = support(step)
+            driver.resident(pairs)
         driver.search_step(method, pairs, step)
+        del pairs  # before the next ones are read
         yield
 
 
@@ -97,8 +125,10 @@ def run_episode(
     context: SearchContext,
     episode: Episode,
     batch_size: int,
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Answers:
     """Search on an episode's support images; then predict its query images, batch by batch.
+
+    Each step goes through the support images once, in an order of its own.
 
     Args:
         driver: calls the method.
@@ -111,12 +141,11 @@ def run_episode(
         Logits (N, classes) and labels (N,) of each batch of query images.
     """
 
-    resident: list[SearchBatch] = []  # on the device until the task is over
-
-    def support() -> list[SearchBatch]:
-        images, labels = episode.support_images, episode.support_labels
-        resident.extend(for_both(batches(images, labels, batch_size, context.device)))
-        return resident
+    def support(step: int) -> list[SearchBatch]:
+        seed = seed_for(driver.seed, "order of support", driver.index or 0, step)
+        order = np.random.default_rng(seed).permutation(len(episode.support_labels))
+        images, labels = episode.support_images[order], episode.support_labels[order]
+        return for_both(batches(images, labels, batch_size, context.device))
 
     for _ in search_steps(driver, method, context, support):
         pass
@@ -126,7 +155,31 @@ def run_episode(
         yield driver.predict(method, images), labels
 
 
-def percent_right(answers: Iterable[tuple[Tensor, Tensor]]) -> float:
+def predict_together(
+    driver: MethodDriver, method: SearchMethod, episode: Episode, device: torch.device
+) -> Answers:
+    """Predict query images one of each class together, normalised by their own statistics.
+
+    This is transductive evaluation, as published few-shot accuracies mostly are: batch norm sees
+    one image of each class (Nichol et al., 2018, section 6.1). The harness puts them together; the
+    method sees no label.
+
+    Raises:
+        UsageError: the method cannot predict images together.
+
+    Yields:
+        Logits (N, classes) and labels (N,) of each group.
+    """
+    labels = episode.query_labels
+    of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    for places in zip(*of_class, strict=True):
+        group = np.sort(places)  # in the episode's order, which tells no label
+        with driver.reading():
+            images = torch.from_numpy(episode.query_images[group]).to(device)
+        yield driver.predict_together(method, images), torch.from_numpy(labels[group])
+
+
+def percent_right(answers: Answers) -> float:
     """Return the percentage of images whose largest logit is that of their label.
 
     Args:
@@ -134,7 +187,7 @@ def percent_right(answers: Iterable[tuple[Tensor, Tensor]]) -> float:
     """
     right = total = 0
     for logits, labels in answers:
-        right += int((logits.argmax(dim=1) == labels).sum())
+        right += int((logits.argmax(dim=1).to(labels.device) == labels).sum())
         total += len(labels)
     return 100.0 * right / total
 

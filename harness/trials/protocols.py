@@ -9,7 +9,7 @@ are drawn once, from the trial's seed.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -27,10 +27,17 @@ from harness.contracts import (
     SearchContext,
     SearchMethod,
 )
+from harness.data.augmentation import crop_and_flip
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
 from harness.results.record import TaskResult
 from harness.runtime.seeding import seed_for
-from harness.trials.episode import MethodDriver, draw, percent_right, run_episode
+from harness.trials.episode import (
+    MethodDriver,
+    draw,
+    percent_right,
+    predict_together,
+    run_episode,
+)
 from harness.trials.session import Session
 
 __all__ = ["run_few_shot", "run_full_task"]
@@ -71,10 +78,23 @@ class TaskDriver(MethodDriver):
 
     def predict(self, method: SearchMethod, images: Tensor) -> Tensor:
         """Return logits that have been checked."""
-        return self._session.predict(method, images)
+        return self._session.predict(images, method.predict)
 
-    def conclude(self, method: SearchMethod, accuracy: float) -> None:
-        """Add the task's result, and what it has found, to the session; accuracy in percent."""
+    def predict_together(self, method: SearchMethod, images: Tensor) -> Tensor:
+        """Return logits that have been checked."""
+        together = super().predict_together
+        return self._session.predict(images, lambda group: together(method, group))
+
+    def conclude(
+        self, method: SearchMethod, accuracy: float, more: Mapping[str, float] | None = None
+    ) -> None:
+        """Add the task's result, and what it has found, to the session.
+
+        Args:
+            method: has finished its search.
+            accuracy: in percent.
+            more: the harness's own metrics besides, by name.
+        """
         session = self._session
         session.conclude(method)
         session.tasks.append(
@@ -84,7 +104,7 @@ class TaskDriver(MethodDriver):
                 search_s=self._seconds,
                 peak_memory_bytes=self._peak_bytes if session.trial.counts_memory else None,
                 energy_j=session.readings.energy_j(self._task),
-                metrics=session.reported,
+                metrics={**session.reported, **(more or {})},
             )
         )
         session.used.tasks += 1
@@ -115,9 +135,16 @@ def _run_task(
         shape, generator = (channels, height, width), session.seed("method", index)
         context = _context(session, shape, setting.ways, budget.search_steps, generator)
         context = replace(context, initial_state=session.initial_state)
-        answers = run_episode(driver, method, context, episode, setting.batch_size)
-        accuracy = percent_right(answers)
-    driver.conclude(method, accuracy)
+        context = replace(context, batches=setting.batches)
+        found: dict[str, float] = {}
+        alone = percent_right(run_episode(driver, method, context, episode, setting.batch_size))
+        if setting.evaluation != "inductive":
+            together = percent_right(predict_together(driver, method, episode, session.device))
+            found["transductive_accuracy"] = together
+    if setting.evaluation == "transductive":
+        driver.conclude(method, together)
+    else:
+        driver.conclude(method, alone, found)
 
 
 def run_full_task(
@@ -132,12 +159,14 @@ def run_full_task(
     context = _context(session, dataset.image_shape, classes, budget.epochs, generator)
     random = np.random.default_rng(seed_for(session.trial.seed, "full task"))
     halves = np.array_split(random.permutation(len(train)), 2)
+    context = replace(context, batches=-(-len(halves[0]) // setting.batch_size))
     with session.counting:
         driver.build(method, context)
         driver.begin_search()
         for epoch in range(budget.epochs):
             order = [random.permutation(half) for half in halves]
-            driver.search_step(method, _pairs(session, train, order, setting.batch_size), epoch)
+            parts = [_training_batches(session, setting, train, half, random) for half in order]
+            driver.search_step(method, _paired(*parts), epoch)
         # In an order that tells no label: data sets have their images class by class.
         everything = _batches(session, test, random.permutation(len(test)), setting.batch_size)
         answers = ((driver.predict(method, images), labels) for images, labels in everything)
@@ -162,6 +191,7 @@ def _context(
         device=session.device,
         generator=generator,
         operation_latency=session.operation_latency,
+        recipe=trial.setting.recipe,
     )
 
 
@@ -178,20 +208,35 @@ def _query_order(seed: int, index: int, images: int) -> NDArray[np.int64]:
     return random.permutation(images)
 
 
-def _pairs(
-    session: Session, train: ImageSet, halves: list[NDArray[np.int64]], size: int
-) -> Iterator[SearchBatch]:
+def _paired(weights: Iterable[Batch], architecture: Iterable[Batch]) -> Iterator[SearchBatch]:
     """Pair each batch for w with one for α; at odd sizes w's last image has no partner."""
-    weights, architecture = (_batches(session, train, half, size) for half in halves)
     for batch, partner in zip(weights, architecture, strict=False):
         yield SearchBatch(weights=batch, architecture=partner)
 
 
+def _training_batches(
+    session: Session,
+    setting: FullTaskSetting,
+    images: ImageSet,
+    indices: NDArray[np.int64],
+    random: np.random.Generator,
+) -> Iterator[Batch]:
+    augments = setting.recipe.augmentation == "crop-flip"
+    change = (lambda pixels: crop_and_flip(pixels, random)) if augments else None
+    return _batches(session, images, indices, setting.batch_size, change)
+
+
 def _batches(
-    session: Session, images: ImageSet, indices: NDArray[np.int64], size: int
+    session: Session,
+    images: ImageSet,
+    indices: NDArray[np.int64],
+    size: int,
+    change: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
 ) -> Iterator[Batch]:
     for start in range(0, len(indices), size):
         pixels, labels = images.batch(indices[start : start + size])
+        if change is not None:
+            pixels = change(pixels)
         batch = Batch(
             torch.from_numpy(pixels).to(session.device), torch.from_numpy(labels).to(session.device)
         )

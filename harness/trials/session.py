@@ -191,11 +191,13 @@ class Session:
         self._report(metrics, task, step, seconds)
         return seconds
 
-    def predict(self, method: SearchMethod, images: torch.Tensor) -> torch.Tensor:
-        """Return the method's logits (N, classes) for images, once they are checked."""
+    def predict(
+        self, images: torch.Tensor, predict: Callable[[torch.Tensor], torch.Tensor]
+    ) -> torch.Tensor:
+        """Return what a method predicts, logits (N, classes) for images, once they are checked."""
         self.limits.check_clock()
         with self.calling("predict"):
-            logits = method.predict(images)
+            logits = predict(images)
         check_logits(logits, images)
         return logits
 

@@ -19,7 +19,7 @@ from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import Outcome, judge
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
-from harness.space.running_statistics import follow_statistics
+from harness.space.running_statistics import follow_statistics, frozen_statistics
 from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 from harness_baselines.holding_out import HoldOut
 from harness_baselines.parameters import RandomSearchParameters
@@ -85,6 +85,14 @@ class RandomSearch:
     def predict(self, images: Tensor) -> Tensor:
         """Return the best candidate's logits (N, classes), with its running statistics."""
         logits: Tensor = self._kept.network.eval()(images)
+        return logits
+
+    @torch.no_grad()
+    def predict_together(self, images: Tensor) -> Tensor:
+        """Return the best candidate's logits, with the statistics of these images together."""
+        network = self._kept.network
+        with frozen_statistics(network):
+            logits: Tensor = network.train()(images)
         return logits
 
     def state_dict(self) -> Mapping[str, Tensor]:

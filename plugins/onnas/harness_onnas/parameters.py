@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from harness.experiment.setting import Schedule
 from harness.fields import SEARCH_ONLY
 from harness.search.parameters import (
     SMALLEST_PART,
@@ -22,6 +23,7 @@ PAPER: dict[str, Any] = {
     "optimizer": "gradient-descent",  # algorithm 1
     "gradient": "selected",  # section 5.1: what is not selected keeps no activations
     "expectation": "gradients",  # Eq. 7
+    "schedule": "constant",
     "phase_forward": "repeated",  # section 5.2
     "micro_batch_images": 1,  # the times of table 2 are those of parts of one image
 }
@@ -37,6 +39,12 @@ class OnNasParameters(SearchParameters):
     preset: Literal["measured", "paper"] = Field(
         default="measured",
         description="defaults chosen on validation tasks, or what the paper says to the letter",
+    )
+    schedule: Schedule | None = Field(
+        default="late",
+        json_schema_extra=SEARCH_ONLY,
+        description="whether the learning rate of w falls to 0: not at all, over the whole search "
+        "by half a cosine, or in its second half; none for the setting's, which is constant",
     )
     q: int = Field(
         json_schema_extra=SEARCH_ONLY,

@@ -1,31 +1,14 @@
-"""What a plugin's targets must be: a search method, a dataset provider, a device.
-
-The harness owns the loop. A method never fetches data, counts steps or decides when to stop: it is
-handed batches and asked for one step at a time, and it never sees a query label. Nothing here
-imports torch, so that a plugin's registration stays quick.
-"""
+"""What a search method must be, and what it can be besides."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Literal,
-    NamedTuple,
-    Protocol,
-    TypedDict,
-    runtime_checkable,
-)
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
-    from numpy.typing import NDArray
 
-    from harness.devices.profile import DeviceProfile
     from harness.experiment.budget import Budget
     from harness.experiment.setting import Recipe
     from harness.space.genotype import Genotype
@@ -33,36 +16,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Adaptation",
     "Batch",
-    "DataRequest",
-    "Dataset",
-    "DatasetForm",
-    "DatasetProvider",
-    "DescribedProvider",
-    "Device",
-    "DeviceMode",
-    "Episode",
-    "ImageSet",
     "MetaTask",
-    "NamesClasses",
     "OperationLatency",
+    "PredictsTogether",
     "PretrainedMethod",
-    "ReadsMetrics",
     "ReportsMetrics",
     "SearchBatch",
     "SearchContext",
     "SearchMethod",
-    "SplitSummary",
     "StartsFromArchitecture",
     "StepMetrics",
-    "TaskKind",
 ]
-
-TaskKind = Literal["few-shot", "full-task"]
-
-DeviceMode = Literal["measured", "emulated"]
-
-
-# Search methods
 
 
 class Batch(NamedTuple):
@@ -142,9 +106,6 @@ class SearchMethod(Protocol):
         """
 
 
-# Pretraining
-
-
 @dataclass(frozen=True)
 class MetaTask:
     """A task to be learned offline; the harness decides how many steps there are."""
@@ -180,6 +141,17 @@ class PretrainedMethod(Protocol):
 
 
 @runtime_checkable
+class PredictsTogether(Protocol):
+    """What a search method has besides if it can be judged transductively."""
+
+    def predict_together(self, images: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, classes) for images that are normalised by their own statistics.
+
+        Nothing is learned from them; predictions of single images stay what they were.
+        """
+
+
+@runtime_checkable
 class StartsFromArchitecture(Protocol):
     """What a search method has besides if its search moves away from an architecture.
 
@@ -200,140 +172,3 @@ class ReportsMetrics(Protocol):
         Called once the task's search and predictions are done; the metric says how tasks are
         joined.
         """
-
-
-# Data sets
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """How many classes a split has, and how many images its smallest class."""
-
-    classes: int
-    images_per_class: int
-
-
-@dataclass(frozen=True)
-class Episode:
-    """One few-shot task. Images are float32 and standardised, labels int64 in 0..ways-1."""
-
-    support_images: NDArray[np.float32]  # (ways * shots, channels, height, width)
-    support_labels: NDArray[np.int64]  # (ways * shots,)
-    query_images: NDArray[np.float32]  # (ways * queries, channels, height, width)
-    query_labels: NDArray[np.int64]  # (ways * queries,)
-
-
-class ImageSet(Protocol):
-    """Labelled images that are read a batch at a time."""
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-
-    def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Return standardised images (N, channels, height, width) and their labels (N,)."""
-
-
-class Dataset(Protocol):
-    """Images that are ready to be read, the same ones in the same order on every machine."""
-
-    fingerprint: str  # SHA-256 of the decoded images, their classes and their splits
-    kind: TaskKind
-    image_shape: tuple[int, int, int]  # channels, height, width
-    splits: Mapping[str, SplitSummary]
-
-    def episode(  # noqa: PLR0913 - the identity of an episode is what it is
-        self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
-    ) -> Episode:
-        """Return episode `index`, a pure function of the fingerprint and these arguments.
-
-        Raises:
-            UsageError: the split has too few classes, or a class too few images.
-        """
-
-    def images(self, split: str) -> ImageSet:
-        """Return all images of a split of a full task (`train`, `test`).
-
-        Raises:
-            UsageError: there is no such split.
-        """
-
-
-@runtime_checkable
-class NamesClasses(Protocol):
-    """What a data set has besides if its classes have names, so that splits can be compared.
-
-    Folders of images tell none: they may number the classes of each split from 0.
-    """
-
-    def class_names(self, split: str) -> Sequence[str]:
-        """Return the names of the classes of a split; one class has one name in all splits."""
-
-
-@dataclass(frozen=True)
-class DataRequest:
-    """Where a provider may look and write, and whom it tells."""
-
-    data_root: Path | None  # where people keep their data sets; None: nothing was given
-    cache_root: Path  # where decoded images are kept between runs
-    report: Callable[[str], None]  # takes a sentence such as "decoding omniglot: 1,200 images"
-
-
-class DatasetProvider(Protocol):
-    """Finds, unpacks and decodes a data set; called with its parameters model."""
-
-    def prepare(self, request: DataRequest) -> Dataset:
-        """Return the data set; quick when its decoded images are already in the cache.
-
-        Raises:
-            DataError: it is not there, unreadable, truncated or unsafe to unpack.
-        """
-
-
-class DatasetForm(NamedTuple):
-    """What every copy of a data set has in common, and an estimate needs."""
-
-    kind: TaskKind
-    image_shape: tuple[int, int, int]  # channels, height, width
-    classes: int = 0  # of a full task
-    training_images: int = 0  # of a full task
-
-
-@runtime_checkable
-class DescribedProvider(Protocol):
-    """A provider that knows its data set's form without the data; others have to prepare it."""
-
-    def form(self) -> DatasetForm | None:
-        """Return the form; None where the parameters leave it open."""
-
-
-# Devices
-
-
-class Device(Protocol):
-    """A device that trials run on, or are emulated for; called with its parameters model.
-
-    Most need no class of their own: `harness.devices.at_hand.ProfiledDevice` is what a TOML file
-    describes.
-    """
-
-    profile: DeviceProfile
-
-    def mode(self) -> DeviceMode:
-        """Say whether this machine is the device, or could only stand in for it."""
-
-    def torch_device(self) -> str:
-        """Name the torch device on this machine that computes, such as `cpu` or `cuda:0`."""
-
-
-@runtime_checkable
-class ReadsMetrics(Protocol):
-    """What a device has besides if it can read numbers of its own, such as a power meter's.
-
-    It is asked only where this machine is the device.
-    """
-
-    def measuring(self) -> AbstractContextManager[None]:
-        """Enclose each search step of a trial, in the process that runs it."""
-
-    def metrics(self) -> Mapping[str, float]:
-        """Return what was read over all search steps, by the names of registered metrics."""

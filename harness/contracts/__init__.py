@@ -1,0 +1,66 @@
+"""What a plugin's targets must be: a search method, a dataset provider, a device.
+
+The harness owns the loop. A method never fetches data, counts steps or decides when to stop: it is
+handed batches and asked for one step at a time, and it never sees a query label. Nothing here
+imports torch, so that a plugin's registration stays quick.
+"""
+
+from harness.contracts.datasets import (
+    DataRequest,
+    Dataset,
+    DatasetForm,
+    DatasetProvider,
+    DescribedProvider,
+    Episode,
+    ImageSet,
+    NamesClasses,
+    SplitSummary,
+    TaskKind,
+)
+from harness.contracts.devices import (
+    Device,
+    DeviceMode,
+    ReadsMetrics,
+)
+from harness.contracts.methods import (
+    Adaptation,
+    Batch,
+    MetaTask,
+    OperationLatency,
+    PredictsTogether,
+    PretrainedMethod,
+    ReportsMetrics,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+    StartsFromArchitecture,
+    StepMetrics,
+)
+
+__all__ = [
+    "Adaptation",
+    "Batch",
+    "DataRequest",
+    "Dataset",
+    "DatasetForm",
+    "DatasetProvider",
+    "DescribedProvider",
+    "Device",
+    "DeviceMode",
+    "Episode",
+    "ImageSet",
+    "MetaTask",
+    "NamesClasses",
+    "OperationLatency",
+    "PredictsTogether",
+    "PretrainedMethod",
+    "ReadsMetrics",
+    "ReportsMetrics",
+    "SearchBatch",
+    "SearchContext",
+    "SearchMethod",
+    "SplitSummary",
+    "StartsFromArchitecture",
+    "StepMetrics",
+    "TaskKind",
+]

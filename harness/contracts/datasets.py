@@ -1,0 +1,128 @@
+"""What a data set provider must be, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = [
+    "DataRequest",
+    "Dataset",
+    "DatasetForm",
+    "DatasetProvider",
+    "DescribedProvider",
+    "Episode",
+    "ImageSet",
+    "NamesClasses",
+    "SplitSummary",
+    "TaskKind",
+]
+
+TaskKind = Literal["few-shot", "full-task"]
+
+
+@dataclass(frozen=True)
+class SplitSummary:
+    """How many classes a split has, and how many images its smallest class."""
+
+    classes: int
+    images_per_class: int
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One few-shot task. Images are float32 and standardised, labels int64 in 0..ways-1."""
+
+    support_images: NDArray[np.float32]  # (ways * shots, channels, height, width)
+    support_labels: NDArray[np.int64]  # (ways * shots,)
+    query_images: NDArray[np.float32]  # (ways * queries, channels, height, width)
+    query_labels: NDArray[np.int64]  # (ways * queries,)
+
+
+class ImageSet(Protocol):
+    """Labelled images that are read a batch at a time."""
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+
+    def batch(self, indices: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return standardised images (N, channels, height, width) and their labels (N,)."""
+
+
+class Dataset(Protocol):
+    """Images that are ready to be read, the same ones in the same order on every machine."""
+
+    fingerprint: str  # SHA-256 of the decoded images, their classes and their splits
+    kind: TaskKind
+    image_shape: tuple[int, int, int]  # channels, height, width
+    splits: Mapping[str, SplitSummary]
+
+    def episode(  # noqa: PLR0913 - the identity of an episode is what it is
+        self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int
+    ) -> Episode:
+        """Return episode `index`, a pure function of the fingerprint and these arguments.
+
+        Raises:
+            UsageError: the split has too few classes, or a class too few images.
+        """
+
+    def images(self, split: str) -> ImageSet:
+        """Return all images of a split of a full task (`train`, `test`).
+
+        Raises:
+            UsageError: there is no such split.
+        """
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """What a data set has besides if its classes have names, so that splits can be compared.
+
+    Folders of images tell none: they may number the classes of each split from 0.
+    """
+
+    def class_names(self, split: str) -> Sequence[str]:
+        """Return the names of the classes of a split; one class has one name in all splits."""
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Where a provider may look and write, and whom it tells."""
+
+    data_root: Path | None  # where people keep their data sets; None: nothing was given
+    cache_root: Path  # where decoded images are kept between runs
+    report: Callable[[str], None]  # takes a sentence such as "decoding omniglot: 1,200 images"
+
+
+class DatasetProvider(Protocol):
+    """Finds, unpacks and decodes a data set; called with its parameters model."""
+
+    def prepare(self, request: DataRequest) -> Dataset:
+        """Return the data set; quick when its decoded images are already in the cache.
+
+        Raises:
+            DataError: it is not there, unreadable, truncated or unsafe to unpack.
+        """
+
+
+class DatasetForm(NamedTuple):
+    """What every copy of a data set has in common, and an estimate needs."""
+
+    kind: TaskKind
+    image_shape: tuple[int, int, int]  # channels, height, width
+    classes: int = 0  # of a full task
+    training_images: int = 0  # of a full task
+
+
+@runtime_checkable
+class DescribedProvider(Protocol):
+    """A provider that knows its data set's form without the data; others have to prepare it."""
+
+    def form(self) -> DatasetForm | None:
+        """Return the form; None where the parameters leave it open."""
