@@ -220,6 +220,6 @@ def test_data_root_that_is_not_there_is_an_error_and_no_reason_to_download(
     server: Server, omniglot_files: dict[str, bytes], request_for: MakeRequest
 ) -> None:
     """A misspelt data root does not start a download."""
-    with pytest.raises(DataError, match="data root 'nowhere' is not there"):
+    with pytest.raises(DataError, match="data root 'nowhere' does not exist"):
         Omniglot().prepare(request_for(Path("nowhere")))
     assert server.asked == []

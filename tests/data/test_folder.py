@@ -77,7 +77,7 @@ def test_data_root_that_is_not_there_is_an_error(
 ) -> None:
     """A data root that was given wrongly is an error even where it would not be needed."""
     image_folder(work / "own", COUNTS)
-    with pytest.raises(DataError, match="data root 'nowhere' is not there"):
+    with pytest.raises(DataError, match="data root 'nowhere' does not exist"):
         prepared(request_for(Path("nowhere")), path="own")
 
 

@@ -223,8 +223,8 @@ IMAGES = np.zeros((2, 84, 84, 3), dtype=np.uint8)
     [
         ([], "is not a dictionary with the keys image_data and class_dict"),
         ({"image_data": IMAGES}, "is not a dictionary with the keys image_data and class_dict"),
-        ({"image_data": IMAGES[:, :28], "class_dict": {}}, r"no uint8 array of shape \(N, 84"),
-        ({"image_data": IMAGES / 255, "class_dict": {}}, r"no uint8 array of shape \(N, 84"),
+        ({"image_data": IMAGES[:, :28], "class_dict": {}}, r"not a uint8 array of shape \(N, 84"),
+        ({"image_data": IMAGES / 255, "class_dict": {}}, r"not a uint8 array of shape \(N, 84"),
         ({"image_data": IMAGES, "class_dict": [0]}, "class_dict that is not a dictionary"),
         ({"image_data": IMAGES, "class_dict": {"a": []}}, "no list of rows for class 'a'"),
         (

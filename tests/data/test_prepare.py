@@ -200,7 +200,7 @@ def test_data_root_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     """A data root that was given, but is missing or a file, is an error and not passed over."""
     (tmp_path / "file").touch()
     for root in (tmp_path / "missing", tmp_path / "file"):
-        with pytest.raises(DataError, match=f"data root '{root}' is not there"):
+        with pytest.raises(DataError, match=f"data root '{root}' does not exist"):
             find_named("omniglot", root)
 
 

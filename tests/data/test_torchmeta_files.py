@@ -204,7 +204,7 @@ def test_missing_data_says_what_would_do(tmp_path: Path, request_for: MakeReques
         prepared(request_for(tmp_path), "fc100")
     with pytest.raises(DataError, match=r"would do, but no data root was given"):
         prepared(request_for(), "omniglot")
-    with pytest.raises(DataError, match="data root 'nowhere' is not there"):
+    with pytest.raises(DataError, match="data root 'nowhere' does not exist"):
         prepared(request_for(Path("nowhere")), "cub")
 
 
