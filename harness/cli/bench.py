@@ -17,6 +17,7 @@ from harness.cli.options import (
     method_option,
     recipe_option,
     shots_option,
+    space_option,
     ways_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
@@ -43,6 +44,7 @@ __all__ = ["bench"]
 @ways_option
 @shots_option
 @recipe_option
+@space_option
 @budget_option
 @click.option(
     "--rounds",

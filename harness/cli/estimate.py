@@ -20,6 +20,7 @@ from harness.cli.options import (
     recipe_option,
     seed_option,
     shots_option,
+    space_option,
     ways_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
@@ -43,6 +44,7 @@ __all__ = ["estimate"]
 @ways_option
 @shots_option
 @recipe_option
+@space_option
 @budget_option
 @seed_option
 @click.option(

@@ -28,6 +28,7 @@ __all__ = [
     "recipe_option",
     "seed_option",
     "shots_option",
+    "space_option",
     "ways_option",
 ]
 
@@ -126,6 +127,11 @@ evaluation_option = click.option(
     type=click.Choice(["inductive", "transductive", "both"]),
     envvar="HARNESS_EVALUATION",
     help="Judge query images one by one, or one of each class together.  [default: inductive]",
+)
+space_option = click.option(
+    "--space",
+    envvar="HARNESS_SPACE",
+    help="The search space: metanas or darts-operations.  [default: metanas]",
 )
 recipe_option = click.option(
     "--recipe",

@@ -21,6 +21,7 @@ from harness.cli.options import (
     mode_option,
     recipe_option,
     seed_option,
+    space_option,
     ways_option,
 )
 from harness.cli.output import loaded_plugins, print_json, print_table, say
@@ -42,6 +43,7 @@ EXIT_SOME_FAILED = 1
 @dataset_option
 @ways_option
 @recipe_option
+@space_option
 @budget_option
 @seed_option
 @executor_options(

@@ -26,6 +26,7 @@ from harness.cli.options import (
     recipe_option,
     seed_option,
     shots_option,
+    space_option,
     ways_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
@@ -59,6 +60,7 @@ FINE = {"ok", "out_of_memory"}
 @queries_option
 @evaluation_option
 @recipe_option
+@space_option
 @budget_option
 @seed_option
 @memory_option

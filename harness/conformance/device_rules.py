@@ -26,7 +26,7 @@ from harness.devices.profile import DeviceProfile
 from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.metrics import MIB
 from harness.space.genotype import Edge, Genotype
-from harness.space.topology import NODES
+from harness.space.spec import NODES
 from harness.trials.protocols import run_few_shot
 from harness.trials.readings import TrialReadings
 from harness.trials.trial_metrics import metrics_of

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harness.experiment.budget import Budget
     from harness.experiment.setting import Recipe
     from harness.space.genotype import Genotype
+    from harness.space.spec import SearchSpace
 
 __all__ = [
     "Adaptation",
@@ -72,6 +73,7 @@ class SearchContext:
     initial_state: Mapping[str, torch.Tensor] | None = None  # what pretraining left, if any
     operation_latency: OperationLatency | None = None  # None: the device has no cost model
     pretraining: bool = False  # the offline stage: `adapt` is called, not `search_step`
+    space: SearchSpace | None = None  # None: the few-shot space, `metanas`
     recipe: Recipe | None = None  # learning rates of the data set; None: the defaults
     batches: int = 1  # that a search step goes through
 

@@ -19,6 +19,7 @@ from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
+from harness.space.spec import space_named
 from harness.tracing.search import Search, form_of
 
 __all__ = ["plan_searches"]
@@ -38,7 +39,7 @@ def plan_searches(
     searches: dict[str, Search] = {}
     for entry in entries:
         for search in _expand(plugins, entry, request):
-            key = repr((search.label, search.dataset, search.setting, search.budget))
+            key = repr((search.label, search.dataset, search.setting, search.budget, search.space))
             known = searches.get(key)
             devices = (*known.devices, *search.devices) if known else search.devices
             unique = {device.name: device for device in devices}
@@ -64,6 +65,7 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
             budget=budget,
             seed=seed,
             devices=tuple(device.profile for device in devices),
+            space=space_named(entry.space),
         )
 
 

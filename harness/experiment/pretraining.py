@@ -8,7 +8,8 @@ from typing import Any
 from harness.canonical import digest
 from harness.experiment.budget import Count, CountOrNone
 from harness.experiment.setting import FewShotSetting, Recipe
-from harness.experiment.trial import DatasetIdentity, Identity, Trial
+from harness.experiment.trial import DatasetIdentity, Identity, SpaceIdentity, Trial
+from harness.space.spec import METANAS
 
 __all__ = ["MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
 
@@ -45,6 +46,7 @@ class Pretraining(Identity):
     ways: Count
     budget: MetaBudget
     seed: int
+    space: SpaceIdentity = SpaceIdentity.of(METANAS)
     recipe: Recipe = Recipe()  # its learning rates; a schedule is for a whole search
 
     @property
@@ -86,6 +88,7 @@ class Pretraining(Identity):
             "number of ways": self.ways,
             **{f"budget's {key}": value for key, value in self.budget.model_dump().items()},
             "seed": self.seed,
+            **{f"search space's {key}": value for key, value in self.space.model_dump().items()},
             **{f"recipe's {key}": value for key, value in self.recipe.model_dump().items()},
         }
 
@@ -113,6 +116,7 @@ def pretraining_of(trial: Trial, params: dict[str, Any]) -> Pretraining | None:
             **budget.model_dump(include=MetaBudget.model_fields.keys() - {"channels"}),
         ),
         seed=trial.seed,
+        space=trial.space,
         recipe=Recipe(
             weight_lr=setting.recipe.weight_lr, architecture_lr=setting.recipe.architecture_lr
         ),

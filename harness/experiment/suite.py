@@ -33,6 +33,7 @@ from harness.experiment.setting import (
     Setting,
     parse_recipe,
 )
+from harness.space.spec import METANAS, SPACES
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -63,6 +64,7 @@ class SuiteEntry(BaseModel):
         default="inductive",
         description="query images judged one by one, or one of each class normalised together",
     )
+    space: str = Field(default=METANAS.name, description="the search space: " + ", ".join(SPACES))
     recipe: str = Field(
         default="", description="key=value pairs: batch_size, learning rates, augmentation"
     )

@@ -10,10 +10,19 @@ from pydantic import BaseModel, ConfigDict
 from harness.canonical import digest
 from harness.contracts import DeviceMode
 from harness.devices.profile import DeviceProfile
+from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import Setting
+from harness.space.spec import METANAS, SearchSpace, space_named
 
-__all__ = ["DatasetIdentity", "DeviceIdentity", "Identity", "MethodIdentity", "Trial"]
+__all__ = [
+    "DatasetIdentity",
+    "DeviceIdentity",
+    "Identity",
+    "MethodIdentity",
+    "SpaceIdentity",
+    "Trial",
+]
 
 
 class Identity(BaseModel):
@@ -52,6 +61,38 @@ class DeviceIdentity(Identity):
     profile: DeviceProfile
 
 
+class SpaceIdentity(Identity):
+    """A search space: whatever changes what is searched changes this, and so the trial's key."""
+
+    name: str
+    version: int
+    cells: tuple[str, ...]
+    nodes: int
+    operations: tuple[str, ...]
+
+    @classmethod
+    def of(cls, space: SearchSpace) -> SpaceIdentity:
+        """Return the identity of a space."""
+        return cls(
+            name=space.name,
+            version=space.version,
+            cells=space.cells,
+            nodes=space.nodes,
+            operations=space.operations,
+        )
+
+    def found(self) -> SearchSpace:
+        """Return the space of this identity as this code has it.
+
+        Raises:
+            UsageError: there is none, or it has changed since.
+        """
+        space = space_named(self.name)
+        if SpaceIdentity.of(space) != self:
+            raise UsageError(f"the search space '{self.name}' has changed since this was planned")
+        return space
+
+
 class Trial(Identity):
     """The unit that runs, fails and resumes."""
 
@@ -61,6 +102,7 @@ class Trial(Identity):
     device: DeviceIdentity
     budget: Budget
     seed: int
+    space: SpaceIdentity = SpaceIdentity.of(METANAS)
     counts_memory: bool = True  # it costs time, which a person who wants time alone can do without
 
     @property
@@ -77,6 +119,7 @@ class Trial(Identity):
                 },
                 "budget": self.budget.model_dump(mode="json"),
                 "seed": self.seed,
+                "space": self.space.model_dump(mode="json"),
                 "counts_memory": self.counts_memory,
             }
         )

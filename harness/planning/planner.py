@@ -19,11 +19,18 @@ from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.pretraining import meta_setting
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
 from harness.experiment.suite import SuiteEntry
-from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
+from harness.experiment.trial import (
+    DatasetIdentity,
+    DeviceIdentity,
+    MethodIdentity,
+    SpaceIdentity,
+    Trial,
+)
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, parse, select
 from harness.plugins.targets import needs_parameters
+from harness.space.spec import space_named
 
 __all__ = ["Planner", "UsableMethods", "identify_method", "select_usable"]
 
@@ -76,6 +83,7 @@ class Planner:
             if not entry.counts_memory:
                 _check_uncounted(device, budget)
             setting, identity = self._posed(dataset, entry, budget)
+            space = SpaceIdentity.of(space_named(entry.space))
             trials += [
                 Trial(
                     method=identify_method(method),
@@ -84,6 +92,7 @@ class Planner:
                     device=device,
                     budget=_with_channels(budget, setting),
                     seed=seed,
+                    space=space,
                     counts_memory=entry.counts_memory,
                 )
                 for method in methods

@@ -103,6 +103,7 @@ class InnerLoop:
             "device": self.device,
             "pretraining": True,
             "recipe": self.pretraining.recipe,
+            "space": self.pretraining.space.found(),
         }
         return SearchContext(**{**told, **given})
 

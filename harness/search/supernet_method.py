@@ -32,6 +32,7 @@ from harness.space.drop_path import DropPath, draw_drop_path
 from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing
 from harness.space.running_statistics import follow_statistics, frozen_statistics
+from harness.space.spec import METANAS
 from harness.space.supernet import Supernet
 
 __all__ = [
@@ -104,7 +105,13 @@ class SupernetMethod(ABC):
     def create_network(self, context: SearchContext) -> Supernet:
         """Return the supernet with its weights drawn, still on the CPU."""
         image_channels, classes = context.image_shape[0], context.classes
-        return Supernet(image_channels, classes, context.channels, edge_pairs=self.edge_pairs)
+        return Supernet(
+            image_channels,
+            classes,
+            context.channels,
+            edge_pairs=self.edge_pairs,
+            space=context.space or METANAS,
+        )
 
     def load(self, net: Supernet, state: State) -> None:
         """Set α, β and w of a new supernet to those that were stored.
@@ -175,7 +182,13 @@ class SupernetMethod(ABC):
         if not self.pretraining or self.settings.drop_path == 0:
             return None
         device = self.net.head.weight.device
-        return draw_drop_path(images, self.settings.drop_path, self.generator, device=device)
+        return draw_drop_path(
+            images,
+            self.settings.drop_path,
+            self.generator,
+            operations=self.net.space.operations,
+            device=device,
+        )
 
     def begin_step(self) -> None:
         """Count a search step, set its learning rate and put the supernet in training mode."""

@@ -14,7 +14,7 @@ from harness.space.frozen import frozen
 from harness.space.mixing import CellMixing, NodeMixing
 from harness.space.node_phase import backward_sum
 from harness.space.operations import PointwiseBlock, build_operation
-from harness.space.topology import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count
+from harness.space.spec import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count
 
 __all__ = ["Cell", "CellInputs", "edge_stride", "mixed_sum", "tracked_sum"]
 
@@ -50,6 +50,7 @@ class Cell(nn.Module):
         *,
         after_reduction: bool,
         operation_channels: int | None = None,
+        operations: Sequence[str] = OPERATIONS,
     ) -> None:
         """Build a cell of width C = `channels` whose inputs have 3C channels.
 
@@ -61,7 +62,8 @@ class Cell(nn.Module):
         self.inputs = CellInputs(NODES * channels, channels, after_reduction=after_reduction)
         self.nodes = nn.ModuleList(
             nn.ModuleList(
-                _mixed_edge(width, edge_stride(kind, edge)) for edge in range(edge_count(node))
+                _mixed_edge(width, edge_stride(kind, edge), operations)
+                for edge in range(edge_count(node))
             )
             for node in range(NODES)
         )
@@ -177,5 +179,5 @@ def _add_terms(total: Tensor | None, terms: Sequence[_Term], *, back: bool) -> T
     return total
 
 
-def _mixed_edge(channels: int, stride: int) -> nn.ModuleDict:
-    return nn.ModuleDict({name: build_operation(name, channels, stride) for name in OPERATIONS})
+def _mixed_edge(channels: int, stride: int, operations: Sequence[str]) -> nn.ModuleDict:
+    return nn.ModuleDict({name: build_operation(name, channels, stride) for name in operations})

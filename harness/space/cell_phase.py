@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from harness.space.cell import Cell
 from harness.space.mixing import CellMixing
 from harness.space.operations import PointwiseBlock
+from harness.space.spec import NODES
 from harness.space.term_phase import backward_block, in_one_piece
-from harness.space.topology import NODES
 
 __all__ = ["backward_inputs", "backward_nodes", "learns", "node_values"]
 

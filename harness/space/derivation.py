@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.space.genotype import Edge, Genotype
-from harness.space.topology import OPERATIONS, CellKind, edge_pairs
+from harness.space.spec import METANAS, CellKind, SearchSpace, edge_pairs
 
 __all__ = ["derive_genotype"]
 
@@ -16,6 +16,7 @@ NodeBeta = Sequence[float]  # (pairs,)
 def derive_genotype(
     alpha: Mapping[CellKind, Sequence[NodeAlpha]],
     beta: Mapping[CellKind, Sequence[NodeBeta]] | None = None,
+    space: SearchSpace = METANAS,
 ) -> Genotype:
     """Choose two edges for each node and one operation for each of these edges.
 
@@ -27,10 +28,18 @@ def derive_genotype(
         alpha: for each kind of cell, for each node, operation weights such as softmax(α),
             (edges, operations).
         beta: for each kind of cell, for each node, (pairs,); None for a space without β.
+        space: says what the columns are, and which of them an architecture can have.
     """
+    names = [space.operations[column] for column in space.derived]
+    alpha = {
+        kind: [[[row[column] for column in space.derived] for row in node] for node in nodes]
+        for kind, nodes in alpha.items()
+    }
     cells = {
         kind: tuple(
-            _derive_node(number, node_alpha, beta[kind][number] if beta is not None else None)
+            _derive_node(
+                number, node_alpha, beta[kind][number] if beta is not None else None, names
+            )
             for number, node_alpha in enumerate(nodes)
         )
         for kind, nodes in alpha.items()
@@ -38,9 +47,11 @@ def derive_genotype(
     return Genotype(normal=cells["normal"], reduction=cells["reduction"])
 
 
-def _derive_node(number: int, alpha: NodeAlpha, beta: NodeBeta | None) -> tuple[Edge, Edge]:
+def _derive_node(
+    number: int, alpha: NodeAlpha, beta: NodeBeta | None, names: Sequence[str]
+) -> tuple[Edge, Edge]:
     chosen = _strongest_edges(alpha) if beta is None else edge_pairs(number)[_argmax(beta)]
-    first, second = (Edge(edge, OPERATIONS[_argmax(alpha[edge])]) for edge in chosen)
+    first, second = (Edge(edge, names[_argmax(alpha[edge])]) for edge in chosen)
     return first, second
 
 

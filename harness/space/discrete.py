@@ -12,7 +12,7 @@ from harness.space.cell import CellInputs, edge_stride
 from harness.space.genotype import Edge, Genotype
 from harness.space.network import CellNetwork
 from harness.space.operations import build_operation
-from harness.space.topology import CELL_INPUTS, NODES, CellKind
+from harness.space.spec import CELL_INPUTS, NODES, CellKind
 
 __all__ = ["DiscreteNetwork"]
 

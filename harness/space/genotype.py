@@ -14,9 +14,21 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import UnknownNameError, UsageError
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_count, input_name
+from harness.space.spec import (
+    CELL_KINDS,
+    NODES,
+    SPACES,
+    edge_count,
+    input_name,
+)
 
 __all__ = ["Edge", "Genotype"]
+
+
+# What an architecture of any space can have on an edge, each once.
+KNOWN = list(
+    dict.fromkeys(space.operations[column] for space in SPACES.values() for column in space.derived)
+)
 
 
 class Edge(NamedTuple):
@@ -78,8 +90,8 @@ def _check_node(number: int, node: NodeEdges) -> None:
         if not 0 <= edge.input < edge_count(number):
             allowed = f"0 to {edge_count(number) - 1}"
             raise ValueError(f"node {number} has input {edge.input}, which must be {allowed}")
-        if edge.operation not in OPERATIONS:
-            unknown = UnknownNameError("operation", edge.operation, OPERATIONS)
+        if edge.operation not in KNOWN:
+            unknown = UnknownNameError("operation", edge.operation, KNOWN)
             raise ValueError(f"node {number} has an {unknown}")
     if inputs[0] >= inputs[1]:
         raise ValueError(f"node {number} must have two different inputs, the lower one first")

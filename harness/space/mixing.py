@@ -19,7 +19,7 @@ from torch import Tensor
 
 from harness.space.drop_path import DropPath
 from harness.space.selection import NodeSelection, Selection
-from harness.space.topology import CELLS, CellKind, edge_count, edge_pairs
+from harness.space.spec import CELLS, CellKind, edge_count, edge_pairs
 
 __all__ = [
     "CellMixing",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.space.batch_norm import BatchNorm
-from harness.space.topology import CELLS, NODES, CellKind
+from harness.space.spec import CELLS, NODES, CellKind
 
 __all__ = ["BuildCell", "CellNetwork", "Stem"]
 

@@ -24,7 +24,7 @@ Builder = Callable[[int, int, bool], nn.Module]  # channels, stride, affine
 
 
 def build_operation(name: str, channels: int, stride: int, *, affine: bool = False) -> nn.Module:
-    """Build one of `topology.OPERATIONS`: (N, C, H, W) to (N, C, ceil(H/stride), ceil(W/stride)).
+    """Build an operation of a space: (N, C, H, W) to (N, C, ceil(H/stride), ceil(W/stride)).
 
     Args:
         name: name of the operation.
@@ -140,8 +140,10 @@ def _asymmetric_convolution(channels: int, stride: int, affine: bool) -> nn.Modu
     )
 
 
-def _separable_block(channels: int, stride: int, affine: bool) -> _Chain:
-    depthwise = nn.Conv2d(channels, channels, 3, stride, padding=1, groups=channels, bias=False)
+def _separable_block(channels: int, stride: int, affine: bool, size: int = 3) -> _Chain:
+    depthwise = nn.Conv2d(
+        channels, channels, size, stride, padding=size // 2, groups=channels, bias=False
+    )
     return _then_pointwise(depthwise, channels, affine)
 
 
@@ -153,6 +155,35 @@ def _then_pointwise(depthwise: nn.Module, channels: int, affine: bool) -> _Chain
 def _twice_separable(channels: int, stride: int, affine: bool) -> nn.Module:
     first = _separable_block(channels, stride, affine)
     return _Chain(*first, *_separable_block(channels, 1, affine))
+
+
+def _twice_separable_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
+    first = _separable_block(channels, stride, affine, size=5)
+    return _Chain(*first, *_separable_block(channels, 1, affine, size=5))
+
+
+def _dilated_5x5(channels: int, stride: int, affine: bool) -> nn.Module:
+    depthwise = nn.Conv2d(
+        channels, channels, 5, stride, padding=4, dilation=2, groups=channels, bias=False
+    )
+    return _then_pointwise(depthwise, channels, affine)
+
+
+class Zero(nn.Module):
+    """Gives zeros, whatever it is given: an edge that is not there."""
+
+    def __init__(self, stride: int) -> None:
+        """Build it; `stride` is 1 or 2."""
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return zeros (N, C, ceil(H/stride), ceil(W/stride)), in the order that images have."""
+        return images[:, :, :: self.stride, :: self.stride] * 0.0
+
+
+def _none(channels: int, stride: int, affine: bool) -> nn.Module:  # noqa: ARG001 - a builder's
+    return Zero(stride)
 
 
 def _dilated(channels: int, stride: int, affine: bool) -> nn.Module:
@@ -167,4 +198,7 @@ _BUILDERS: dict[str, Builder] = {
     "conv_3x3": _separable_block,  # as in MetaNAS's code: depthwise, then 1x1
     "sep_conv_3x3": _twice_separable,
     "dil_conv_3x3": _dilated,
+    "none": _none,
+    "sep_conv_5x5": _twice_separable_5x5,
+    "dil_conv_5x5": _dilated_5x5,
 }

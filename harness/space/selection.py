@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.space.topology import CellKind, edge_count, edge_pairs
+from harness.space.spec import CellKind, edge_count, edge_pairs
 
 __all__ = ["NodeSelection", "Selection", "select_node"]
 
@@ -43,7 +43,7 @@ def select_node(
     Args:
         node: number of the node.
         operations: (edges, operations), the operations chosen on each edge.
-        pairs: (pairs,), the chosen pairs, in the order of `topology.edge_pairs`.
+        pairs: (pairs,), the chosen pairs, in the order of `spec.edge_pairs`.
     """
     chosen = [pair for pair, is_chosen in zip(edge_pairs(node), pairs, strict=True) if is_chosen]
     tracked = {edge for pair in chosen for edge in pair}

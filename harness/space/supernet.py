@@ -15,11 +15,12 @@ from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing, mix, operation_weights
 from harness.space.network import CellNetwork
 from harness.space.selection import Selection
-from harness.space.topology import (
+from harness.space.spec import (
     CELL_KINDS,
+    METANAS,
     NODES,
-    OPERATIONS,
     CellKind,
+    SearchSpace,
     edge_count,
     pair_count,
 )
@@ -38,7 +39,7 @@ class Supernet(CellNetwork):
     everything else is w.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the shape, and what a method has of its own
         self,
         image_channels: int,
         classes: int,
@@ -46,6 +47,7 @@ class Supernet(CellNetwork):
         *,
         edge_pairs: bool = True,
         build_cell: BuildSearchCell | None = None,
+        space: SearchSpace = METANAS,
     ) -> None:
         """Build it, drawing w, then α, then β from torch's global generator.
 
@@ -57,13 +59,17 @@ class Supernet(CellNetwork):
             channels: C, the width of a cell.
             edge_pairs: whether nodes weigh pairs of edges by β, or sum their edges plainly.
             build_cell: makes the cells of a method that has its own; by default `Cell`.
+            space: says what operations an edge has.
         """
 
         def ordinary_cell(kind: CellKind, after_reduction: bool) -> Cell:
-            return Cell(kind, channels, after_reduction=after_reduction)
+            return Cell(
+                kind, channels, after_reduction=after_reduction, operations=space.operations
+            )
 
         super().__init__(image_channels, classes, channels, build_cell or ordinary_cell)
-        self.alpha = architecture_noise(lambda node: (edge_count(node), len(OPERATIONS)))
+        self.space, columns = space, len(space.operations)
+        self.alpha = architecture_noise(lambda node: (edge_count(node), columns))
         self.beta = architecture_noise(lambda node: (pair_count(node),)) if edge_pairs else None
 
     def architecture_parameters(self) -> list[nn.Parameter]:
@@ -106,9 +112,9 @@ class Supernet(CellNetwork):
             for kind, nodes in by_kind(self.alpha).items()
         }
         if self.beta is None:
-            return derive_genotype(alpha)
+            return derive_genotype(alpha, space=self.space)
         beta = {kind: [b.tolist() for b in nodes] for kind, nodes in by_kind(self.beta).items()}
-        return derive_genotype(alpha, beta)
+        return derive_genotype(alpha, beta, self.space)
 
 
 def by_kind(parameters: nn.ModuleDict) -> dict[CellKind, list[nn.Parameter]]:

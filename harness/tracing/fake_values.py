@@ -20,8 +20,8 @@ from harness.contracts import SearchMethod
 from harness.measure.dispatch import outside_modes
 from harness.measure.memory import MemoryCounter
 from harness.space.operations import build_operation
+from harness.space.spec import CELL_INPUTS, CellKind, SearchSpace, edge_count
 from harness.space.supernet import Supernet, by_kind
-from harness.space.topology import CELL_INPUTS, OPERATIONS, CellKind, edge_count
 
 __all__ = ["HEAVIEST", "LIGHTEST", "Preference", "kept_bytes", "prefer"]
 
@@ -100,7 +100,7 @@ def prefer(method: SearchMethod, preference: Preference, fake_values: FakeValues
     for net in [each for each in vars(method).values() if isinstance(each, Supernet)]:
         for kind, nodes in by_kind(net.alpha).items():
             for node, alpha in enumerate(nodes):
-                fake_values.set(alpha, CLEARLY * _scores(preference, kind, node))
+                fake_values.set(alpha, CLEARLY * _scores(preference, kind, node, net.space))
         if net.beta is not None:
             for beta in net.beta.parameters():
                 order = CLEARLY * torch.arange(beta.shape[0], dtype=torch.float32)
@@ -121,16 +121,16 @@ def kept_bytes(operation: str, stride: int) -> int:
     return kept
 
 
-def _scores(preference: Preference, kind: CellKind, node: int) -> torch.Tensor:
+def _scores(preference: Preference, kind: CellKind, node: int, space: SearchSpace) -> torch.Tensor:
     """Return how much each operation on each edge is preferred, (edges, operations)."""
-    weights = _weights(kind, node)
+    weights = _weights(kind, node, space)
     return weights if preference.operations == "heaviest" else -weights
 
 
-def _weights(kind: CellKind, node: int) -> torch.Tensor:
+def _weights(kind: CellKind, node: int, space: SearchSpace) -> torch.Tensor:
     """Return the bytes of each operation on each edge, (edges, operations)."""
     rows = []
     for edge in range(edge_count(node)):
         stride = 2 if kind == "reduction" and edge < CELL_INPUTS else 1
-        rows.append([float(kept_bytes(operation, stride)) for operation in OPERATIONS])
+        rows.append([float(kept_bytes(operation, stride)) for operation in space.operations])
     return torch.tensor(rows)

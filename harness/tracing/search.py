@@ -10,6 +10,7 @@ from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting, Setting
 from harness.runtime.threads import is_worth_threads
+from harness.space.spec import METANAS, SearchSpace
 
 __all__ = ["Search", "form_of"]
 
@@ -27,6 +28,7 @@ class Search:
     budget: Budget
     seed: int
     devices: tuple[DeviceProfile, ...]
+    space: SearchSpace = METANAS
 
     @property
     def channels(self) -> int:

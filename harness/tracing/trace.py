@@ -199,6 +199,7 @@ def predict_search_time(plugins: Plugins, trial: Trial, form: DatasetForm) -> Pr
         budget=trial.budget,
         seed=trial.seed,
         devices=(profile,),
+        space=trial.space.found(),
     )
     kernels = trace(workload_of(plugins, search)).kernels
     return predict_seconds(profile.cost, kernels, parallel=search.uses_threads)

@@ -26,7 +26,7 @@ from harness.plugins.selection import recreate
 from harness.runtime.seeding import seed_generators
 from harness.space.cell import edge_stride
 from harness.space.operations import build_operation
-from harness.space.topology import CELL_INPUTS, CELLS
+from harness.space.spec import CELL_INPUTS, CELLS
 from harness.tracing.fake_values import FakeValues
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
@@ -86,6 +86,7 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         if costs
         else None,
         recipe=search.setting.recipe,
+        space=search.space,
         batches=sum(sizes.values()),
     )
     return Workload(create, context, sizes, resident=few_shot, halves=not few_shot)

@@ -192,6 +192,7 @@ def _context(
         generator=generator,
         operation_latency=session.operation_latency,
         recipe=trial.setting.recipe,
+        space=trial.space.found(),
     )
 
 

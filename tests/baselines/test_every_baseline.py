@@ -14,7 +14,7 @@ from harness.space.genotype import Genotype
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
 
-METHODS = ["darts", "metanas", "pcdarts", "proxylessnas", "random", "weights-only"]
+METHODS = ["darts", "metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "weights-only"]
 each_method = pytest.mark.parametrize("name", METHODS)
 
 

@@ -13,7 +13,7 @@ from harness_baselines.paths import binary_gates, path_mixing
 
 from harness.contracts import SearchBatch, SearchContext
 from harness.errors import UsageError
-from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count
+from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]

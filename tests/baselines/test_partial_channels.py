@@ -15,7 +15,7 @@ from harness.errors import UsageError
 from harness.space.cell import edge_stride
 from harness.space.drop_path import draw_drop_path
 from harness.space.mixing import NodeMixing
-from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS, CellKind, edge_count
+from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, CellKind, edge_count
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 

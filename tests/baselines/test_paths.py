@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from harness.search.optimizers import ArchitectureOptimizer
 from harness.space.cell import tracked_sum
 from harness.space.mixing import NodeMixing
-from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count
+from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count
 
 pytestmark = pytest.mark.usefixtures("double_precision")
 
@@ -73,7 +73,7 @@ def test_gradients_of_gates_are_products_with_the_outputs() -> None:
     operations = [Times(float(k + 1)) for k in range(len(OPERATIONS))]
     alpha, pair = alpha_of({2: 1.0, 6: 1.0}), torch.tensor([[2, 6]])  # p = (1/2, 1/2)
     gates = binary_gates(alpha, pair, torch.tensor([[1]]), 1.0)
-    mixing = NodeMixing(gates, mark_paths(pair).tolist())
+    mixing = NodeMixing(gates, mark_paths(pair, 7).tolist())
     value = tracked_sum([list[nn.Module](operations)], [torch.tensor([[[[10.0]]]])], mixing)
     assert value.item() == 70.0  # the active path's output alone
     torch.autograd.backward(value)
@@ -126,7 +126,7 @@ def test_other_paths_keep_their_probabilities(temperature: float) -> None:
     alpha = nn.Parameter(torch.randn(5, 7, generator=generator))
     before = alpha.detach().clone()
     pairs = draw_paths(alpha, 2, temperature, generator)
-    marked = mark_paths(pairs)
+    marked = mark_paths(pairs, 7)
     alpha.grad = torch.randn(5, 7, generator=generator)
     ArchitectureOptimizer([alpha], lr=0.5, weight_decay=1e-3).step([marked])
     difference = -alpha.detach().gather(1, pairs).diff()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.contracts import SearchBatch, SearchContext
 from harness.measure.memory import MemoryCounter
-from harness.space.topology import OPERATIONS
+from harness.space.spec import OPERATIONS
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]

@@ -14,7 +14,7 @@ from harness_baselines.random_search import random_genotype
 from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
+from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]

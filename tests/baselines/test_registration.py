@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
 
-NAMES = {"darts", "metanas", "pcdarts", "proxylessnas", "random", "weights-only"}
+NAMES = {"darts", "metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "weights-only"}
 
 
 def test_every_name_has_a_class(

@@ -20,7 +20,7 @@ import torch
 from harness.contracts import Batch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
-from harness.space import topology
+from harness.space import spec
 from harness.space.backpropagation import Engine, ordinary
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
@@ -65,7 +65,7 @@ def space_of(size: Space) -> Iterator[None]:
     wanted = {
         "CELLS": cells,
         "NODES": size.nodes,
-        "OPERATIONS": topology.OPERATIONS[-size.operations :],
+        "OPERATIONS": spec.OPERATIONS[-size.operations :],
     }
     modules = [module for name, module in sys.modules.items() if name.startswith("harness.space.")]
     before = [(m, name, getattr(m, name)) for m in modules for name in wanted if hasattr(m, name)]

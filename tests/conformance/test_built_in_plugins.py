@@ -12,7 +12,16 @@ from harness.conformance.subject import Address, Subject
 from harness.plugins.registry import Kind
 
 DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else None
-METHODS = ["darts", "metanas", "onnas", "pcdarts", "proxylessnas", "random", "weights-only"]
+METHODS = [
+    "darts",
+    "metanas",
+    "onnas",
+    "pcdarts",
+    "proxylessnas",
+    "random",
+    "random-alpha",
+    "weights-only",
+]
 DEVICES = ["cpu", "cuda", "jetson", "jetson-orin-nano", "rtx3090"]
 ARCHIVES = {"omniglot": "omniglot.tar.gz", "cifar10": "cifar10.tar.gz"}
 

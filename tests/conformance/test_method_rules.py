@@ -18,7 +18,7 @@ import torch
 from harness.conformance.device_rules import Reference
 from harness.contracts import Adaptation
 from harness.space.genotype import Genotype
-from harness.space.topology import NODES
+from harness.space.spec import NODES
 """
 
 RIGHT = HEAD + "class Mine(Reference): pass"

@@ -11,7 +11,7 @@ from harness_onnas.selecting import best, draw_selection, random_subset, selecti
 from torch import Tensor, nn
 
 from harness.space.selection import Selection
-from harness.space.topology import CELL_KINDS, NODES, edge_count, pair_count
+from harness.space.spec import CELL_KINDS, NODES, edge_count, pair_count
 
 
 def test_expected_final_by_hand() -> None:

@@ -17,8 +17,8 @@ from harness.contracts import SearchBatch, SearchContext
 from harness.search.micro_batches import Parts, split_batch
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.space.backpropagation import ordinary
+from harness.space.spec import CELLS, OPERATIONS
 from harness.space.supernet import Supernet
-from harness.space.topology import CELLS, OPERATIONS
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]

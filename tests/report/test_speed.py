@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 from harness.results.record import Record
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
+from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.space.derivation import derive_genotype
 from harness.space.genotype import Edge
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_count, pair_count
+from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_count, pair_count
 
 
 def alpha_with(*peaks: tuple[int, int, int, float]) -> list[list[list[float]]]:

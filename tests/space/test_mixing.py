@@ -10,7 +10,7 @@ import torch
 from harness.space.drop_path import draw_drop_path
 from harness.space.mixing import edge_weights, mix, operation_weights
 from harness.space.selection import select_node
-from harness.space.topology import CELL_KINDS, OPERATIONS, edge_count, edge_pairs, pair_count
+from harness.space.spec import CELL_KINDS, OPERATIONS, edge_count, edge_pairs, pair_count
 
 
 def test_operation_weights_by_hand() -> None:

@@ -7,7 +7,7 @@ import torch
 
 from harness.space.batch_norm import BatchNorm
 from harness.space.operations import PointwiseBlock, build_operation, factorized_reduction
-from harness.space.topology import OPERATIONS
+from harness.space.spec import OPERATIONS
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

@@ -14,10 +14,10 @@ from harness.contracts import Batch
 from harness.space.backpropagation import Engine, Outcome, ordinary
 from harness.space.drop_path import draw_drop_path
 from harness.space.selection import Selection, select_node
+from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count, pair_count
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
-from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count, pair_count
 
 STORED: Engine = partial(step_by_step, phase_forward="stored")
 REPEATED: Engine = partial(step_by_step, phase_forward="repeated")

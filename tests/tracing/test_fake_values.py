@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from harness.measure.memory import MemoryCounter
-from harness.space.topology import OPERATIONS
+from harness.space.spec import OPERATIONS
 from harness.tracing.fake_values import FakeValues, kept_bytes
 from harness.tracing.shapes import ShapeMode
 

@@ -19,9 +19,9 @@ from harness.space.backpropagation import Engine, ordinary
 from harness.space.derivation import derive_genotype
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
+from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_count
 from harness.space.step_by_step import step_by_step
 from harness.space.supernet import Supernet
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_count
 
 __all__ = ["NETWORKS", "PASSES", "Network", "NetworkKind", "network_work", "network_works"]
 

@@ -23,7 +23,7 @@ from harness.results.record import Record
 from harness.results.results import FoundTrial
 from harness.results.run_files import Step, read_steps
 from harness.space.genotype import Edge, Genotype
-from harness.space.topology import CELL_KINDS
+from harness.space.spec import CELL_KINDS
 
 __all__ = ["Details", "details_of"]
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Literal
 
 from harness.space.genotype import Edge
-from harness.space.topology import CELL_INPUTS, input_name
+from harness.space.spec import CELL_INPUTS, input_name
 
 __all__ = [
     "ARROW",

@@ -25,7 +25,7 @@ from harness.report.pictures.frame import framed
 from harness.report.pictures.notes import label_of
 from harness.report.pictures.style import FAINT, INK, MUTED, PAPER, drawing
 from harness.space.genotype import Genotype
-from harness.space.topology import CELL_KINDS
+from harness.space.spec import CELL_KINDS
 
 __all__ = ["MOST_ARCHITECTURES", "cell_svg", "draw_cells"]
 

@@ -31,6 +31,11 @@ _METHODS = (
         "Control: random architectures share the budget, the best is kept",
     ),
     (
+        "random-alpha",
+        "weights_only:RandomAlpha",
+        "Control: a random architecture on pretrained weights, only w adapts",
+    ),
+    (
         "weights-only",
         "weights_only:WeightsOnly",
         "Control: the initial architecture is kept, only w adapts",

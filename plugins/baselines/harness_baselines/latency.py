@@ -9,22 +9,25 @@ from torch import Tensor
 
 from harness.contracts import OperationLatency
 from harness.space.mixing import Mixing
-from harness.space.topology import CELLS, NODES, OPERATIONS, edge_count
+from harness.space.spec import CELLS, NODES, OPERATIONS, edge_count
 
 __all__ = ["expected_latency", "latency_table"]
 
 
-def latency_table(predict: OperationLatency, device: torch.device) -> list[list[Tensor]]:
+def latency_table(
+    predict: OperationLatency, device: torch.device, operations: Sequence[str] = OPERATIONS
+) -> list[list[Tensor]]:
     """Return the predicted seconds of each operation: for each cell and node, (edges, operations).
 
     Args:
         predict: the cost model.
         device: where the tensors are to live.
+        operations: of an edge, in the order of α's columns.
     """
 
     def of_node(cell: int, node: int) -> Tensor:
         edges = range(edge_count(node))
-        rows = [[predict(cell, edge, operation) for operation in OPERATIONS] for edge in edges]
+        rows = [[predict(cell, edge, operation) for operation in operations] for edge in edges]
         return torch.tensor(rows, device=device, dtype=torch.get_default_dtype())
 
     return [[of_node(cell, node) for node in range(NODES)] for cell in range(len(CELLS))]

@@ -21,6 +21,7 @@ __all__ = [
     "MetaNasParameters",
     "PcDartsParameters",
     "ProxylessNasParameters",
+    "RandomAlphaParameters",
     "RandomSearchParameters",
     "WeightsOnlyParameters",
 ]
@@ -84,3 +85,14 @@ class RandomSearchParameters(WeightParameters):
 
 class WeightsOnlyParameters(EngineParameters, PretrainingParameters):
     """What trains is w alone."""
+
+
+class RandomAlphaParameters(WeightsOnlyParameters):
+    """How far apart α and β are drawn."""
+
+    spread: float = Field(
+        default=1.0,
+        gt=0,
+        json_schema_extra=SEARCH_ONLY,
+        description="standard deviation of α and β, which are drawn from a normal distribution",
+    )

@@ -17,9 +17,9 @@ from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing, NodeMixing, mix, operation_weights
 from harness.space.node_phase import accumulate, backward_sum
 from harness.space.selection import Selection
+from harness.space.spec import CELLS, METANAS, OPERATIONS, CellKind, SearchSpace, edge_count
 from harness.space.supernet import Supernet, architecture_noise, by_kind
 from harness.space.term_phase import in_one_piece
-from harness.space.topology import CELLS, CellKind, edge_count
 
 __all__ = ["PartialCell", "PartialSupernet", "shuffle_channels"]
 
@@ -31,10 +31,22 @@ class PartialCell(Cell):
     only reorders channels, so it is done once for each node, on the sum over its edges.
     """
 
-    def __init__(self, kind: CellKind, channels: int, k: int, *, after_reduction: bool) -> None:
+    def __init__(
+        self,
+        kind: CellKind,
+        channels: int,
+        k: int,
+        *,
+        after_reduction: bool,
+        operations: Sequence[str] = OPERATIONS,
+    ) -> None:
         """Build a cell of width C = `channels`, whose operations have C/`k` channels."""
         super().__init__(
-            kind, channels, after_reduction=after_reduction, operation_channels=channels // k
+            kind,
+            channels,
+            after_reduction=after_reduction,
+            operation_channels=channels // k,
+            operations=operations,
         )
         self.k, self.seen = k, channels // k
 
@@ -85,7 +97,15 @@ class PartialSupernet(Supernet):
     section 3.3).
     """
 
-    def __init__(self, image_channels: int, classes: int, channels: int, k: int) -> None:
+    def __init__(
+        self,
+        image_channels: int,
+        classes: int,
+        channels: int,
+        k: int,
+        *,
+        space: SearchSpace = METANAS,
+    ) -> None:
         """Build it, drawing w, then α, then β from torch's global generator.
 
         Raises:
@@ -98,9 +118,18 @@ class PartialSupernet(Supernet):
             )
 
         def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
-            return PartialCell(kind, channels, k, after_reduction=after_reduction)
+            return PartialCell(
+                kind, channels, k, after_reduction=after_reduction, operations=space.operations
+            )
 
-        super().__init__(image_channels, classes, channels, edge_pairs=False, build_cell=build_cell)
+        super().__init__(
+            image_channels,
+            classes,
+            channels,
+            edge_pairs=False,
+            build_cell=build_cell,
+            space=space,
+        )
         self.beta: nn.ModuleDict = architecture_noise(lambda node: (edge_count(node),))
 
     def mixing(
@@ -134,7 +163,7 @@ class PartialSupernet(Supernet):
             ]
             for kind, nodes in by_kind(self.alpha).items()
         }
-        return derive_genotype(products)
+        return derive_genotype(products, space=self.space)
 
     def _edge_weights(self, temperature: float = 1.0) -> dict[CellKind, list[Tensor]]:
         return {

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from harness.space.cell import Cell, tracked_sum
 from harness.space.mixing import Mixing, NodeMixing, Tracked
-from harness.space.topology import CELL_KINDS, CELLS, NODES, OPERATIONS
+from harness.space.spec import CELL_KINDS, CELLS, NODES
 
 __all__ = [
     "PathCell",
@@ -113,8 +113,8 @@ def path_mixing(
     nodes = (
         PathMixing(
             gate,
-            mark_paths(path).tolist(),
-            closed=None if others is None else mark_paths(others).tolist(),
+            mark_paths(path, gate.shape[1]).tolist(),
+            closed=None if others is None else mark_paths(others, gate.shape[1]).tolist(),
         )
         for gate, path, others in rest
     )
@@ -122,9 +122,9 @@ def path_mixing(
     return Mixing(tuple(kinds[kind] for kind in CELLS))
 
 
-def mark_paths(paths: Tensor) -> Tensor:
+def mark_paths(paths: Tensor, operations: int) -> Tensor:
     """Return True for the given paths, (edges, operations), of numbers (edges, count)."""
-    return torch.zeros(len(paths), len(OPERATIONS), dtype=torch.bool).scatter(1, paths, True)
+    return torch.zeros(len(paths), operations, dtype=torch.bool).scatter(1, paths, True)
 
 
 @torch.no_grad()

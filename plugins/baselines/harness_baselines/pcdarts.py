@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.contracts import SearchContext
+from harness.space.spec import METANAS
 from harness_baselines.first_order import FirstOrderMethod
 from harness_baselines.parameters import PcDartsParameters
 from harness_baselines.partial_channels import PartialSupernet
@@ -30,4 +31,7 @@ class PcDarts(FirstOrderMethod):
             UsageError: K does not divide the width of a cell.
         """
         image_channels, classes = context.image_shape[0], context.classes
-        return PartialSupernet(image_channels, classes, context.channels, self.parameters.k)
+        space = context.space or METANAS
+        return PartialSupernet(
+            image_channels, classes, context.channels, self.parameters.k, space=space
+        )

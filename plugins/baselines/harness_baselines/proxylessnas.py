@@ -14,8 +14,8 @@ from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import Outcome, ordinary
 from harness.space.cell import Cell
 from harness.space.mixing import Mixing
+from harness.space.spec import METANAS, CellKind
 from harness.space.supernet import Supernet
-from harness.space.topology import CellKind
 from harness_baselines.latency import expected_latency, latency_table
 from harness_baselines.parameters import ProxylessNasParameters
 from harness_baselines.paths import (
@@ -70,13 +70,24 @@ class ProxylessNas(SupernetMethod):
 
     def create_network(self, context: SearchContext) -> Supernet:
         """Return a supernet of path cells."""
+        space = context.space or METANAS
 
         def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
-            return PathCell(kind, context.channels, after_reduction=after_reduction)
+            return PathCell(
+                kind,
+                context.channels,
+                after_reduction=after_reduction,
+                operations=space.operations,
+            )
 
         image_channels, classes = context.image_shape[0], context.classes
         return Supernet(
-            image_channels, classes, context.channels, edge_pairs=False, build_cell=build_cell
+            image_channels,
+            classes,
+            context.channels,
+            edge_pairs=False,
+            build_cell=build_cell,
+            space=space,
         )
 
     def update(self, batch: SearchBatch) -> Outcome:
@@ -105,7 +116,12 @@ class ProxylessNas(SupernetMethod):
         outcome = self._compute_gradients(batch, lambda: self._pair_mixing(pairs, active))
         before = [alpha.detach().clone() for alpha in self.alphas]
         device = self.net.head.weight.device
-        self.architecture_optimizer.step([mark_paths(pair).to(device) for pair in pairs])
+        self.architecture_optimizer.step(
+            [
+                mark_paths(pair, alpha.shape[1]).to(device)
+                for alpha, pair in zip(self.alphas, pairs, strict=True)
+            ]
+        )
         restore_total(self.alphas, before, pairs, self.temperature)
         return outcome
 
@@ -130,7 +146,7 @@ class ProxylessNas(SupernetMethod):
                 f"latency_weight={weight} needs a device with a cost model, and this one has none; "
                 "leave latency_weight at 0, or choose another device"
             )
-        return latency_table(context.operation_latency, context.device)
+        return latency_table(context.operation_latency, context.device, self.net.space.operations)
 
     def _draw(self, count: int) -> list[Tensor]:
         temperature, generator = self.temperature, self.generator
@@ -161,4 +177,6 @@ class ProxylessNas(SupernetMethod):
 
     def _single_mixing(self, paths: list[Tensor]) -> Mixing:
         drawn = zip(self.alphas, paths, strict=True)
-        return path_mixing([mark_paths(path).to(alpha) for alpha, path in drawn], paths)
+        return path_mixing(
+            [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn], paths
+        )

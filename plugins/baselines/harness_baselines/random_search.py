@@ -20,7 +20,7 @@ from harness.space.backpropagation import Outcome, judge
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
 from harness.space.running_statistics import follow_statistics, frozen_statistics
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
+from harness.space.spec import CELL_KINDS, METANAS, NODES, SearchSpace, edge_pairs
 from harness_baselines.holding_out import HoldOut
 from harness_baselines.parameters import RandomSearchParameters
 
@@ -110,7 +110,7 @@ class RandomSearch:
 
     def _build_candidate(self) -> None:
         context = self.context
-        genotype = random_genotype(context.generator)
+        genotype = random_genotype(context.generator, context.space or METANAS)
         network = DiscreteNetwork(
             genotype, context.image_shape[0], context.classes, context.channels
         ).to(context.device)
@@ -148,11 +148,13 @@ class RandomSearch:
             self.best = self.candidate
 
 
-def random_genotype(generator: torch.Generator) -> Genotype:
+def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) -> Genotype:
     """Draw an architecture: at each node a pair of edges, on each of them an operation.
 
     Every architecture of the space is equally likely.
     """
+
+    operations = [space.operations[column] for column in space.derived]
 
     def draw(count: int) -> int:
         return int(torch.randint(count, (), generator=generator))
@@ -161,8 +163,8 @@ def random_genotype(generator: torch.Generator) -> Genotype:
         pairs = edge_pairs(node)
         first, second = pairs[draw(len(pairs))]
         return (
-            Edge(first, OPERATIONS[draw(len(OPERATIONS))]),
-            Edge(second, OPERATIONS[draw(len(OPERATIONS))]),
+            Edge(first, operations[draw(len(operations))]),
+            Edge(second, operations[draw(len(operations))]),
         )
 
     cells = {kind: tuple(draw_node(node) for node in range(NODES)) for kind in CELL_KINDS}

@@ -1,13 +1,15 @@
-"""Weights-only: the control that shows what the search itself contributes."""
+"""Controls whose architecture stays as it is, to show what the search itself contributes."""
 
 from __future__ import annotations
+
+import torch
 
 from harness.contracts import Batch, SearchContext
 from harness.search.parameters import EngineParameters, SearchParameters
 from harness_baselines.first_order import FirstOrderMethod
-from harness_baselines.parameters import WeightsOnlyParameters
+from harness_baselines.parameters import RandomAlphaParameters, WeightsOnlyParameters
 
-__all__ = ["WeightsOnly"]
+__all__ = ["RandomAlpha", "WeightsOnly"]
 
 
 class WeightsOnly(FirstOrderMethod):
@@ -31,3 +33,26 @@ class WeightsOnly(FirstOrderMethod):
 
     def update_architecture(self, batch: Batch) -> None:
         """Do nothing: the architecture is kept."""
+
+
+class RandomAlpha(WeightsOnly):
+    """Draws α and β at random on pretrained weights, and keeps them; w adapts as in any method.
+
+    `random` starts without pretraining, so that in few-shot search it shows what pretraining is
+    worth. This control has pretraining and no search: its own pretraining is that of weights-only.
+    """
+
+    def __init__(self, parameters: RandomAlphaParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        given = parameters or RandomAlphaParameters()
+        self.spread = given.spread
+        super().__init__(WeightsOnlyParameters(**given.model_dump(exclude={"spread"})))
+
+    def build(self, context: SearchContext) -> None:
+        """Build the supernet, and for a search draw its architecture from the task's generator."""
+        super().build(context)
+        if context.pretraining:
+            return
+        for parameter in self.net.architecture_parameters():
+            drawn = torch.randn(parameter.shape, generator=context.generator)
+            parameter.copy_(self.spread * drawn)

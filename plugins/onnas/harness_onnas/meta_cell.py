@@ -18,8 +18,8 @@ from torch import Tensor
 
 from harness.search.parameters import Coefficients
 from harness.search.reptile import move
+from harness.space.spec import CELLS
 from harness.space.supernet import Supernet
-from harness.space.topology import CELLS
 
 __all__ = ["PREFIX", "fold", "identity_reduction", "meta_cell_of", "unfold"]
 

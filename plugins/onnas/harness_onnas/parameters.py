@@ -14,7 +14,7 @@ from harness.search.parameters import (
     Coefficients,
     SearchParameters,
 )
-from harness.space.topology import OPERATIONS
+from harness.space.spec import OPERATIONS
 
 __all__ = ["PAPER", "OnNasParameters"]
 

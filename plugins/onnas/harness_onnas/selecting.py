@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.space.selection import NodeSelection, Selection, select_node
-from harness.space.topology import CELL_KINDS, NODES, CellKind
+from harness.space.spec import CELL_KINDS, NODES, CellKind
 
 __all__ = ["best", "draw_selection", "random_subset", "selection_masks"]
 

@@ -15,7 +15,7 @@ from harness.report.tables import tables_of
 from harness.results.load import load_results
 from harness.results.published import PublishedSuite, load_published
 from harness.results.record import Record
-from harness.space.topology import CELL_KINDS, NODES, OPERATIONS, edge_pairs
+from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 DEVICES = ("jetson", "rtx3090")
 SEEDS = 3

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness.report.pictures.cell_layout import HEIGHT, curves_of, graph_of, lay_out, width_of
 from harness.report.pictures.cells import ACROSS, cell_svg
 from harness.space.genotype import Edge
-from harness.space.topology import NODES, OPERATIONS, edge_pairs
+from harness.space.spec import NODES, OPERATIONS, edge_pairs
 
 Cell = list[tuple[Edge, Edge]]
 
