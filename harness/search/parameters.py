@@ -13,6 +13,7 @@ __all__ = [
     "SMALLEST_PART",
     "SMALLEST_PART_WORDS",
     "Coefficients",
+    "EngineChoice",
     "EngineName",
     "EngineParameters",
     "MicroBatchParameters",
@@ -133,8 +134,8 @@ class MicroBatchParameters(BaseModel):
     )
 
 
-class EngineParameters(MicroBatchParameters):
-    """The choice of an engine, which changes no result, and the parts of a batch."""
+class EngineChoice(BaseModel):
+    """The choice of an engine, for methods that leave it open; it changes no result."""
 
     engine: EngineName = Field(
         default="ordinary",
@@ -142,3 +143,7 @@ class EngineParameters(MicroBatchParameters):
         description="exact gradients with all activations alive, one operation's, or one cell's "
         "phase after another",
     )
+
+
+class EngineParameters(MicroBatchParameters, EngineChoice):
+    """How the gradients of a batch are computed: by which engine, in how many parts."""

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -20,8 +21,8 @@ import torch
 from harness.contracts import Batch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
-from harness.space import spec
 from harness.space.backpropagation import Engine, ordinary
+from harness.space.spec import METANAS
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
@@ -56,17 +57,12 @@ class Pass(NamedTuple):
 
 @contextmanager
 def space_of(size: Space) -> Iterator[None]:
-    """Let the space have another number of cells, nodes and operations while this is entered.
+    """Let the space have another number of cells and nodes while this is entered.
 
     All cells are normal ones. The numbers are constants of the product, so every module that has
     taken one over is told.
     """
-    cells = ("normal",) * size.cells
-    wanted = {
-        "CELLS": cells,
-        "NODES": size.nodes,
-        "OPERATIONS": spec.OPERATIONS[-size.operations :],
-    }
+    wanted = {"CELLS": ("normal",) * size.cells, "NODES": size.nodes}
     modules = [module for name, module in sys.modules.items() if name.startswith("harness.space.")]
     before = [(m, name, getattr(m, name)) for m in modules for name in wanted if hasattr(m, name)]
     try:
@@ -90,7 +86,8 @@ def measured_pass(engine: Engine, size: Space, channels: int, side: int, rounds:
     """
     with space_of(size):
         torch.manual_seed(0)
-        net = Supernet(3, CLASSES, channels)
+        operations = METANAS.operations[-size.operations :]
+        net = Supernet(3, CLASSES, channels, space=replace(METANAS, operations=operations))
         images = torch.randn(size.images, 3, side, side)
         batch = Batch(images, torch.arange(size.images) % CLASSES)
         with MemoryCounter() as counter:

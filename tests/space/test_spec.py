@@ -38,7 +38,7 @@ def test_a_supernet_has_its_spaces_operations() -> None:
     """α has a column for each operation, and an architecture never has `none`."""
     space = space_named("darts-operations")
     net = Supernet(1, 3, 4, space=space)
-    assert net.alpha["normal"][0].shape == (2, 8)
+    assert net.architecture_parameters()[0].shape == (2, 8)
     assert len(cast(Cell, net.cells[0]).operations(0)[0]) == len(DARTS_OPERATIONS)
     with torch.no_grad():
         for parameter in net.alpha.parameters():
