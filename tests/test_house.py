@@ -23,7 +23,6 @@ PLUGINS = HOST.parent / "plugins"
 PRIVATE = "harness.measure.dispatch"  # alone depends on torch's private names
 
 LONGEST = 300
-TOO_LONG = {"harness.contracts": 307}
 
 # The rooms that run trials, and what only looks at shapes.
 RUNNING = {"harness.planning", "harness.trials", "harness.pretraining", "harness.executors"}
@@ -32,7 +31,9 @@ BELOW_ESTIMATE = {"harness.estimate", "harness.tracing"}
 # Packages that import each other as they are imported.
 CIRCLES = {
     ("harness.executors", "harness.executors.dask"),
+    ("harness.executors", "harness.pretraining"),
     ("harness.executors", "harness.trials"),
+    ("harness.planning", "harness.results"),
     ("harness.pretraining", "harness.runtime"),
     ("harness.pretraining", "harness.trials"),
     ("harness.report", "harness.report.formats"),
@@ -42,11 +43,8 @@ CIRCLES = {
     ("harness.runtime", "harness.trials"),
 }
 
-# Class names that mean two things, a leading underscore apart.
-AMBIGUOUS = {"Cell", "Line", "Outcome", "Pair", "Part", "Place"}
-
 SMALL = 60  # lines
-MOST_MODULES, MOST_SMALL, MOST_LONE = 298, 72, 78
+MOST_MODULES, MOST_SMALL, MOST_LONE = 225, 15, 60
 
 
 @dataclass(frozen=True)
@@ -235,7 +233,7 @@ def test_cost_models_are_below_what_uses_them() -> None:
 def test_modules_are_short() -> None:
     """No module is longer than a reader takes in."""
     too_long = {name: each.lines for name, each in modules().items() if each.lines > LONGEST}
-    assert all(lines <= TOO_LONG.get(name, 0) for name, lines in too_long.items()), too_long
+    assert not too_long
 
 
 def test_no_class_name_means_two_things() -> None:
@@ -246,7 +244,7 @@ def test_no_class_name_means_two_things() -> None:
             if isinstance(node, ast.ClassDef):
                 places[node.name.lstrip("_")].append(name)
     twice = {name: where for name, where in places.items() if len(where) > 1}
-    assert twice.keys() <= AMBIGUOUS, twice
+    assert not twice
 
 
 def test_rooms_are_few_and_not_small(record_property: Callable[[str, object], None]) -> None:

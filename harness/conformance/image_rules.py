@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
 from harness.conformance.subject import Subject
-from harness.contracts import Dataset, DescribedProvider, Episode, NamesClasses, SplitSummary
+from harness.contracts import (
+    Dataset,
+    DescribedProvider,
+    Episode,
+    NamesClasses,
+    SplitSummary,
+)
 from harness.errors import UsageError
 from harness.tracing.search import form_of
 

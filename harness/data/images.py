@@ -17,7 +17,14 @@ from harness.canonical import canonical_json
 from harness.data.layout import DatasetLayout
 from harness.errors import DataError
 
-__all__ = ["Preprocessing", "channel_statistics", "decode", "fingerprint"]
+__all__ = [
+    "MARGIN",
+    "Preprocessing",
+    "channel_statistics",
+    "crop_and_flip",
+    "decode",
+    "fingerprint",
+]
 
 _MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are taken for bombs
 
@@ -150,3 +157,31 @@ def _histogram(arrays: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
 
 def _chunks(array: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     return (array[start : start + _ROWS] for start in range(0, len(array), _ROWS))
+
+
+MARGIN = 4  # pixels on each side, as for CIFAR since He et al. (CVPR 2016, section 4.2)
+
+
+def crop_and_flip(images: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+    """Cut each image out of itself with a margin of zeros, at random, and mirror half of them.
+
+    Args:
+        images: (N, channels, height, width), standardised, so that zero is the mean.
+        random: draws two offsets and a coin for each image.
+
+    Returns:
+        New images of the same shape.
+    """
+    count, _, height, width = images.shape
+    margins = ((0, 0), (0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN))
+    wide = np.pad(images, margins)  # (N, channels, height + 8, width + 8)
+    offsets = random.integers(0, 2 * MARGIN + 1, size=(count, 2))
+    mirrored = random.random(count) < 0.5
+    cut = np.stack(
+        [
+            image[:, top : top + height, left : left + width]
+            for image, (top, left) in zip(wide, offsets, strict=True)
+        ]
+    )
+    cut[mirrored] = cut[mirrored, ..., ::-1]
+    return cut

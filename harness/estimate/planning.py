@@ -6,13 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 
-from harness.contracts import (
-    DataRequest,
-    DatasetForm,
-    DatasetProvider,
-    DescribedProvider,
-    Device,
-)
+from harness.contracts import DataRequest, DatasetForm, DatasetProvider, DescribedProvider, Device
 from harness.errors import UsageError
 from harness.experiment.budget import parse_budget, parse_seeds
 from harness.experiment.suite import SuiteEntry

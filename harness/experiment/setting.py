@@ -30,7 +30,7 @@ With `both` the accuracy is the inductive one, and the other a metric of its own
 
 
 Schedule = Literal["constant", "cosine", "late"]
-"""How the learning rate of w goes on, see `harness.search.schedule`."""
+"""How the learning rate of w goes on, see `harness.search.updates`."""
 
 
 class Recipe(BaseModel):

@@ -16,7 +16,7 @@ from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
 from harness.plugins.loading import Plugins
 from harness.runtime.files import user_cache
 
-__all__ = ["Plan", "PlanRequest", "ResolvedRequest"]
+__all__ = ["PlanRequest", "PlannedRun", "ResolvedRequest"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +57,7 @@ class ResolvedRequest:
     entries: Sequence[SuiteEntry]
     dataset_map: Mapping[str, str]
 
-    def plan(self, mode_of: ModeOf, say: Callable[[str], None]) -> Plan:
+    def plan(self, mode_of: ModeOf, say: Callable[[str], None]) -> PlannedRun:
         """Plan the trials; data sets are prepared for that.
 
         Args:
@@ -73,7 +73,9 @@ class ResolvedRequest:
             self.plugins, DataRequest(asked.data_root, asked.cache_root, say), mode_of
         )
         trials = planner.trials(self.entries)
-        return Plan(trials, Origin(asked.suite, self.dataset_map, planner.passed_over), self._name)
+        return PlannedRun(
+            trials, Origin(asked.suite, self.dataset_map, planner.passed_over), self._name
+        )
 
     @property
     def _name(self) -> str:
@@ -83,7 +85,7 @@ class ResolvedRequest:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PlannedRun:
     """Trials, where they came from, and what a person would call them."""
 
     trials: Sequence[Trial]

@@ -34,7 +34,7 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class _Pair:
+class _Compared:
     """A published row and a line of ours; one of them may be missing."""
 
     place: RowPlace
@@ -78,7 +78,7 @@ def _how_to_read(published: Published) -> str:
     return " ".join([*sentences, "Δ: ours less the published number, in percent of it."])
 
 
-def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Pair]:
+def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Compared]:
     """Put our lines beside the published rows, in their order; then what these lack."""
     by_place: dict[RowPlace, list[Line]] = {}
     for line in lines:
@@ -86,13 +86,13 @@ def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Pair]:
     pairs = []
     for place, row in suite.rows:
         ours: Sequence[Line | None] = by_place.pop(place, [None])
-        pairs += [_Pair(place, row, line) for line in ours]
+        pairs += [_Compared(place, row, line) for line in ours]
     rest = [line for others in by_place.values() for line in others]
-    return [*pairs, *(_Pair(line.place, None, line) for line in rest)]
+    return [*pairs, *(_Compared(line.place, None, line) for line in rest)]
 
 
 def _cells(
-    published: Published, pair: _Pair, reasons: Sequence[str], remarks: Remarks
+    published: Published, pair: _Compared, reasons: Sequence[str], remarks: Remarks
 ) -> tuple[TableCell, ...]:
     place, row = pair.place, pair.row
     told = _remarks_on(pair.line, published, reasons)
@@ -128,7 +128,7 @@ def _is_unreal(row: Row) -> bool:
     return bool(marks & {"emulated", "predicted"})
 
 
-def _agreements(published: Published, pairs: Sequence[_Pair]) -> list[str]:
+def _agreements(published: Published, pairs: Sequence[_Compared]) -> list[str]:
     """Say for each device that has a limit in how many rows it held what it was published to."""
     sentences = []
     for device in published.unfit:
@@ -140,7 +140,7 @@ def _agreements(published: Published, pairs: Sequence[_Pair]) -> list[str]:
     return sentences
 
 
-def _agrees(published: Published, pair: _Pair, device: str) -> bool | None:
+def _agrees(published: Published, pair: _Compared, device: str) -> bool | None:
     """Say whether a device held what it was published to; None where one of both is not known."""
     ours = pair.line.devices.get(device) if pair.line else None
     if pair.row is None or not pair.row.is_tabled or ours is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 import torch
@@ -19,35 +19,29 @@ from harness.contracts import (
     SearchContext,
     StepMetrics,
 )
-from harness.errors import UsageError
 from harness.experiment.setting import Recipe
-from harness.search.metrics import step_metrics
-from harness.search.micro_batches import WHOLE, Parts, split_batch
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.search.parameters import SearchParameters
-from harness.search.reptile import mean_of, meta_step
-from harness.search.schedule import rate_at, temperature_at
-from harness.space.backpropagation import Outcome
-from harness.space.drop_path import DropPath, draw_drop_path
+from harness.search.states import (
+    State,
+    load_parameters,
+    mean_of,
+    meta_step,
+    parameters_of,
+    split_moments,
+    with_prefix,
+)
+from harness.search.updates import WHOLE, Parts, rate_at, split_batch, step_metrics, temperature_at
+from harness.space.backpropagation import BatchOutcome
+from harness.space.batch_norm import follow_statistics, frozen_statistics
 from harness.space.genotype import Genotype
-from harness.space.mixing import Mixing
-from harness.space.running_statistics import follow_statistics, frozen_statistics
+from harness.space.mixing import DropPath, Mixing, draw_drop_path
 from harness.space.spec import METANAS
 from harness.space.supernet import Supernet
 
-__all__ = [
-    "State",
-    "SupernetMethod",
-    "load_parameters",
-    "parameters_of",
-    "split_moments",
-    "with_prefix",
-]
+__all__ = ["OBSERVED_BATCHES", "SupernetMethod"]
 
 OBSERVED_BATCHES = 8  # enough for all of a few-shot task, few of a full task's
-MOMENT = "moment."  # of the names of second moments that pretraining has left
-
-State = Mapping[str, Tensor]
 
 
 class SupernetMethod(ABC):
@@ -134,7 +128,7 @@ class SupernetMethod(ABC):
         is_last = self.step >= self.steps - 1
         recent: deque[Batch] = deque(maxlen=OBSERVED_BATCHES if is_last else 0)
 
-        def learn(batch: SearchBatch) -> Outcome:
+        def learn(batch: SearchBatch) -> BatchOutcome:
             recent.append(batch.weights)
             return self.update(batch)
 
@@ -142,7 +136,7 @@ class SupernetMethod(ABC):
         self._observe(recent)
         return metrics
 
-    def update(self, batch: SearchBatch) -> Outcome:
+    def update(self, batch: SearchBatch) -> BatchOutcome:
         """Update α and β on one part of a batch, then w on the other (DARTS, algorithm 1).
 
         Returns:
@@ -201,7 +195,7 @@ class SupernetMethod(ABC):
         """Update α and β once; what it returns is not used."""
 
     @abstractmethod
-    def update_weights(self, batch: Batch) -> Outcome:
+    def update_weights(self, batch: Batch) -> BatchOutcome:
         """Update w once; return what the batch showed before."""
 
     def initial_architecture(self) -> Genotype:
@@ -289,7 +283,7 @@ class SupernetMethod(ABC):
             self.net.train(was_training)
         return logits
 
-    def _learn_offline(self, batch: SearchBatch) -> Outcome:
+    def _learn_offline(self, batch: SearchBatch) -> BatchOutcome:
         return self.update_weights(batch.weights) if self.warming_up else self.update(batch)
 
     @torch.no_grad()
@@ -303,42 +297,3 @@ class SupernetMethod(ABC):
         for seen, part in enumerate(parts):
             with follow_statistics(self.net, seen):
                 self.net(part.images, self.prediction_mixing())
-
-
-def split_moments(state: State) -> tuple[State, State]:
-    """Return the parameters of a stored state, and its second moments by their parameter's name."""
-    parameters = {name: value for name, value in state.items() if not name.startswith(MOMENT)}
-    moments = {
-        name.removeprefix(MOMENT): value for name, value in state.items() if name.startswith(MOMENT)
-    }
-    return parameters, moments
-
-
-def with_prefix(moments: State) -> State:
-    """Name second moments as they are stored."""
-    return {MOMENT + name: moment for name, moment in moments.items()}
-
-
-def parameters_of(net: Supernet) -> dict[str, Tensor]:
-    """Return copies of α, β and w by name."""
-    return {name: value.detach().clone() for name, value in net.named_parameters()}
-
-
-@torch.no_grad()
-def load_parameters(net: Supernet, state: Mapping[str, Tensor]) -> None:
-    """Set α, β and w.
-
-    Raises:
-        UsageError: names or shapes are not those of this network.
-    """
-    parameters = dict(net.named_parameters())
-    for name in sorted(parameters.keys() ^ state.keys()):
-        fault = "lacks" if name in parameters else "has, other than the search space,"
-        raise UsageError(f"the initial state does not fit the search space: it {fault} '{name}'")
-    for name, parameter in parameters.items():
-        if parameter.shape != state[name].shape:
-            raise UsageError(
-                f"the initial state does not fit the search space: '{name}' has shape "
-                f"{tuple(state[name].shape)} instead of {tuple(parameter.shape)}"
-            )
-        parameter.copy_(state[name])

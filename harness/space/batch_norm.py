@@ -1,14 +1,34 @@
-"""Batch norm in as few operations as torch can do it with."""
+"""Batch norm: in few operations, with statistics that are kept, and running ones that follow.
+
+In training, batch norm normalises by the statistics of the batch; a prediction uses the running
+statistics. Few-shot search makes ten steps with large ones among them, too few for an average over
+all steps to come near to what the last weights give. So `follow_statistics` lets a method see its
+last batches once more with its last weights; only support images are ever seen.
+
+Kept statistics of a batch spare a backward pass that runs it again a pass over every image to
+normalise, and of what comes last in an operation they spare it all: batch norm's gradients need its
+input and these alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-__all__ = ["BatchNorm", "BatchStatistics"]
+__all__ = [
+    "BatchNorm",
+    "BatchStatistics",
+    "Kept",
+    "follow_statistics",
+    "frozen_statistics",
+    "keep_statistics",
+    "known_statistics",
+]
 
 BatchStatistics = tuple[Tensor, Tensor]  # mean and 1 / standard deviation, (C,) each
 
@@ -130,3 +150,86 @@ class _NormaliseAgain(torch.autograd.Function):
             [True, False, False],
         )
         return of_images, None, None
+
+
+Kept = Mapping[BatchNorm, BatchStatistics]
+
+
+@contextmanager
+def keep_statistics(norms: Iterable[BatchNorm]) -> Iterator[Kept]:
+    """Collect the statistics of the batches that pass through those of `norms` not affine.
+
+    They are complete, and in one piece of memory, when the context is left. An affine norm is to
+    run again as it is: during search there is none.
+    """
+    kept: dict[BatchNorm, BatchStatistics] = {}
+    keeping = [norm for norm in norms if norm.weight is None]
+    for norm in keeping:
+        norm.kept = kept
+    try:
+        yield kept
+    finally:
+        for norm in keeping:
+            norm.kept = None
+    if kept:
+        kept.update(_in_one_piece(kept))
+
+
+def _in_one_piece(kept: Kept) -> dict[BatchNorm, BatchStatistics]:
+    """Join what would be many small tensors, each of which takes up more than it holds."""
+    tensors = [tensor for statistics in kept.values() for tensor in statistics]
+    parts = iter(torch.split(torch.cat(tensors), [len(tensor) for tensor in tensors]))
+    return {norm: (next(parts), next(parts)) for norm in kept}
+
+
+@contextmanager
+def known_statistics(kept: Kept) -> Iterator[None]:
+    """Let the same images pass again: nothing is computed anew, no running statistic moves."""
+    for norm, statistics in kept.items():
+        norm.known = statistics
+    try:
+        yield
+    finally:
+        for norm in kept:
+            norm.known = None
+
+
+@contextmanager
+def frozen_statistics(module: nn.Module) -> Iterator[None]:
+    """Normalise by batch statistics, as in training, but leave the running statistics alone.
+
+    A forward pass that is run again for its gradients normalises as the first one did, and must not
+    move the running statistics a second time.
+    """
+    norms = _norms(module)
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextmanager
+def follow_statistics(module: nn.Module, seen: int) -> Iterator[None]:
+    """Let forward passes in training mode move the running statistics to their plain average.
+
+    Args:
+        module: holds the batch norms.
+        seen: how many passes have been averaged so far. The first replaces what was there; later
+            ones count 1 / (seen + 1), but never less than in training.
+    """
+    norms = _norms(module)
+    before = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = max(1.0 / (seen + 1), norm.momentum)
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
+
+
+def _norms(module: nn.Module) -> list[BatchNorm]:
+    return [part for part in module.modules() if isinstance(part, BatchNorm)]

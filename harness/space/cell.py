@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.space.batch_norm import BatchNorm
-from harness.space.frozen import frozen
 from harness.space.mixing import CellMixing, NodeMixing
+from harness.space.network import frozen
 from harness.space.node_phase import backward_sum
 from harness.space.operations import PointwiseBlock, build_operation
 from harness.space.spec import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count

@@ -6,6 +6,10 @@ A node sums, over its edges e and operations k,
 
 where w_e is 1 without β, and with β the sum of the weights softmax(β / τ) of the pairs that hold e.
 That is the sum over pairs (a, b) of softmax(β / τ)_(a,b) (o_a + o_b), with each edge computed once.
+
+A selection says which operations and pairs an update moves, as plain data: it is decided before
+anything is computed, also where no values are at hand. Drop path leaves whole operations out at
+random, image by image; its draw is explicit, so that a pass that runs again meets the same one.
 """
 
 from __future__ import annotations
@@ -17,19 +21,107 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from harness.space.drop_path import DropPath
-from harness.space.selection import NodeSelection, Selection
-from harness.space.spec import CELLS, CellKind, edge_count, edge_pairs
+from harness.space.spec import CELLS, NODES, OPERATIONS, CellKind, edge_count, edge_pairs
 
 __all__ = [
     "CellMixing",
+    "DropPath",
     "Mixing",
     "NodeMixing",
+    "NodeSelection",
     "Tracked",
+    "UpdateSelection",
+    "draw_drop_path",
     "edge_weights",
     "mix",
     "operation_weights",
+    "select_node",
 ]
+
+
+@dataclass(frozen=True)
+class NodeSelection:
+    """What of one node is tracked: gets gradients and is updated."""
+
+    operations: tuple[tuple[bool, ...], ...]  # (edges, operations); all False on untracked edges
+    pairs: tuple[bool, ...]  # (pairs,)
+
+
+@dataclass(frozen=True)
+class UpdateSelection:
+    """What of every cell is tracked, and whether gradients pass through the rest.
+
+    Where they pass `through` all operations, every gradient is that of ordinary back-propagation,
+    restricted to what is selected. Otherwise what is not selected counts as a constant: it keeps no
+    activations, but the gradients of everything before it lack its part.
+    """
+
+    nodes: Mapping[CellKind, Sequence[NodeSelection]]
+    through: bool = False
+
+
+def select_node(
+    node: int, operations: Sequence[Sequence[bool]], pairs: Sequence[bool]
+) -> NodeSelection:
+    """Combine chosen operations and chosen pairs: an edge is tracked iff a chosen pair holds it.
+
+    Args:
+        node: number of the node.
+        operations: (edges, operations), the operations chosen on each edge.
+        pairs: (pairs,), the chosen pairs, in the order of `spec.edge_pairs`.
+    """
+    chosen = [pair for pair, is_chosen in zip(edge_pairs(node), pairs, strict=True) if is_chosen]
+    tracked = {edge for pair in chosen for edge in pair}
+    rows = tuple(
+        tuple(is_chosen and edge in tracked for is_chosen in operations[edge])
+        for edge in range(edge_count(node))
+    )
+    return NodeSelection(rows, tuple(pairs))
+
+
+@dataclass(frozen=True)
+class DropPath:
+    """One draw: for each cell, for each node, factors of shape (edges, operations, images)."""
+
+    factors: tuple[tuple[Tensor, ...], ...]
+
+    def part(self, images: slice) -> DropPath:
+        """Return the draw for some of the images, such as a micro-batch."""
+        return DropPath(tuple(tuple(node[..., images] for node in cell) for cell in self.factors))
+
+
+def draw_drop_path(  # noqa: PLR0913 - what is drawn, and where it lives
+    images: int,
+    drop_probability: float,
+    generator: torch.Generator,
+    *,
+    operations: Sequence[str] = OPERATIONS,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype | None = None,
+) -> DropPath:
+    """Draw which operations each image meets: a factor is 0 or 1 / (1 - drop_probability).
+
+    Skip connections are never dropped (DARTS, section 3.1; MetaNAS follows it).
+
+    Args:
+        images: number of images in the batch.
+        drop_probability: of each operation on each edge for each image, in [0, 1).
+        generator: on the CPU, so that every device draws the same.
+        operations: of an edge, in the order of α's columns.
+        device: where the factors are to live.
+        dtype: of the factors; torch's default if None.
+    """
+    keep = 1.0 - drop_probability
+    skip = list(operations).index("skip_connect")
+
+    def draw(node: int) -> Tensor:
+        chances = torch.full((edge_count(node), len(operations), images), keep, dtype=dtype)
+        factors = torch.bernoulli(chances, generator=generator) / keep
+        factors[:, skip] = 1.0
+        return factors.to(device)
+
+    return DropPath(tuple(tuple(draw(node) for node in range(NODES)) for _ in CELLS))
+
 
 Tracked = Sequence[Sequence[bool]]
 Parameters = Mapping[CellKind, Sequence[Tensor]]
@@ -94,7 +186,7 @@ def mix(
     alpha: Parameters,
     beta: Parameters | None,
     temperature: float = 1.0,
-    selection: Selection | None = None,
+    selection: UpdateSelection | None = None,
     drop_path: DropPath | None = None,
 ) -> Mixing:
     """Compute the mixing weights of every cell.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from harness.space.batch_norm import BatchNorm
 from harness.space.spec import CELLS, NODES, CellKind
 
-__all__ = ["BuildCell", "CellNetwork", "Stem"]
+__all__ = ["BuildCell", "CellNetwork", "Stem", "frozen"]
 
 BuildCell = Callable[[CellKind, bool], nn.Module]  # kind, whether the cell before was a reduction
 
@@ -72,3 +73,16 @@ class CellNetwork(nn.Module):
         """Return logits (N, classes) for the last cell's output (N, 3C, H, W)."""
         logits: Tensor = self.head(features.mean(dim=(2, 3)))
         return logits
+
+
+@contextmanager
+def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Compute no gradients of `parameters` inside."""
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)

@@ -14,8 +14,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from harness.space.frozen import frozen
 from harness.space.mixing import NodeMixing
+from harness.space.network import frozen
 from harness.space.term_phase import TermWeight, backward_term
 
 __all__ = ["accumulate", "backward_sum"]

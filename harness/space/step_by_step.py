@@ -15,12 +15,11 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Batch
-from harness.space.backpropagation import Outcome, judge
-from harness.space.batch_statistics import Kept, keep_statistics, known_statistics
+from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.batch_norm import Kept, frozen_statistics, keep_statistics, known_statistics
 from harness.space.cell import Cell
 from harness.space.cell_phase import backward_inputs, backward_nodes, learns, node_values
 from harness.space.mixing import Mixing
-from harness.space.running_statistics import frozen_statistics
 from harness.space.supernet import Supernet
 
 __all__ = ["PhaseForward", "step_by_step"]
@@ -35,7 +34,7 @@ def step_by_step(
     share: float = 1.0,
     *,
     phase_forward: PhaseForward = "stored",
-) -> Outcome:
+) -> BatchOutcome:
     """Compute what `backpropagation.ordinary` does, with the activations of one node at a time.
 
     The running statistics of batch norm move once: in the first forward pass.
@@ -82,7 +81,7 @@ class _Phases:
         self.gradients: dict[int, Tensor] = {}  # of the loss, with respect to states
         self.kept: dict[int, Kept] = {}  # statistics of batches inside cells, unless repeated
 
-    def head(self, labels: Tensor, share: float) -> Outcome:
+    def head(self, labels: Tensor, share: float) -> BatchOutcome:
         """Run forward for the first time, then back-propagate from the loss to the last cell."""
         last = len(self.net.cells)
         self.run_forward(last)

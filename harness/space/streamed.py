@@ -17,18 +17,17 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from harness.contracts import Batch
-from harness.space.backpropagation import Outcome, judge
-from harness.space.batch_statistics import keep_statistics, known_statistics
+from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.batch_norm import frozen_statistics, keep_statistics, known_statistics
 from harness.space.cell import Cell
 from harness.space.cell_phase import backward_inputs, backward_nodes, learns, node_values
 from harness.space.mixing import CellMixing, Mixing, NodeMixing
-from harness.space.running_statistics import frozen_statistics
 from harness.space.supernet import Supernet
 
 __all__ = ["streamed", "streamed_cell"]
 
 
-def streamed(net: Supernet, batch: Batch, mixing: Mixing, share: float = 1.0) -> Outcome:
+def streamed(net: Supernet, batch: Batch, mixing: Mixing, share: float = 1.0) -> BatchOutcome:
     """Compute what `ordinary` does, with the activations of one operation at a time.
 
     Between the cells live their outputs; the running statistics of batch norm move once.
@@ -60,11 +59,11 @@ def streamed_cell(cell: Cell, older: Tensor, newer: Tensor, mixing: CellMixing) 
     if learns(cell) and not any(each.requires_grad for each in (older, newer, *weights)):
         newer = newer.detach().requires_grad_()  # so that the backward pass comes here at all
     detached = [node.with_weights(node.weights.detach()) for node in mixing]
-    output: Tensor = _Cell.apply(cell, detached, older, newer, *weights)
+    output: Tensor = _RecomputedCell.apply(cell, detached, older, newer, *weights)
     return output
 
 
-class _Cell(torch.autograd.Function):
+class _RecomputedCell(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,

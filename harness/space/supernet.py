@@ -9,12 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from harness.space.cell import Cell
-from harness.space.derivation import derive_genotype
-from harness.space.drop_path import DropPath
-from harness.space.genotype import Genotype
-from harness.space.mixing import Mixing, mix, operation_weights
+from harness.space.genotype import Genotype, derive_genotype
+from harness.space.mixing import DropPath, Mixing, UpdateSelection, mix, operation_weights
 from harness.space.network import CellNetwork
-from harness.space.selection import Selection
 from harness.space.spec import (
     CELL_KINDS,
     METANAS,
@@ -88,7 +85,7 @@ class Supernet(CellNetwork):
     def mixing(
         self,
         temperature: float = 1.0,
-        selection: Selection | None = None,
+        selection: UpdateSelection | None = None,
         drop_path: DropPath | None = None,
     ) -> Mixing:
         """Compute the weights of every operation in every cell, see `mixing.mix`."""

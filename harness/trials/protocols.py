@@ -27,7 +27,7 @@ from harness.contracts import (
     SearchContext,
     SearchMethod,
 )
-from harness.data.augmentation import crop_and_flip
+from harness.data.images import crop_and_flip
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
 from harness.results.record import TaskResult
 from harness.runtime.seeding import seed_for

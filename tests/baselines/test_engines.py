@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 import torch
+from harness_baselines.darts import engine_named
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
 from harness.contracts import Batch, SearchContext
-from harness.search.engines import engine_named
-from harness.search.micro_batches import Parts, split_batch
+from harness.search.updates import Parts, split_batch
 from harness.space.backpropagation import Engine
-from harness.space.drop_path import draw_drop_path
+from harness.space.mixing import draw_drop_path
 from harness.space.supernet import Supernet
 
 MakeContext = Callable[..., SearchContext]

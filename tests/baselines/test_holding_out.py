@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from harness_baselines.holding_out import HoldOut
+from harness_baselines.random_search import HoldOut
 
 from harness.contracts import Batch, SearchBatch
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness_baselines.latency import expected_latency, latency_table
 from harness_baselines.paths import binary_gates, path_mixing
+from harness_baselines.proxylessnas import expected_latency, latency_table
 
 from harness.contracts import SearchBatch, SearchContext
 from harness.errors import UsageError

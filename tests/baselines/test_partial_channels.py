@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from harness_baselines.partial_channels import PartialCell, PartialSupernet, shuffle_channels
+from harness_baselines.pcdarts import PartialCell, PartialSupernet, shuffle_channels
 from torch import Tensor, nn
 
 from harness.contracts import SearchContext
 from harness.errors import UsageError
 from harness.space.cell import edge_stride
-from harness.space.drop_path import draw_drop_path
-from harness.space.mixing import NodeMixing
+from harness.space.mixing import NodeMixing, draw_drop_path
 from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, CellKind, edge_count
 
 pytestmark = pytest.mark.usefixtures("double_precision")

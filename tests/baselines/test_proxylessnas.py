@@ -142,7 +142,9 @@ def test_memory_is_that_of_one_path_or_of_two(
         if inactive_path == "kept":
             assert max(alone[k] for k in pair) < found < sum(alone[k] for k in pair) + outputs
         else:
-            assert alone[pair[0]] <= found < alone[pair[0]] + outputs
+            # The closed path runs forward all the same, and needs a few maps for a moment.
+            passing = 4 * 16 * 16 * 12 * 8 * 4
+            assert alone[pair[0]] <= found < alone[pair[0]] + outputs + passing
 
 
 def test_both_ways_give_a_gate_the_same_gradient(

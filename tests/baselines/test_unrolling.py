@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import torch
-from harness_baselines import unrolling
-from harness_baselines.unrolling import unrolled_gradient
+from harness_baselines import darts
+from harness_baselines.darts import unrolled_gradient
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
@@ -92,7 +92,7 @@ def test_a_small_network_by_autograd(
     reach: float, tolerance: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The gradient is autograd's through the step, with an error of the reach squared."""
-    monkeypatch.setattr(unrolling, "REACH", reach)
+    monkeypatch.setattr(darts, "REACH", reach)
     train, validate, weights, alpha = mixture_losses()
     expected = exact(train, validate, weights, alpha, lr=0.5)
     parameters = [*weights, *alpha]
@@ -149,7 +149,7 @@ def test_the_supernet_by_autograd(
     build: Any, make_context: MakeContext, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With `order=second` α is updated by autograd's gradient through a step of the supernet."""
-    monkeypatch.setattr(unrolling, "REACH", 1e-5)  # ReLU has corners, which a long reach crosses
+    monkeypatch.setattr(darts, "REACH", 1e-5)  # ReLU has corners, which a long reach crosses
     method = build("darts", make_context(channels=2), order="second", weight_lr=0.1)
     net, trained, judged = method.net, make_batch().weights, make_batch(seed=2).weights
     names = [name for name, _ in net.named_parameters() if not name.startswith("alpha")]

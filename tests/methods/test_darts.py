@@ -11,7 +11,7 @@ from harness_baselines.parameters import DartsParameters
 
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.errors import UsageError
-from harness.space.backpropagation import Outcome
+from harness.space.backpropagation import BatchOutcome
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
@@ -94,7 +94,7 @@ def test_updates_alternate(make_context: MakeContext) -> None:
             calls.append(("α", len(batch.labels)))
             return super().update_architecture(batch)
 
-        def update_weights(self, batch: Batch) -> Outcome:
+        def update_weights(self, batch: Batch) -> BatchOutcome:
             calls.append(("w", len(batch.labels)))
             return super().update_weights(batch)
 

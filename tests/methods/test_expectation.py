@@ -6,11 +6,17 @@ from collections import Counter
 
 import pytest
 import torch
-from harness_onnas.expectation import Trend, expected_final
-from harness_onnas.selecting import best, draw_selection, random_subset, selection_masks
+from harness_onnas.selecting import (
+    Trend,
+    best,
+    draw_selection,
+    expected_final,
+    random_subset,
+    selection_masks,
+)
 from torch import Tensor, nn
 
-from harness.space.selection import Selection
+from harness.space.mixing import UpdateSelection
 from harness.space.spec import CELL_KINDS, NODES, edge_count, pair_count
 
 
@@ -59,7 +65,7 @@ def expected_values() -> list[Tensor]:
     return alpha + [torch.arange(float(pair_count(n))) for _ in CELL_KINDS for n in range(NODES)]
 
 
-def draw(explore: float, pairs: int | None = 1, seed: int = 0) -> Selection:
+def draw(explore: float, pairs: int | None = 1, seed: int = 0) -> UpdateSelection:
     generator = torch.Generator().manual_seed(seed)
     return draw_selection(
         expected_values(),

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.search.parameters import Coefficients
-from harness.search.supernet_method import parameters_of
+from harness.search.states import parameters_of
 from harness.space.operations import factorized_reduction
 from harness.space.supernet import Supernet
 

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from harness.contracts import SearchBatch, SearchContext
-from harness.search.micro_batches import Parts, split_batch
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
+from harness.search.updates import Parts, split_batch
 from harness.space.backpropagation import ordinary
 from harness.space.spec import CELLS, OPERATIONS
 from harness.space.supernet import Supernet

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.search.parameters import Coefficients
-from harness.search.reptile import coefficients, mean_of, meta_step, move
+from harness.search.states import coefficients, mean_of, meta_step, move
 
 
 def test_reptile_goes_to_the_mean() -> None:

@@ -6,9 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from harness.space.batch_norm import BatchNorm
-from harness.space.batch_statistics import keep_statistics, known_statistics
-from harness.space.running_statistics import frozen_statistics
+from harness.space.batch_norm import BatchNorm, frozen_statistics, keep_statistics, known_statistics
 
 
 @pytest.mark.parametrize("affine", [False, True])

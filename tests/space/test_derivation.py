@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from harness.space.derivation import derive_genotype
-from harness.space.genotype import Edge
+from harness.space.genotype import Edge, derive_genotype
 from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_count, pair_count
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from harness.space.dilated import DilatedDepthwise
+from harness.space.operations import DilatedDepthwise
 
 
 @pytest.mark.parametrize("stride", [1, 2])

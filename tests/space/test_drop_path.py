@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from harness.space.drop_path import DropPath, draw_drop_path
+from harness.space.mixing import DropPath, draw_drop_path
 from harness.space.spec import CELLS, NODES, OPERATIONS, edge_count
 
 SKIP = OPERATIONS.index("skip_connect")

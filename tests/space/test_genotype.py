@@ -75,7 +75,7 @@ def test_no_torch_is_needed(
 ) -> None:
     """Reading an architecture and a method's parameters imports no torch."""
     modules = (
-        "harness.space.genotype, harness.space.derivation, harness.space.selection, "
+        "harness.space.genotype, harness.space.spec, harness.experiment.trial, "
         "harness_onnas.parameters, harness_baselines.parameters, harness_onnas, harness_baselines"
     )
     done = run_python("-c", f"import sys, {modules}; sys.exit('torch' in sys.modules)")

@@ -7,9 +7,7 @@ import math
 import pytest
 import torch
 
-from harness.space.drop_path import draw_drop_path
-from harness.space.mixing import edge_weights, mix, operation_weights
-from harness.space.selection import select_node
+from harness.space.mixing import draw_drop_path, edge_weights, mix, operation_weights, select_node
 from harness.space.spec import CELL_KINDS, OPERATIONS, edge_count, edge_pairs, pair_count
 
 

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Batch
-from harness.space.backpropagation import Engine, Outcome, ordinary
-from harness.space.drop_path import draw_drop_path
-from harness.space.selection import Selection, select_node
+from harness.space.backpropagation import BatchOutcome, Engine, ordinary
+from harness.space.mixing import UpdateSelection, draw_drop_path, select_node
 from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count, pair_count
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
@@ -22,10 +21,10 @@ from harness.space.supernet import Supernet
 STORED: Engine = partial(step_by_step, phase_forward="stored")
 REPEATED: Engine = partial(step_by_step, phase_forward="repeated")
 STREAMED: Engine = streamed
-SelectionOrNone = Selection | None
+SelectionOrNone = UpdateSelection | None
 
 
-def some_of_everything(*, through: bool = False) -> Selection:
+def some_of_everything(*, through: bool = False) -> UpdateSelection:
     """Return a selection of three operations on each edge and two pairs at each node."""
 
     def select(node: int) -> list[list[bool]]:
@@ -41,7 +40,7 @@ def some_of_everything(*, through: bool = False) -> Selection:
         ]
         for kind in CELL_KINDS
     }
-    return Selection(nodes, through)
+    return UpdateSelection(nodes, through)
 
 
 def run_parts(
@@ -50,7 +49,7 @@ def run_parts(
     batch: Batch,
     parts: Sequence[slice],
     selection: SelectionOrNone = None,
-) -> Outcome:
+) -> BatchOutcome:
     """Accumulate gradients over parts of a batch, with drop path on."""
     images = len(batch.labels)
     drop_path = draw_drop_path(images, 0.3, torch.Generator().manual_seed(2))

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from harness.contracts import Batch
-from harness.space.running_statistics import follow_statistics, frozen_statistics
+from harness.space.batch_norm import follow_statistics, frozen_statistics
 from harness.space.supernet import Supernet
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Episode, SearchBatch, SearchContext
-from harness.data.augmentation import MARGIN, crop_and_flip
+from harness.data.images import MARGIN, crop_and_flip
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Recipe, parse_recipe

@@ -12,7 +12,7 @@ _METHODS = (
     ("darts", "darts:Darts", "DARTS: every operation trained at once (Liu et al., 2019)"),
     (
         "metanas",
-        "metanas:MetaNas",
+        "darts:MetaNas",
         "MetaNAS: DARTS with edge pairs and soft pruning (Elsken et al., 2020)",
     ),
     (

@@ -1,18 +1,159 @@
-"""DARTS: differentiable architecture search (Liu, Simonyan and Yang, ICLR 2019)."""
+"""DARTS (Liu, Simonyan and Yang, ICLR 2019), and MetaNAS's task learner, which is DARTS with β."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
-from harness.contracts import Batch, SearchBatch
-from harness.space.backpropagation import Outcome
-from harness.space.running_statistics import frozen_statistics
-from harness_baselines.first_order import FirstOrderMethod
-from harness_baselines.parameters import DartsParameters
-from harness_baselines.unrolling import unrolled_gradient
+import torch
+from torch import Tensor, nn
 
-__all__ = ["Darts"]
+from harness.contracts import Batch, SearchBatch, SearchContext
+from harness.search.parameters import EngineName, EngineParameters, SearchParameters
+from harness.search.supernet_method import SupernetMethod
+from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
+from harness.space.backpropagation import BatchOutcome, Engine, ordinary
+from harness.space.batch_norm import frozen_statistics
+from harness.space.mixing import DropPath, Mixing
+from harness.space.network import frozen
+from harness.space.step_by_step import step_by_step
+from harness.space.streamed import streamed
+from harness_baselines.parameters import DartsParameters, MetaNasParameters
+
+__all__ = [
+    "Darts",
+    "FirstOrderMethod",
+    "MetaNas",
+    "unrolled_gradient",
+]
+
+_ENGINES: dict[EngineName, Engine] = {
+    "ordinary": ordinary,
+    "streamed": streamed,
+    "step_by_step": step_by_step,
+}
+
+
+def engine_named(name: EngineName) -> Engine:
+    """Return the engine; all of them give the same gradients."""
+    return _ENGINES[name]
+
+
+class FirstOrderMethod(SupernetMethod):
+    """Alternating first-order steps on the whole supernet (DARTS, section 2.3, ξ = 0).
+
+    As in the ordinary implementation, with the ordinary engine every backward pass computes the
+    gradients of both the architecture and w, of which one optimizer then uses its own: published
+    memory and times are those of that. The other engines compute only what is used.
+    """
+
+    def __init__(self, parameters: SearchParameters, engine: EngineParameters) -> None:
+        """Take the parameters, and how a search computes its gradients."""
+        super().__init__(parameters, Parts(engine.micro_batches, engine.micro_batch_images))
+        self.engine = engine_named(engine.engine)
+
+    def build(self, context: SearchContext) -> None:
+        """Build the supernet; offline, where memory does not matter, batches are whole."""
+        super().build(context)
+        if context.pretraining:
+            self.engine, self.parts = ordinary, WHOLE
+
+    def update_architecture(self, batch: Batch) -> object:
+        """Update α, and β where there is one, once."""
+        with self._frozen(self.net.weight_parameters()):
+            outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
+        self.architecture_optimizer.step()
+        return outcome
+
+    def update_weights(self, batch: Batch) -> BatchOutcome:
+        """Update w once; return what the batch showed before."""
+        with self._frozen(self.net.architecture_parameters()):
+            outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
+        self.weight_optimizer.step()
+        return outcome
+
+    def compute_gradients(self, batch: Batch, drop_path: DropPath | None) -> BatchOutcome:
+        """Put the gradients of the batch's loss in the place of those that were there."""
+        self.net.zero_grad()
+        parts = split_batch(batch, self.parts)
+
+        def mixing() -> Mixing:
+            return self.net.mixing(self.temperature, drop_path=drop_path)
+
+        return accumulate_gradients(self.engine, self.net, parts, mixing)
+
+    def _frozen(self, parameters: Sequence[nn.Parameter]) -> AbstractContextManager[None]:
+        return nullcontext() if self.engine is ordinary else frozen(parameters)
+
+
+REACH = 0.01  # how far the weights are moved for the difference; DARTS finds it accurate enough
+TINY = 1e-12  # keeps a gradient of zero from being divided by its norm
+
+Parameters = Sequence[nn.Parameter]
+
+
+@torch.no_grad()
+def unrolled_gradient(
+    weights: Parameters,
+    architecture: Parameters,
+    *,
+    train: Callable[[], object],
+    validate: Callable[[], object],
+    lr: float,
+) -> None:
+    """Put the gradient of L_val(w − ξ ∇_w L_train(w, α), α) with respect to α in α's `.grad`.
+
+    By the chain rule (DARTS, equation 7) it is, with w' = w − ξ ∇_w L_train(w, α),
+
+        ∇_α L_val(w', α) − ξ ∇²_(α,w) L_train(w, α) ∇_w' L_val(w', α)
+
+    whose product of a matrix and a vector v is a finite difference (equation 8) at w± = w ± ε v,
+    ε = 0.01 / ‖v‖: (∇_α L_train(w+, α) − ∇_α L_train(w−, α)) / 2ε.
+
+    Args:
+        weights: w, which are the same afterwards, to the bit; their `.grad` is of no use.
+        architecture: α.
+        train: sets `.grad` of both to the gradients of L_train at the present w.
+        validate: sets `.grad` of both to the gradients of L_val at the present w.
+        lr: ξ, the learning rate of the step of training.
+    """
+    start = [weight.clone() for weight in weights]
+    _, step = _gradients(train, architecture, weights)
+    _place(weights, start, step, -lr)
+    direct, direction = _gradients(validate, architecture, weights)
+    norm = torch.stack([part.square().sum() for part in direction]).sum().sqrt()
+    reach = REACH / (norm + TINY)
+    _place(weights, start, direction, reach)
+    ahead, _ = _gradients(train, architecture, weights)
+    _place(weights, start, direction, -reach)
+    behind, _ = _gradients(train, architecture, weights)
+    for weight, origin in zip(weights, start, strict=True):
+        weight.copy_(origin)  # not origin + 0 v: that would turn -0 into 0, and be NaN where v is
+    for alpha, first, plus, minus in zip(architecture, direct, ahead, behind, strict=True):
+        alpha.grad = first - lr * (plus - minus) / (2 * reach)
+
+
+def _gradients(
+    compute: Callable[[], object], *groups: Sequence[nn.Parameter]
+) -> tuple[list[Tensor], ...]:
+    with torch.enable_grad():
+        compute()
+    return tuple(
+        [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in group]
+        for group in groups
+    )
+
+
+def _place(
+    weights: Parameters,
+    start: Sequence[Tensor],
+    direction: Sequence[Tensor],
+    factor: Tensor | float,
+) -> None:
+    """Set the weights to `start` + `factor` x `direction`."""
+    for weight, origin, vector in zip(weights, start, direction, strict=True):
+        weight.copy_(origin + factor * vector)
 
 
 class Darts(FirstOrderMethod):
@@ -34,7 +175,7 @@ class Darts(FirstOrderMethod):
         self.parameters = parameters or DartsParameters()
         super().__init__(self.parameters, self.parameters)
 
-    def update(self, batch: SearchBatch) -> Outcome:
+    def update(self, batch: SearchBatch) -> BatchOutcome:
         """Update α on one part of the batch, then w on the other."""
         if self.parameters.order == "second":
             self._update_architecture_ahead(batch)
@@ -53,6 +194,20 @@ class Darts(FirstOrderMethod):
             )
         self.architecture_optimizer.step()
 
-    def _gradients_of(self, part: Batch) -> Callable[[], Outcome]:
+    def _gradients_of(self, part: Batch) -> Callable[[], BatchOutcome]:
         # One draw of drop path for all passes: a difference of two draws would be noise.
         return partial(self.compute_gradients, part, self.draw_drop_path(len(part.labels)))
+
+
+class MetaNas(FirstOrderMethod):
+    """MetaNAS's task learner: DARTS, first order, with β and soft pruning.
+
+    β weighs pairs of edges (its section 4), so that a node comes to keep two of them. The
+    temperature of the softmax over α and β falls from 1 to 0.1 over the search steps, linearly:
+    the mixture becomes the discrete architecture by itself, and needs no training after pruning.
+    """
+
+    def __init__(self, parameters: MetaNasParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        given = parameters or MetaNasParameters()
+        super().__init__(given, given)

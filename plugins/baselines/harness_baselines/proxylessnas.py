@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from harness.contracts import Batch, SearchBatch, SearchContext
+from harness.contracts import Batch, OperationLatency, SearchBatch, SearchContext
 from harness.errors import UsageError
-from harness.search.micro_batches import WHOLE, Parts, accumulate_gradients, split_batch
 from harness.search.supernet_method import SupernetMethod
-from harness.space.backpropagation import Outcome, ordinary
+from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
+from harness.space.backpropagation import BatchOutcome, ordinary
 from harness.space.cell import Cell
 from harness.space.mixing import Mixing
-from harness.space.spec import METANAS, CellKind
+from harness.space.spec import CELLS, METANAS, NODES, OPERATIONS, CellKind, edge_count
 from harness.space.supernet import Supernet
-from harness_baselines.latency import expected_latency, latency_table
 from harness_baselines.parameters import ProxylessNasParameters
 from harness_baselines.paths import (
     PathCell,
@@ -28,7 +27,45 @@ from harness_baselines.paths import (
     restore_total,
 )
 
-__all__ = ["ProxylessNas"]
+__all__ = [
+    "ProxylessNas",
+    "expected_latency",
+    "latency_table",
+]
+
+
+def latency_table(
+    predict: OperationLatency, device: torch.device, operations: Sequence[str] = OPERATIONS
+) -> list[list[Tensor]]:
+    """Return the predicted seconds of each operation: for each cell and node, (edges, operations).
+
+    Args:
+        predict: the cost model.
+        device: where the tensors are to live.
+        operations: of an edge, in the order of α's columns.
+    """
+
+    def of_node(cell: int, node: int) -> Tensor:
+        edges = range(edge_count(node))
+        rows = [[predict(cell, edge, operation) for operation in operations] for edge in edges]
+        return torch.tensor(rows, device=device, dtype=torch.get_default_dtype())
+
+    return [[of_node(cell, node) for node in range(NODES)] for cell in range(len(CELLS))]
+
+
+def expected_latency(mixing: Mixing, seconds: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return Σ over edges and paths of gate x seconds (section 3.3).
+
+    Its value is the latency of the active paths. Its gradient is that of the expected latency
+    Σ p_j F(o_j) of the two paths drawn on each edge, as binary gates pass on gradients to p.
+
+    Args:
+        mixing: of binary gates.
+        seconds: a `latency_table`, F.
+    """
+    cells = zip(mixing.cells, seconds, strict=True)
+    nodes = [pair for nodes, of_cell in cells for pair in zip(nodes, of_cell, strict=True)]
+    return torch.stack([(node.weights * of_node).sum() for node, of_node in nodes]).sum()
 
 
 class ProxylessNas(SupernetMethod):
@@ -90,7 +127,7 @@ class ProxylessNas(SupernetMethod):
             space=space,
         )
 
-    def update(self, batch: SearchBatch) -> Outcome:
+    def update(self, batch: SearchBatch) -> BatchOutcome:
         """Update α on one part of a batch, then w on the other; towards the end w alone, if asked.
 
         In the steps of `derived_share` the most likely paths train alone.
@@ -125,7 +162,7 @@ class ProxylessNas(SupernetMethod):
         restore_total(self.alphas, before, pairs, self.temperature)
         return outcome
 
-    def update_weights(self, batch: Batch) -> Outcome:
+    def update_weights(self, batch: Batch) -> BatchOutcome:
         """Draw one path on each edge and update its weights; return what the batch showed."""
         self.net.zero_grad()
         paths = list(map(most_likely_paths, self.alphas)) if self.derives else self._draw(1)
@@ -152,7 +189,7 @@ class ProxylessNas(SupernetMethod):
         temperature, generator = self.temperature, self.generator
         return [draw_paths(alpha, count, temperature, generator) for alpha in self.alphas]
 
-    def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> Outcome:
+    def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> BatchOutcome:
         drop_path = self.draw_drop_path(len(batch.labels))
         parts = split_batch(batch, self.parts)
         return accumulate_gradients(ordinary, self.net, parts, lambda: mixing().dropped(drop_path))

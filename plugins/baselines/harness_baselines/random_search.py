@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,18 +13,52 @@ from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
 from harness.experiment.setting import Recipe
-from harness.search.metrics import step_metrics
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
-from harness.space.backpropagation import Outcome, judge
+from harness.search.updates import step_metrics
+from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.batch_norm import follow_statistics, frozen_statistics
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
-from harness.space.running_statistics import follow_statistics, frozen_statistics
 from harness.space.spec import CELL_KINDS, METANAS, NODES, SearchSpace, edge_pairs
-from harness_baselines.holding_out import HoldOut
 from harness_baselines.parameters import RandomSearchParameters
 
-__all__ = ["RandomSearch", "random_genotype"]
+__all__ = [
+    "HoldOut",
+    "RandomSearch",
+    "random_genotype",
+]
+
+
+class HoldOut:
+    """Splits the batches of one search step, in the order in which they come.
+
+    In few-shot search the second image of each class is held out, so that every class is trained
+    on; with one shot there is none. A batch that would be held out whole is trained on whole, so
+    that every batch gives an update. A full task has a batch for each purpose already.
+    """
+
+    def __init__(self) -> None:
+        """Start with no class seen."""
+        self._seen: Counter[int] = Counter()
+
+    def split(self, batch: SearchBatch) -> tuple[Batch, Batch | None]:
+        """Return the images that train and those that judge, if there are any."""
+        if batch.architecture is not batch.weights:
+            return batch.weights, batch.architecture
+        images, labels = batch.weights
+        held = [self._is_second(label) for label in labels.tolist()]
+        if not any(held) or all(held):
+            return batch.weights, None
+        # Indices, not masks: with a mask, the shape of what is taken would depend on its values.
+        training = labels.new_tensor([i for i, is_held in enumerate(held) if not is_held])
+        judging = labels.new_tensor([i for i, is_held in enumerate(held) if is_held])
+        trained = Batch(images[training], labels[training])
+        return trained, Batch(images[judging], labels[judging])
+
+    def _is_second(self, label: int) -> bool:
+        self._seen[label] += 1
+        return self._seen[label] == 2
 
 
 @dataclass
@@ -66,7 +100,7 @@ class RandomSearch:
         recent: deque[tuple[Batch, Batch | None]] = deque(maxlen=OBSERVED_BATCHES)
         hold_out = HoldOut()
 
-        def update(batch: SearchBatch) -> Outcome:
+        def update(batch: SearchBatch) -> BatchOutcome:
             recent.append(hold_out.split(batch))
             return self._update(recent[-1][0])
 
@@ -118,7 +152,7 @@ class RandomSearch:
         lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
         self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
 
-    def _update(self, batch: Batch) -> Outcome:
+    def _update(self, batch: Batch) -> BatchOutcome:
         network = self.candidate.network.train()
         network.zero_grad()
         loss, outcome = judge(network(batch.images), batch.labels, share=1.0)

@@ -6,7 +6,7 @@ import torch
 
 from harness.contracts import Batch, SearchContext
 from harness.search.parameters import EngineParameters, SearchParameters
-from harness_baselines.first_order import FirstOrderMethod
+from harness_baselines.darts import FirstOrderMethod
 from harness_baselines.parameters import RandomAlphaParameters, WeightsOnlyParameters
 
 __all__ = ["RandomAlpha", "WeightsOnly"]

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from harness.search.parameters import Coefficients
-from harness.search.reptile import move
+from harness.search.states import move
 from harness.space.spec import CELLS
 from harness.space.supernet import Supernet
 

@@ -10,26 +10,25 @@ from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.errors import UsageError
-from harness.search.micro_batches import WHOLE, Parts, accumulate_gradients, split_batch
-from harness.search.reptile import mean_of, meta_step
-from harness.search.supernet_method import (
+from harness.search.states import (
     State,
-    SupernetMethod,
     load_parameters,
+    mean_of,
+    meta_step,
     parameters_of,
     split_moments,
     with_prefix,
 )
-from harness.space.backpropagation import Engine, Outcome, ordinary
-from harness.space.frozen import frozen
-from harness.space.mixing import Mixing
-from harness.space.selection import Selection
+from harness.search.supernet_method import SupernetMethod
+from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
+from harness.space.backpropagation import BatchOutcome, Engine, ordinary
+from harness.space.mixing import Mixing, UpdateSelection
+from harness.space.network import frozen
 from harness.space.step_by_step import step_by_step
 from harness.space.supernet import Supernet
-from harness_onnas.expectation import Trend
 from harness_onnas.meta_cell import fold, fold_alike, meta_cell_of, tie_gradients, unfold
 from harness_onnas.parameters import OnNasParameters
-from harness_onnas.selecting import draw_selection, selection_masks
+from harness_onnas.selecting import Trend, draw_selection, selection_masks
 
 __all__ = ["OnNas"]
 
@@ -66,7 +65,7 @@ class OnNas(SupernetMethod):
         """Build the supernet, from the meta cell if there is one."""
         super().build(context)
         self.engine: Engine = ordinary
-        self.selection: Selection | None = None  # everything
+        self.selection: UpdateSelection | None = None  # everything
         self.masks: list[Tensor] | None = None
         if context.pretraining:
             self.parts = WHOLE
@@ -108,7 +107,7 @@ class OnNas(SupernetMethod):
             return super().state_dict()
         return {**self.folded, **with_prefix(fold_alike(self.kept) if self.kept else {})}
 
-    def update(self, batch: SearchBatch) -> Outcome:
+    def update(self, batch: SearchBatch) -> BatchOutcome:
         """Select what is to learn from a batch, offline everything, and update it."""
         if not self.pretraining:
             self.selection = self._select()
@@ -116,7 +115,7 @@ class OnNas(SupernetMethod):
             self.remaining -= 1
         return super().update(batch)
 
-    def update_architecture(self, batch: Batch) -> Outcome:
+    def update_architecture(self, batch: Batch) -> BatchOutcome:
         """Update the selected α and β once."""
         with frozen(self.net.weight_parameters()):
             outcome = self._compute_gradients(batch, partial(self._mixing, len(batch.labels)))
@@ -127,7 +126,7 @@ class OnNas(SupernetMethod):
         self.trend.add(self._movements(before, gradients))
         return outcome
 
-    def update_weights(self, batch: Batch) -> Outcome:
+    def update_weights(self, batch: Batch) -> BatchOutcome:
         """Update the weights of the selected operations, and what is outside them, once."""
         mixing = torch.no_grad()(partial(self._mixing, len(batch.labels)))
         outcome = self._compute_gradients(batch, mixing)
@@ -137,7 +136,7 @@ class OnNas(SupernetMethod):
         self.weight_optimizer.zero_grad()
         return outcome
 
-    def _select(self) -> Selection:
+    def _select(self) -> UpdateSelection:
         """Select on the trend of the updates before this one."""
         parameters = self.parameters
         return draw_selection(
@@ -163,6 +162,6 @@ class OnNas(SupernetMethod):
         # Offline a batch is one part, so that the draw is for all of its images.
         return self.net.mixing(self.temperature, self.selection, self.draw_drop_path(images))
 
-    def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> Outcome:
+    def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> BatchOutcome:
         parts = split_batch(batch, self.parts)
         return accumulate_gradients(self.engine, self.net, parts, mixing)

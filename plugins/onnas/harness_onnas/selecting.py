@@ -1,16 +1,65 @@
-"""Which operations and edge pairs a search step updates (On-NAS, Eq. 8 and 9)."""
+"""What an update moves: by what α and β can be expected to become (On-NAS, Eq. 7 to 9)."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
-from harness.space.selection import NodeSelection, Selection, select_node
+from harness.space.mixing import NodeSelection, UpdateSelection, select_node
 from harness.space.spec import CELL_KINDS, NODES, CellKind
 
-__all__ = ["best", "draw_selection", "random_subset", "selection_masks"]
+__all__ = [
+    "Trend",
+    "best",
+    "draw_selection",
+    "expected_final",
+    "random_subset",
+    "selection_masks",
+]
+
+
+def expected_final(value: Tensor, movements: Sequence[Tensor], remaining: int) -> Tensor:
+    """Return E[α_f] ≈ α_j + (f − j)/t Σ of the last t movements, in the shape of `value`.
+
+    With movements of −λ x gradient this is Eq. 7.
+
+    Args:
+        value: α_j, the parameter as it is now.
+        movements: what the last t updates have added to it; none leave the value as it is.
+        remaining: f − j, updates to come.
+    """
+    value = value.detach()
+    if not movements:
+        return value
+    return value + (remaining / len(movements)) * torch.stack(list(movements)).sum(dim=0)
+
+
+class Trend:
+    """Remembers how the last t updates have moved each parameter.
+
+    Where the paper is silent: with fewer than t updates so far, t is their number, and an update
+    has not moved what it did not select.
+    """
+
+    def __init__(self, parameters: Sequence[Tensor], length: int) -> None:
+        """Remember `length` (t) updates of `parameters`."""
+        self.parameters = list(parameters)
+        self._updates: deque[list[Tensor]] = deque(maxlen=length)
+
+    def add(self, movements: Sequence[Tensor]) -> None:
+        """Remember how an update has moved each parameter, and forget the one t updates ago."""
+        self._updates.append(list(movements))
+
+    def expected(self, remaining: int) -> list[Tensor]:
+        """Return what each parameter is expected to be after `remaining` more updates."""
+        return [
+            expected_final(parameter, [update[i] for update in self._updates], remaining)
+            for i, parameter in enumerate(self.parameters)
+        ]
+
 
 Choose = Callable[[Sequence[float], int], list[bool]]
 
@@ -23,7 +72,7 @@ def draw_selection(  # noqa: PLR0913 - what the paper's procedure has parameters
     explore: float,
     through: bool,
     generator: torch.Generator,
-) -> Selection:
+) -> UpdateSelection:
     """Select operations on each edge and edge pairs at each node, for the updates of one batch.
 
     With probability `explore` all of them are drawn at random, else those with the largest
@@ -51,10 +100,10 @@ def draw_selection(  # noqa: PLR0913 - what the paper's procedure has parameters
         return select_node(node, rows, choose(scores, len(scores) if pairs is None else pairs))
 
     nodes = {kind: [select(kind, node) for node in range(NODES)] for kind in CELL_KINDS}
-    return Selection(nodes, through)
+    return UpdateSelection(nodes, through)
 
 
-def selection_masks(selection: Selection, device: torch.device) -> list[Tensor]:
+def selection_masks(selection: UpdateSelection, device: torch.device) -> list[Tensor]:
     """Return what is selected as boolean masks of α and β.
 
     They come in the order of `Supernet.architecture_parameters`.

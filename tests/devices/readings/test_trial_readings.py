@@ -11,13 +11,7 @@ from typing import cast
 import pytest
 import torch
 
-from harness.contracts import (
-    Batch,
-    DeviceMode,
-    SearchBatch,
-    SearchMethod,
-    StepMetrics,
-)
+from harness.contracts import Batch, DeviceMode, SearchBatch, SearchMethod, StepMetrics
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting

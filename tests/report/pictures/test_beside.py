@@ -44,13 +44,17 @@ def test_every_method_of_a_figure_has_a_name_of_its_own(name: str) -> None:
 
 def test_bars_have_the_names_of_mechanisms(make_record: Make) -> None:
     """A variant that a suite names has that name; any other has its parameters."""
-    methods = ("onnas", "onnas[step_by_step=false]", "onnas[q=5]")
+    methods = ("onnas", "onnas[gradient=selected,step_by_step=false]", "onnas[q=5]")
     records = [make_record(each, dataset=PHOTOS) for each in methods]
     lines = lines_of_rows(rows_of_records(records), STAND_INS)
     (bars,) = bars_of(lines, beside_of([suite("figure9")], STAND_INS)).values()
     assert [bar.name for bar in bars] == ["α + β + step by step", "α + β: edge pairs too", "q=5"]
     (plain,) = bars_of(lines, Beside()).values()
-    assert [bar.name for bar in plain] == ["as it is", "step_by_step=false", "q=5"]
+    assert [bar.name for bar in plain] == [
+        "as it is",
+        "gradient=selected, step_by_step=false",
+        "q=5",
+    ]
 
 
 def test_published_losses_are_lines_beside_the_curves(make_record: Make) -> None:

@@ -1,4 +1,6 @@
-"""Meta-learning steps: from where several tasks (or cells) have led to, to where to start next.
+"""States of a supernet, and the steps of meta-learning between them.
+
+A meta step goes from where several tasks (or cells) have led to, to where to start next.
 
 With Reptile (Nichol et al., 2018) every task counts alike. On-NAS weighs them element by element
 by their coefficients (Kim et al., SenSys '23, Eq. 3 to 5 and algorithm 1).
@@ -11,11 +13,26 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
+from harness.errors import UsageError
 from harness.search.parameters import Coefficients
+from harness.space.supernet import Supernet
 
-__all__ = ["coefficients", "mean_of", "meta_step", "move"]
+__all__ = [
+    "State",
+    "coefficients",
+    "load_parameters",
+    "mean_of",
+    "meta_step",
+    "move",
+    "parameters_of",
+    "split_moments",
+    "with_prefix",
+]
 
 State = Mapping[str, Tensor]
+"""Tensors by name: α, β and w, and second moments under names that begin with `moment.`."""
+
+MOMENT = "moment."
 
 
 def coefficients(gradients: Tensor, kind: Coefficients) -> Tensor:
@@ -84,3 +101,42 @@ def meta_step(
         name: move(value, [task[name] for task in adapted], rate(name), weighed)
         for name, value in meta.items()
     }
+
+
+def split_moments(state: State) -> tuple[State, State]:
+    """Return the parameters of a stored state, and its second moments by their parameter's name."""
+    parameters = {name: value for name, value in state.items() if not name.startswith(MOMENT)}
+    moments = {
+        name.removeprefix(MOMENT): value for name, value in state.items() if name.startswith(MOMENT)
+    }
+    return parameters, moments
+
+
+def with_prefix(moments: State) -> State:
+    """Name second moments as they are stored."""
+    return {MOMENT + name: moment for name, moment in moments.items()}
+
+
+def parameters_of(net: Supernet) -> dict[str, Tensor]:
+    """Return copies of α, β and w by name."""
+    return {name: value.detach().clone() for name, value in net.named_parameters()}
+
+
+@torch.no_grad()
+def load_parameters(net: Supernet, state: Mapping[str, Tensor]) -> None:
+    """Set α, β and w.
+
+    Raises:
+        UsageError: names or shapes are not those of this network.
+    """
+    parameters = dict(net.named_parameters())
+    for name in sorted(parameters.keys() ^ state.keys()):
+        fault = "lacks" if name in parameters else "has, other than the search space,"
+        raise UsageError(f"the initial state does not fit the search space: it {fault} '{name}'")
+    for name, parameter in parameters.items():
+        if parameter.shape != state[name].shape:
+            raise UsageError(
+                f"the initial state does not fit the search space: '{name}' has shape "
+                f"{tuple(state[name].shape)} instead of {tuple(parameter.shape)}"
+            )
+        parameter.copy_(state[name])
