@@ -14,13 +14,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 from documentation.pages import ROOT
-from harness.report.cells import legend
-from harness.report.formats import escaped_markdown, shown_frame, to_markdown
-from harness.report.lines import Line, lines_of_rows
-from harness.report.pictures.gallery import pictures_of
-from harness.report.pictures.style import svg_of
-from harness.report.table import Column, Table, TableCell
-from harness.report.trial_tables import trials_table
+from harness.reports.cells import legend
+from harness.reports.formats import escaped_markdown, shown_frame, to_markdown
+from harness.reports.lines import Line, lines_of_rows
+from harness.reports.pictures.gallery import pictures_of
+from harness.reports.pictures.style import svg_of
+from harness.reports.table import Column, Table, TableCell
+from harness.reports.trial_tables import trials_table
 from harness.results.load import load_results
 from harness.results.results import Results
 from harness.runtime.files import made_folder, write_whole

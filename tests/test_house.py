@@ -26,7 +26,7 @@ LONGEST = 300
 
 # The rooms that run trials, and what only looks at shapes.
 RUNNING = {"harness.planning", "harness.trials", "harness.pretraining", "harness.executors"}
-BELOW_ESTIMATE = {"harness.estimate", "harness.tracing"}
+BELOW_ESTIMATE = {"harness.estimates", "harness.tracing"}
 
 # Packages that import each other as they are imported.
 CIRCLES = {
@@ -36,9 +36,9 @@ CIRCLES = {
     ("harness.planning", "harness.results"),
     ("harness.pretraining", "harness.runtime"),
     ("harness.pretraining", "harness.trials"),
-    ("harness.report", "harness.report.formats"),
-    ("harness.report", "harness.results"),
-    ("harness.report.pictures", "harness.report.pictures.cells"),
+    ("harness.reports", "harness.reports.formats"),
+    ("harness.reports", "harness.results"),
+    ("harness.reports.pictures", "harness.reports.pictures.cells"),
     ("harness.results", "harness.runtime"),
     ("harness.runtime", "harness.trials"),
 }
@@ -217,7 +217,7 @@ def test_trials_and_estimates_stand_apart() -> None:
     running = {*RUNNING, "harness.runtime"}
     for package, others in graph.items():
         if is_in(package, running):
-            assert not [each for each in others if is_in(each, ["harness.estimate"])], package
+            assert not [each for each in others if is_in(each, ["harness.estimates"])], package
         if is_in(package, BELOW_ESTIMATE):
             assert not [each for each in others if is_in(each, RUNNING)], package
 

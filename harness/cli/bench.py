@@ -24,11 +24,11 @@ from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.contracts import DataRequest
 from harness.devices.at_hand import choose_mode
 from harness.errors import UsageError
-from harness.estimate.planning import plan_searches
+from harness.estimates.planning import plan_searches
 from harness.planning.suites import entries_of
 from harness.plugins.selection import select
-from harness.report.estimate_tables import bench_table
-from harness.report.formats import print_tables
+from harness.reports.estimate_tables import bench_table
+from harness.reports.formats import print_tables
 from harness.results.bench import bench_to_json, save_bench
 
 __all__ = ["bench"]

@@ -89,11 +89,11 @@ def _compare_two(
     folders: tuple[Path, ...], allowed: tuple[str, ...], tolerance: str | None, *, as_json: bool
 ) -> None:
     # Imports scipy and pydantic, which `--help` need not wait for.
-    from harness.compare.aligning import ALLOWANCES  # noqa: PLC0415 - see above
-    from harness.compare.comparing import parse_thresholds  # noqa: PLC0415 - see above
-    from harness.compare.result import compare as compare_results  # noqa: PLC0415 - see above
-    from harness.report.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
-    from harness.report.formats import print_tables  # noqa: PLC0415 - see above
+    from harness.comparison.aligning import ALLOWANCES  # noqa: PLC0415 - see above
+    from harness.comparison.comparing import parse_thresholds  # noqa: PLC0415 - see above
+    from harness.comparison.result import compare as compare_results  # noqa: PLC0415 - see above
+    from harness.reports.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
+    from harness.reports.formats import print_tables  # noqa: PLC0415 - see above
     from harness.results.load import load_results  # noqa: PLC0415 - see above
 
     metrics = loaded_plugins().metrics
@@ -112,9 +112,9 @@ def _compare_two(
 
 def _compare_paper(folder: Path, suite: str | None, *, as_json: bool) -> None:
     # As above.
-    from harness.compare.paper import compare_with_paper  # noqa: PLC0415 - see above
-    from harness.report.comparison_tables import paper_tables  # noqa: PLC0415 - see above
-    from harness.report.formats import print_tables  # noqa: PLC0415 - see above
+    from harness.comparison.paper import compare_with_paper  # noqa: PLC0415 - see above
+    from harness.reports.comparison_tables import paper_tables  # noqa: PLC0415 - see above
+    from harness.reports.formats import print_tables  # noqa: PLC0415 - see above
     from harness.results.load import load_results  # noqa: PLC0415 - see above
 
     plugins, console = loaded_plugins(), result_console()

@@ -23,7 +23,7 @@ from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:
     from harness.cost_model.calibrate.fit import Calibration, LeftOut
-    from harness.estimate.estimates import Estimate
+    from harness.estimates.estimates import Estimate
 
 __all__ = ["calibrate_processor", "fit_published", "probe_machine"]
 

@@ -25,11 +25,11 @@ from harness.cli.options import (
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.contracts import DataRequest
-from harness.estimate.estimates import Estimate, estimate_all
-from harness.estimate.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all
+from harness.estimates.planning import plan_searches
 from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
-from harness.report.estimate_tables import estimate_table
-from harness.report.formats import print_tables
+from harness.reports.estimate_tables import estimate_table
+from harness.reports.formats import print_tables
 from harness.results.estimates import row_of, save_estimate
 
 __all__ = ["estimate"]

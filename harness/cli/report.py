@@ -11,8 +11,8 @@ import click
 from harness.cli.output import loaded_plugins, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
-from harness.report.tables import tables_of
-from harness.report.writing import SUFFIXES, Report, choose_destinations, write_report
+from harness.reports.tables import tables_of
+from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
 from harness.results.load import load_results
 from harness.results.published import PublishedSuite, find_published, load_published
 from harness.results.results import Results
@@ -102,7 +102,7 @@ def _published(plugins: Plugins, results: Results, suites: tuple[str, ...]) -> l
 
 
 def _draw(results: Results, folder: Path, published: list[PublishedSuite]) -> None:
-    from harness.report.pictures import draw_all  # noqa: PLC0415 - slow, for pictures alone
+    from harness.reports.pictures import draw_all  # noqa: PLC0415 - slow, for pictures alone
 
     for path in draw_all(results, folder, published):
         say(f"A picture is in {path}")

@@ -33,9 +33,9 @@ from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.cli.progress import interruptible_progress
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MetricSpec
-from harness.report.cells import side_by_side
-from harness.report.formats import print_tables
-from harness.report.trial_tables import run_table
+from harness.reports.cells import side_by_side
+from harness.reports.formats import print_tables
+from harness.reports.trial_tables import run_table
 from harness.results.summary import rows_of_records
 from harness.trials.runner import RunRequest, RunResult, run_trials
 

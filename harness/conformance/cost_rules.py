@@ -17,7 +17,7 @@ from harness.conformance.trials import (
     run,
 )
 from harness.contracts import DatasetForm, SearchBatch, SearchContext
-from harness.estimate.estimates import estimate
+from harness.estimates.estimates import estimate
 from harness.tracing.search import Search
 from harness.trials.episode import batches, draw
 from harness.trials.guards import BudgetExceededError

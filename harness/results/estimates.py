@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.cost_model.profile import Prediction, predict_seconds
 from harness.devices.profile import DeviceProfile
-from harness.estimate.estimates import Estimate
+from harness.estimates.estimates import Estimate
 from harness.metrics import to_mib
 from harness.runtime.files import made_folder, write_whole
 

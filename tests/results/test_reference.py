@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harness.compare.result import compare
-from harness.report.formats import to_csv
-from harness.report.tables import tables_of
+from harness.comparison.result import compare
+from harness.reports.formats import to_csv
+from harness.reports.tables import tables_of
 from harness.results.load import load_results
 from harness.results.results import Results
 

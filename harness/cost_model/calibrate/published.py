@@ -11,8 +11,8 @@ from harness.cost_model.calibrate.fit import Calibration, Case, calibrate
 from harness.cost_model.profile import KERNEL_CLASSES, KernelRates
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
-from harness.estimate.estimates import Estimate, estimate_all
-from harness.estimate.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all
+from harness.estimates.planning import plan_searches
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import SuiteEntry, load_suite
 from harness.plugins.loading import Plugins

@@ -1,0 +1,144 @@
+"""Tables of what was not run as trials: estimates, and benchmarks of search steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.metrics import METRICS
+from harness.reports.cells import cell_of, column_of, estimate_legend, legend
+from harness.reports.table import MISSING, SYMBOLS, Column, Remarks, Table, TableCell, shown_number
+from harness.results.bench import BenchRow, with_references
+from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.rows import Row, rows_of_estimate
+
+__all__ = ["bench_table", "estimate_table"]
+
+METHOD, DATA = Column("method", "method"), Column("dataset", "data")
+MEMORY, STORAGE, TIME, STEP = (
+    column_of(METRICS[name]) for name in ("peak_memory", "storage", "search_time", "step_time")
+)
+NOWHERE = DeviceRow("", "", memory_limit_mib=None, fits=None, search_time=None)
+
+
+def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table:
+    """Return the table of one estimate, with a column of times for each of its devices.
+
+    Args:
+        rows: those of the estimate.
+        brief: whether it is for a terminal: fewer columns, ranges in words beside what they are of,
+            and what devices lack below.
+    """
+    devices = list(dict.fromkeys(device.device for row in rows for device in row.devices))
+    remarks = Remarks()
+    cells = tuple(tuple(_cells(row, devices, remarks, brief=brief)) for row in rows)
+    return Table(
+        key="estimates",
+        title="" if brief else "Estimates",
+        caption=(
+            estimate_legend(),
+            *legend(cells),
+            *(_remarks_on_devices(rows) if brief else ()),
+        ),
+        columns=tuple(_columns(devices, brief=brief)),
+        rows=cells,
+        notes=remarks.notes,
+    )
+
+
+def _columns(devices: Sequence[str], *, brief: bool) -> Iterator[Column]:
+    yield from (METHOD, DATA)
+    if brief:
+        yield from (MEMORY, Column("memory_range", "range", kind="words"), STORAGE)
+    else:
+        yield Column("setting", "setting")
+        yield Column("channels", "channels", kind="number", digits=0)
+        yield Column("steps", "steps", kind="number", digits=0)
+        yield from (MEMORY, replace(MEMORY, key="memory_lowest_mib", name="lowest memory"), STORAGE)
+    for name in devices:
+        yield replace(TIME, key=f"time_{name}_s", name=f"time on {name}")
+        if brief:
+            yield Column(f"band_{name}", "nine of ten", kind="words")
+    yield Column("notes", "notes", kind="notes")
+
+
+def _cells(
+    row: EstimateRow, devices: Sequence[str], remarks: Remarks, *, brief: bool
+) -> Iterator[TableCell]:
+    on = {each.device: each for each in rows_of_estimate(row)}
+    (any_row,) = rows_of_estimate(replace(row, devices=row.devices[:1] or (NOWHERE,)))
+    yield TableCell(row.method)
+    if brief:
+        yield TableCell(f"{row.dataset} {row.setting}")
+    else:
+        yield from map(TableCell, (row.dataset, row.setting))
+        yield from map(TableCell, (row.channels, row.search_steps))
+    yield cell_of(any_row, METRICS["peak_memory"])
+    lowest = row.lowest_memory_mib
+    yield (
+        TableCell(_range(any_row, MEMORY))
+        if brief
+        else TableCell(lowest, mark="" if lowest is None else "predicted")
+    )
+    yield cell_of(any_row, METRICS["storage"])
+    for device in devices:
+        yield cell_of(on[device], METRICS["search_time"]) if device in on else TableCell(None)
+        if brief:
+            yield TableCell(_range(on[device], TIME) if device in on else "")
+    yield remarks.cell([f"Not estimated: {row.error}"] if row.error else [])
+
+
+def _range(row: Row, column: Column) -> str:
+    """Say between what the number of a column is; nothing where it is one number."""
+    value = next((each for each in row.values.values() if each.metric.key == column.key), None)
+    if value is None or value.low is None or value.high is None or value.low == value.high:
+        return ""
+    mark = SYMBOLS["predicted"]
+    return " to ".join(f"{mark}{shown_number(end, column)}" for end in (value.low, value.high))
+
+
+def _remarks_on_devices(rows: Sequence[EstimateRow]) -> Iterator[str]:
+    """Say what devices have, which of them have no cost model, and what a time is of."""
+    every = [device for row in rows for device in row.devices]
+    limits = {each.device: each.memory_limit_mib for each in every}
+    if any(each.fits is False for each in every):
+        known = [f"{name} has {mib:,.0f} MiB" for name, mib in limits.items() if mib is not None]
+        yield f"{SYMBOLS['unfit']}: {', '.join(known)}."
+    if any(each.search_time for each in every):
+        yield (
+            "time: search steps of one task, or all epochs of a full task; nine of ten: where nine "
+            "of ten times like those that the device was calibrated on would be."
+        )
+    unknown = [each.device for each in every if each.fits is not False and not each.search_time]
+    if unknown:
+        named = ", ".join(dict.fromkeys(unknown))
+        yield f"{MISSING} no time: {named} has no cost model (harness devices calibrate)."
+
+
+def bench_table(rows: Sequence[BenchRow]) -> Table:
+    """Return the table of a benchmark, the ratios within each setting among its columns."""
+    cells = tuple(_bench_cells(row, reference) for row, reference in with_references(rows))
+    return Table(
+        key="bench",
+        title="",
+        caption=(
+            "Measured here. memory: the most bytes alive at once in three steps; step: median of "
+            "the warm ones; ratio: to the first method of the setting, median over rounds.",
+            *(f"{row.method} on {row.dataset}: {row.error}" for row in rows if row.error),
+        ),
+        columns=(
+            METHOD,
+            DATA,
+            MEMORY,
+            replace(STEP, key="first_step_s", name="first step", figures=3),
+            replace(STEP, figures=3),
+            Column("ratio", "ratio", kind="number", figures=3),
+        ),
+        rows=cells,
+    )
+
+
+def _bench_cells(row: BenchRow, reference: BenchRow) -> tuple[TableCell, ...]:
+    data = f"{row.dataset} {row.setting}, {row.images} images, C = {row.channels}"
+    numbers = (row.peak_memory_mib, row.first_step_s, row.median_s, row.ratio_to(reference))
+    return (TableCell(row.method), TableCell(data), *map(TableCell, numbers))

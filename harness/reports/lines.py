@@ -1,0 +1,111 @@
+"""Lines of ours that stand beside published rows: one method and setting, on all its devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harness.metrics import METRICS, MetricSpec
+from harness.reports.cells import cell_of, failures, side_by_side
+from harness.reports.table import TableCell
+from harness.results.estimates import EstimateRow
+from harness.results.published import RowPlace
+from harness.results.record import Record
+from harness.results.rows import Row, rows_of_estimate
+
+__all__ = ["Line", "lines_of_estimate", "lines_of_rows"]
+
+
+@dataclass
+class Line:
+    """One method on one setting: the rows of its devices, side by side.
+
+    Attributes:
+        dataset: the data set that was used, which may stand in for the one of `place`.
+        origin: what made it: versions and data; lines of different origin are kept apart.
+        devices: by name, what each made of it.
+        remarks: sentences about this line.
+    """
+
+    place: RowPlace
+    dataset: str
+    origin: str = ""
+    devices: dict[str, Row] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+
+    def cell(self, metric: MetricSpec) -> TableCell:
+        """Return a metric of the line.
+
+        It is the largest of the devices that held it, where a device must hold it, such as memory;
+        a cell without value if none did. Otherwise it is that of the first device that has one.
+        """
+        cells = [cell_of(row, metric) for row in self.devices.values()]
+        held = [cell for cell in cells if isinstance(cell.value, float)]
+        if held and metric.needs_fit and metric.aggregate == "largest":
+            return max(held, key=lambda cell: cell.sort_key)
+        return (*held, *cells, TableCell(None))[0]
+
+    @property
+    def memory(self) -> TableCell:
+        """Peak memory."""
+        return self.cell(METRICS["peak_memory"])
+
+    @property
+    def accuracy(self) -> TableCell:
+        """Accuracy on the first device that has one."""
+        return self.cell(METRICS["accuracy"])
+
+
+def lines_of_rows(rows: Iterable[Row], stand_ins: Mapping[str, str]) -> list[Line]:
+    """Put the devices of the same method and setting side by side.
+
+    What is on one device twice, such as emulated and measured, makes two lines, which say what
+    they are.
+
+    Args:
+        rows: of records.
+        stand_ins: for the label of a data set, the one that it was run in place of.
+    """
+    known: dict[tuple[RowPlace, str], list[Line]] = {}
+    lines: list[Line] = []
+    for row in rows:
+        place = RowPlace(row.method, stand_ins.get(row.dataset, row.dataset), row.setting)
+        alike = known.setdefault((place, row.dataset), [])
+        line = _line_for(alike, place, row, _origin(row.records[0]))
+        if not line.devices:  # it is a new one
+            alike.append(line)
+            lines.append(line)
+        line.devices[row.device] = row
+        told = [*failures(row.records), *side_by_side(row.records)]
+        line.remarks += [f"{row.device}: {text}" for text in told]
+    return lines
+
+
+def lines_of_estimate(rows: Iterable[EstimateRow], stand_ins: Mapping[str, str]) -> list[Line]:
+    """Return a line for each row of an estimate."""
+    return [
+        Line(
+            place=RowPlace(row.method, stand_ins.get(row.dataset, row.dataset), row.setting),
+            dataset=row.dataset,
+            devices={each.device: each for each in rows_of_estimate(row)},
+            remarks=[f"Not estimated: {row.error}"] if row.error else [],
+        )
+        for row in rows
+    ]
+
+
+def _origin(record: Record) -> str:
+    method, dataset = record.method, record.dataset
+    queries = "" if dataset.queries is None else f", {dataset.queries} queries a class"
+    return f"{method.distribution} {method.version}, data {dataset.fingerprint[:8]}{queries}"
+
+
+def _line_for(alike: Sequence[Line], place: RowPlace, row: Row, origin: str) -> Line:
+    """Find among lines of the same place one of this origin without the device, or begin one."""
+    for line in alike:
+        if line.origin == origin and row.device not in line.devices:
+            return line
+    line = Line(place, row.dataset, origin)
+    if alike:
+        line.remarks.append(f"Other trials than above: {origin}; {row.device} {row.mode}.")
+    return line

@@ -1,0 +1,40 @@
+"""The page: everything of a report in one HTML file that needs no network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.reports.table import Table
+from harness.results.published import PublishedSuite
+from harness.results.reading import without_garbage_collection
+from harness.results.results import Results
+
+__all__ = ["write_page"]
+
+
+def write_page(
+    results: Results,
+    tables: Sequence[Table],
+    destination: Path,
+    published: Sequence[PublishedSuite] = (),
+) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        results: what was run and estimated.
+        tables: what to show of it first, in this order.
+        destination: the HTML file.
+        published: suites whose published memory is drawn beside that of the same rows.
+
+    Raises:
+        RunFolderError: the file cannot be written.
+    """
+    # Imported here: they import matplotlib and jinja2, only for those who want a page.
+    from harness.reports.page.content import content_of  # noqa: PLC0415 - see above
+    from harness.reports.page.rendering import render  # noqa: PLC0415 - see above
+    from harness.runtime.files import write_whole  # noqa: PLC0415 - see above
+
+    with without_garbage_collection():
+        page = render(content_of(results, tables, published))
+    write_whole(destination, page)

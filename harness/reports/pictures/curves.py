@@ -1,0 +1,177 @@
+"""Lines over time: pretraining over meta-epochs, and memory over the search steps of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from itertools import islice
+from statistics import fmean
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from harness.metrics import METRICS, MIB, to_mib
+from harness.reports.pictures.frame import logarithmic, spread
+from harness.reports.pictures.lines import MOST_LINES, LinePanel, PlotLine, draw_line_panels
+from harness.reports.pictures.notes import Beside, Loss, label_of, setting_of, source_notes
+from harness.reports.pictures.style import INK, drawing
+from harness.results.record import CurvePoint, Record
+from harness.results.results import FoundTrial
+from harness.results.run_files import read_steps
+
+__all__ = ["draw_curves", "draw_steps", "thinned"]
+
+Curves = dict[str, list[CurvePoint]]  # for each checkpoint
+UPWARD = (("loss", "evaluation loss (nats)"), ("accuracy", "evaluation accuracy (%)"))
+MOST_PLACES = 120  # on a line; more steps are joined, their largest peak kept
+
+Panels = dict[str, list[FoundTrial]]
+
+
+def draw_curves(
+    records: Sequence[Record], notes: Sequence[str] = (), beside: Beside | None = None
+) -> Figure | str:
+    """Draw for each setting the loss and the accuracy; say why if there is nothing to draw.
+
+    Trials that started from the same checkpoint have one curve, whatever their devices.
+
+    Args:
+        records: of which those are drawn whose pretraining has a curve.
+        notes: lines under the picture.
+        beside: what suites call the methods, and losses that were published of their settings.
+    """
+    beside = beside or Beside()
+    settings = _settings(records, beside)
+    if not settings:
+        return "No trial has a pretraining curve of two points or more."
+    seeds = max(len(curves) for named in settings.values() for curves in named.values())
+    bands = ["Lines: means over seeds; bands: the least and the most of them."] * (seeds > 1)
+    methods = {name for named in settings.values() for name in named}
+    title = f"Pretraining of {len(methods)} methods" if len(methods) > 1 else "Pretraining"
+    losses = _losses(records, beside)
+    panels = [
+        _panel(*item, *up, losses.get(item[0], ())) for item in settings.items() for up in UPWARD
+    ]
+    with drawing():
+        return draw_line_panels(title, [*_told(losses), *notes, *bands], panels)
+
+
+def draw_steps(trials: Sequence[FoundTrial], notes: Sequence[str] = ()) -> Figure | str:
+    """Draw one trial of each method, that of its lowest seed, on each setting and device.
+
+    Says why if there is nothing to draw.
+    """
+    panels = [
+        panel for named in _step_panels(trials).items() if (panel := _step_panel(*named)).lines
+    ]
+    if not panels:
+        return "No trial has steps whose memory was counted."
+    joined = any(len(line.x) >= MOST_PLACES for panel in panels for line in panel.lines)
+    said = ["One trial of each method, that of its lowest seed; steps of all its tasks in a row."]
+    if joined:
+        said.append(f"Over {MOST_PLACES} steps, neighbours are joined: the largest of them.")
+    said += source_notes(trial.record.device.mode for trial in trials)
+    with drawing():
+        return draw_line_panels("Peak memory of each search step", [*notes, *said], panels)
+
+
+def thinned(values: Sequence[float], most: int = MOST_PLACES) -> list[tuple[int, float]]:
+    """Join neighbours until there are at most `most`: each with its first place and largest."""
+    size = -(-len(values) // most) or 1
+    return [(start, max(values[start : start + size])) for start in range(0, len(values), size)]
+
+
+def _panel(
+    setting: str, named: dict[str, Curves], what: str, words: str, losses: Sequence[Loss]
+) -> LinePanel:
+    chosen = list(named.items())[:MOST_LINES]
+    lines = [_line(name, list(curves.values()), what) for name, curves in chosen]
+    ends = (min(line.x[0] for line in lines), max(line.x[-1] for line in lines))
+    dotted = [_dotted(loss, ends) for loss in losses if what == "loss"]
+    return LinePanel(setting, "meta-epoch", words, lines, len(named), references=dotted)
+
+
+def _losses(records: Sequence[Record], beside: Beside) -> dict[str, list[Loss]]:
+    """Return for each setting the losses that were published of it."""
+    return {setting_of(record): list(beside.losses_beside(record)) for record in records}
+
+
+def _told(losses: dict[str, list[Loss]]) -> list[str]:
+    """Say where on their curves the published losses are."""
+    every = dict.fromkeys(loss for own in losses.values() for loss in own)
+    told = [f"{loss.printed} {loss.where} ({loss.name})" for loss in every]
+    return [f"Dotted lines: published losses: {', '.join(told)}."] if told else []
+
+
+def _dotted(loss: Loss, ends: tuple[float, float]) -> PlotLine:
+    values = (loss.value, loss.value)
+    return PlotLine(f"published {loss.printed}, {loss.name}", ends, values, values, values)
+
+
+def _settings(records: Sequence[Record], beside: Beside) -> dict[str, dict[str, Curves]]:
+    """Return for each setting and method the curves of its checkpoints."""
+    found: dict[str, dict[str, Curves]] = {}
+    for record in records:
+        pretraining = record.pretraining
+        if pretraining is not None and len(pretraining.curve) > 1:
+            named = found.setdefault(setting_of(record), {})
+            named.setdefault(beside.name_of(record), {})[pretraining.key] = pretraining.curve
+    return found
+
+
+def _line(name: str, curves: Sequence[Sequence[CurvePoint]], what: str) -> PlotLine:
+    """Join curves at the meta-epochs that all of them have."""
+    by_epoch = [{point.meta_epoch: getattr(point, what) for point in curve} for curve in curves]
+    epochs = sorted(set.intersection(*map(set, by_epoch)))
+    values = [[curve[epoch] for curve in by_epoch] for epoch in epochs]
+    return PlotLine(
+        name=name,
+        x=epochs,
+        y=[fmean(each) for each in values],
+        low=[min(each) for each in values],
+        high=[max(each) for each in values],
+    )
+
+
+def _step_panels(trials: Iterable[FoundTrial]) -> Panels:
+    """Choose the trial of the lowest seed for each method in each panel."""
+    chosen: dict[tuple[str, str], FoundTrial] = {}
+    for trial in trials:
+        record = trial.record
+        device = f"{label_of(record.device.model)} ({record.device.mode})"
+        key = f"{setting_of(record)}\n{device}", record.label
+        if key not in chosen or record.seed < chosen[key].record.seed:
+            chosen[key] = trial
+    panels: Panels = {}
+    for (name, _), trial in chosen.items():
+        panels.setdefault(name, []).append(trial)
+    return panels
+
+
+def _step_panel(name: str, trials: Sequence[FoundTrial]) -> LinePanel:
+    limit = trials[0].record.device.memory_limit_bytes
+    lines = list(islice(filter(None, map(_step_line, trials)), MOST_LINES))
+    values = [y for line in lines for y in line.y]
+    dress = partial(_memory_axis, values=values, limit_mib=to_mib(limit))
+    words = METRICS["peak_memory"].axis(is_logarithmic=True)
+    return LinePanel(name, "search step", words, lines, len(trials), dress)
+
+
+def _step_line(trial: FoundTrial) -> PlotLine | None:
+    counted = [step.memory_bytes for step in read_steps(trial.folder) if step.memory_bytes]
+    if not counted:
+        return None
+    x, y = zip(*thinned([size / MIB for size in counted]), strict=True)
+    hollow = trial.record.device.mode != "measured"
+    return PlotLine(label_of(trial.record.label), [place + 1 for place in x], y, y, y, hollow)
+
+
+def _memory_axis(axes: Axes, values: Sequence[float], limit_mib: float | None) -> None:
+    """Make memory's axis logarithmic, the device's limit on it."""
+    logarithmic(axes, "y", spread(values if limit_mib is None else [*values, limit_mib]))
+    if limit_mib is not None:
+        axes.axhline(limit_mib, color=INK, lw=1.1, ls=(0, (4, 2)))
+        axes.annotate(
+            f"limit {limit_mib:,.0f} MiB", (0, limit_mib), (3, -2), va="top", size=7,
+            xycoords=("axes fraction", "data"), textcoords="offset points",
+        )  # fmt: skip

@@ -1,0 +1,124 @@
+"""What pictures are framed by: a title that says what is seen, panels, notes, and axes of memory.
+
+Axes are logarithmic with plain numbers; the limit of a device stands on the axis of memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+from typing import Any, Literal
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from harness.reports.pictures.style import FAINT, INK, MUTED
+
+__all__ = [
+    "MAX_PANELS",
+    "draw_limit",
+    "framed",
+    "lay_out_finally",
+    "logarithmic",
+    "panels_left_out",
+    "scale_up",
+    "spread",
+]
+
+MAX_PANELS = 8
+WIDTH = 7.2  # inches: the text width of a page
+NOTE_SIZE = 7.0  # points
+NOTE_LINE = 0.135  # inches
+CHARACTERS = 142  # of a note that fit into the width
+TITLE_CHARACTERS = 72
+
+LEAST_SPAN = 4.0  # a narrower logarithmic axis has too few ticks
+MOST_NAMED = 9  # of those that do not fit
+LEAST_PERCENT = 4.0  # the least height of an axis of accuracies
+
+
+def framed(
+    title: str, notes: Sequence[str], panels: int, *, height: float = 2.75, columns: int = 2
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with `panels` axes, each `height` inches high, at most `columns` a row."""
+    across = min(columns, panels)
+    down = -(-panels // across)
+    lines = [line for note in notes for line in wrap(note, CHARACTERS)]
+    foot = NOTE_LINE * len(lines) + (0.08 if lines else 0.0)
+    head = wrap(title, TITLE_CHARACTERS)
+    tall = down * height + 0.2 * len(head) + foot
+    figure = Figure(figsize=(WIDTH, tall))
+    figure.set_layout_engine(
+        "constrained", rect=(0, foot / tall, 1, 1 - foot / tall), hspace=0.06, wspace=0.05
+    )
+    figure.suptitle("\n".join(head), x=0.008, ha="left")
+    figure.text(
+        0.008, 0.04 / tall, "\n".join(lines), size=NOTE_SIZE, color=MUTED, va="bottom",
+        linespacing=1.25, in_layout=False,
+    )  # fmt: skip
+    return figure, [figure.add_subplot(down, across, 1 + place) for place in range(panels)]
+
+
+def panels_left_out(panels: int) -> list[str]:
+    """Say how many panels there is no room for."""
+    more = panels - MAX_PANELS
+    return [f"Not drawn: {more} more settings and devices."] if more > 0 else []
+
+
+def lay_out_finally(figure: Figure) -> None:
+    """Lay a figure out now, and no more when it is drawn: half of the time is the layout's."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+    figure.set_layout_engine("none")
+
+
+def spread(values: Sequence[float], room: float = 1.35) -> tuple[float, float]:
+    """Return the ends of a logarithmic axis that holds all values with room beside them."""
+    low, high = min(values) / room, max(values) * room
+    widen = max(1.0, LEAST_SPAN / (high / low)) ** 0.5
+    return low / widen, high * widen
+
+
+def logarithmic(axes: Axes, side: Literal["x", "y"], ends: tuple[float, float]) -> None:
+    """Make an axis logarithmic, with plain numbers at its ticks."""
+    if side == "x":
+        axes.set(xscale="log", xlim=ends)
+    else:
+        axes.set(yscale="log", ylim=ends)
+    axis = axes.xaxis if side == "x" else axes.yaxis
+    wide = ends[1] / ends[0] > 120
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def scale_up(axes: Axes, values: Sequence[float], *, is_logarithmic: bool) -> None:
+    """Let the upward axis hold all values, and not blow up small differences."""
+    if is_logarithmic:
+        logarithmic(axes, "y", spread([value for value in values if value > 0]))
+        return
+    low, high = min(values), max(values)
+    room = max(0.08 * (high - low), (LEAST_PERCENT - (high - low)) / 2)
+    axes.set_ylim(low - room, high + room)
+
+
+def draw_limit(axes: Axes, limit_mib: float, not_fitting: Sequence[str]) -> None:
+    """Draw what the device has for tensors, and name what did not fit beyond it."""
+    right = axes.get_xlim()[1]
+    axes.axvspan(limit_mib, right, facecolor="none", edgecolor=FAINT, hatch="////", lw=0)
+    axes.axvline(limit_mib, color=INK, lw=1.1, ls=(0, (4, 2)))
+    _beyond(axes, limit_mib, f"limit {limit_mib:,.0f} MiB", 3, rotation=90, color=INK)
+    if not_fitting:
+        named = [f"X {name}" for name in not_fitting[:MOST_NAMED]]
+        more = len(not_fitting) - MOST_NAMED
+        words = "\n".join(["does not fit:", *named, *([f"and {more} more"] if more > 0 else [])])
+        _beyond(axes, limit_mib, words, 15, linespacing=1.3, color=MUTED)
+
+
+def _beyond(axes: Axes, limit_mib: float, words: str, right: float, **style: Any) -> None:
+    """Write words `right` points beyond the limit, at the top."""
+    axes.annotate(
+        words, (limit_mib, 1), (right, -3), xycoords=("data", "axes fraction"),
+        textcoords="offset points", va="top", size=7, **style,
+    ).set_in_layout(False)  # fmt: skip

@@ -1,0 +1,172 @@
+"""Tables of trials: the one after a run, the one of all rows, and the one of each trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from harness.experiment.budget import budget_label
+from harness.metrics import MetricSpec
+from harness.reports.cells import (
+    INTERVAL,
+    STATUS_WORDS,
+    cell_of,
+    column_of,
+    endings,
+    failed_sentence,
+    failures,
+    interval_cell,
+    legend,
+    metric_cell,
+    side_by_side,
+)
+from harness.reports.table import Column, Remarks, Table, TableCell
+from harness.results.reading import one_line
+from harness.results.record import Record
+from harness.results.rows import Row, metrics_of_rows
+from harness.results.summary import Missing
+
+__all__ = ["each_trial_table", "run_table", "trials_table"]
+
+METHOD, DATA = Column("method", "method"), Column("dataset", "data")
+SETTING, DEVICE, MODE = (Column(name, name) for name in ("setting", "device", "mode"))
+NOTES = Column("notes", "notes", kind="notes")
+
+
+def run_table(rows: Sequence[Row]) -> Table:
+    """Return the table after a run: what was asked for, side by side in few columns."""
+    metrics = metrics_of_rows(rows)
+    cells = tuple(
+        (
+            TableCell(row.method),
+            TableCell(f"{row.dataset} {row.setting}"),
+            *_metric_cells(row, metrics),
+            TableCell(f"{row.device} ({row.mode})"),
+            TableCell(endings(row.records)),
+        )
+        for row in rows
+    )
+    columns = (METHOD, DATA, *_metric_columns(metrics), DEVICE, Column("ended", "ended"))
+    return Table("run", "", tuple(_run_caption(rows, cells)), columns, cells)
+
+
+def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> Iterator[str]:
+    yield from legend(cells, "this machine")
+    accuracies = [row.values["accuracy"] for row in rows if "accuracy" in row.values]
+    if any(value.std is not None for value in accuracies):
+        yield "accuracy: mean ± standard deviation over seeds."
+    over = sorted({value.interval_over for value in accuracies if value.interval_over})
+    if over:
+        yield f"95 %: half-width of the mean's interval over {' or '.join(over)}."
+
+
+def trials_table(
+    rows: Sequence[Row],
+    *,
+    missing: Missing = "omit",
+    stand_ins: Mapping[str, str] | None = None,
+    caption: Sequence[str] = (),
+) -> Table:
+    """Return the table of all trials: a row for each method, setting, device and budget.
+
+    Args:
+        rows: of records, in the order in which they are to appear.
+        missing: what the accuracy of a failed trial counts as in them.
+        stand_ins: for the label of a data set, the one that it was run in place of.
+        caption: sentences that come after those about the table's own numbers.
+    """
+    remarks, metrics = Remarks(), metrics_of_rows(rows)
+    cells = tuple(_trial_cells(row, metrics, stand_ins or {}, remarks) for row in rows)
+    records = [record for row in rows for record in row.records]
+    return Table(
+        key="trials",
+        title="All trials",
+        caption=(
+            "Memory: the largest of the seeds. Accuracy: mean ± standard deviation over seeds; "
+            "95 %: half-width of the mean's interval over seeds, or over the tasks of a single "
+            "seed. Time: the search steps of one task, or all epochs of a full task.",
+            *legend(cells),
+            failed_sentence(records, missing),
+            *caption,
+        ),
+        columns=(
+            METHOD,
+            DATA,
+            SETTING,
+            DEVICE,
+            MODE,
+            Column("budget", "budget"),
+            Column("seeds", "seeds", kind="number", digits=0),
+            *_metric_columns(metrics),
+            Column("ended", "ended"),
+            NOTES,
+        ),
+        rows=cells,
+        notes=remarks.notes,
+    )
+
+
+def _trial_cells(
+    row: Row, metrics: Sequence[MetricSpec], stand_ins: Mapping[str, str], remarks: Remarks
+) -> tuple[TableCell, ...]:
+    told = [*failures(row.records), *side_by_side(row.records)]
+    if row.dataset in stand_ins:
+        told.append(f"{row.dataset} stands in for {stand_ins[row.dataset]}.")
+    return (
+        *_cells(row.method, row.dataset, row.setting, row.device, row.mode),
+        TableCell(budget_label(row.records[0].budget.allowed, row.kind)),
+        TableCell(len(row.records)),
+        *_metric_cells(row, metrics),
+        TableCell(endings(row.records)),
+        remarks.cell(told),
+    )
+
+
+def _cells(*values: str | float) -> Iterator[TableCell]:
+    return map(TableCell, values)
+
+
+def _metric_columns(metrics: Sequence[MetricSpec]) -> Iterator[Column]:
+    for metric in metrics:
+        yield column_of(metric)
+        if metric.name == "accuracy":
+            yield INTERVAL
+
+
+def _metric_cells(row: Row, metrics: Sequence[MetricSpec]) -> Iterator[TableCell]:
+    for metric in metrics:
+        yield cell_of(row, metric)
+        if metric.name == "accuracy":
+            yield interval_cell(row)
+
+
+def each_trial_table(rows: Sequence[Row], records: Sequence[Record]) -> Table:
+    """Return a table with one line a trial, in the order of the records that the rows join."""
+    metrics = metrics_of_rows(rows)
+    return Table(
+        key="each-trial",
+        title="Each trial",
+        caption=(
+            "Each trial by itself; its name opens its cells, its steps, its log and its record.",
+        ),
+        columns=(
+            METHOD,
+            DATA,
+            SETTING,
+            DEVICE,
+            MODE,
+            Column("seed", "seed", kind="number", digits=0),
+            Column("status", "status"),
+            *(column_of(metric, has_spread=False) for metric in metrics),
+        ),
+        rows=tuple(_record_cells(record, metrics) for record in records),
+    )
+
+
+def _record_cells(record: Record, metrics: Sequence[MetricSpec]) -> tuple[TableCell, ...]:
+    data, device, error = record.dataset, record.device, record.error
+    why = "" if error is None else one_line(f"{error.stage}: {error.message}")
+    return (
+        *_cells(record.label, data.label, data.setting, device.name, device.mode, record.seed),
+        TableCell(STATUS_WORDS[record.status], note=why),
+        *(metric_cell(record, metric) for metric in metrics),
+    )
