@@ -1,14 +1,60 @@
 """Honest benchmarks of neural architecture search (NAS) on small devices.
 
-A plugin needs three names from here: `hookimpl`, to mark its hooks, and what
+From Python, `harness.run`, `estimate`, `load`, `compare` and `report` do what the commands of these
+names do, see `harness.api`. A plugin needs `hookimpl`, to mark its hooks, and what
 `harness.contracts` and `harness.hookspecs` describe.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from pluggy import HookimplMarker
 
-__all__ = ["__version__", "hookimpl"]
+if TYPE_CHECKING:
+    from harness.api import (
+        Estimates,
+        RunResults,
+        budgets,
+        compare,
+        datasets,
+        device_names,
+        estimate,
+        load,
+        methods,
+        report,
+        run,
+        spaces,
+        suites,
+    )
+
+__all__ = [
+    "Estimates",
+    "RunResults",
+    "__version__",
+    "budgets",
+    "compare",
+    "datasets",
+    "device_names",
+    "estimate",
+    "hookimpl",
+    "load",
+    "methods",
+    "report",
+    "run",
+    "spaces",
+    "suites",
+]
 
 __version__ = "0.2.0"
 
 hookimpl = HookimplMarker("harness")
 """Marks a function of a plugin as the implementation of a hook of `harness.hookspecs`."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is offered from `harness.api` once it is asked for."""
+    if name in __all__:
+        return getattr(import_module("harness.api"), name)
+    raise AttributeError(f"module 'harness' has no attribute '{name}'")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from harness.executors.base import TimedOutcome, TrialDelivery
+from harness.experiment.pretraining import Pretraining
 from harness.experiment.trial import Trial
 from harness.planning.run_directory import RunFolder
 from harness.plugins.lifecycle import notify
@@ -34,6 +35,28 @@ class RunListener(PretrainingListener, Protocol):
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
         """A trial has its record; `resumed`: it already had."""
+
+
+class SilentListener(RunListener):
+    """Follows a run and shows nothing."""
+
+    def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
+        """Pass over it."""
+
+    def pretraining_progressed(self, pretraining: Pretraining, event: dict[str, Any]) -> None:
+        """Pass over it."""
+
+    def said(self, sentence: str) -> None:
+        """Pass over it."""
+
+    def started(self, trial: Trial) -> None:
+        """Pass over it."""
+
+    def progressed(self, trial: Trial, event: dict[str, Any]) -> None:
+        """Pass over it."""
+
+    def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
+        """Pass over it."""
 
 
 class RecordWriter:

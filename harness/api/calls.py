@@ -1,0 +1,282 @@
+"""The calls, each of which does what the command of its name does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.api.results import Estimates, RunResults
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.comparison.result import ResultsComparison
+    from harness.plugins.loading import Plugins
+    from harness.results.results import Results
+
+__all__ = [
+    "budgets",
+    "compare",
+    "datasets",
+    "device_names",
+    "estimate",
+    "load",
+    "methods",
+    "report",
+    "run",
+    "spaces",
+    "suites",
+]
+
+Names = str | Sequence[str]
+Seeds = int | str | Iterable[int]
+
+
+def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
+    methods: Names | None = None,
+    *,
+    suite: str | Path | None = None,
+    dataset: Names | None = None,
+    ways: int | None = None,
+    shots: int | None = None,
+    queries: int | None = None,
+    evaluation: Literal["inductive", "transductive", "both"] | None = None,
+    recipe: str | None = None,
+    space: str | None = None,
+    device: Names | None = None,
+    mode: Literal["measured", "emulated"] | None = None,
+    budget: str | None = None,
+    seeds: Seeds | None = None,
+    jobs: int | None = None,
+    count_memory: bool | None = None,
+    output: str | Path | None = None,
+    resume: bool = True,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+    progress: bool = True,
+) -> RunResults:
+    """Run trials, each in a process of its own, and return what their run folder then has.
+
+    The same call again runs only what is missing.
+
+    Args:
+        methods: such as `"onnas"` or `["onnas[q=1]", "darts"]`; a suite may name them.
+        suite: the name of a suite, or a TOML file; the other arguments replace what it says.
+        dataset: one or several data sets; `glyphs` needs no files.
+        ways: classes of an episode.
+        shots: support images a class.
+        queries: query images a class.
+        evaluation: how query images are judged.
+        recipe: `key=value` pairs of how every method trains, see docs/protocol.md.
+        space: the search space.
+        device: one or several devices to run on or emulate.
+        mode: insists on the device itself, or on its emulation.
+        budget: a name, `key=value` pairs, or both.
+        seeds: a number, a range, or text such as `"0-2"`.
+        jobs: trials side by side.
+        count_memory: False leaves memory out of a measurement of time.
+        output: the run folder; by default one under `results/`.
+        resume: whether finished trials of the folder are kept.
+        data_root: where data sets are; by default what `HARNESS_DATA` says.
+        cache_root: where decoded images and checkpoints are kept.
+        progress: whether progress is shown on standard error.
+
+    Raises:
+        UsageError: what was asked for makes no sense; the message says what would.
+        DataError: images are missing or unreadable.
+    """
+    from harness.cli.progress import interruptible_progress  # noqa: PLC0415 - see the module
+    from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - see the module
+    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - see the module
+    from harness.trials.runner import RunRequest, run_trials  # noqa: PLC0415 - see the module
+
+    wanted = _wanted(
+        methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, queries=queries,
+        evaluation=evaluation, recipe=recipe, space=space, mode=mode, budget=budget,
+        seeds=_seeds(seeds), counts_memory=count_memory,
+    )  # fmt: skip
+    request = RunRequest(
+        suite=None if suite is None else str(suite),
+        wanted=wanted,
+        output=None if output is None else Path(output),
+        resume=resume,
+        executor=ExecutorOptions(jobs),
+        data_root=_data_root(data_root),
+        cache_root=_cache_root(cache_root),
+    )
+    plugins = _plugins()
+    shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
+    result = run_trials(plugins, request, shown, _say if progress else _ignore)
+    return RunResults(
+        _loaded(plugins, [result.folder]), [result.folder], interrupted=result.interrupted
+    )
+
+
+def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
+    methods: Names | None = None,
+    *,
+    suite: str | Path | None = None,
+    dataset: Names | None = None,
+    ways: int | None = None,
+    shots: int | None = None,
+    recipe: str | None = None,
+    space: str | None = None,
+    device: Names | None = None,
+    budget: str | None = None,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+) -> Estimates:
+    """Predict memory and time from shapes alone; no image is read and nothing is trained.
+
+    The arguments are those of `run`.
+
+    Raises:
+        UsageError: what was asked for makes no sense.
+    """
+    from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
+    from harness.estimates.estimates import estimate_all  # noqa: PLC0415 - see the module
+    from harness.estimates.planning import plan_searches  # noqa: PLC0415 - see the module
+    from harness.planning.suites import entries_of  # noqa: PLC0415 - see the module
+    from harness.results.estimates import row_of  # noqa: PLC0415 - see the module
+
+    wanted = _wanted(
+        methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,
+        space=space, budget=budget,
+    )  # fmt: skip
+    plugins = _plugins()
+    request = DataRequest(_data_root(data_root), _cache_root(cache_root), _ignore)
+    entries = entries_of(plugins, None if suite is None else str(suite), wanted)
+    found = estimate_all(plan_searches(plugins, entries, request), _ignore)
+    return Estimates(tuple(map(row_of, found)))
+
+
+def load(*paths: str | Path) -> RunResults:
+    """Load what runs, estimates and benchmarks have left in folders, however old.
+
+    Raises:
+        UsageError: there is no such folder.
+    """
+    folders = [Path(path) for path in paths]
+    if not folders:
+        raise UsageError("load needs at least one folder")
+    return RunResults(_loaded(_plugins(), folders), folders)
+
+
+def compare(a: RunResults, b: RunResults) -> ResultsComparison:
+    """Say of each metric of each pair of rows whether B is better or worse than A, or not shown."""
+    from harness.comparison.result import compare as compare_results  # noqa: PLC0415 - see above
+
+    return compare_results(a.results, b.results)
+
+
+def report(results: RunResults, path: str | Path) -> Path:
+    """Write a report of results, beside published numbers where their suites have them.
+
+    Args:
+        results: what was run or loaded.
+        path: its suffix says the format: `.html`, `.md`, `.csv` or `.tex`.
+
+    Raises:
+        UsageError: the suffix is of no format.
+        RunFolderError: it cannot be written.
+    """
+    from harness.reports.tables import tables_of  # noqa: PLC0415 - see the module
+    from harness.reports.writing import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
+    from harness.results.published import find_published  # noqa: PLC0415 - see the module
+
+    target = Path(path)
+    formats = {suffix: name for name, suffix in SUFFIXES.items()}
+    if target.suffix not in formats:
+        raise UsageError(
+            f"'{target.name}' has no format of a report; its name must end in "
+            f"{', '.join(sorted(formats))}"
+        )
+    published = find_published(results.results.suites, _plugins(), _ignore)
+    found = Report(results.results, published, tables_of(results.results, published))
+    write_report(found, {formats[target.suffix]: target}, _ignore)
+    return target
+
+
+def methods() -> list[str]:
+    """Return the names of the methods that plugins have registered."""
+    return list(_plugins().registry.names("method"))
+
+
+def datasets() -> list[str]:
+    """Return the names of the data sets that plugins have registered."""
+    return list(_plugins().registry.names("dataset"))
+
+
+def device_names() -> list[str]:
+    """Return the names of the devices that plugins and profiles have registered."""
+    return list(_plugins().registry.names("device"))
+
+
+def suites() -> list[str]:
+    """Return the names of the suites that plugins have registered."""
+    return list(_plugins().registry.names("suite"))
+
+
+def budgets() -> list[str]:
+    """Return the names of the budgets."""
+    from harness.experiment.budget import NAMED_BUDGETS  # noqa: PLC0415 - see the module
+
+    return list(NAMED_BUDGETS)
+
+
+def spaces() -> list[str]:
+    """Return the names of the search spaces."""
+    from harness.space.spec import SPACES  # noqa: PLC0415 - see the module
+
+    return list(SPACES)
+
+
+def _plugins() -> Plugins:
+    from harness.plugins.loading import load_plugins  # noqa: PLC0415 - see the module
+
+    return load_plugins()
+
+
+def _loaded(plugins: Plugins, folders: Sequence[Path]) -> Results:
+    from harness.results.load import load_results  # noqa: PLC0415 - see the module
+
+    return load_results(folders, plugins.metrics)
+
+
+def _wanted(**given: Any) -> dict[str, Any]:
+    """Keep what was given; one name stands for a list of it."""
+    listed = {"methods", "datasets", "devices"}
+    return {
+        key: [value] if key in listed and isinstance(value, str) else value
+        for key, value in given.items()
+        if value is not None
+    }
+
+
+def _seeds(seeds: Seeds | None) -> str | None:
+    if seeds is None or isinstance(seeds, str):
+        return seeds
+    return ",".join(map(str, [seeds] if isinstance(seeds, int) else seeds))
+
+
+def _data_root(given: str | Path | None) -> Path | None:
+    named = given or os.environ.get("HARNESS_DATA")
+    return Path(named) if named else None
+
+
+def _cache_root(given: str | Path | None) -> Path:
+    from harness.runtime.files import user_cache  # noqa: PLC0415 - see the module
+
+    return Path(given or os.environ.get("HARNESS_CACHE") or user_cache())
+
+
+def _say(sentence: str) -> None:
+    from harness.cli.output import say  # noqa: PLC0415 - see the module
+
+    say(sentence)
+
+
+def _ignore(_: object) -> None:
+    """Pass over what would be said."""

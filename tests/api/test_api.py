@@ -1,0 +1,108 @@
+"""The harness from Python: the same runs, files and sentences as from the command line."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness.errors import UnknownNameError, UsageError
+
+COLUMNS = [
+    "method", "dataset", "setting", "device", "mode", "seed", "metric", "value", "unit", "source",
+]  # fmt: skip
+SMALL = "quick,meta_epochs=0,warmup_epochs=0,search_steps=1,tasks=1,channels=4"
+REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "omniglot"
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> harness.RunResults:
+    """Return a run of two methods and two seeds, side by side."""
+    folder = tmp_path_factory.mktemp("api")
+    return harness.run(
+        methods=["random", "weights-only[engine=streamed]"],
+        dataset="glyphs",
+        device="jetson",
+        budget=SMALL,
+        seeds=range(2),
+        jobs=2,
+        output=folder / "run",
+        progress=False,
+    )
+
+
+def test_a_run_gives_a_tidy_frame(found: harness.RunResults) -> None:
+    """Each number of each trial is a row, with its unit and its source."""
+    frame = found.frame()
+    assert list(frame.columns) == COLUMNS
+    memory = frame[frame["metric"] == "peak_memory"]
+    assert sorted(memory["method"]) == ["random"] * 2 + ["weights-only[engine=streamed]"] * 2
+    assert sorted(memory["seed"]) == [0, 0, 1, 1]
+    assert set(memory["unit"]) == {"MiB"}
+    assert set(memory["source"]) == {"emulated"}
+    assert "<table" in found._repr_html_()
+
+
+def test_the_same_call_again_loads_what_is_there(found: harness.RunResults) -> None:
+    """A folder that was run can be loaded, and says the same."""
+    again = harness.load(*found.folders)
+    assert again.frame().equals(found.frame())
+    assert not found.interrupted
+
+
+def test_results_are_reported_and_compared(found: harness.RunResults, tmp_path: Path) -> None:
+    """A report goes by its suffix; results compared with themselves do not differ."""
+    assert "weights-only" in found.report(tmp_path / "found.md").read_text(encoding="utf-8")
+    assert (tmp_path / "page.html") == harness.report(found, tmp_path / "page.html")
+    with pytest.raises(UsageError, match="has no format of a report"):
+        found.report(tmp_path / "found.docx")
+    assert not found.compare(found).has_failed
+
+
+def test_old_runs_load() -> None:
+    """The reference runs, made by an earlier version, are read whole."""
+    frame = harness.load(REFERENCE).frame()
+    assert {"onnas", "darts"} <= set(frame["method"])
+
+
+def test_an_estimate_is_all_predicted() -> None:
+    """An estimate has rows and a frame, whose numbers are predicted."""
+    found = harness.estimate("weights-only", device="jetson", budget=SMALL)
+    (row,) = found.rows
+    frame = found.frame()
+    assert set(frame["source"]) == {"predicted"}
+    memory = frame.loc[frame["metric"] == "peak_memory", "value"]
+    assert memory.tolist() == [row.peak_memory_mib]
+
+
+def test_mistakes_are_exceptions_with_the_commands_sentences() -> None:
+    """A name that is not known is refused with the nearest one, and nothing exits."""
+    with pytest.raises(UnknownNameError, match="did you mean 'onnas'"):
+        harness.run("onna", progress=False)
+    with pytest.raises(UnknownNameError, match="metanas"):
+        harness.estimate("darts", space="metanes")
+    with pytest.raises(AttributeError, match="has no attribute 'runs'"):
+        _ = harness.runs
+
+
+def test_what_there_is_can_be_listed() -> None:
+    """Names come from the plugins, as `harness list` has them."""
+    assert {"onnas", "darts", "random-alpha"} <= set(harness.methods())
+    assert "glyphs" in harness.datasets()
+    assert "jetson" in harness.device_names()
+    assert "table2" in harness.suites()
+    assert harness.budgets()[0] == "quick"
+    assert harness.spaces() == ["metanas", "darts-operations"]
+
+
+def test_importing_is_quick(run_python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
+    """`import harness`, and listing methods, load neither torch nor pandas."""
+    code = (
+        "import sys, harness; harness.methods(); harness.run; "
+        "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    )
+    done = run_python("-c", code)
+    assert done.returncode == 0, done.stderr
