@@ -22,8 +22,8 @@ def invoke(*arguments: str) -> Any:
 def test_what_fits_the_nano_is_what_fitted_in_the_paper() -> None:
     """On 84x84 only On-NAS fits for 5-shot, PC-DARTS too for 1-shot; on Omniglot all do.
 
-    ProxylessNAS is as published where both of its paths keep their activations. With On-NAS's engine
-    and micro-batches MetaNAS fits everywhere, and so does one path of ProxylessNAS at 1-shot.
+    ProxylessNAS is as published where both of its paths keep their activations; one path fits at
+    1-shot. With On-NAS's engine and micro-batches MetaNAS fits everywhere.
     """
     rows = invoke("estimate", "table2")["rows"]
     assert len(rows) == 28
