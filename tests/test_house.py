@@ -7,6 +7,7 @@ may only get shorter.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -264,6 +265,42 @@ def test_rooms_are_few_and_not_small(record_property: Callable[[str, object], No
     assert len(counted) <= MOST_MODULES
     assert len(small) <= MOST_SMALL, small
     assert len(lone) <= MOST_LONE, lone
+
+
+def test_recipes_name_files_that_are_there() -> None:
+    """CONTRIBUTING.md says how to add six kinds of things, by files that there are."""
+    text = (HOST.parent / "CONTRIBUTING.md").read_text("utf-8")
+    recipes = dict(re.findall(r"\*\*To add an? (\w+)\*\*(.*?)(?=\n- \*\*|\n\n)", text, re.S))
+    assert set(recipes) == {"metric", "operation", "command", "method", "device", "suite"}
+    for what, recipe in recipes.items():
+        files = re.findall(r"`((?:harness|plugins|docs)/[\w/.-]+)`", recipe)
+        assert files, what
+        assert [each for each in files if not (HOST.parent / each).exists()] == []
+
+
+def test_glossary_names_what_there_is() -> None:
+    """Each word of the glossary stands for a class, a function or a module of the code."""
+    text = (HOST.parent / "docs" / "glossary.md").read_text("utf-8")
+    places = re.findall(r"\| `(harness[\w.]*)` \|", text)
+    assert len(places) >= 30
+    for place in places:
+        module, _, name = place.rpartition(".")
+        source = modules().get(place) or modules().get(module)
+        assert source is not None, place
+        assert place in modules() or _defines(source.tree, name), place
+
+
+def _defines(tree: ast.Module, name: str) -> bool:
+    """Tell whether a module defines a class, a function or a constant."""
+    return any(
+        isinstance(node, (ast.ClassDef, ast.FunctionDef)) and node.name == name
+        for node in tree.body
+    ) or any(
+        isinstance(target, ast.Name) and target.id == name
+        for node in tree.body
+        if isinstance(node, (ast.Assign, ast.AnnAssign))
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    )
 
 
 def test_map_names_every_folder() -> None:
