@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import torch
@@ -46,17 +45,26 @@ class Trend:
 
     def __init__(self, parameters: Sequence[Tensor], length: int) -> None:
         """Remember `length` (t) updates of `parameters`."""
-        self.parameters = list(parameters)
-        self._updates: deque[list[Tensor]] = deque(maxlen=length)
+        self.parameters, self.length = list(parameters), length
+        self._updates: list[list[Tensor]] = []
+        self._count = 0
 
     def add(self, movements: Sequence[Tensor]) -> None:
-        """Remember how an update has moved each parameter, and forget the one t updates ago."""
-        self._updates.append(list(movements))
+        """Remember how an update has moved each parameter, and forget the one t updates ago.
+
+        The room for all t is there from the first one on, so that memory does not grow with time.
+        """
+        if not self._updates:
+            self._updates = [list(map(torch.zeros_like, movements)) for _ in range(self.length)]
+        for kept, movement in zip(self._updates[self._count % self.length], movements, strict=True):
+            kept.copy_(movement)
+        self._count += 1
 
     def expected(self, remaining: int) -> list[Tensor]:
         """Return what each parameter is expected to be after `remaining` more updates."""
+        known = self._updates[: self._count]
         return [
-            expected_final(parameter, [update[i] for update in self._updates], remaining)
+            expected_final(parameter, [update[i] for update in known], remaining)
             for i, parameter in enumerate(self.parameters)
         ]
 
@@ -110,7 +118,7 @@ def selection_masks(selection: UpdateSelection, device: torch.device) -> list[Te
     """
     nodes = [node for kind in CELL_KINDS for node in selection.nodes[kind]]
     marks = [*(node.operations for node in nodes), *(node.pairs for node in nodes)]
-    return [torch.tensor(mark, device=device) for mark in marks]
+    return [torch.tensor(mark).to(device) for mark in marks]
 
 
 def best(scores: Sequence[float], count: int) -> list[bool]:
