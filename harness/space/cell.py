@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from harness.space.batch_norm import BatchNorm
 from harness.space.mixing import CellMixing, NodeMixing
-from harness.space.network import frozen
-from harness.space.node_phase import backward_sum
-from harness.space.operations import PointwiseBlock, build_operation
+from harness.space.operations import PointwiseBlock, build_operation, frozen
+from harness.space.recompute import backward_sum
 from harness.space.spec import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count
 
 __all__ = ["Cell", "CellInputs", "edge_stride", "mixed_sum", "tracked_sum"]

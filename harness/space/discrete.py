@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from harness.space.cell import CellInputs, edge_stride
 from harness.space.genotype import Edge, Genotype
-from harness.space.network import CellNetwork
 from harness.space.operations import build_operation
 from harness.space.spec import CELL_INPUTS, NODES, CellKind
+from harness.space.supernet import CellNetwork
 
 __all__ = ["DiscreteNetwork"]
 

@@ -8,7 +8,8 @@ mixing weights (DARTS, section 3).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -24,6 +25,7 @@ __all__ = [
     "PointwiseBlock",
     "build_operation",
     "factorized_reduction",
+    "frozen",
 ]
 
 Builder = Callable[[int, int, bool], nn.Module]  # channels, stride, affine
@@ -269,3 +271,16 @@ def _four_grids(images: Tensor) -> Tensor:
     split = pixels.reshape(n, height // 2, 2, width // 2, 2, channels)
     grids = split.permute(2, 4, 0, 1, 3, 5)  # (2, 2, N, H/2, W/2, C)
     return grids.reshape(4 * n, height // 2, width // 2, channels).permute(0, 3, 1, 2)
+
+
+@contextmanager
+def frozen(parameters: Iterable[nn.Parameter]) -> Iterator[None]:
+    """Compute no gradients of `parameters` inside."""
+    learning = [parameter for parameter in parameters if parameter.requires_grad]
+    for parameter in learning:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)

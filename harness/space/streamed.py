@@ -20,8 +20,8 @@ from harness.contracts import Batch
 from harness.space.backpropagation import BatchOutcome, judge
 from harness.space.batch_norm import frozen_statistics, keep_statistics, known_statistics
 from harness.space.cell import Cell
-from harness.space.cell_phase import backward_inputs, backward_nodes, learns, node_values
 from harness.space.mixing import CellMixing, Mixing, NodeMixing
+from harness.space.recompute import backward_inputs, backward_nodes, learns, node_values
 from harness.space.supernet import Supernet
 
 __all__ = ["streamed", "streamed_cell"]

@@ -16,7 +16,7 @@ from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_bat
 from harness.space.backpropagation import BatchOutcome, Engine, ordinary
 from harness.space.batch_norm import frozen_statistics
 from harness.space.mixing import DropPath, Mixing
-from harness.space.network import frozen
+from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
 from harness_baselines.parameters import DartsParameters, MetaNasParameters

@@ -21,10 +21,9 @@ from harness.space.mixing import (
     mix,
     operation_weights,
 )
-from harness.space.node_phase import accumulate, backward_sum
+from harness.space.recompute import accumulate, backward_sum, in_one_piece
 from harness.space.spec import CELLS, METANAS, OPERATIONS, CellKind, SearchSpace, edge_count
 from harness.space.supernet import Supernet, architecture_noise, by_kind
-from harness.space.term_phase import in_one_piece
 from harness_baselines.darts import FirstOrderMethod
 from harness_baselines.parameters import PcDartsParameters
 

@@ -23,7 +23,7 @@ from harness.search.supernet_method import SupernetMethod
 from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
 from harness.space.backpropagation import BatchOutcome, Engine, ordinary
 from harness.space.mixing import Mixing, UpdateSelection
-from harness.space.network import frozen
+from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
 from harness.space.supernet import Supernet
 from harness_onnas.meta_cell import fold, fold_alike, meta_cell_of, tie_gradients, unfold
