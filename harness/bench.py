@@ -98,7 +98,7 @@ class _Bench:
             method=search.label,
             version=self.version,
             dataset=search.dataset,
-            setting=str(search.setting),
+            setting=search.setting.name,
             channels=search.channels,
             images=sum(size * count for size, count in self.workload.batch_sizes.items()),
             device=self.device_name,

@@ -118,9 +118,14 @@ class FewShotSetting(BaseModel):
         """The paper's C for few-shot search."""
         return 28
 
+    @property
+    def name(self) -> str:
+        """What the field calls it, as rows and published numbers have it: `5-way 1-shot`."""
+        return f"{self.ways}-way {self.shots}-shot"
+
     def __str__(self) -> str:
-        """Say it as the field does: `5-way 1-shot`; then what is not the default."""
-        words = [f"{self.ways}-way {self.shots}-shot", str(self.recipe)]
+        """Say its name, then what is not the default."""
+        words = [self.name, str(self.recipe)]
         if self.evaluation != "inductive":
             words.append(self.evaluation)
         return ", ".join(filter(None, words))
@@ -146,9 +151,14 @@ class FullTaskSetting(BaseModel):
         """The paper's C for CIFAR (3,460 MB for DARTS fits 16)."""
         return 16
 
+    @property
+    def name(self) -> str:
+        """What rows and published numbers call it."""
+        return "full task"
+
     def __str__(self) -> str:
         """Say what it is; then what is not the default."""
-        return ", ".join(filter(None, ["full task", str(self.recipe)]))
+        return ", ".join(filter(None, [self.name, str(self.recipe)]))
 
     @property
     def slug(self) -> str:

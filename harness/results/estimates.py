@@ -125,7 +125,7 @@ def row_of(estimate: Estimate) -> EstimateRow:
     return EstimateRow(
         method=search.label,
         dataset=search.dataset,
-        setting=str(search.setting),
+        setting=search.setting.name,
         channels=search.channels,
         search_steps=search.steps,
         peak_memory_mib=to_mib(estimate.peak_bytes),
