@@ -59,6 +59,11 @@ class ShownCell:
     note: str
     sort: str
 
+    @property
+    def shown(self) -> str:
+        """All its text, as a program finds it in the page: a key that differs is written beside."""
+        return self.text + self.mark + (f" {self.spoken}" if self.spoken else "")
+
 
 @dataclass(frozen=True)
 class ShownRow:
