@@ -45,7 +45,7 @@ CIRCLES = {
 }
 
 SMALL = 60  # lines
-MOST_MODULES, MOST_SMALL, MOST_LONE = 225, 15, 60
+MOST_MODULES, MOST_SMALL, MOST_LONE = 260, 30, 60
 
 
 @dataclass(frozen=True)
