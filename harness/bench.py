@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 
 from harness.contracts import Batch, Device, SearchBatch, SearchMethod
+from harness.experiment.setting import conditions_of
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
@@ -99,6 +100,7 @@ class _Bench:
             version=self.version,
             dataset=search.dataset,
             setting=search.setting.name,
+            conditions=conditions_of(search.setting.recipe, space=search.space.name),
             channels=search.channels,
             images=sum(size * count for size, count in self.workload.batch_sizes.items()),
             device=self.device_name,

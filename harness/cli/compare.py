@@ -56,7 +56,7 @@ def compare(  # noqa: PLR0913 - one parameter an option
     about B: better or worse than A, if the difference is more than chance explains. Accuracy is
     paired by seed and task where both have met the same images.
 
-    Rows that differ in device mode, budget or data are refused unless --allow names it.
+    Rows that differ in device mode, budget, conditions or data are refused unless --allow names it.
     """
     if paper:
         _check_paper(folders, tolerance, allowed)

@@ -11,8 +11,8 @@ from harness.results.rows import Row
 
 __all__ = ["ALLOWANCES", "Aligned", "Allowance", "Pair", "align", "check_comparable"]
 
-Allowance = Literal["mode", "budget", "dataset"]
-ALLOWANCES: tuple[Allowance, ...] = ("mode", "budget", "dataset")
+Allowance = Literal["mode", "budget", "dataset", "conditions"]
+ALLOWANCES: tuple[Allowance, ...] = ("mode", "budget", "dataset", "conditions")
 
 Key = tuple[str, ...]
 
@@ -106,6 +106,9 @@ def _differences(a: Row, b: Row) -> dict[Allowance, str]:
     if changed:
         told = [f"{key} is {_told(a, key)} in A and {_told(b, key)} in B" for key in changed]
         found["budget"] = f"the budget's {', '.join(told)}"
+    if a.conditions != b.conditions:
+        told = [each.conditions or "the default ones" for each in (a, b)]
+        found["conditions"] = f"conditions are {told[0]} in A and {told[1]} in B"
     if None not in (a.fingerprint, b.fingerprint) and a.fingerprint != b.fingerprint:
         found["dataset"] = (
             f"the data has the fingerprint {_short(a)} in A and {_short(b)} in B, so its images "
@@ -125,4 +128,4 @@ def _short(row: Row) -> str:
 
 
 def _place(row: Row) -> str:
-    return f"{row.method} on {row.dataset} {row.setting}, {row.device}"
+    return f"{row.method} on {row.dataset} {row.full_setting}, {row.device}"

@@ -39,6 +39,7 @@ class ComparedRow:
             "method": b.method,
             "dataset": b.dataset,
             "setting": b.setting,
+            **({"conditions": b.conditions} if b.conditions else {}),
             "device": b.device,
             "mode": {"a": a.mode, "b": b.mode},
             "differs": dict(self.pair.differs),

@@ -18,7 +18,7 @@ from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection
 from harness.pretraining.meta_tasks import MetaTaskExecutor
-from harness.results.record import Outcome, Status, TrialError
+from harness.results.outcome import Outcome, Status, TrialError
 from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UnknownNameError, UsageError
 from harness.fields import explain
+from harness.space.spec import METANAS
 
 __all__ = [
     "Evaluation",
@@ -16,6 +17,7 @@ __all__ = [
     "Recipe",
     "Schedule",
     "Setting",
+    "conditions_of",
     "parse_recipe",
 ]
 
@@ -89,6 +91,18 @@ def parse_recipe(text: str) -> Recipe:
         raise UsageError(f"recipe '{text}': {explain(error, Recipe)}") from None
 
 
+def conditions_of(
+    recipe: Recipe, evaluation: Evaluation = "inductive", space: str = METANAS.name
+) -> str:
+    """Say under what a search was done, where that is not the default: `w 0.005, transductive`."""
+    words = [str(recipe)]
+    if evaluation != "inductive":
+        words.append(evaluation)
+    if space != METANAS.name:
+        words.append(f"space {space}")
+    return ", ".join(filter(None, words))
+
+
 class FewShotSetting(BaseModel):
     """Episodes of `ways` classes with `shots` support and `queries` query images a class."""
 
@@ -123,12 +137,14 @@ class FewShotSetting(BaseModel):
         """What the field calls it, as rows and published numbers have it: `5-way 1-shot`."""
         return f"{self.ways}-way {self.shots}-shot"
 
+    @property
+    def conditions(self) -> str:
+        """What is not the default: recipe, evaluation; else empty."""
+        return conditions_of(self.recipe, self.evaluation)
+
     def __str__(self) -> str:
         """Say its name, then what is not the default."""
-        words = [self.name, str(self.recipe)]
-        if self.evaluation != "inductive":
-            words.append(self.evaluation)
-        return ", ".join(filter(None, words))
+        return ", ".join(filter(None, (self.name, self.conditions)))
 
     @property
     def slug(self) -> str:
@@ -156,9 +172,14 @@ class FullTaskSetting(BaseModel):
         """What rows and published numbers call it."""
         return "full task"
 
+    @property
+    def conditions(self) -> str:
+        """What is not the default of its recipe; else empty."""
+        return conditions_of(self.recipe)
+
     def __str__(self) -> str:
         """Say what it is; then what is not the default."""
-        return ", ".join(filter(None, [self.name, str(self.recipe)]))
+        return ", ".join(filter(None, (self.name, self.conditions)))
 
     @property
     def slug(self) -> str:

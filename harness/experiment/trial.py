@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.canonical import digest
 from harness.contracts import DeviceMode
@@ -64,11 +64,11 @@ class DeviceIdentity(Identity):
 class SpaceIdentity(Identity):
     """A search space: whatever changes what is searched changes this, and so the trial's key."""
 
-    name: str
-    version: int
-    cells: tuple[str, ...]
-    nodes: int
-    operations: tuple[str, ...]
+    name: str = Field(description="as people write it")
+    version: int = Field(description="counts what changes an operation and not its name")
+    cells: tuple[str, ...] = Field(description="their kinds, from the first to the last")
+    nodes: int = Field(description="intermediate nodes of a cell")
+    operations: tuple[str, ...] = Field(description="that an edge can hold, in the order of α")
 
     @classmethod
     def of(cls, space: SearchSpace) -> SpaceIdentity:

@@ -23,7 +23,8 @@ from pydantic import ValidationError
 from harness.canonical import digest
 from harness.errors import RunFolderError
 from harness.experiment.trial import Trial
-from harness.results.record import FINAL_STATUSES, Outcome, Record
+from harness.results.outcome import FINAL_STATUSES, Outcome
+from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
 from harness.runtime.files import write_whole
 

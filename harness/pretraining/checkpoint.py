@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import UsageError
 from harness.experiment.pretraining import Pretraining
-from harness.results.record import CurvePoint
+from harness.results.outcome import CurvePoint
 from harness.runtime.files import write_whole
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from harness.experiment.pretraining import Pretraining, meta_setting
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import arrays_of, pack, tensors_of, unpack
 from harness.pretraining.meta_tasks import MetaTaskRequest, MetaTaskResult, received
-from harness.results.record import Outcome, TrialError
+from harness.results.outcome import Outcome, TrialError
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import MetaWorkerJob
 from harness.runtime.process_group import ProcessGroup

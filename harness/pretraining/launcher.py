@@ -17,7 +17,7 @@ from harness.pretraining.meta_tasks import (
     RemoteClient,
     serve,
 )
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.factory import make_device, open_device
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process import ProcessLauncher

@@ -29,7 +29,7 @@ from harness.pretraining.checkpoint import (
 from harness.pretraining.inner_loop import InnerLoop, MethodName, Pretrainable, failure_of
 from harness.pretraining.meta_tasks import MetaTaskRequest
 from harness.pretraining.validation import is_point, validate
-from harness.results.record import CurvePoint, Outcome, Used
+from harness.results.outcome import CurvePoint, Outcome, Used
 from harness.runtime.factory import create, open_dataset
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process_group import ALONE, ProcessGroup

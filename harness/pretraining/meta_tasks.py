@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 
 from harness.contracts import StepMetrics
 from harness.experiment.trial import DeviceIdentity
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process_group import ProcessGroup
 

@@ -16,7 +16,7 @@ from harness.plugins.selection import recreate
 from harness.pretraining.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
 from harness.pretraining.launcher import PretrainingLauncher, PretrainingListener
 from harness.pretraining.meta_tasks import MetaTaskExecutor
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.process import ProcessLauncher
 from harness.runtime.threads import is_worth_threads, usable_cores
 

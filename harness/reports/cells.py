@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 
 from harness.metrics import MetricSpec
 from harness.reports.table import MISSING, SYMBOLS, Column, Mark, TableCell
+from harness.results.outcome import Status
 from harness.results.reading import one_line
-from harness.results.record import Record, Status
+from harness.results.record import Record
 from harness.results.rows import Row, Value
 from harness.results.summary import FAILED, Missing
 

@@ -72,7 +72,7 @@ def _cells(row: ComparedRow, compared: Comparison) -> tuple[TableCell, ...]:
     words = compared.verdict.upper() if compared.metric.short in row.failed else compared.verdict
     return (
         TableCell(b.method),
-        TableCell(f"{b.dataset} {b.setting}"),
+        TableCell(f"{b.dataset} {b.full_setting}"),
         TableCell(f"{b.device} ({modes})"),
         _marked(compared.a, compared.source_a, compared.fits_a),
         _marked(compared.b, compared.source_b, compared.fits_b),
@@ -152,7 +152,7 @@ def _remarks(result: ResultsComparison) -> Iterator[str]:
 
 def _place(row: ComparedRow) -> str:
     b = row.pair.b
-    return f"{b.method} on {b.dataset} {b.setting}, {b.device}"
+    return f"{b.method} on {b.dataset} {b.full_setting}, {b.device}"
 
 
 def paper_tables(compared: PaperComparison) -> list[Table]:

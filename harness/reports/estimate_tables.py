@@ -69,9 +69,9 @@ def _cells(
     (any_row,) = rows_of_estimate(replace(row, devices=row.devices[:1] or (NOWHERE,)))
     yield TableCell(row.method)
     if brief:
-        yield TableCell(f"{row.dataset} {row.setting}")
+        yield TableCell(f"{row.dataset} {any_row.full_setting}")
     else:
-        yield from map(TableCell, (row.dataset, row.setting))
+        yield from map(TableCell, (row.dataset, any_row.full_setting))
         yield from map(TableCell, (row.channels, row.search_steps))
     yield cell_of(any_row, METRICS["peak_memory"])
     lowest = row.lowest_memory_mib
@@ -139,6 +139,7 @@ def bench_table(rows: Sequence[BenchRow]) -> Table:
 
 
 def _bench_cells(row: BenchRow, reference: BenchRow) -> tuple[TableCell, ...]:
-    data = f"{row.dataset} {row.setting}, {row.images} images, C = {row.channels}"
+    parts = (row.setting, row.conditions, f"{row.images} images", f"C = {row.channels}")
+    data = f"{row.dataset} {', '.join(filter(None, parts))}"
     numbers = (row.peak_memory_mib, row.first_step_s, row.median_s, row.ratio_to(reference))
     return (TableCell(row.method), TableCell(data), *map(TableCell, numbers))

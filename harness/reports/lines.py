@@ -97,7 +97,9 @@ def lines_of_estimate(rows: Iterable[EstimateRow], stand_ins: Mapping[str, str])
 def _origin(record: Record) -> str:
     method, dataset = record.method, record.dataset
     queries = "" if dataset.queries is None else f", {dataset.queries} queries a class"
-    return f"{method.distribution} {method.version}, data {dataset.fingerprint[:8]}{queries}"
+    conditions = f", {record.conditions}" if record.conditions else ""
+    data = f"data {dataset.fingerprint[:8]}"
+    return f"{method.distribution} {method.version}, {data}{queries}{conditions}"
 
 
 def _line_for(alike: Sequence[Line], place: RowPlace, row: Row, origin: str) -> Line:

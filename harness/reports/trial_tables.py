@@ -38,7 +38,7 @@ def run_table(rows: Sequence[Row]) -> Table:
     cells = tuple(
         (
             TableCell(row.method),
-            TableCell(f"{row.dataset} {row.setting}"),
+            TableCell(f"{row.dataset} {row.full_setting}"),
             *_metric_cells(row, metrics),
             TableCell(f"{row.device} ({row.mode})"),
             TableCell(endings(row.records)),
@@ -112,7 +112,7 @@ def _trial_cells(
     if row.dataset in stand_ins:
         told.append(f"{row.dataset} stands in for {stand_ins[row.dataset]}.")
     return (
-        *_cells(row.method, row.dataset, row.setting, row.device, row.mode),
+        *_cells(row.method, row.dataset, row.full_setting, row.device, row.mode),
         TableCell(budget_label(row.records[0].budget.allowed, row.kind)),
         TableCell(len(row.records)),
         *_metric_cells(row, metrics),
@@ -166,7 +166,8 @@ def _record_cells(record: Record, metrics: Sequence[MetricSpec]) -> tuple[TableC
     data, device, error = record.dataset, record.device, record.error
     why = "" if error is None else one_line(f"{error.stage}: {error.message}")
     return (
-        *_cells(record.label, data.label, data.setting, device.name, device.mode, record.seed),
+        *_cells(record.label, data.label, record.full_setting),
+        *_cells(device.name, device.mode, record.seed),
         TableCell(STATUS_WORDS[record.status], note=why),
         *(metric_cell(record, metric) for metric in metrics),
     )

@@ -49,6 +49,7 @@ class BenchRow(_Saved):
     step_s: tuple[float, ...] = Field(description="seconds of the warm steps, round after round")
     peak_memory_mib: float | None = Field(description="counted over three steps; null if not")
     error: str = Field(default="", description="what went wrong; then numbers are missing")
+    conditions: str = Field(default="", description="recipe and space that are not the defaults")
 
     @property
     def median_s(self) -> float | None:
@@ -73,9 +74,9 @@ class SavedBench(_Saved):
 
 def with_references(rows: Sequence[BenchRow]) -> Iterator[tuple[BenchRow, BenchRow]]:
     """Give each row with the first one of its setting."""
-    first: dict[tuple[str, str, int], BenchRow] = {}
+    first: dict[tuple[str, str, str, int], BenchRow] = {}
     for row in rows:
-        yield row, first.setdefault((row.dataset, row.setting, row.channels), row)
+        yield row, first.setdefault((row.dataset, row.setting, row.conditions, row.channels), row)
 
 
 def bench_to_json(rows: Sequence[BenchRow]) -> list[dict[str, Any]]:

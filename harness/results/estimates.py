@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.cost_model.profile import Prediction, predict_seconds
 from harness.devices.profile import DeviceProfile
 from harness.estimates.estimates import Estimate
+from harness.experiment.setting import conditions_of
 from harness.metrics import to_mib
 from harness.runtime.files import made_folder, write_whole
 
@@ -71,6 +72,7 @@ class EstimateRow:
     Attributes:
         peak_memory_mib: where it depends on what the method chooses, the largest.
         lowest_memory_mib: the smallest; the same where nothing is chosen.
+        conditions: recipe, evaluation and space where they are not the defaults; else empty.
     """
 
     method: str
@@ -83,6 +85,7 @@ class EstimateRow:
     storage_mib: float | None
     devices: tuple[DeviceRow, ...]
     error: str
+    conditions: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
@@ -92,6 +95,7 @@ class EstimateRow:
             "method": self.method,
             "dataset": self.dataset,
             "setting": self.setting,
+            **({"conditions": self.conditions} if self.conditions else {}),
             "channels": self.channels,
             "search_steps": self.search_steps,
             "peak_memory": {**peak, **spread},
@@ -133,6 +137,11 @@ def row_of(estimate: Estimate) -> EstimateRow:
         storage_mib=to_mib(estimate.storage_bytes),
         devices=tuple(_on_device(estimate, profile) for profile in search.devices),
         error=estimate.error,
+        conditions=conditions_of(
+            search.setting.recipe,
+            getattr(search.setting, "evaluation", "inductive"),
+            search.space.name,
+        ),
     )
 
 

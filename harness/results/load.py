@@ -11,13 +11,14 @@ from harness.errors import UsageError
 from harness.metrics import METRICS, MetricSpec
 from harness.results.bench import BENCH_FILE, BENCH_SCHEMA, SavedBench
 from harness.results.estimates import ESTIMATE_FILE, ESTIMATE_SCHEMA, SavedEstimate
+from harness.results.outcome import FINAL_STATUSES
 from harness.results.reading import (
     UnreadableFileError,
     leaves,
     read_model,
     without_garbage_collection,
 )
-from harness.results.record import FINAL_STATUSES, SCHEMA, Record
+from harness.results.record import SCHEMA, Record
 from harness.results.results import FoundEstimate, FoundTrial, Problem, Results
 from harness.results.run_files import PLAN_FILE, PLAN_SCHEMA, Plan
 

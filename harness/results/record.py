@@ -2,144 +2,47 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, model_validator
 
 from harness.experiment.budget import Budget
-from harness.experiment.trial import Trial
-from harness.metrics import Source
+from harness.experiment.setting import Evaluation, Recipe, conditions_of
+from harness.experiment.trial import SpaceIdentity, Trial
+from harness.results.outcome import (
+    Metric,
+    Outcome,
+    PretrainingPart,
+    RecordPart,
+    SparsePart,
+    Status,
+    TaskResult,
+    TrialError,
+    Used,
+)
+from harness.space.spec import METANAS
 
 __all__ = [
-    "FINAL_STATUSES",
     "SCHEMA",
-    "CurvePoint",
-    "Metric",
-    "Outcome",
-    "PretrainingPart",
     "Record",
-    "Stage",
-    "Status",
-    "TaskResult",
     "Timing",
-    "TrialError",
-    "Used",
     "setting_name",
 ]
 
 SCHEMA: Literal[1] = 1
 
-Status = Literal["ok", "out_of_memory", "over_budget", "error", "interrupted"]
 
-Stage = Literal["start", "data", "pretraining", "build", "search", "predict", "end"]
-
-# An interrupted trial is run again; the others have said what they had to say.
-FINAL_STATUSES: frozenset[Status] = frozenset({"ok", "out_of_memory", "over_budget", "error"})
-
-
-class _Part(BaseModel):
-    # A NaN has no place in JSON: a value that was not captured is null.
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-class Metric(_Part):
-    """A number with its unit and where it came from; null where it was not captured."""
-
-    value: float | None = Field(description="null where it was not captured")
-    unit: str = Field(description="such as MiB, s or %")
-    source: Source = Field(description="where it came from")
-    low: float | None = Field(default=None, description="of a prediction: where nine of ten")
-    high: float | None = Field(default=None, description="times like it would be")
-
-    @model_serializer(mode="wrap")
-    def _without_a_band_that_there_is_not(
-        self, dump: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        told: dict[str, Any] = dump(self)
-        return {k: v for k, v in told.items() if k not in ("low", "high") or v is not None}
-
-
-class TrialError(_Part):
-    """Why a trial did not end `ok`."""
-
-    type: str = Field(description="the exception's name, or what the harness calls it")
-    message: str = Field(description="what it said")
-    stage: Stage = Field(description="what the trial was doing")
-
-
-class CurvePoint(_Part):
-    """How well tasks of the validation classes were learned after so many meta-epochs."""
-
-    meta_epoch: int = Field(description="meta-epochs done")
-    loss: float = Field(description="mean cross entropy of query images")
-    accuracy: float = Field(description="percent of the query images")
-
-
-class PretrainingPart(_Part):
-    """The offline stage that a trial started from."""
-
-    key: str = Field(description="of the checkpoint's identity")
-    seconds: float = Field(description="wall clock, on the machine that did it")
-    curve: list[CurvePoint] = Field(description="while it went on")
-
-
-class Used(_Part):
-    """What a trial really used of its budget."""
-
-    meta_epochs: int = Field(default=0, description="of pretraining")
-    warmup_epochs: int = Field(default=0, description="of these, with w alone learning")
-    search_steps: int = Field(default=0, description="search steps on the task that had most")
-    epochs: int = Field(default=0, description="of a full task")
-    tasks: int = Field(default=0, description="tasks finished")
-    wall_clock_s: float = Field(default=0.0, description="seconds from its start to its end")
-    memory_mb: float | None = Field(default=None, description="peak memory in MiB")
-
-
-class BudgetUse(_Part):
+class BudgetUse(RecordPart):
     """The budget beside what was used of it."""
 
     allowed: Budget
     used: Used
 
 
-class TaskResult(_Part):
-    """One task of a trial; trials on the same episodes are compared task by task."""
-
-    index: int = Field(description="of its episode, from 0")
-    accuracy: float = Field(description="percent of the query images")
-    search_s: float = Field(description="wall clock of the task's search steps, in seconds")
-    peak_memory_bytes: int | None = Field(description="null where memory was not counted")
-    energy_j: float | None = Field(
-        default=None, description="joules of the task's search steps; null where nothing tells them"
-    )
-    metrics: dict[str, float] = Field(
-        default={}, description="what the method itself reports, by name; absent where it does not"
-    )
-
-    def value(self, name: str) -> float | None:
-        """Return a number by its key here, or by the name of a metric that the method reports."""
-        own: float | None = getattr(self, name, None) if name in type(self).model_fields else None
-        return self.metrics.get(name, own)
-
-    @model_serializer(mode="wrap")
-    def _without_metrics_that_there_are_not(
-        self, dump: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        told: dict[str, Any] = dump(self)
-        return {key: value for key, value in told.items() if key != "metrics" or value}
-
-
 _TASK_FIELDS = set(TaskResult.model_fields)  # one for all tasks, of which there are many
 
 
-class Timing(_Part):
+class Timing(RecordPart):
     """Where a trial's wall clock went, in seconds on the machine that ran it."""
 
     wall_s: float = Field(description="from start to end")
@@ -148,28 +51,12 @@ class Timing(_Part):
     host_share: float | None = Field(description="the rest, as a fraction of the wall clock")
 
 
-class Outcome(_Part):
-    """What the process that ran a trial can say about it."""
-
-    status: Status
-    error: TrialError | None = None
-    used: Used = Used()
-    metrics: dict[str, Metric] = {}
-    tasks: list[TaskResult] = []
-    initial_architecture: dict[str, Any] | None = None
-    architectures: list[dict[str, Any]] = []
-    pretraining: PretrainingPart | None = None
-    environment: dict[str, Any] = {}
-    method_s: float = 0.0
-    data_s: float = 0.0
-
-
 def setting_name(ways: int | None, shots: int | None) -> str:
     """Name a setting as rows do; without ways and shots it is a full task."""
     return "full task" if shots is None else f"{ways}-way {shots}-shot"
 
 
-class MethodPart(_Part):
+class MethodPart(RecordPart):
     """The method as the record names it."""
 
     name: str = Field(description="as it is registered")
@@ -178,8 +65,10 @@ class MethodPart(_Part):
     params: dict[str, Any] = Field(description="every parameter, defaults included")
 
 
-class DatasetPart(_Part):
+class DatasetPart(SparsePart):
     """The data set and how it was posed; ways, shots and queries are null for a full task."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluation", "recipe"})
 
     name: str = Field(description="as it is registered")
     label: str = Field(description="name and parameters as people write them")
@@ -192,6 +81,12 @@ class DatasetPart(_Part):
     classes: int | None = Field(
         default=None, description="of a full task; null in records of earlier versions"
     )
+    evaluation: Evaluation = Field(
+        default="inductive", description="how query images are judged; absent where `inductive`"
+    )
+    recipe: Recipe = Field(
+        default=Recipe(), description="batches, learning rates; absent where all are the defaults"
+    )
 
     @property
     def setting(self) -> str:
@@ -199,7 +94,7 @@ class DatasetPart(_Part):
         return setting_name(self.ways, self.shots)
 
 
-class DevicePart(_Part):
+class DevicePart(RecordPart):
     """The device, and whether its numbers are its own."""
 
     name: str = Field(description="as it is registered")
@@ -208,8 +103,10 @@ class DevicePart(_Part):
     memory_limit_bytes: int | None = Field(description="of tensors; null: no limit")
 
 
-class Record(_Part):
+class Record(SparsePart):
     """`record.json`: everything about one finished trial, without tensors."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"space"})
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -222,6 +119,9 @@ class Record(_Part):
     dataset: DatasetPart
     device: DevicePart
     seed: int = Field(description="what its random numbers came from")
+    space: SpaceIdentity = Field(
+        default=SpaceIdentity.of(METANAS), description="what was searched; absent where `metanas`"
+    )
     status: Status = Field(description="which way the trial ended")
     error: TrialError | None
     budget: BudgetUse
@@ -243,6 +143,16 @@ class Record(_Part):
         for task in self.tasks:
             object.__setattr__(task, "__pydantic_fields_set__", _TASK_FIELDS)
         return self
+
+    @property
+    def conditions(self) -> str:
+        """What it was done under, where that is not the default: recipe, evaluation, space."""
+        return conditions_of(self.dataset.recipe, self.dataset.evaluation, self.space.name)
+
+    @property
+    def full_setting(self) -> str:
+        """The setting with its conditions, as tables show it: `5-way 1-shot, transductive`."""
+        return ", ".join(filter(None, (self.dataset.setting, self.conditions)))
 
     @classmethod
     def of(
@@ -266,6 +176,8 @@ class Record(_Part):
                 shots=getattr(setting, "shots", None),
                 queries=getattr(setting, "queries", None),
                 classes=trial.dataset.classes,
+                evaluation=getattr(setting, "evaluation", "inductive"),
+                recipe=setting.recipe,
             ),
             device=DevicePart(
                 name=trial.device.name,
@@ -274,6 +186,7 @@ class Record(_Part):
                 memory_limit_bytes=trial.device.profile.memory_limit_bytes,
             ),
             seed=trial.seed,
+            space=trial.space,
             status=outcome.status,
             error=outcome.error,
             budget=BudgetUse(

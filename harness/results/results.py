@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from harness.metrics import METRICS, MetricSpec
 from harness.results.bench import SavedBench
 from harness.results.estimates import EstimateRow
+from harness.results.outcome import FINAL_STATUSES
 from harness.results.reading import one_line
-from harness.results.record import FINAL_STATUSES, Record
+from harness.results.record import Record
 from harness.results.rows import Row, row_of_bench, rows_of_estimate
 from harness.results.summary import rows_of_records
 
@@ -123,13 +124,13 @@ class Results:
 
     def _of_records(self) -> Iterator[tuple[Any, ...]]:
         for record in self.records:
-            data, device = record.dataset, record.device
-            place = (record.label, data.label, data.setting, device.name, device.mode, record.seed)
+            where = (record.device.name, record.device.mode, record.seed)
+            place = (record.label, record.dataset.label, record.full_setting, *where)
             for name, metric in record.metrics.items():
                 yield (*place, name, metric.value, metric.unit, metric.source)
 
 
 def _long(row: Row) -> Iterator[tuple[Any, ...]]:
-    place = (row.method, row.dataset, row.setting, row.device, row.mode, None)
+    place = (row.method, row.dataset, row.full_setting, row.device, row.mode, None)
     for name, value in row.values.items():
         yield (*place, name, value.value, value.metric.unit, value.source)

@@ -72,6 +72,7 @@ class Row:
     Attributes:
         version: of the method's distribution; empty for an estimate.
         setting: such as `5-way 1-shot`.
+        conditions: recipe, evaluation and space where they are not the defaults; else empty.
         posed: what else makes two settings the same: split and query images; empty for estimates.
         model: the device's maker and model.
         mode: `predicted` for an estimate.
@@ -91,6 +92,7 @@ class Row:
     version: str
     dataset: str
     setting: str
+    conditions: str
     posed: str
     device: str
     model: str
@@ -108,7 +110,12 @@ class Row:
 
     def __str__(self) -> str:
         """Name it in a line."""
-        return f"{self.method} on {self.dataset} {self.setting}, {self.device} ({self.mode})"
+        return f"{self.method} on {self.dataset} {self.full_setting}, {self.device} ({self.mode})"
+
+    @property
+    def full_setting(self) -> str:
+        """The setting with its conditions, as a table shows it: `5-way 1-shot, transductive`."""
+        return ", ".join(filter(None, (self.setting, self.conditions)))
 
     @property
     def kind(self) -> str:
@@ -137,6 +144,7 @@ class Row:
             "method": self.method,
             "dataset": self.dataset,
             "setting": self.setting,
+            **({"conditions": self.conditions} if self.conditions else {}),
             "device": self.device,
             "mode": self.mode,
             "seeds": len(self.records),
@@ -187,6 +195,7 @@ def row_of_bench(row: BenchRow, processor: str | None) -> Row:
         version=row.version,
         dataset=row.dataset,
         setting=row.setting,
+        conditions=row.conditions,
         posed=f"{row.images} images a step",
         device=row.device,
         model=row.device,
@@ -219,6 +228,7 @@ def _estimated(row: EstimateRow, device: DeviceRow) -> Row:
         version="",
         dataset=row.dataset,
         setting=row.setting,
+        conditions=row.conditions,
         posed="",
         device=device.device,
         model=device.model,

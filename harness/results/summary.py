@@ -10,7 +10,8 @@ from typing import Literal
 from harness.canonical import canonical_json
 from harness.experiment.budget import used_keys
 from harness.metrics import METRICS, MetricSpec, Source, to_mib, undeclared
-from harness.results.record import Metric, Record, TaskResult
+from harness.results.outcome import Metric, TaskResult
+from harness.results.record import Record
 from harness.results.rows import Row, Value
 
 __all__ = ["FAILED", "Missing", "group_records", "interval_95", "row_of", "rows_of_records"]
@@ -53,6 +54,7 @@ def _but_for_the_seed(record: Record) -> Hashable:
         (method.name, method.version, method.distribution, canonical_json(method.params)),
         # The fingerprint tells the classes too, and early records do not.
         record.dataset.model_dump_json(exclude={"classes"}),
+        record.space,
         record.device.model_dump_json(),
         record.budget.allowed,
     )
@@ -83,6 +85,7 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
         version=first.method.version,
         dataset=first.dataset.label,
         setting=first.dataset.setting,
+        conditions=first.conditions,
         posed=_posed(first),
         device=first.device.name,
         model=first.device.model,

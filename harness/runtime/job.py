@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from harness.plugins.loading import Plugins
-    from harness.results.record import Outcome, Stage
+    from harness.results.outcome import Outcome, Stage
     from harness.runtime.process_group import ProcessGroup
 
 __all__ = ["Job", "MetaWorkerJob", "PretrainingJob", "TrialJob"]

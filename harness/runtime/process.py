@@ -24,7 +24,7 @@ from typing import Any, Protocol
 
 from harness.devices.readings.memory import OomKills
 from harness.plugins.loading import load_plugins
-from harness.results.record import Outcome, TrialError, Used
+from harness.results.outcome import Outcome, TrialError, Used
 from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
 from harness.runtime.job import Job, TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup

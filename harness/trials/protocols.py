@@ -29,7 +29,7 @@ from harness.contracts import (
 )
 from harness.data.images import crop_and_flip
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
-from harness.results.record import TaskResult
+from harness.results.outcome import TaskResult
 from harness.runtime.seeding import seed_for
 from harness.trials.episode import (
     MethodDriver,

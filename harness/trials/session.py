@@ -22,7 +22,7 @@ from harness.experiment.trial import Trial
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import METRICS, MIB
-from harness.results.record import PretrainingPart, Stage, TaskResult, Used
+from harness.results.outcome import PretrainingPart, Stage, TaskResult, Used
 from harness.results.run_files import Step
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.trials.guards import (

@@ -20,7 +20,7 @@ from harness.experiment.trial import DeviceIdentity, Trial
 from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
-from harness.results.record import Outcome, PretrainingPart, Status, TrialError
+from harness.results.outcome import Outcome, PretrainingPart, Status, TrialError
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup

@@ -8,7 +8,7 @@ from statistics import fmean
 
 from harness.cost_model.profile import Prediction
 from harness.metrics import METRICS, MetricSpec, to_mib
-from harness.results.record import Metric, TaskResult
+from harness.results.outcome import Metric, TaskResult
 from harness.trials.guards import check_reported
 from harness.trials.session import Session
 

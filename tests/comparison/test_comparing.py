@@ -145,6 +145,7 @@ def test_estimates_compare_like_runs(memory: float, lowest: float | None, verdic
         ({"mode": "emulated"}, "mode", "A is measured, B is emulated"),
         ({"budget": {"search_steps": 3}}, "budget", "search_steps is 10 in A and 3 in B"),
         ({"dataset": {"fingerprint": "e" * 64}}, "dataset", "ffffffffffff in A and eeee"),
+        ({"dataset": {"evaluation": "transductive"}}, "conditions", "default ones in A and tra"),
         ({"dataset": {"queries": 1}}, "dataset", "test, 15 queries in A and test, 1 queries in B"),
     ],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from harness.executors.dask.connection import FleetError
 from harness.executors.dask.executor import Dispatcher
 from harness.executors.dask.protocol import RunProtocol, TrialReply, TrialRequest
 from harness.plugins.loading import load_plugins
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.job import TrialJob
 from tests.executors.scripted import KilledWorker, Link
 

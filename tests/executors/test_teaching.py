@@ -15,7 +15,7 @@ from harness.experiment.pretraining import pretraining_of
 from harness.plugins.loading import load_plugins
 from harness.pretraining.checkpoint import pack
 from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
-from harness.results.record import Outcome, TrialError
+from harness.results.outcome import Outcome, TrialError
 from harness.runtime.job import PretrainingJob, TrialJob
 from tests.executors.scripted import KilledWorker, Link
 

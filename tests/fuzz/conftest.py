@@ -17,7 +17,8 @@ from harness.contracts import DataRequest
 from harness.experiment.suite import SuiteEntry
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.results.record import Metric, Outcome, Record
+from harness.results.outcome import Metric, Outcome
+from harness.results.record import Record
 from harness.trials.runner import Runner, RunResult
 from tests.fuzz.guard import watched_writes, within_seconds
 from tests.fuzz.inputs import KINDS

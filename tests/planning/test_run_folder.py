@@ -13,7 +13,8 @@ from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.planning.run_directory import Origin, RunFolder, choose_folder
-from harness.results.record import Outcome, Record, Status
+from harness.results.outcome import Outcome, Status
+from harness.results.record import Record
 
 
 def trial(seed: int = 0, label: str = "m") -> Trial:

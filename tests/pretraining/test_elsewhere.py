@@ -30,7 +30,7 @@ from harness.pretraining.meta_tasks import (
     serve,
 )
 from harness.pretraining.store import CheckpointStore
-from harness.results.record import Outcome, TrialError
+from harness.results.outcome import Outcome, TrialError
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process import ProcessLauncher
 from tests.pretraining.planned import planned

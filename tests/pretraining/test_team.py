@@ -16,7 +16,7 @@ from harness.plugins.loading import load_plugins
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.pretraining.launcher import PretrainingLauncher
 from harness.pretraining.store import CheckpointStore
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.process import ProcessLauncher
 from harness.runtime.process_group import ALONE, ProcessGroup, ProcessGroupError
 

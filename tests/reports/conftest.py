@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.results.record import Metric, Record
+from harness.results.outcome import Metric
+from harness.results.record import Record
 
 METHOD = {"version": "1", "distribution": "d", "params": {}}
 DATASET = {

@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.experiment.trial import SpaceIdentity
 from harness.reports.formats import print_tables
 from harness.reports.trial_tables import run_table
-from harness.results.record import Metric, Record
+from harness.results.outcome import Metric
+from harness.results.record import Record
 from harness.results.summary import Missing, interval_95, rows_of_records
+from harness.space.spec import space_named
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
 DATASET = {
@@ -166,3 +169,30 @@ def test_chance_of_a_full_task_is_among_its_classes() -> None:
     records = [record(0, 50.0, dataset=full), record(1, None, dataset=counted, status="error")]
     (row,) = rows_of_records(records, "chance")
     assert row.value("accuracy") == 30.0
+
+
+def test_rows_tell_recipe_evaluation_and_space_apart() -> None:
+    """What was done under other conditions is a row of its own, and the table says which."""
+    darts = SpaceIdentity.of(space_named("darts-operations")).model_dump()
+    records = [
+        record(0, 50.0),
+        record(0, 51.0, dataset={**DATASET, "evaluation": "transductive"}),
+        record(0, 52.0, dataset={**DATASET, "recipe": {"weight_lr": 0.005, "schedule": "late"}}),
+        record(0, 53.0, space=darts),
+    ]
+    rows = rows_of_records(records)
+    assert [row.conditions for row in rows] == [
+        "", "transductive", "w 0.005 late", "space darts-operations",
+    ]  # fmt: skip
+    assert {row.setting for row in rows} == {"5-way 1-shot"}  # as published numbers name it
+    assert all(row.full_setting in printed(*records) for row in rows)
+
+
+def test_a_record_leaves_out_what_is_as_by_default() -> None:
+    """So that records of earlier versions, which do not say it, are written as they were read."""
+    plain = record(0, 50.0).model_dump(by_alias=True)
+    assert "space" not in plain
+    assert not {"recipe", "evaluation"} & plain["dataset"].keys()
+    told = record(0, 50.0, dataset={**DATASET, "evaluation": "both"}).model_dump(by_alias=True)
+    assert told["dataset"]["evaluation"] == "both"
+    assert Record.model_validate(told).conditions == "both"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from harness.plugins.loading import Plugins
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.job import Job
 from harness.runtime.process_group import ProcessGroup
 

@@ -25,7 +25,8 @@ from harness.executors.base import TrialClock
 from harness.experiment.suite import SuiteEntry
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.results.record import Outcome, Record
+from harness.results.outcome import Outcome
+from harness.results.record import Record
 from harness.runtime.files import write_whole
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")

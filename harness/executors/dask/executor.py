@@ -38,7 +38,7 @@ from harness.pretraining.meta_tasks import (
     MetaTaskRequest,
     MetaTaskResult,
 )
-from harness.results.record import Outcome, TrialError
+from harness.results.outcome import Outcome, TrialError
 from harness.runtime.job import MetaWorkerJob, PretrainingJob, TrialJob
 
 __all__ = ["DaskExecutor", "DaskMetaTaskExecutor", "Dispatcher", "connected"]

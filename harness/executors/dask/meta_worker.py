@@ -17,7 +17,7 @@ from harness.errors import HarnessError
 from harness.executors.dask.worker_context import end_of
 from harness.plugins.loading import in_one_line
 from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.job import MetaWorkerJob
 from harness.runtime.process import ProcessLauncher, StopSignal
 from harness.runtime.process_group import ProcessGroup

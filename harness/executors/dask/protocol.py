@@ -12,7 +12,7 @@ from harness.executors.base import TrialDelivery
 from harness.executors.dask.checks import code_of
 from harness.executors.dask.connection import FleetError
 from harness.plugins.loading import Plugins
-from harness.results.record import Outcome
+from harness.results.outcome import Outcome
 from harness.runtime.job import MetaWorkerJob, TrialJob
 
 __all__ = ["LearnReply", "LearnRequest", "RunProtocol", "TrialReply", "TrialRequest"]

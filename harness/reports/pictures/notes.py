@@ -47,9 +47,10 @@ def label_of(text: str, limit: int = 40) -> str:
 def setting_of(what: Row | Record, *, tells_budget: bool = False) -> str:
     """Name the data set and how it is posed; and the budget, where there are several."""
     if isinstance(what, Row):
-        name, record = f"{label_of(what.dataset)} {what.setting}", next(iter(what.records), None)
+        dataset, record = what.dataset, next(iter(what.records), None)
     else:
-        name, record = f"{label_of(what.dataset.label)} {what.dataset.setting}", what
+        dataset, record = what.dataset.label, what
+    name = f"{label_of(dataset)} {what.full_setting}"
     if not tells_budget or record is None:
         return name
     return f"{name}, {budget_label(record.budget.allowed, record.dataset.kind)}"

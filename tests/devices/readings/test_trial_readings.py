@@ -17,7 +17,7 @@ from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.measure.memory import AllocatorPeaks
-from harness.results.record import Metric, TaskResult
+from harness.results.outcome import Metric, TaskResult
 from harness.trials.guards import TrialLimits
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session

@@ -1,0 +1,137 @@
+"""The outcome: what the process that ran a trial says of it, and the parts that it is made of."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+
+from harness.metrics import Source
+
+__all__ = [
+    "FINAL_STATUSES",
+    "CurvePoint",
+    "Metric",
+    "Outcome",
+    "PretrainingPart",
+    "RecordPart",
+    "SparsePart",
+    "Stage",
+    "Status",
+    "TaskResult",
+    "TrialError",
+    "Used",
+]
+
+Status = Literal["ok", "out_of_memory", "over_budget", "error", "interrupted"]
+
+Stage = Literal["start", "data", "pretraining", "build", "search", "predict", "end"]
+
+# An interrupted trial is run again; the others have said what they had to say.
+FINAL_STATUSES: frozenset[Status] = frozenset({"ok", "out_of_memory", "over_budget", "error"})
+
+
+class RecordPart(BaseModel):
+    """A part of a record."""
+
+    # A NaN has no place in JSON: a value that was not captured is null.
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class SparsePart(RecordPart):
+    """A part that leaves out fields that are as by default, so that it reads as it did before."""
+
+    SPARSE: ClassVar[frozenset[str]]
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = dump(self)
+        fields = type(self).model_fields
+        same = {name for name in self.SPARSE if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in told.items() if name not in same}
+
+
+class Metric(SparsePart):
+    """A number with its unit and where it came from; null where it was not captured."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"low", "high"})
+
+    value: float | None = Field(description="null where it was not captured")
+    unit: str = Field(description="such as MiB, s or %")
+    source: Source = Field(description="where it came from")
+    low: float | None = Field(default=None, description="of a prediction: where nine of ten")
+    high: float | None = Field(default=None, description="times like it would be")
+
+
+class TrialError(RecordPart):
+    """Why a trial did not end `ok`."""
+
+    type: str = Field(description="the exception's name, or what the harness calls it")
+    message: str = Field(description="what it said")
+    stage: Stage = Field(description="what the trial was doing")
+
+
+class CurvePoint(RecordPart):
+    """How well tasks of the validation classes were learned after so many meta-epochs."""
+
+    meta_epoch: int = Field(description="meta-epochs done")
+    loss: float = Field(description="mean cross entropy of query images")
+    accuracy: float = Field(description="percent of the query images")
+
+
+class PretrainingPart(RecordPart):
+    """The offline stage that a trial started from."""
+
+    key: str = Field(description="of the checkpoint's identity")
+    seconds: float = Field(description="wall clock, on the machine that did it")
+    curve: list[CurvePoint] = Field(description="while it went on")
+
+
+class Used(RecordPart):
+    """What a trial really used of its budget."""
+
+    meta_epochs: int = Field(default=0, description="of pretraining")
+    warmup_epochs: int = Field(default=0, description="of these, with w alone learning")
+    search_steps: int = Field(default=0, description="search steps on the task that had most")
+    epochs: int = Field(default=0, description="of a full task")
+    tasks: int = Field(default=0, description="tasks finished")
+    wall_clock_s: float = Field(default=0.0, description="seconds from its start to its end")
+    memory_mb: float | None = Field(default=None, description="peak memory in MiB")
+
+
+class TaskResult(SparsePart):
+    """One task of a trial; trials on the same episodes are compared task by task."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"metrics"})
+
+    index: int = Field(description="of its episode, from 0")
+    accuracy: float = Field(description="percent of the query images")
+    search_s: float = Field(description="wall clock of the task's search steps, in seconds")
+    peak_memory_bytes: int | None = Field(description="null where memory was not counted")
+    energy_j: float | None = Field(
+        default=None, description="joules of the task's search steps; null where nothing tells them"
+    )
+    metrics: dict[str, float] = Field(
+        default={}, description="what the method itself reports, by name; absent where it does not"
+    )
+
+    def value(self, name: str) -> float | None:
+        """Return a number by its key here, or by the name of a metric that the method reports."""
+        own: float | None = getattr(self, name, None) if name in type(self).model_fields else None
+        return self.metrics.get(name, own)
+
+
+class Outcome(RecordPart):
+    """What the process that ran a trial can say about it."""
+
+    status: Status
+    error: TrialError | None = None
+    used: Used = Used()
+    metrics: dict[str, Metric] = {}
+    tasks: list[TaskResult] = []
+    initial_architecture: dict[str, Any] | None = None
+    architectures: list[dict[str, Any]] = []
+    pretraining: PretrainingPart | None = None
+    environment: dict[str, Any] = {}
+    method_s: float = 0.0
+    data_s: float = 0.0
