@@ -88,7 +88,7 @@ def _blocks(tokens: list[Token]) -> Iterator[Block]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Give each line of shell; what a quoted text holds is no comment."""
+    """Give each line of shell; what a quoted text holds is not a comment."""
     for line in text.replace("\\\n", " ").splitlines():
         told = re.sub(r"(^|\s)#\s.*$", "", line).strip()
         if told:

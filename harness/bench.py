@@ -23,7 +23,7 @@ from harness.trials.episode import MethodDriver, search_steps
 
 __all__ = ["Stepper", "bench_all", "counted_mib"]
 
-ENDLESS = 10**6  # steps that a method is told of: the last step, which does more, never comes
+ENDLESS = 10**6  # steps that a method expects: the last step, which does more, never comes
 COUNTED_STEPS = 3  # the first makes the optimizers' state, and methods may look one or two back
 
 
@@ -44,7 +44,7 @@ def bench_all(
         searches: what to measure; only their shapes and methods matter.
         device: its name, and the device, which is this machine.
         rounds: warm steps of each.
-        say: is told what is being done.
+        say: called with what is being done.
 
     Returns:
         A row for each search, in their order. One that failed has its `error` set.

@@ -14,7 +14,7 @@ def canonical_json(value: Any) -> str:
 
     Raises:
         ValueError: a number is not finite, which JSON has no word for.
-        TypeError: something in it is no JSON value.
+        TypeError: something in it is not JSON value.
     """
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False

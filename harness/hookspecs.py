@@ -100,22 +100,22 @@ def harness_doctor() -> Iterable[Check]:
 
 @hookspec
 def harness_run_started(folder: Path) -> None:
-    """Called before the first trial, with the run folder; what is written belongs there."""
+    """Hear of the run before its first trial; what is written belongs in the run folder."""
 
 
 @hookspec
 def harness_run_finished() -> None:
-    """Called after the last trial, also of a run that was interrupted."""
+    """Hear of the end, after the last trial, also of a run that was interrupted."""
 
 
 @hookspec
 def harness_trial_started(trial: Trial) -> None:
-    """Called before a trial's first step, in the process that runs the suite."""
+    """Hear of a trial before its first step, in the process that runs the suite."""
 
 
 @hookspec
 def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
-    """Called after each search step; `event` is the row that goes to `steps.jsonl`.
+    """Hear of each search step once it is done; `event` is the row that goes to `steps.jsonl`.
 
     Steps of trials that run side by side or on other machines come once they are back.
     """
@@ -123,4 +123,4 @@ def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
 
 @hookspec
 def harness_trial_finished(trial: Trial, record: Record) -> None:
-    """Called once the trial's record is on disk, whatever way the trial ended."""
+    """Hear of a trial's record once it is on disk, whatever way the trial ended."""

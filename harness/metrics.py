@@ -29,7 +29,7 @@ class MetricSpec:
     Attributes:
         name: its key in a record's `metrics`: lower-case words joined by underscores.
         unit: of its numbers, such as `MiB`, `s`, `%` or `J`; empty for a bare number.
-        more_is_better: its direction; None where none is known, so that nothing is judged.
+        more_is_better: its direction; None where there is none, so that nothing is judged.
         title: as comparisons and pictures call it; the name's words unless given.
         heading: as columns call it; the title unless given.
         short: as people type it, `--fail-if-worse memory=5%`; the name unless given.

@@ -72,7 +72,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     without values. SUITE and the options say what for, as in `harness run`.
 
     Memory is what a run would count, to the byte, unless the method chooses by values: then it is
-    the largest that its choices can lead to, and the range is told. Time comes from the device's
+    the largest that its choices can lead to, and the range is shown. Time comes from the device's
     cost model, with the band in which nine of ten known times were.
     """
     plugins = loaded_plugins()

@@ -25,7 +25,7 @@ def loaded_plugins() -> Plugins:
 
 
 def say(sentence: str) -> None:
-    """Print a line that is no result, on standard error."""
+    """Print a line that is not a result, on standard error."""
     click.echo(sentence, err=True)
 
 

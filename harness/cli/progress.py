@@ -49,22 +49,22 @@ class ProgressView(Protocol):
         """Stop showing."""
 
     def said(self, sentence: str) -> None:
-        """Something worth a line, such as that a data set is being decoded."""
+        """Show what is worth a line, such as that a data set is being decoded."""
 
     def started(self, trial: Trial) -> None:
-        """A trial begins."""
+        """Show that a trial begins."""
 
     def progressed(self, trial: Trial, event: Event) -> None:
-        """A search step is done."""
+        """Show that a search step is done."""
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
-        """The trial's method is pretrained first, after `done` meta-epochs of an earlier run."""
+        """Show that a method is pretrained first, after `done` meta-epochs of an earlier run."""
 
     def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
-        """A meta-epoch is done."""
+        """Show that a meta-epoch is done."""
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
-        """A trial has ended."""
+        """Show that a trial has ended."""
 
 
 @contextmanager
@@ -170,7 +170,7 @@ class BarProgress:
         self._running[trial.key] = self._progress.add_task(trial.method.label, total=_steps(trial))
 
     def progressed(self, trial: Trial, event: Event) -> None:
-        """Move the trial's bar, with the step's readings beside it; not every step is told."""
+        """Move the trial's bar, with the step's readings beside it; not every step is shown."""
         self._progress.update(
             self._running[trial.key],
             completed=_steps_until(trial, event),

@@ -89,8 +89,7 @@ FINE = {"ok", "out_of_memory"}
     "reporters",
     multiple=True,
     envvar="HARNESS_REPORTER",
-    help="A reporter that is told of each step, such as csv, tensorboard or mlflow; can be "
-    "repeated.",
+    help="A reporter that receives each step, such as csv, tensorboard or mlflow; can be repeated.",
 )
 @executor_options(
     "Trials side by side on this machine; their times then share its cores.  [default: 1]"

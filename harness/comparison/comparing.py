@@ -45,9 +45,9 @@ class Comparison:
         basis: what the interval is.
         over: what it is over, in words: `40 tasks`, `3 seeds`.
         fits_a: whether A's device held it; None where no limit is known.
-        fits_b: likewise of B.
+        fits_b: the same of B.
         source_a: whether A's value was measured, emulated or predicted.
-        source_b: likewise of B's.
+        source_b: the same of B's.
         why: in words, why nothing was compared.
     """
 

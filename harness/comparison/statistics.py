@@ -33,12 +33,12 @@ class Difference:
 
     Attributes:
         a: the mean of what was compared of A.
-        b: likewise of B.
+        b: the same of B.
         low: lower end of the 95 % interval of `b - a`; None where no interval can be given.
         high: its upper end.
         over: what one value is: a task, or a seed.
         count: how many pairs of values there are; unpaired, on the side that has fewer.
-        seeds: how many seeds they are of, likewise.
+        seeds: how many seeds these come from.
         enough: whether these are enough for the interval to be trusted.
     """
 

@@ -61,7 +61,7 @@ cell's inputs, which decides the stride) and the operation's name.
 
 @dataclass(frozen=True)
 class SearchContext:
-    """All that a method is told about the trial before its first step."""
+    """All that a method learns about the trial before its first step."""
 
     image_shape: tuple[int, int, int]  # channels, height, width
     classes: int  # ways of an episode, or the classes of a full task

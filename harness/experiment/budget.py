@@ -148,7 +148,7 @@ def used_keys(budget: Budget, kind: str) -> dict[str, float]:
 
 
 def scaled_sentence(scaled: Iterable[Mapping[str, tuple[float, float]]]) -> str:
-    """Say in what budgets differ from the published ones; each is told by key, ours and theirs."""
+    """Say in what budgets differ from the published ones; by key, ours and theirs."""
     values: dict[str, tuple[set[float], set[float]]] = {}
     for keys in scaled:
         for key, both in keys.items():
@@ -217,7 +217,7 @@ def _named(name: str) -> Budget:
 def _pair(word: str, text: str) -> tuple[str, str]:
     key, equals, value = (part.strip() for part in word.partition("="))
     if not equals or not value:
-        raise UsageError(f"budget '{text}': '{word}' is no key=value pair")
+        raise UsageError(f"budget '{text}': '{word}' is not a key=value pair")
     if key not in Budget.model_fields:
         raise UnknownNameError("budget key", key, Budget.model_fields)
     return key, value

@@ -109,7 +109,7 @@ def load_suite(path: Path) -> Suite:
     """Read a suite.
 
     Raises:
-        UsageError: it cannot be read, is no TOML, or a key or value is wrong; the message names
+        UsageError: it cannot be read, is not TOML, or a key or value is wrong; the message names
             file, line and key.
     """
     try:
@@ -119,7 +119,7 @@ def load_suite(path: Path) -> Suite:
     try:
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
-        raise UsageError(f"suite {path} is no valid TOML: {error}") from None
+        raise UsageError(f"suite {path} is not valid TOML: {error}") from None
     try:
         return Suite.model_validate(table)
     except ValidationError as error:

@@ -64,7 +64,7 @@ class RunFolder:
         return self.path / "trials"
 
     def trial_path(self, trial: Trial) -> Path:
-        """The folder of one trial."""
+        """Return the folder of one trial."""
         return self.trials_path / trial.folder_name
 
     def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
@@ -125,7 +125,7 @@ class RunFolder:
             return Plan.model_validate_json(path.read_bytes())
         except (OSError, ValueError):
             raise RunFolderError(
-                f"{path} is no plan of this harness; give another folder with --output"
+                f"{path} is not a plan of this harness; give another folder with --output"
             ) from None
 
     def _refuse_foreign(self) -> None:
@@ -134,7 +134,7 @@ class RunFolder:
             return
         if any(self.path.iterdir()) and not (self.path / PLAN_FILE).exists():
             raise RunFolderError(
-                f"{self.path} is not empty and is no run folder; give another with --output"
+                f"{self.path} is not empty and is not a run folder; give another with --output"
             )
 
 

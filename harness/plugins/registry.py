@@ -99,7 +99,7 @@ class Collector:
     def register_metric(self, metric: MetricSpec) -> None:
         """Take a metric, as the hook `harness_register_metrics` is handed it."""
         if not isinstance(metric, MetricSpec):
-            raise PluginError(f"it registers the metric {metric!r:.80}, which is no MetricSpec")
+            raise PluginError(f"it registers the metric {metric!r:.80}, which is not a MetricSpec")
         self.metrics.append(metric)
 
     def register_for(self, kind: Kind) -> Register:

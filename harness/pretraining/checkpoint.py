@@ -106,7 +106,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except (OSError, TypeError, SafetensorError) as error:  # TypeError: a type that numpy lacks
         raise CheckpointError(f"checkpoint {path} cannot be read: {error}") from None
     if about.get("format") != FORMAT:
-        raise CheckpointError(f"{path} is no checkpoint of this harness")
+        raise CheckpointError(f"{path} is not a checkpoint of this harness")
     if about.pop("sha256", None) != _checksum(about, arrays):
         raise CheckpointError(f"checkpoint {path} is damaged: its checksum does not hold")
     try:
@@ -211,5 +211,5 @@ def unpack(content: bytes) -> dict[str, NDArray[np.generic]]:
     try:
         arrays: dict[str, NDArray[np.generic]] = load(content)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:  # of types that numpy lacks
-        raise NoTensorsError(f"these bytes are no tensors: {error}") from None
+        raise NoTensorsError(f"these bytes are not tensors: {error}") from None
     return arrays

@@ -78,7 +78,7 @@ class InnerLoop:
         """Have a method that was built learn task `index` of a meta-epoch; both count from 0.
 
         Raises:
-            NotFiniteError: the loss is no finite number.
+            NotFiniteError: the loss is not a finite number.
         """
         task = meta_task(self.pretraining, self.dataset, meta_epoch, index, self.device)
         seed = self.pretraining.seed

@@ -32,10 +32,10 @@ class PretrainingListener(Protocol):
     """Follows the progress of pretrainings."""
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
-        """A checkpoint is being made; an earlier, killed run has done `done` meta-epochs of it."""
+        """Hear that a checkpoint is made; an earlier, killed run has done `done` meta-epochs."""
 
     def pretraining_progressed(self, pretraining: Pretraining, event: dict[str, Any]) -> None:
-        """A meta-epoch is done."""
+        """Hear that a meta-epoch is done."""
 
     def said(self, sentence: str) -> None:
         """Something worth a line."""

@@ -130,7 +130,7 @@ def estimate_legend() -> str:
 
 
 def failed_sentence(records: Sequence[Record], missing: Missing) -> str:
-    """Say how many trials failed and what they count as; the choice is told even if none did."""
+    """Say how many trials failed and what they count as; and name the choice even if none did."""
     failed = [record for record in records if record.status in FAILED]
     sentence = f"Trials that failed or went over their budget {COUNTS_AS[missing]}: "
     if missing == "chance" and any(_is_uncounted(record) for record in failed):

@@ -57,7 +57,7 @@ _ESCAPES = str.maketrans(
         "|": r"\textbar{}",
         "[": "{[}",  # after a line's end it would be read as an argument
         "]": "{]}",
-        "*": "{*}",  # likewise
+        "*": "{*}",  # the same
         '"': r"\textquotedbl{}",
         "±": r"$\pm$",
         "−": "$-$",
@@ -92,7 +92,7 @@ def _drawn(table: Table) -> RichTable:
     from rich.table import Table as RichTable  # noqa: PLC0415 - see above
     from rich.text import Text  # noqa: PLC0415 - see above
 
-    # Remarks are told below; a column of their signs is left out where there are none.
+    # Remarks stand below; a column of their signs is left out where there are none.
     columns = [each for each in table.columns if table.notes or each.kind != "notes"]
     title = Text(one_line(table.title)) if table.title else None
     drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")

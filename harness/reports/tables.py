@@ -152,7 +152,7 @@ def _scaled_estimate(
 
 
 def _with_own_keys(tables: Iterable[Table]) -> Iterator[Table]:
-    """Number tables that have the same key."""
+    """Give tables that have the same key numbers of their own."""
     seen: dict[str, int] = {}
     for table in tables:
         seen[table.key] = number = seen.get(table.key, 0) + 1

@@ -37,7 +37,7 @@ def load_results(paths: Sequence[Path], metrics: Mapping[str, MetricSpec] = METR
             it.
 
     Raises:
-        UsageError: a path is no folder, or nothing that a run or an estimate leaves is in it.
+        UsageError: a path is not a folder, or holds nothing that a run or an estimate leaves.
     """
     finder = _Finder(metrics)
     with without_garbage_collection():
@@ -48,7 +48,7 @@ def load_results(paths: Sequence[Path], metrics: Mapping[str, MetricSpec] = METR
 
 def _search(finder: _Finder, path: Path) -> None:
     if not path.is_dir():
-        raise UsageError(f"{path} {'is no folder' if path.exists() else 'does not exist'}")
+        raise UsageError(f"{path} {'is not a folder' if path.exists() else 'does not exist'}")
     if not finder.search(path, path) and not finder.search_below(path):
         raise UsageError(
             f"{path} holds no run and no estimate; give a folder that `harness run` or "
@@ -132,7 +132,7 @@ class _Finder:
 
     def _read_trial(self, folder: Path, root: Path, suites: tuple[str, ...]) -> None:
         if not folder.is_dir():
-            raise UnreadableFileError("it is no folder of a trial")
+            raise UnreadableFileError("it is not the folder of a trial")
         if leaves(folder, root):
             raise UnreadableFileError("it is a link out of the folder")
         path = folder / "record.json"

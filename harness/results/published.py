@@ -70,7 +70,7 @@ def find_published(
     """Return those of the suites that are registered and have published numbers.
 
     A path is passed over: it comes from a plan that may be a stranger's, and is not opened for it.
-    A suite that cannot be read is left out, and `complain` is told why.
+    A suite that cannot be read is left out, and `complain` is called with the reason.
     """
     known = plugins.registry.names("suite")
     found = []

@@ -112,7 +112,7 @@ def _content(path: Path, root: Path) -> bytes:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for
-            raise UnreadableFileError("it is no file")
+            raise UnreadableFileError("it is not a file")
         if status.st_size > MAX_BYTES:
             raise UnreadableFileError(f"it is larger than {MAX_BYTES >> 20} MiB")
         return path.read_bytes()
@@ -126,7 +126,7 @@ def _parsed(content: bytes) -> Any:
     try:
         return from_json(content)
     except ValueError as error:
-        raise UnreadableFileError(f"it is no JSON: {one_line(str(error))}") from None
+        raise UnreadableFileError(f"it is not JSON: {one_line(str(error))}") from None
 
 
 def _why(content: bytes, error: ValidationError, schema: int) -> str:

@@ -41,7 +41,7 @@ class Value:
         interval: half-width of the 95 % interval of the mean.
         interval_over: what that is over: `seeds`, or the `tasks` of one seed.
         low: of a prediction, the lower end of its band or range.
-        high: likewise the upper end.
+        high: the upper end.
         samples: what was joined; empty for a prediction.
         is_exact: whether it was counted, and found the same for every task and seed.
     """

@@ -47,7 +47,7 @@ class Plan(BaseModel):
 
 
 class Step(BaseModel):
-    """One search step: a row of `steps.jsonl`, and what listeners are told of it."""
+    """One search step: a row of `steps.jsonl`, and what listeners receive."""
 
     model_config = ConfigDict(allow_inf_nan=False)
 
@@ -60,7 +60,7 @@ class Step(BaseModel):
 
 
 def read_steps(folder: Path) -> list[Step]:
-    """Return the first steps of a trial, in order; what is no step is passed over."""
+    """Return the first steps of a trial, in order; anything else is skipped."""
     lines = read_part(folder / STEP_FILE, MAX_BYTES).content.splitlines()
     return [step for line in islice(lines, MAX_STEPS) if (step := _step(line)) is not None]
 

@@ -271,7 +271,7 @@ def _print_to(path: str) -> None:
 
 
 def _die_with_parent(connection: Connection) -> None:
-    """The parent never sends: a connection that can be read has been closed by its death."""
+    """Watch for the parent's death: it never sends, so what can be read has been closed."""
     with suppress(OSError, EOFError):
         connection.recv()
     os._exit(1)

@@ -88,7 +88,7 @@ class SupernetMethod(ABC):
         self.generator, self.steps = context.generator, context.steps
         self.pretraining = context.pretraining
         recipe = context.recipe or Recipe()
-        offline = context.pretraining  # where a few inner steps are no whole search
+        offline = context.pretraining  # where a few inner steps are not a whole search
         self.schedule = "constant" if offline else self.settings.schedule or recipe.schedule
         self.weight_lr = self.settings.weight_lr or recipe.weight_lr
         self.architecture_lr = self.settings.architecture_lr or recipe.architecture_lr

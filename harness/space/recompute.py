@@ -251,8 +251,8 @@ def backward_inputs(
 
     Args:
         cell: as in `backward_nodes`.
-        older: likewise.
-        newer: likewise.
+        older: the same for the older input.
+        newer: the same for the newer input.
         gradients: what `backward_nodes` returned; it is emptied.
     """
     for block, read in reversed(_sources(cell, older, newer)):

@@ -134,8 +134,8 @@ def _run_task(
         _, channels, height, width = episode.support_images.shape
         shape, generator = (channels, height, width), session.seed("method", index)
         context = _context(session, shape, setting.ways, budget.search_steps, generator)
-        context = replace(context, initial_state=session.initial_state)
-        context = replace(context, batches=setting.batches)
+        state, batches = session.initial_state, setting.batches
+        context = replace(context, initial_state=state, batches=batches)
         found: dict[str, float] = {}
         alone = percent_right(run_episode(driver, method, context, episode, setting.batch_size))
         if setting.evaluation != "inductive":

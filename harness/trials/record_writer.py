@@ -28,13 +28,13 @@ class RunListener(PretrainingListener, Protocol):
     """Follows a run, to show its progress."""
 
     def started(self, trial: Trial) -> None:
-        """A trial's process is about to start."""
+        """Hear that a trial's process is about to start."""
 
     def progressed(self, trial: Trial, event: dict[str, Any]) -> None:
-        """A search step is done."""
+        """Hear that a search step is done."""
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
-        """A trial has its record; `resumed`: it already had."""
+        """Hear that a trial has its record; `resumed`: it already had."""
 
 
 class SilentListener(RunListener):

@@ -172,7 +172,7 @@ class RunRequest(PlanRequest):
         resume: keep finished trials and run the rest; if not, run all in a new folder.
         executor: where the trials run.
         checkpoints: files that a pretraining has left elsewhere.
-        reporters: plugins that are told of each step, such as `csv`.
+        reporters: plugins that receive each step, such as `csv`.
     """
 
     output: Path | None = None

@@ -128,10 +128,10 @@ def test_a_checkpoint_is_sent_where_it_is_missing(planned: Planned, tmp_path: An
     ("fate", "says"),
     [
         (answer("refusal", reason="harness is 1 here"), "worker tcp://w:1 cannot run toy on dots"),
-        ("{}", "is no record of this harness: kind: Field required"),
+        ("{}", "is not a record of this harness: kind: Field required"),
         (
             '{"kind": "delivery", "worker": "w", "delivery": {"outcome": {"status": "fine"}}}',
-            "no r",
+            "not a r",
         ),
         (ModuleNotFoundError("No module named 'harness'"), "install the same onnas-harness there"),
     ],

@@ -103,8 +103,11 @@ def test_a_scheduler_that_does_not_answer_is_a_sentence(
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("nonsense://x:1", "'nonsense://x:1' is no address of a scheduler; write tcp://HOST:PORT"),
-        ("tcp://x", "'tcp://x' is no address of a scheduler"),
+        (
+            "nonsense://x:1",
+            "'nonsense://x:1' is not the address of a scheduler; write tcp://HOST:PORT",
+        ),
+        ("tcp://x", "'tcp://x' is not the address of a scheduler"),
         ("tls://127.0.0.1:1", "needs certificates; name them in Dask's configuration"),
     ],
 )

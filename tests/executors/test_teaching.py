@@ -100,7 +100,7 @@ def test_a_task_that_kills_its_workers_can_be_tried_later(planned: Planned) -> N
     ("fate", "says"),
     [
         ((answer("refusal", reason="harness is 1 here"), b""), "cannot learn for .*harness is 1"),
-        ("{}", "is no record of this harness"),
+        ("{}", "is not a record of this harness"),
         ((answer("learned", loss=1.0), b"no tensors"), "cannot be used: these bytes are no"),
         (('{"kind": "failed", "worker": "w"}', b""), "a failure without an outcome"),
         (lambda order: learned(order, (3,)), "'w' as float32 .2, 3., while another task led to"),

@@ -43,7 +43,7 @@ def test_pretraining_may_be_left_out() -> None:
         ("memory_mb=inf", "finite"),
         ("tasks=many", "'tasks' is 'many'"),
         ("meta_epochs=1,warmup_epochs=2", "are more than meta_epochs=1"),
-        ("quick,tasks", "no key=value pair"),
+        ("quick,tasks", "not a key=value pair"),
         ("", "is empty"),
     ],
 )

@@ -41,7 +41,7 @@ def test_a_suite_is_read_with_defaults(tmp_path: Path) -> None:
     [
         ("shots = 5", "shoots = 5", "mine.toml, line 9; did you mean 'shots'"),
         ("shots = 5", "shots = 0", "'shots' in {file}, line 9: input should be greater"),
-        ("shots = 5", "shots = five", "no valid TOML"),
+        ("shots = 5", "shots = five", "not valid TOML"),
         ('title = "two"', 'titel = "two"', "mine.toml, line 1; did you mean 'title'"),
         ('methods = ["darts"]', "methods = []", "'methods' in {file}, line 8"),
     ],

@@ -139,7 +139,7 @@ def test_a_foreign_folder_is_refused(tmp_path: Path, content: str) -> None:
     """A folder with something else in it is no run folder."""
     (tmp_path / content).write_text("mine", encoding="utf-8")
     folder = RunFolder(tmp_path)
-    with pytest.raises(RunFolderError, match=r"no plan|no run folder"), folder.locked():
+    with pytest.raises(RunFolderError, match=r"not a plan|not a run folder"), folder.locked():
         folder.add_to_plan([trial()])
 
 

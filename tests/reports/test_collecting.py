@@ -133,7 +133,7 @@ def test_a_pipe_is_not_waited_for(run: Path) -> None:
     path = run / "trials" / "trial-0001" / "record.json"
     path.unlink()
     os.mkfifo(path)
-    assert [problem.reason for problem in load_results([run]).problems] == ["it is no file"]
+    assert [problem.reason for problem in load_results([run]).problems] == ["it is not a file"]
 
 
 @pytest.mark.parametrize(

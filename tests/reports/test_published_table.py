@@ -219,7 +219,7 @@ def test_a_publication_without_numbers_is_told_of_below_the_trials(
 def test_a_suite_that_cannot_be_read_stops_nothing_else(
     plugin_factory: Callable[[str, str], Path],
 ) -> None:
-    """A plugin's suite that is no TOML is complained of, and the others are found."""
+    """A plugin's suite that is not TOML is complained of, and the others are found."""
     source = (
         "from harness import hookimpl\n"
         "@hookimpl\n"

@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_reported(run: Path) -> None:
     assert "60.00" in result.stdout
     (line,) = result.stderr.splitlines()
     assert line.startswith("Warning: ")
-    assert "record.json is left out: it is no JSON" in line
+    assert "record.json is left out: it is not JSON" in line
     assert "\x1b" not in line
 
 

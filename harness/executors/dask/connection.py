@@ -74,7 +74,7 @@ class SchedulerConnection:
         """
         if not ADDRESS.fullmatch(address):
             raise UsageError(
-                f"'{address}' is no address of a scheduler; write tcp://HOST:PORT or "
+                f"'{address}' is not the address of a scheduler; write tcp://HOST:PORT or "
                 "tls://HOST:PORT, such as tcp://127.0.0.1:8786"
             )
         require_dask("--executor dask")
@@ -138,7 +138,7 @@ class SchedulerConnection:
 
     def close(self) -> None:
         """Disconnect; the workers go on."""
-        # It may be gone already. On Python 3.10 the last is no OSError.
+        # It may be gone already. On Python 3.10 the last is not an OSError.
         with suppress(OSError, RuntimeError, asyncio.TimeoutError):
             self.client.close(timeout=2)
 

@@ -166,7 +166,7 @@ class DaskMetaTaskExecutor:
     """Workers that learn tasks of pretrainings (a `MetaTaskExecutor`), of one after another."""
 
     def __init__(self, connection: SchedulerConnection, protocol: RunProtocol) -> None:
-        """Use the workers that `connection` leads to; `protocol` writes what they are told."""
+        """Use the workers that `connection` leads to; `protocol` writes their messages."""
         self._connection, self._protocol = connection, protocol
         self._queue: TaskQueue | None = None
         self._forms: dict[str, Form] = {}  # of what tasks lead to, by pretraining

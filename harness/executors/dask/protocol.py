@@ -87,7 +87,7 @@ def _read(kind: type[M], reply_json: str, what: str) -> M:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"
         raise FleetError(
-            f"what a worker has sent back for {what} is no record of this harness: "
+            f"what a worker has sent back for {what} is not a record of this harness: "
             f"{where}: {first['msg']}"
         ) from None
 

@@ -56,7 +56,7 @@ def render(content: object) -> str:
         content=content,
         script=Markup(script),  # noqa: S704 - a file of this package
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
-        style=Markup(_source(environment, "page.css")),  # noqa: S704 - likewise
+        style=Markup(_source(environment, "page.css")),  # noqa: S704 - our own file
         series=Markup(_series()),  # noqa: S704 - numbers of this package
     )
 

@@ -96,7 +96,7 @@ def draw_time_memory(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figure |
 
     Args:
         rows: as for `draw_accuracy_memory`, with estimates among them.
-        notes: likewise.
+        notes: the same for notes.
     """
     upward = Upward(METRICS["search_time"], True, _has_several_budgets(rows))
     drawn = [row for row in rows if upward.place(row)]

@@ -55,7 +55,7 @@ def fold(
 
 
 def fold_alike(state: State) -> dict[str, Tensor]:
-    """Fold by the mean over the cells, whatever the meta cell was: for what is no parameter."""
+    """Fold by the mean over the cells, whatever the meta cell was: for what is not a parameter."""
     return fold(state, fold_one(state), rate=1.0)
 
 

@@ -80,7 +80,7 @@ class OnNas(SupernetMethod):
         """Unfold the meta cell into the cells of a new supernet.
 
         Raises:
-            UsageError: the state is no meta cell of this network.
+            UsageError: the state is not a meta cell of this network.
         """
         try:
             parameters = parameters_of(net)
@@ -88,7 +88,7 @@ class OnNas(SupernetMethod):
             if self.kept:
                 self.kept = unfold(self.kept, like=parameters, missing=torch.zeros_like)
         except KeyError as error:
-            raise UsageError(f"the initial state is no meta cell, it lacks {error}") from None
+            raise UsageError(f"the initial state is not a meta cell: it lacks {error}") from None
         self.folded = state
 
     def meta_update(self, adapted: Sequence[State]) -> None:

@@ -1,4 +1,4 @@
-"""What is told of a trial: facts that name it, and numbers with what they are, measured or not."""
+"""What reporters say of a trial: facts that name it, and numbers, each with how it was got."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Number:
     Attributes:
         source: `measured`, `emulated` or `predicted`.
         low: of a prediction, where nine of ten like it would be; None where that is not known.
-        high: likewise.
+        high: the upper end of it.
     """
 
     name: str
