@@ -76,12 +76,12 @@ def test_an_old_plan_and_no_plan_are_read(run: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        ("{", "no JSON"),
-        ("\x00\x01", "no JSON"),
+        ("{", "not JSON"),
+        ("\x00\x01", "not JSON"),
         ("[]", "should be an object"),
         ('{"schema": 99}', "schema 99, of a newer harness"),
         ('{"schema": 1, "\\u001b[31m": 2}', "field required"),
-        ("[" * 100_000, "no JSON"),
+        ("[" * 100_000, "not JSON"),
     ],
 )
 def test_a_record_that_cannot_be_read_is_named(run: Path, content: str, reason: str) -> None:
@@ -158,7 +158,7 @@ def test_an_estimate_is_read_strictly(tmp_path: Path, old: str, new: str, reason
 def test_a_path_without_anything_is_wrong_usage(tmp_path: Path) -> None:
     """A folder that does not exist, a file, and an empty folder are each told apart."""
     (tmp_path / "file").write_text("", encoding="utf-8")
-    for name, words in (("none", "does not exist"), ("file", "is no folder"), ("", "no run")):
+    for name, words in (("none", "does not exist"), ("file", "is not a folder"), ("", "no run")):
         with pytest.raises(UsageError, match=words):
             load_results([tmp_path / name])
 
