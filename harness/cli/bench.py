@@ -28,7 +28,7 @@ from harness.estimates.planning import plan_searches
 from harness.planning.suites import entries_of
 from harness.plugins.selection import select
 from harness.reports.estimate_tables import bench_table
-from harness.reports.formats import print_tables
+from harness.reports.terminal import print_tables
 from harness.results.bench import bench_to_json, save_bench
 
 __all__ = ["bench"]

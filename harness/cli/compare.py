@@ -93,7 +93,7 @@ def _compare_two(
     from harness.comparison.comparing import parse_thresholds  # noqa: PLC0415 - see above
     from harness.comparison.result import compare as compare_results  # noqa: PLC0415 - see above
     from harness.reports.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
-    from harness.reports.formats import print_tables  # noqa: PLC0415 - see above
+    from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above
     from harness.results.load import load_results  # noqa: PLC0415 - see above
 
     metrics = loaded_plugins().metrics
@@ -114,7 +114,7 @@ def _compare_paper(folder: Path, suite: str | None, *, as_json: bool) -> None:
     # As above.
     from harness.comparison.paper import compare_with_paper  # noqa: PLC0415 - see above
     from harness.reports.comparison_tables import paper_tables  # noqa: PLC0415 - see above
-    from harness.reports.formats import print_tables  # noqa: PLC0415 - see above
+    from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above
     from harness.results.load import load_results  # noqa: PLC0415 - see above
 
     plugins, console = loaded_plugins(), result_console()

@@ -29,7 +29,7 @@ from harness.estimates.estimates import Estimate, estimate_all
 from harness.estimates.planning import plan_searches
 from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
 from harness.reports.estimate_tables import estimate_table
-from harness.reports.formats import print_tables
+from harness.reports.terminal import print_tables
 from harness.results.estimates import row_of, save_estimate
 
 __all__ = ["estimate"]

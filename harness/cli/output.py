@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Sequence
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["loaded_plugins", "print_json", "print_table", "result_console", "say"]
+
+
+# Columns of sentences, which a narrow terminal breaks between words.
+PROSE = frozenset({"summary", "description", "finding", "takes", "registers", "note"})
 
 
 def loaded_plugins() -> Plugins:
@@ -30,7 +36,7 @@ def say(sentence: str) -> None:
 
 
 def result_console() -> Console:
-    """Return where to print results; a pipe has no width, so rows are not folded there."""
+    """Return where to print results; a pipe has no width, and gets whole lines."""
     from rich.console import Console  # noqa: PLC0415 - only results wait for it
 
     console = Console()
@@ -45,12 +51,19 @@ def print_json(value: Any) -> None:
 def print_table(
     headings: Sequence[str], rows: Iterable[Sequence[object]], indent: str = ""
 ) -> None:
-    """Print rows under headings, each column as wide as its longest cell; None is left blank."""
-    cells = [[_text(cell) for cell in row] for row in (headings, *rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for row in cells:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo(indent + line.rstrip())
+    """Print rows under headings, in whatever way the terminal has room for; None is left blank."""
+    from harness.reports.table import Column, Table, TableCell  # noqa: PLC0415 - only tables wait
+    from harness.reports.terminal import lines_of  # noqa: PLC0415 - as above
+
+    columns = tuple(
+        Column(heading, heading, kind="prose" if heading in PROSE else "text")
+        for heading in headings
+    )
+    cells = tuple(tuple(TableCell(_text(cell)) for cell in row) for row in rows)
+    width = get_terminal_size().columns - len(indent) if sys.stdout.isatty() else None
+    lines = [line for line, _ in lines_of(Table("", "", (), columns, cells), width)]
+    for line in lines[:-1]:  # what comes next sees to its own distance
+        click.echo((indent + line).rstrip())
 
 
 def _text(cell: object) -> str:

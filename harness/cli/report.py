@@ -8,10 +8,11 @@ from typing import get_args
 
 import click
 
-from harness.cli.output import loaded_plugins, say
+from harness.cli.output import loaded_plugins, result_console, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.tables import tables_of
+from harness.reports.terminal import print_tables
 from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
 from harness.results.load import load_results
 from harness.results.published import PublishedSuite, find_published, load_published
@@ -32,7 +33,8 @@ EXIT_PROBLEMS = 1
     "formats",
     multiple=True,
     type=click.Choice(list(SUFFIXES)),
-    help="What to write; can be repeated.  [default: what --output ends in, else md]",
+    help="What to write; can be repeated.  [default: what --output ends in, else tables as this "
+    "terminal has room for, and md in a pipe]",
 )
 @click.option(
     "-o",
@@ -85,6 +87,10 @@ def report(  # noqa: PLR0913 - one parameter an option
         raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")
     published = _published(plugins, results, suites)
     found = Report(results, published, tables_of(results, published, missing))
+    console = result_console()
+    if console.is_terminal and not formats and output is None:
+        print_tables(found.tables, console)
+        destinations = {}
     for path in write_report(found, destinations, click.echo):
         say(f"The report is in {path}")
     if pictures is not None:

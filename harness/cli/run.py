@@ -34,7 +34,7 @@ from harness.cli.progress import interruptible_progress
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MetricSpec
 from harness.reports.cells import side_by_side
-from harness.reports.formats import print_tables
+from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table
 from harness.results.summary import rows_of_records
 from harness.trials.runner import RunRequest, RunResult, run_trials

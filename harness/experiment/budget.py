@@ -14,6 +14,7 @@ from harness.fields import explain
 
 __all__ = [
     "NAMED_BUDGETS",
+    "SETTINGS",
     "Budget",
     "budget_label",
     "parse_budget",

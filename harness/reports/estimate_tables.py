@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from harness.experiment.budget import SETTINGS
 from harness.metrics import METRICS
 from harness.reports.cells import cell_of, column_of, estimate_legend, legend
 from harness.reports.table import MISSING, SYMBOLS, Column, Remarks, Table, TableCell, shown_number
@@ -36,6 +37,7 @@ def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table
         key="estimates",
         title="" if brief else "Estimates",
         caption=(
+            *_widths(rows),
             estimate_legend(),
             *legend(cells),
             *(_remarks_on_devices(rows) if brief else ()),
@@ -46,14 +48,39 @@ def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table
     )
 
 
+def _widths(rows: Sequence[EstimateRow]) -> Iterator[str]:
+    """Say what widths and steps the numbers are of, and loudly where cells are narrowed."""
+    kinds: dict[str, list[EstimateRow]] = {}
+    for row in rows:
+        kinds.setdefault("full-task" if row.setting == "full task" else "few-shot", []).append(row)
+    for kind, own in kinds.items():
+        real, steps = SETTINGS[kind].default_channels, "epochs" if kind == "full-task" else "steps"
+        widths, counts = (
+            {getattr(row, name) for row in own} for name in ("channels", "search_steps")
+        )
+        told = f"{_either(widths)} channels (C) and {_either(counts)} {steps}"
+        if all(width >= real for width in widths):
+            yield f"Of {told}: the width of the paper, C = {real}."
+        else:
+            yield (
+                f"NARROWED CELLS: of {told}, where the paper has C = {real}; methods that fit here "
+                "may not fit at that width. --budget paper estimates it."
+            )
+
+
+def _either(values: Iterable[float]) -> str:
+    return " or ".join(f"{value:,g}" for value in sorted(values))
+
+
 def _columns(devices: Sequence[str], *, brief: bool) -> Iterator[Column]:
     yield from (METHOD, DATA)
+    if not brief:
+        yield Column("setting", "setting")
+    yield Column("channels", "C" if brief else "channels", kind="number", digits=0)
+    yield Column("steps", "steps", kind="number", digits=0)
     if brief:
         yield from (MEMORY, Column("memory_range", "range", kind="words"), STORAGE)
     else:
-        yield Column("setting", "setting")
-        yield Column("channels", "channels", kind="number", digits=0)
-        yield Column("steps", "steps", kind="number", digits=0)
         yield from (MEMORY, replace(MEMORY, key="memory_lowest_mib", name="lowest memory"), STORAGE)
     for name in devices:
         yield replace(TIME, key=f"time_{name}_s", name=f"time on {name}")
@@ -72,7 +99,7 @@ def _cells(
         yield TableCell(f"{row.dataset} {any_row.full_setting}")
     else:
         yield from map(TableCell, (row.dataset, any_row.full_setting))
-        yield from map(TableCell, (row.channels, row.search_steps))
+    yield from map(TableCell, (row.channels, row.search_steps))
     yield cell_of(any_row, METRICS["peak_memory"])
     lowest = row.lowest_memory_mib
     yield (

@@ -1,29 +1,26 @@
-"""What tables are written as: a terminal's, Markdown, LaTeX, and CSV or a frame for programs.
+"""What tables are written as: Markdown, LaTeX, and CSV or a frame for programs.
 
-The page has its own template, see `harness.reports.page`; all of them show a cell as
-`harness.reports.table.shown` rounds and marks it.
+A terminal has `harness.reports.terminal`, the page `harness.reports.page`; all of them show a cell
+as `harness.reports.table.shown` rounds and marks it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.reports.table import Column, Table, TableCell, shown
 from harness.results.reading import one_line
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-    from rich.console import Console
-    from rich.table import Table as RichTable
 
 __all__ = [
     "escaped_latex",
     "escaped_markdown",
     "exact_frame",
-    "print_tables",
     "shown_frame",
     "to_csv",
     "to_latex",
@@ -69,41 +66,6 @@ _ESCAPES = str.maketrans(
         "…": r"\dots{}",
     }
 )
-
-
-def print_tables(tables: Iterable[Table], console: Console) -> None:
-    """Print tables one after another: columns that do not wrap, then remarks and captions.
-
-    Whatever a record says is plain text on one line, no markup.
-    """
-    from rich.text import Text  # noqa: PLC0415 - slow, and only a terminal needs it
-
-    for table in tables:
-        if table.columns:
-            console.print(_drawn(table))
-        sentences = [*(f"{note.sign}: {note.text}" for note in table.notes), *table.caption]
-        for sentence in sentences:
-            text = Text(one_line(sentence, limit=1000))
-            console.print(text, soft_wrap=not console.is_terminal)
-
-
-def _drawn(table: Table) -> RichTable:
-    from rich.box import SIMPLE_HEAD  # noqa: PLC0415 - slow, and only a terminal needs it
-    from rich.table import Table as RichTable  # noqa: PLC0415 - see above
-    from rich.text import Text  # noqa: PLC0415 - see above
-
-    # Remarks stand below; a column of their signs is left out where there are none.
-    columns = [each for each in table.columns if table.notes or each.kind != "notes"]
-    title = Text(one_line(table.title)) if table.title else None
-    drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
-    for column in columns:
-        heading = Text(one_line(" ".join(filter(None, (column.name, column.unit)))))
-        side: Literal["left", "right"] = "right" if column.is_flush_right else "left"
-        drawn.add_column(heading, justify=side, no_wrap=True)
-    for row in table.rows:
-        cells = zip(row[: len(columns)], columns, strict=True)
-        drawn.add_row(*(Text(one_line(shown(cell, column))) for cell, column in cells))
-    return drawn
 
 
 def to_markdown(tables: Sequence[Table]) -> str:

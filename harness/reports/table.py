@@ -40,8 +40,8 @@ class Column:
         name: its heading for people, without the unit: `memory`.
         unit: of its numbers: `MiB`, `%`, `s`, `points`; empty for text.
         kind: `difference` is a number that always shows its sign; `words` are numbers as text, such
-            as `1.2 to 3.4`; `notes` has the signs of remarks
-            below the table, and the remarks themselves as the cells' notes.
+            as `1.2 to 3.4`; `prose` is sentences, which a narrow terminal breaks; `notes` has the
+            signs of remarks below the table, and the remarks themselves as the cells' notes.
         digits: decimals that are shown; None shows a number as it was published.
         figures: significant figures that a number too small for its decimals keeps.
         has_spread: whether cells may have a standard deviation.
@@ -51,7 +51,7 @@ class Column:
     key: str
     name: str
     unit: str = ""
-    kind: Literal["text", "number", "difference", "words", "notes"] = "text"
+    kind: Literal["text", "prose", "number", "difference", "words", "notes"] = "text"
     digits: int | None = 2
     figures: int = 0
     has_spread: bool = False

@@ -29,6 +29,7 @@ __all__ = ["each_trial_table", "run_table", "trials_table"]
 
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 SETTING, DEVICE, MODE = (Column(name, name) for name in ("setting", "device", "mode"))
+SEEDS = Column("seeds", "seeds", kind="number", digits=0)
 NOTES = Column("notes", "notes", kind="notes")
 
 
@@ -39,13 +40,14 @@ def run_table(rows: Sequence[Row]) -> Table:
         (
             TableCell(row.method),
             TableCell(f"{row.dataset} {row.full_setting}"),
+            TableCell(len(row.records)),
             *_metric_cells(row, metrics),
             TableCell(f"{row.device} ({row.mode})"),
             TableCell(endings(row.records)),
         )
         for row in rows
     )
-    columns = (METHOD, DATA, *_metric_columns(metrics), DEVICE, Column("ended", "ended"))
+    columns = (METHOD, DATA, SEEDS, *_metric_columns(metrics), DEVICE, Column("ended", "ended"))
     return Table("run", "", tuple(_run_caption(rows, cells)), columns, cells)
 
 
@@ -95,7 +97,7 @@ def trials_table(
             DEVICE,
             MODE,
             Column("budget", "budget"),
-            Column("seeds", "seeds", kind="number", digits=0),
+            SEEDS,
             *_metric_columns(metrics),
             Column("ended", "ended"),
             NOTES,

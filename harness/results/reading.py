@@ -7,10 +7,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
 
 __all__ = [
     "FilePart",
@@ -25,7 +25,7 @@ __all__ = [
 # More than any record has; what is larger is not read into memory.
 MAX_BYTES = 64 * 2**20
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound="BaseModel")
 
 
 class UnreadableFileError(Exception):
@@ -53,6 +53,8 @@ def read_model(path: Path, root: Path, model: type[Model], schema: int) -> Model
         UnreadableFileError: it is missing, no file, too large, no JSON, of a newer version, or
             wrong.
     """
+    from pydantic import ValidationError  # noqa: PLC0415 - slow, and lists need only `one_line`
+
     content = _content(path, root)
     try:
         return model.model_validate_json(content)
@@ -123,6 +125,8 @@ def _content(path: Path, root: Path) -> bytes:
 
 
 def _parsed(content: bytes) -> Any:
+    from pydantic_core import from_json  # noqa: PLC0415 - as above
+
     try:
         return from_json(content)
     except ValueError as error:

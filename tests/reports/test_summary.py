@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from harness.experiment.trial import SpaceIdentity
-from harness.reports.formats import print_tables
+from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table
 from harness.results.outcome import Metric
 from harness.results.record import Record
