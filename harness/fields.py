@@ -26,6 +26,7 @@ __all__ = [
     "options",
     "pretraining_values",
     "spelled",
+    "value_of",
 ]
 
 Schema = Mapping[str, Any]
@@ -115,6 +116,20 @@ def spelled(value: object) -> str:
     if value is None:
         return "none"
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def value_of(text: str, schema: Schema) -> Any:
+    """Return what people type, with `none` and listed numbers as what they are; else the text.
+
+    The rest is for the model to read, but pydantic reads neither of these from text.
+    """
+    for option in options(schema):
+        if option.get("type") == "null" and text == "none":
+            return None
+        for value in option.get("enum", [option.get("const")]):
+            if value is not None and spelled(value) == text:
+                return value
+    return text
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:

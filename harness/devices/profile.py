@@ -35,6 +35,7 @@ from harness.canonical import digest
 from harness.cost_model.profile import CostProfile
 from harness.errors import UsageError
 from harness.fields import explain
+from harness.system.text import NotTextError, read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -192,10 +193,11 @@ def read_profile(path: Path) -> DeviceProfile:
         ProfileError: the file cannot be read, or is wrong; see `parse_profile`.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ProfileError(str(path), f"it cannot be read: {reason}") from None
+        text = read_text(path)
+    except NotTextError as error:
+        raise ProfileError(str(path), str(error)) from None
+    except OSError as error:
+        raise ProfileError(str(path), f"it cannot be read: {error.strerror or error}") from None
     return parse_profile(text, str(path))
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
+from harness.system.text import NotTextError, read_text
 
 __all__ = ["check_destination", "profile_toml"]
 
@@ -47,9 +48,8 @@ def profile_toml(profile: DeviceProfile) -> str:
 
 def _begins_with_mark(path: Path) -> bool:
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            return file.readline().rstrip("\n") == MARK
-    except OSError:
+        return read_text(path).partition("\n")[0] == MARK
+    except (OSError, NotTextError):
         return False
 
 

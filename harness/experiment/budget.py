@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
-from harness.fields import explain
+from harness.fields import explain, field_schemas, value_of
 
 __all__ = [
     "NAMED_BUDGETS",
@@ -180,7 +180,9 @@ def parse_budget(text: str) -> Budget:
     base = Budget()
     if "=" not in words[0]:
         base = _named(words.pop(0))
-    changes = dict(_pair(word, text) for word in words)
+    schemas = field_schemas(Budget)
+    pairs = dict(_pair(word, text) for word in words)
+    changes = {key: value_of(value, schemas[key]) for key, value in pairs.items()}
     if changes.get("meta_epochs") == "0":
         changes.setdefault("warmup_epochs", "0")
     try:

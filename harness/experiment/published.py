@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UsageError
+from harness.system.text import NotTextError, read_cells, read_text
 
 __all__ = ["DAY_S", "Published", "PublishedNote", "PublishedRow", "read_published"]
 
@@ -156,12 +156,11 @@ def read_published(published: Published, suite: Path) -> list[PublishedRow]:
     """
     path = suite.parent / published.file
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            tabled = [_row(published, cells) for cells in reader]
-        empty = dict.fromkeys(reader.fieldnames or [], "")
+        headings, rows = read_cells(read_text(path))
+        tabled = [_row(published, cells) for cells in rows]
+        empty = dict.fromkeys(headings, "")
         others = [_row(published, {**empty, **cells}) for cells in published.rows]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, NotTextError) as error:
         raise UsageError(f"published numbers {path} cannot be read: {error}") from None
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(f"published numbers {path}: {error} is missing or malformed") from None

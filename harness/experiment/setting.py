@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import UnknownNameError, UsageError
-from harness.fields import explain
+from harness.fields import explain, field_schemas, value_of
 from harness.space.spec import METANAS
 
 __all__ = [
@@ -85,8 +85,10 @@ def parse_recipe(text: str) -> Recipe:
     for key in values:
         if key not in Recipe.model_fields:
             raise UnknownNameError("key", key, Recipe.model_fields, f" in the recipe '{text}'")
+    schemas = field_schemas(Recipe)
+    typed = {key: value_of(value, schemas[key]) for key, value in values.items()}
     try:
-        return Recipe.model_validate(values)
+        return Recipe.model_validate(typed)
     except ValidationError as error:
         raise UsageError(f"recipe '{text}': {explain(error, Recipe)}") from None
 

@@ -34,6 +34,7 @@ from harness.experiment.setting import (
     parse_recipe,
 )
 from harness.space.spec import METANAS, SPACES
+from harness.system.text import NotTextError, read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -113,8 +114,8 @@ def load_suite(path: Path) -> Suite:
             file, line and key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_text(path)
+    except (OSError, NotTextError) as error:
         raise UsageError(f"suite {path} cannot be read: {error}") from None
     try:
         table = tomllib.loads(text)
@@ -146,7 +147,7 @@ def _explained(path: Path, text: str, error: ValidationError) -> UsageError:
 def _line_of(text: str, key: str, block: int | None) -> int | None:
     """Find the line of `key`, in the `block`-th `[[trials]]` table if that is given."""
     seen = -1
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if re.match(r"\s*\[\[\s*trials\s*\]\]", line):
             seen += 1
         here = block is None or seen == block

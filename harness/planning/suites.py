@@ -13,6 +13,7 @@ from harness.plugins.loading import Plugins
 from harness.plugins.registry import ALL
 from harness.plugins.selection import select
 from harness.plugins.targets import file_path
+from harness.system.folders import expanded
 
 __all__ = ["entries_of", "find_suite", "read_dataset_map", "with_stand_ins"]
 
@@ -38,10 +39,11 @@ def find_suite(plugins: Plugins, suite: str) -> Path:
     Raises:
         UsageError: there is none.
     """
-    if suite.endswith(".toml") or "/" in suite:
-        if not Path(suite).is_file():
+    if suite.lower().endswith(".toml") or "/" in suite:
+        path = expanded(Path(suite))
+        if not path.is_file():
             raise UsageError(f"there is no suite file {suite}")
-        return Path(suite)
+        return path
     known = plugins.registry.names("suite")
     if suite not in known:
         raise UnknownNameError("suite", suite, known, " (a file's name ends in .toml)")

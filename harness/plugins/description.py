@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from harness.devices.at_hand import mode_here
-from harness.errors import UnknownNameError
+from harness.errors import PluginError, UnknownNameError
 from harness.fields import describe_fields
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import KINDS, Entry, Kind, PluginSource
 from harness.plugins.selection import select
 from harness.plugins.targets import file_path, load_parameters, needs_parameters
+from harness.system.text import NotTextError, read_text
 
 if TYPE_CHECKING:
     from harness.contracts import Device
@@ -97,8 +98,16 @@ def _describe(plugins: Plugins, entry: Entry) -> Row:
     if entry.kind == "device" and not needs_parameters(entry):
         description |= _describe_device(plugins, entry)
     if entry.kind == "suite":
-        description["text"] = file_path(entry).read_text(encoding="utf-8")
+        description["text"] = _suite_text(entry)
     return description
+
+
+def _suite_text(entry: Entry) -> str:
+    path = file_path(entry)
+    try:
+        return read_text(path)
+    except (OSError, NotTextError) as error:
+        raise PluginError(f"{entry.plugin}: {path} cannot be read: {error}") from None
 
 
 def _describe_device(plugins: Plugins, entry: Entry) -> Row:

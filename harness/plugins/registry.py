@@ -70,7 +70,9 @@ class Entry:
     @property
     def is_file(self) -> bool:
         """Whether the target is a TOML file that describes it, not something to import."""
-        return self.kind == "suite" or (self.kind == "device" and self.target.endswith(".toml"))
+        return self.kind == "suite" or (
+            self.kind == "device" and self.target.lower().endswith(".toml")
+        )
 
     @property
     def distribution(self) -> str:

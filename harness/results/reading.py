@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import stat
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -117,7 +118,7 @@ def _content(path: Path, root: Path) -> bytes:
             raise UnreadableFileError("it is not a file")
         if status.st_size > MAX_BYTES:
             raise UnreadableFileError(f"it is larger than {MAX_BYTES >> 20} MiB")
-        return path.read_bytes()
+        return path.read_bytes().removeprefix(BOM_UTF8)  # which an editor may have put there
     except FileNotFoundError:
         raise UnreadableFileError("it is missing") from None
     except OSError as error:

@@ -247,8 +247,8 @@ def test_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         read_profile(path)
     with pytest.raises(ProfileError, match=r"it cannot be read: Is a directory"):
         read_profile(tmp_path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ProfileError, match=r"board.toml: it cannot be read: 'utf-8' codec"):
+    path.write_bytes(b"\xe9\xff")
+    with pytest.raises(ProfileError, match=r"board.toml: it is not in UTF-8"):
         read_profile(path)
     path.write_text(TEXT)
     assert read_profile(path).name == "board"

@@ -6,6 +6,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.experiment.budget import NAMED_BUDGETS, Budget, parse_budget, parse_seeds
+from harness.experiment.setting import parse_recipe
 
 
 def test_a_name_gives_the_named_budget() -> None:
@@ -52,6 +53,22 @@ def test_a_bad_budget_is_refused_by_key(text: str, says: str) -> None:
     with pytest.raises(UsageError, match="budget") as caught:
         parse_budget(text)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["channels", "wall_clock_s", "memory_mb"])
+def test_none_is_what_messages_and_show_call_it(key: str) -> None:
+    """A key that may be none takes the word, and undoes what a named budget says of it."""
+    assert getattr(parse_budget(f"quick,{key}=none"), key) is None
+    with pytest.raises(UsageError, match=r"must be (an integer|a number) >=? \d+ or none"):
+        parse_budget(f"quick,{key}=nothing")
+    assert parse_recipe("batch_size=none").batch_size is None
+
+
+@pytest.mark.parametrize("key", ["tasks", "search_steps", "meta_epochs"])
+def test_none_is_refused_where_there_is_always_a_number(key: str) -> None:
+    """The message says what the key takes, and none is not among it."""
+    with pytest.raises(UsageError, match=rf"'{key}' is 'none'; it must be an integer >= \d$"):
+        parse_budget(f"quick,{key}=none")
 
 
 @pytest.mark.parametrize(

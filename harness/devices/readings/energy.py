@@ -51,9 +51,9 @@ class _InputRail:
         """Return the board's power now, in watts.
 
         Raises:
-            ReadingError: a file cannot be read.
+            ReadingError: a file cannot be read, or a number in it is negative.
         """
-        return prod(self.tree.number(path) for path in self.paths) * self.scale
+        return prod(_not_negative(self.tree.number(path)) for path in self.paths) * self.scale
 
 
 def find_input_rail(tree: Tree) -> _InputRail:
@@ -114,7 +114,19 @@ class _Card:
         Raises:
             ReadingError: the card does not tell.
         """
-        return float(_asked(self.library.nvmlDeviceGetPowerUsage, self.handle)) / 1000  # mW
+        power = _asked(self.library.nvmlDeviceGetPowerUsage, self.handle)
+        return _not_negative(float(power)) / 1000  # mW
+
+
+def _not_negative(value: float) -> float:
+    """Return a reading of what only uses power; a monitor whose bus has failed may go below zero.
+
+    Raises:
+        ReadingError: it does.
+    """
+    if value < 0:
+        raise ReadingError(f"negative: {value:g}")
+    return value
 
 
 def cards() -> list[_Card]:

@@ -148,6 +148,9 @@ class Meter:
         if seconds > energy.longest_gap_s:
             self._trouble = f"{energy.source}: no reading for {seconds:.1f} s"
             self._joules = None
+        elif energy.counts and second < first:
+            self._trouble = f"{energy.source}: the counter fell"
+            self._joules = None
         elif seconds > 0 and self._joules is not None:
             share = (working - worked) / seconds
             self._joules += energy.joules(first, second, seconds) * share

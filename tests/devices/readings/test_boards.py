@@ -171,6 +171,25 @@ def test_a_file_that_vanishes_is_a_missing_value(nano: Path) -> None:
         rail.power_w()
 
 
+@pytest.mark.parametrize("says", ["-120", "-1", "-0.5"])
+def test_negative_power_is_a_missing_value(nano: Path, says: str) -> None:
+    """A monitor below zero, or one that says what is no whole number, has no reading."""
+    (nano / POWER).write_text(says)
+    with pytest.raises(ReadingError, match=r"negative: -1|not a number: '-0.5'"):
+        find_input_rail(Tree(nano)).power_w()
+    assert by_name(probe(nano))["board_power"].value is None
+
+
+def test_two_negative_numbers_are_no_power(nano: Path) -> None:
+    """Voltage and current that are both below zero do not make a power above it."""
+    (nano / POWER).unlink()
+    folder = (nano / POWER).parent
+    (folder / "in_voltage0_input").write_text("-5000")
+    (folder / "in_current0_input").write_text("-800")
+    with pytest.raises(ReadingError, match="negative: -5000"):
+        find_input_rail(Tree(nano)).power_w()
+
+
 def test_an_unknown_power_mode_keeps_its_number(nano: Path) -> None:
     """A mode that the configuration does not name is told by number."""
     (nano / "var/lib/nvpmodel/status").write_text("pmode:0007\n")

@@ -54,6 +54,17 @@ def test_power_is_integrated_by_the_trapezoid(bench: Bench) -> None:
     assert meter.block_j == pytest.approx(6.0)
 
 
+def test_a_counter_that_falls_is_a_missing_value(bench: Bench) -> None:
+    """A driver that was loaded anew counts from zero: what lies between is not known."""
+    meter = bench.meter(counts=True)
+    bench.value = 1e9
+    with meter.measuring():
+        bench.now += 1.0
+        bench.value = 5.0
+    assert meter.block_j is None
+    assert meter.note == "sensor: the counter fell"
+
+
 def test_a_counter_is_subtracted(bench: Bench) -> None:
     """A counter is exact however long the block was, and whatever it began with."""
     meter = bench.meter(counts=True)

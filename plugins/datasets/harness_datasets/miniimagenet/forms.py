@@ -11,8 +11,6 @@ an array of all images of the split, `class_dict` has the rows of each class by 
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +26,7 @@ from harness.data.prepare import counted
 from harness.data.safe_pickle.reading import MAX_BYTES, read_pickle
 from harness.data.sources import Source
 from harness.errors import DataError
+from harness.system.text import decoded, read_cells
 
 __all__ = ["find_lists", "find_pickles", "read_listed", "read_pickled"]
 
@@ -81,10 +80,13 @@ def read_listed(source: Source, names: Sequence[str], lists: Mapping[str, str]) 
 
 def _read_rows(content: bytes, where: str) -> list[tuple[str, str]]:
     """Return file name and label of each row."""
-    reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig", "replace")))
-    if not {"filename", "label"} <= set(reader.fieldnames or ()):
+    try:
+        headings, cells = read_cells(decoded(content))
+    except ValueError as error:
+        raise DataError(f"'{where}' cannot be read: {error}") from None
+    if not {"filename", "label"} <= set(headings):
         raise DataError(f"'{where}' has no columns filename and label")
-    rows = [(row["filename"], row["label"]) for row in reader]
+    rows = [(row["filename"], row["label"]) for row in cells]
     if not all(name and label for name, label in rows):
         raise DataError(f"'{where}' has a row without a file name or label")
     return rows

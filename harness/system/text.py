@@ -1,0 +1,98 @@
+"""Reads text that people have written, whatever editor and system they wrote it with.
+
+Editors put a byte-order mark in front or write UTF-16, end lines in CRLF or in CR alone, and leave
+blanks behind; spreadsheets add empty rows and columns and separate by semicolons where a comma is
+the decimal sign. None of it changes what the text says.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from pathlib import Path
+
+__all__ = ["NotTextError", "decoded", "read_cells", "read_text"]
+
+# UTF-32 little-endian begins like UTF-16 little-endian does, so that it is asked for first.
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+SEPARATORS = ",;\t"
+
+_BLANK_ENDS = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
+
+
+class NotTextError(ValueError):
+    """Bytes that are no text in UTF-8; the message is a clause that has `it` as subject."""
+
+
+def read_text(path: Path) -> str:
+    """Read a text file of a person's, see `decoded`.
+
+    Raises:
+        NotTextError: it is in another encoding, or no text.
+        OSError: it cannot be read.
+    """
+    return decoded(path.read_bytes())
+
+
+def decoded(content: bytes) -> str:
+    r"""Return text without byte-order mark and blank ends, its lines ending in `\n`.
+
+    Args:
+        content: UTF-8, or what a byte-order mark says.
+
+    Raises:
+        NotTextError: it is neither.
+    """
+    mark = next((each for each in MARKS if content.startswith(each)), b"")
+    try:
+        text = content[len(mark) :].decode(MARKS.get(mark, "utf-8"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise NotTextError(f"it is not in UTF-8 (line {line}); save it as UTF-8") from None
+    text = text.rstrip("\x1a")  # what DOS ended files with
+    return _BLANK_ENDS.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def read_cells(text: str) -> tuple[list[str], list[dict[str, str]]]:
+    """Read CSV with a heading line, as spreadsheets write it.
+
+    Blanks around cells, rows and columns without any cell, and empty lines count for nothing. The
+    separator is the one of comma, semicolon and tab that the heading has most of.
+
+    Returns:
+        The headings, and of each row the cells by their headings; what a row lacks is empty.
+
+    Raises:
+        ValueError: a row has more cells than there are headings, or the CSV is malformed.
+    """
+    lines = text.lstrip("\n")
+    heading = lines.partition("\n")[0]
+    separator = max(SEPARATORS, key=heading.count)
+    try:
+        every = list(csv.reader(io.StringIO(lines), delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError(str(error)) from None
+    rows = [[cell.strip() for cell in row] for row in every if any(map(str.strip, row))]
+    if not rows:
+        return [], []
+    headings, *others = rows
+    return [each for each in headings if each], [_by_heading(headings, row) for row in others]
+
+
+def _by_heading(headings: list[str], row: list[str]) -> dict[str, str]:
+    """Put cells under their headings; a cell under none must be empty."""
+    if any(row[len(headings) :]):
+        raise ValueError(f"a row has {len(row)} cells under {len(headings)} headings")
+    cells = row + [""] * (len(headings) - len(row))
+    found = {name: cell for name, cell in zip(headings, cells, strict=False) if name}
+    if any(cell for name, cell in zip(headings, cells, strict=False) if not name):
+        raise ValueError("a row has a cell under no heading")
+    return found
