@@ -9,6 +9,7 @@ from harness.reports.table import Table
 from harness.results.published import PublishedSuite
 from harness.results.reading import without_garbage_collection
 from harness.results.results import Results
+from harness.system.plotting import own_settings
 
 __all__ = ["write_page"]
 
@@ -31,8 +32,9 @@ def write_page(
         RunFolderError: the file cannot be written.
     """
     # Imported here: they import matplotlib and jinja2, only for those who want a page.
-    from harness.reports.page.content import content_of  # noqa: PLC0415 - see above
-    from harness.reports.page.rendering import render  # noqa: PLC0415 - see above
+    with own_settings():
+        from harness.reports.page.content import content_of  # noqa: PLC0415 - see above
+        from harness.reports.page.rendering import render  # noqa: PLC0415 - see above
     from harness.runtime.files import write_whole  # noqa: PLC0415 - see above
 
     with without_garbage_collection():

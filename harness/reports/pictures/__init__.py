@@ -7,6 +7,7 @@ from pathlib import Path
 
 from harness.results.published import PublishedSuite
 from harness.results.results import Results
+from harness.system.plotting import own_settings
 
 __all__ = ["draw_all"]
 
@@ -25,8 +26,9 @@ def draw_all(
         RunFolderError: the folder cannot be written to.
     """
     # Imported here: they import matplotlib, which is slow, and only for those who want pictures.
-    from harness.reports.pictures.gallery import pictures_of  # noqa: PLC0415 - see above
-    from harness.reports.pictures.style import save_picture  # noqa: PLC0415 - see above
+    with own_settings():
+        from harness.reports.pictures.gallery import pictures_of  # noqa: PLC0415 - see above
+        from harness.reports.pictures.style import save_picture  # noqa: PLC0415 - see above
 
     return [
         path

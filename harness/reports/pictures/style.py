@@ -11,12 +11,12 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import seaborn as sns
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from harness.runtime.files import made_folder, write_whole
+from harness.system.plotting import drawn_with
 
 __all__ = [
     "COLOURS",
@@ -104,8 +104,7 @@ class Look:
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw, or save what was drawn, in this style."""
-    style: dict[Any, Any] = {**sns.axes_style("ticks"), **RC}
-    with mpl.rc_context(style):
+    with drawn_with({**sns.axes_style("ticks"), **RC}):
         yield
 
 

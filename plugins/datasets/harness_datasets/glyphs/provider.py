@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,8 @@ from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import DatasetContent
 from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import counted, prepare_generated
+from harness.errors import DataError
+from harness.system.plotting import fonts_folder
 from harness_datasets.glyphs.rendering import SIZE, Renderer, draw_warp
 
 __all__ = ["INSTANCES", "SPLITS", "Glyphs", "class_names"]
@@ -103,9 +104,10 @@ def _stamp() -> dict[str, Any]:
 
 
 def _content(request: DataRequest) -> DatasetContent:
-    import matplotlib as mpl  # noqa: PLC0415 - slow to import, and needed only to draw
-
-    renderer = Renderer(Path(mpl.get_data_path()) / "fonts" / "ttf")
+    folder = fonts_folder()
+    if folder is None:
+        raise DataError("matplotlib, whose fonts glyphs are drawn from, is not there; install it")
+    renderer = Renderer(folder)
     counts = {split: dict.fromkeys(class_names(split), INSTANCES) for split in SPLITS}
     layout = DatasetLayout((1, SIZE, SIZE), counts)
     images = counted(_images(renderer), layout.total, "drawing glyphs", request.report)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
 from typing import TypeAlias
@@ -17,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from harness.canonical import digest
 from harness.environment import Check
 from harness.errors import DataError
+from harness.system.plotting import fonts_folder
 
 __all__ = ["SIZE", "Renderer", "Warp", "check_fonts", "draw_warp"]
 
@@ -114,11 +114,13 @@ def _open_font(path: Path) -> ImageFont.FreeTypeFont:
         raise DataError(f"font '{path}', a part of matplotlib, cannot be read ({error})") from error
 
 
-def _characters_of(path: Path) -> Mapping[int, int]:
+def _characters_of(path: Path) -> Collection[int]:
     """Return the code points for which a font has a glyph of its own, not just the empty box."""
-    from matplotlib.ft2font import FT2Font  # noqa: PLC0415 - slow to import
+    from fontTools.ttLib import TTFont  # noqa: PLC0415 - slow to import
 
-    return FT2Font(str(path)).get_charmap()
+    with TTFont(path, lazy=True) as font:
+        characters: Mapping[int, str] = font["cmap"].getBestCmap()
+    return characters
 
 
 def _mask(character: str, face: ImageFont.FreeTypeFont) -> Image.Image:
@@ -147,13 +149,8 @@ def _warped(mask: Image.Image, warp: Warp) -> NDArray[np.uint8]:
 
 def check_fonts() -> Check:
     """Count the fonts that matplotlib ships, without importing it."""
-    spec = find_spec("matplotlib")
-    folders = spec.submodule_search_locations if spec is not None else None
-    fonts = [
-        font
-        for folder in folders or ()
-        for font in Path(folder).joinpath("mpl-data", "fonts", "ttf").glob("*.ttf")
-    ]
+    folder = fonts_folder()
+    fonts = [] if folder is None else list(folder.glob("*.ttf"))
     if not fonts:
         advice = "reinstall it: pip install --force-reinstall matplotlib"
         return Check("fonts", "problem", "matplotlib and its fonts are not there", advice)
