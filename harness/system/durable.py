@@ -1,0 +1,126 @@
+"""Locks files and makes writing survive a power cut, as far as the file system can.
+
+Network and user-space file systems (NFS, SMB, FUSE) may know no locks, flush no folder, or let
+nobody rename over a file that is open. A lock that another process holds is told apart from one
+that nobody can have; what is merely missing is a warning, once, and the work goes on.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import time
+from pathlib import Path
+
+__all__ = ["can_flush", "replace", "sync_file", "sync_folder", "take_lock", "warn_once"]
+
+_logger = logging.getLogger(__name__)
+_warned: set[str] = set()
+
+HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
+# Of a flush: the data has not reached the disk, and will not.
+LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
+# Of a rename: the file is open elsewhere, as where programs look for viruses, or index.
+BUSY = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
+WAITS_S = (0.05, 0.2, 0.75)
+
+
+def warn_once(sentence: str) -> None:
+    """Warn on standard error, through the log; no second time in this process."""
+    if sentence not in _warned:
+        _warned.add(sentence)
+        _logger.warning("Warning: %s", sentence)
+
+
+def take_lock(handle: int) -> bool | None:
+    """Lock an open file until it is closed, or this process ends.
+
+    Returns:
+        True: it is this process's; False: another one's; None: there are no locks here.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in HELD else None
+    return True
+
+
+def sync_file(handle: int, path: Path) -> None:
+    """Flush an open file to the disk.
+
+    Args:
+        handle: of the file.
+        path: what a warning calls it, where the file system flushes nothing.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in LOST:
+            raise
+        _warn_unflushed(path.parent, error)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder, so that renames within survive a power cut.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    try:
+        _flush_folder(folder)
+    except OSError as error:
+        if error.errno in LOST:
+            raise
+        _warn_unflushed(folder, error)
+
+
+def can_flush(folder: Path) -> bool:
+    """Tell whether the file system of a folder flushes folders."""
+    try:
+        _flush_folder(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _warn_unflushed(folder: Path, error: OSError) -> None:
+    warn_once(
+        f"the file system of {folder} does not flush what is written ({error.strerror or error}); "
+        "a power cut may take the last records with it"
+    )
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file over another one; where that is open elsewhere, wait a second for it.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    for wait_s in WAITS_S:
+        try:
+            source.replace(target)
+        except OSError as error:
+            if error.errno not in BUSY or not target.exists():
+                raise
+            time.sleep(wait_s)
+        else:
+            return
+    source.replace(target)

@@ -1,0 +1,152 @@
+"""Finds folders: a person's home and cache where there are any, a temporary one that is short."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.system.durable import warn_once
+from harness.system.names import is_unicode, written
+
+__all__ = [
+    "can_make",
+    "expanded",
+    "has_home",
+    "is_short",
+    "keep_sockets_short",
+    "name_user",
+    "user_cache",
+]
+
+NAME = "onnas-harness"
+
+# A socket's path may have 103 bytes on macOS, 107 on Linux; 32 are what multiprocessing appends.
+MOST_BYTES = 103 - len("/pymp-12345678/listener-12345678")
+SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - multiprocessing makes its own within
+
+
+def expanded(path: Path) -> Path:
+    """Return a path that a person has given, with `~` as their home, as shells mostly do.
+
+    What begins with `~` and is nobody's home is a name like any other.
+
+    Raises:
+        UsageError: nobody knows the home; or the path is not in UTF-8, and no record can name it.
+    """
+    if not is_unicode(str(path)):
+        raise UsageError(
+            f"the path '{written(str(path))}' is not in UTF-8, and cannot be written down; rename "
+            "it, or reach it through a link with another name"
+        )
+    found = Path(os.path.expanduser(path))  # noqa: PTH111 - the other raises for nobody's home
+    if found == path and path.parts[:1] == ("~",):
+        raise UsageError(
+            f"'{path}' cannot be found, since this user has no home; set HOME, or write the whole "
+            "path"
+        )
+    return found
+
+
+def has_home() -> bool:
+    """Tell whether the user has a home; in a container one may have neither that nor a name."""
+    return os.path.expanduser("~") != "~"  # noqa: PTH111 - see above
+
+
+def name_user() -> None:
+    """Give a user that the system has no name for one by their number, which libraries ask for.
+
+    Torch calls its caches after the user, and fails where there is nobody.
+    """
+    if hasattr(os, "getuid") and not any(map(os.environ.get, ("LOGNAME", "USER", "LNAME"))):
+        import pwd  # noqa: PLC0415 - not on Windows
+
+        try:
+            pwd.getpwuid(os.getuid())
+        except KeyError:
+            os.environ["LOGNAME"] = f"user{os.getuid()}"
+
+
+def can_make(folder: Path) -> bool:
+    """Tell whether a folder is there and can be written to, or can be made."""
+    absolute = folder.absolute()
+    there = next((each for each in (absolute, *absolute.parents) if os.path.lexists(each)), None)
+    return there is not None and there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def user_cache() -> Path:
+    """Return the harness's folder in the user's cache; it need not exist.
+
+    Without a home that can be written to it is one of the user's own among the temporary folders,
+    which is made, and a warning says so.
+
+    Raises:
+        UsageError: that is somebody else's.
+    """
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only what uses it waits for it
+
+    why = "this user has no home"
+    with suppress(RuntimeError):  # some releases say so when there is no home
+        found = user_cache_path(NAME, appauthor=False)
+        if not str(found).startswith("~"):
+            if can_make(found):
+                return found
+            why = f"{found} cannot be written to"
+    aside = Path(tempfile.gettempdir()) / f"{NAME}-{os.getuid() if hasattr(os, 'getuid') else 0}"
+    _make_own(aside, why)
+    warn_once(f"{why}: the cache is {aside}; choose another with --cache-root or HARNESS_CACHE")
+    return aside
+
+
+def _make_own(folder: Path, why: str) -> None:
+    """Make a folder that nobody else can write to, in one where everybody can."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        is_own = stat.S_ISDIR(status.st_mode) and (
+            not hasattr(os, "getuid") or status.st_uid == os.getuid()
+        )
+    except OSError:
+        is_own = False
+    if not is_own:
+        raise UsageError(
+            f"{why}, and {folder} is not this user's; choose a cache with --cache-root or "
+            "HARNESS_CACHE"
+        )
+
+
+def is_short(folder: str) -> bool:
+    """Tell whether sockets within a temporary folder have paths that the system takes."""
+    return len(os.fsencode(folder)) <= MOST_BYTES
+
+
+def keep_sockets_short() -> None:
+    """Have multiprocessing make its sockets where paths are short, whatever TMPDIR is.
+
+    Raises:
+        UsageError: there is no such place.
+    """
+    if is_short(tempfile.gettempdir()):
+        return
+    from multiprocessing import util  # noqa: PLC0415 - only for those who need it
+
+    for place in (*SHORT_FOLDERS, os.environ.get("XDG_RUNTIME_DIR", "")):
+        if (
+            place
+            and is_short(place)
+            and Path(place).is_dir()
+            and os.access(place, os.W_OK | os.X_OK)
+        ):
+            before, tempfile.tempdir = tempfile.tempdir, place
+            try:
+                util.get_temp_dir()  # asked for once in a process, and removed at its end
+            finally:
+                tempfile.tempdir = before
+            return
+    raise UsageError(
+        f"the path of the temporary folder has more than {MOST_BYTES} bytes, which sockets do not "
+        "take; set TMPDIR to a shorter one"
+    )
