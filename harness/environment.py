@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.devices.at_hand import mode_here
@@ -20,6 +18,7 @@ from harness.plugins.loading import in_one_line
 from harness.plugins.selection import select
 from harness.plugins.targets import needs_parameters
 from harness.runtime.threads import usable_cores
+from harness.system.checks import Check, check_folder, check_surroundings
 
 if TYPE_CHECKING:
     from harness.contracts import Device
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Check", "Folders", "describe_environment", "examine"]
 
 CPU_INFO = Path("/proc/cpuinfo")  # Linux
-ENOUGH_BYTES = 2**30  # the decoded images of a data set take hundreds of megabytes
 
 
 def describe_environment() -> dict[str, Any]:
@@ -63,16 +61,6 @@ def _processor() -> str | None:
 
 
 @dataclass(frozen=True)
-class Check:
-    """The result of one check: a row of `harness doctor`."""
-
-    subject: str
-    status: Literal["ok", "warning", "problem"]
-    finding: str
-    advice: str = ""  # what to do, or what could be done; empty where there is nothing
-
-
-@dataclass(frozen=True)
 class Folders:
     """The folders that a run reads and writes."""
 
@@ -88,8 +76,9 @@ def examine(plugins: Plugins, folders: Folders) -> list[Check]:
         *(_check_library(name) for name in ("torch", "torchvision")),
         *_checks_of_plugins(plugins),
         _check_data_root(folders.data_root),
-        _check_writable("cache folder", folders.cache_root, "--cache-root"),
-        _check_writable("run folder", folders.run_root, "--output"),
+        *check_folder("cache folder", folders.cache_root, "--cache-root"),
+        *check_folder("run folder", folders.run_root, "--output"),
+        *check_surroundings(),
         *_check_plugins(plugins),
         *(_check_device(plugins, entry) for entry in plugins.registry.entries("device")),
     ]
@@ -141,23 +130,6 @@ def _check_data_root(data_root: Path | None) -> Check:
         advice = "correct --data-root or HARNESS_DATA"
         return Check("data root", "problem", f"the folder {data_root} does not exist", advice)
     return Check("data root", "ok", str(data_root))
-
-
-def _check_writable(subject: str, folder: Path, option: str) -> Check:
-    """Write a file into a folder, or into the nearest one that a run would make it in."""
-    absolute = folder.absolute()
-    there = next(each for each in (absolute, *absolute.parents) if each.exists())
-    try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    except OSError as error:
-        finding = f"{folder} cannot be written to: {error.strerror or error}"
-        return Check(subject, "problem", finding, f"choose another with {option}")
-    free = shutil.disk_usage(there).free
-    if free < ENOUGH_BYTES:
-        finding = f"{folder} is on a disk with {free / 2**20:,.0f} MiB left"
-        return Check(subject, "warning", finding, f"make room or choose another with {option}")
-    return Check(subject, "ok", str(folder))
 
 
 def _check_plugins(plugins: Plugins) -> list[Check]:

@@ -100,7 +100,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     request = RunRequest(
         suite=None if suite is None else str(suite),
         wanted=wanted,
-        output=None if output is None else Path(output),
+        output=None if output is None else _path(output),
         resume=resume,
         executor=ExecutorOptions(jobs),
         data_root=_data_root(data_root),
@@ -158,7 +158,7 @@ def load(*paths: str | Path) -> RunResults:
     Raises:
         UsageError: there is no such folder.
     """
-    folders = [Path(path) for path in paths]
+    folders = [_path(path) for path in paths]
     if not folders:
         raise UsageError("load needs at least one folder")
     return RunResults(_loaded(_plugins(), folders), folders)
@@ -186,7 +186,7 @@ def report(results: RunResults, path: str | Path) -> Path:
     from harness.reports.writing import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
     from harness.results.published import find_published  # noqa: PLC0415 - see the module
 
-    target = Path(path)
+    target = _path(path)
     formats = {suffix: name for name, suffix in SUFFIXES.items()}
     if target.suffix not in formats:
         raise UsageError(
@@ -263,13 +263,19 @@ def _seeds(seeds: Seeds | None) -> str | None:
 
 def _data_root(given: str | Path | None) -> Path | None:
     named = given or os.environ.get("HARNESS_DATA")
-    return Path(named) if named else None
+    return _path(named) if named else None
 
 
 def _cache_root(given: str | Path | None) -> Path:
-    from harness.runtime.files import user_cache  # noqa: PLC0415 - see the module
+    from harness.system.folders import user_cache  # noqa: PLC0415 - see the module
 
-    return Path(given or os.environ.get("HARNESS_CACHE") or user_cache())
+    return _path(given or os.environ.get("HARNESS_CACHE") or user_cache())
+
+
+def _path(given: str | Path) -> Path:
+    from harness.system.folders import expanded  # noqa: PLC0415 - see the module
+
+    return expanded(Path(given))
 
 
 def _say(sentence: str) -> None:

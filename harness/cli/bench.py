@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from harness.cli.options import (
+    UserPath,
     budget_option,
     cache_root_option,
     data_root_option,
@@ -56,7 +57,7 @@ __all__ = ["bench"]
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     help="A folder to keep the numbers in, for `harness compare`.",
 )
 @data_root_option

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option
+from harness.cli.options import UserPath, json_option
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.errors import UsageError
 
@@ -20,9 +20,7 @@ EXIT_WORSE_OR_UNREADABLE = 1
 
 
 @click.command()
-@click.argument(
-    "folders", metavar="A [B]", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("folders", metavar="A [B]", nargs=-1, required=True, type=UserPath())
 @click.option("--paper", is_flag=True, help="Compare A with the numbers published of its suite.")
 @click.option(
     "--suite", help="With --paper: whose published numbers.  [default: the suite A came from]"

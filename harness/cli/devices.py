@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table, say
 from harness.cli.progress import work_on_stderr
 from harness.contracts import DataRequest, Device
@@ -31,7 +31,7 @@ __all__ = ["calibrate_processor", "fit_published", "probe_machine"]
 @click.command("probe")
 @click.option(
     "--root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=UserPath(exists=True, file_okay=False),
     default=Path("/"),
     show_default=True,
     help="Folder to read /proc and /sys below, such as a copy from a board.",
@@ -62,7 +62,7 @@ def _spelled(value: float | str | None) -> str | None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     default=Path("this-cpu.toml"),
     show_default=True,
     help="File to write the device profile to.",
@@ -123,7 +123,7 @@ def _print_processor(name: str, output: Path, fit: Calibration) -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="File to write the device's profile to, with the cost model in it.",
 )
 @click.option("--force", is_flag=True, help="Overwrite a file that something else has written.")

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.fields import spelled
 from harness.plugins.description import budget_rows, describe, entry_rows
@@ -173,7 +173,7 @@ def _with_unit(key: str, value: float) -> str:
     "-o",
     "--output",
     "run_root",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=UserPath(file_okay=False),
     envvar="HARNESS_OUTPUT",
     show_envvar=True,
     default=Path("results"),

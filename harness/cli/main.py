@@ -15,6 +15,10 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError, UnknownNameError
+from harness.system.folders import name_user
+from harness.system.limits import in_a_sentence
+from harness.system.names import written
+from harness.system.streams import guard_streams, tell, unwritten
 
 __all__ = ["COMMANDS", "DEVICES_COMMANDS", "PLUGINS_COMMANDS", "cli", "devices", "main", "plugins"]
 
@@ -72,17 +76,25 @@ class LazyGroup(SuggestingGroup):
         try:
             return super().invoke(ctx)
         except HarnessError as error:
-            click.echo(f"Error: {error}", err=True)
+            tell(f"Error: {error}")
             ctx.exit(error.exit_code)
-        except OSError as error:
-            if error.filename is None:  # no matter of a path, such as a reader that went away
-                raise
-            path = click.format_filename(os.fsencode(str(error.filename)))
-            click.echo(f"Error: {path[:MOST_OF_PATH]}: {error.strerror}", err=True)
-            ctx.exit(HarnessError.exit_code)
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            tell("Interrupted.")
             ctx.exit(INTERRUPTED)
+        except (OSError, MemoryError, RuntimeError, ImportError) as error:
+            reason = in_a_sentence(error)
+            if reason is None or isinstance(error, BrokenPipeError):
+                raise
+            tell(f"Error: {_place(error)}{reason}")
+            ctx.exit(HarnessError.exit_code)
+
+
+def _place(error: BaseException) -> str:
+    """Name the file of an error, if it is about one."""
+    if not isinstance(error, OSError) or error.filename is None:
+        return ""
+    path = written(os.fsdecode(error.filename))
+    return f"{path[:MOST_OF_PATH]}: "
 
 
 COMMANDS = {
@@ -175,8 +187,16 @@ def plugins() -> None:
 
 
 def main() -> None:
-    """Run the command line and exit with its status."""
+    """Run the command line and exit with its status, or with 1 if its results went nowhere."""
+    guard_streams()
+    name_user()
     try:
         cli(prog_name="harness")
+    except SystemExit as ending:
+        failure = unwritten()
+        if failure is not None:
+            tell(f"Error: not all results could be printed: {failure.strerror or failure}")
+            raise SystemExit(ending.code or HarnessError.exit_code) from None
+        raise
     finally:  # all is said: a Ctrl-C that still comes ends the process, and Python says nothing
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from harness.runtime.files import user_cache
+from harness.errors import UsageError
+from harness.system.folders import expanded, user_cache
+from harness.system.names import split_outside_brackets
 
 __all__ = [
+    "Names",
+    "UserPath",
     "budget_option",
     "cache_root_option",
     "data_root_option",
@@ -34,7 +39,32 @@ __all__ = [
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-_FOLDER = click.Path(file_okay=False, path_type=Path)
+
+class UserPath(click.Path):
+    """A path as people write it: with `~` also after an equals sign and in the environment."""
+
+    def __init__(self, **options: Any) -> None:
+        """Take the options of `click.Path`; values arrive as `Path`."""
+        super().__init__(path_type=Path, **options)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, without the end of a line that a file for Windows has left with it."""
+        try:
+            path = expanded(Path(os.fspath(value).rstrip("\r\n")))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(path, param, ctx)
+
+
+class Names(click.types.StringParamType):
+    """Names with parameters; in the environment blanks separate them, but not within brackets."""
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Return the names that an environment variable lists."""
+        return split_outside_brackets(rv)
+
+
+_FOLDER = UserPath(file_okay=False)
 
 
 def json_option(function: Function) -> Function:
@@ -73,6 +103,7 @@ method_option = click.option(
     "--method",
     "methods",
     multiple=True,
+    type=Names(),
     envvar="HARNESS_METHOD",
     help="A method, such as onnas or 'onnas[q=1]'; repeat it, or say all.",
 )
@@ -81,6 +112,7 @@ device_option = click.option(
     "--device",
     "devices",
     multiple=True,
+    type=Names(),
     envvar="HARNESS_DEVICE",
     help="A device to run on or emulate; repeat it, or say all.  [default: cpu]",
 )
@@ -94,6 +126,7 @@ dataset_option = click.option(
     "--dataset",
     "datasets",
     multiple=True,
+    type=Names(),
     envvar="HARNESS_DATASET",
     help="A data set; repeat it, or say all.  [default: glyphs]",
 )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.plugins.loading import Plugins, load_plugins
+from harness.system.streams import is_terminal, tell
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,20 +33,26 @@ def loaded_plugins() -> Plugins:
 
 def say(sentence: str) -> None:
     """Print a line that is not a result, on standard error."""
-    click.echo(sentence, err=True)
+    tell(sentence)
 
 
 def result_console() -> Console:
     """Return where to print results; a pipe has no width, and gets whole lines."""
     from rich.console import Console  # noqa: PLC0415 - only results wait for it
 
-    console = Console()
-    return console if console.is_terminal else Console(width=200)
+    if is_terminal(sys.stdout):
+        return Console()
+    return Console(width=200, force_terminal=False)  # whatever FORCE_COLOR says
 
 
 def print_json(value: Any) -> None:
-    """Print a JSON value on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print a JSON value on standard output, with escapes for what its encoding has no sign for."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def print_table(
@@ -60,7 +67,7 @@ def print_table(
         for heading in headings
     )
     cells = tuple(tuple(TableCell(_text(cell)) for cell in row) for row in rows)
-    width = get_terminal_size().columns - len(indent) if sys.stdout.isatty() else None
+    width = get_terminal_size().columns - len(indent) if is_terminal(sys.stdout) else None
     lines = [line for line, _ in lines_of(Table("", "", (), columns, cells), width)]
     for line in lines[:-1]:  # what comes next sees to its own distance
         click.echo((indent + line).rstrip())

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from harness.cli.options import cache_root_option, data_root_option, json_option
+from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.conformance.isolation import check
 from harness.conformance.rule import Verdict
@@ -59,7 +59,7 @@ def _registers(row: dict[str, Any]) -> str:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="The folder to make.  [default: NAME, in the working directory]",
 )
 def new_plugin(name: str, kind: Kind, output: Path | None) -> None:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
-import click
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -26,6 +25,7 @@ from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
 from harness.metrics import MIB
 from harness.results.record import Record
+from harness.system.streams import is_terminal, tell
 
 __all__ = [
     "BarProgress",
@@ -70,7 +70,7 @@ class ProgressView(Protocol):
 @contextmanager
 def interruptible_progress(total: int) -> Iterator[ProgressView]:
     """Show the progress of `total` trials, and let a polite kill end them as Ctrl-C does."""
-    view = BarProgress(total) if sys.stderr.isatty() else LineProgress(total)
+    view = BarProgress(total) if is_terminal(sys.stderr) else LineProgress(total)
     with view, terminate_as_interrupt():
         yield view
 
@@ -107,7 +107,7 @@ class LineProgress:
     def said(self, sentence: str) -> None:
         """Print the sentence."""
         self._last_line = time.monotonic()
-        print(sentence, file=sys.stderr, flush=True)  # noqa: T201 - this is the printing module
+        tell(sentence)
 
     def started(self, trial: Trial) -> None:
         """Print which trial it is."""
@@ -249,7 +249,7 @@ LINE_EVERY_S = 10.0
 @contextmanager
 def work_on_stderr(total: int) -> Iterator[Callable[[str], None]]:
     """Give what is to be told the name of each of `total` pieces of work when it begins."""
-    if not sys.stderr.isatty():
+    if not is_terminal(sys.stderr):
         yield _lines(total)
         return
     columns = (
@@ -272,6 +272,6 @@ def _lines(total: int) -> Callable[[str], None]:
         number += 1
         if time.monotonic() - last >= LINE_EVERY_S:
             last = time.monotonic()
-            click.echo(f"[{number}/{total}] {name}", err=True)
+            tell(f"[{number}/{total}] {name}")
 
     return started

@@ -8,6 +8,7 @@ from typing import get_args
 
 import click
 
+from harness.cli.options import UserPath
 from harness.cli.output import loaded_plugins, result_console, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
@@ -25,9 +26,7 @@ EXIT_PROBLEMS = 1
 
 
 @click.command()
-@click.argument(
-    "folders", metavar="DIR...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=UserPath())
 @click.option(
     "--format",
     "formats",
@@ -39,7 +38,7 @@ EXIT_PROBLEMS = 1
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="A file, or for several formats a folder.  [default: standard output; for html, "
     "DIR/report.html]",
 )
@@ -60,7 +59,7 @@ EXIT_PROBLEMS = 1
 )
 @click.option(
     "--pictures",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     help="A folder to draw pictures into, as SVG and PNG.",
 )
 @click.option("--open", "opens", is_flag=True, help="Write the page, and open it in the browser.")

@@ -9,6 +9,8 @@ from typing import Any, Literal
 import click
 
 from harness.cli.options import (
+    Names,
+    UserPath,
     budget_option,
     cache_root_option,
     data_root_option,
@@ -67,7 +69,7 @@ FINE = {"ok", "out_of_memory"}
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(file_okay=False),
     envvar="HARNESS_OUTPUT",
     help="The run folder.  [default: one under results/]",
 )
@@ -81,13 +83,14 @@ FINE = {"ok", "out_of_memory"}
     "--checkpoint",
     "checkpoints",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     help="A file that `harness pretrain` has left, say on another machine; can be repeated.",
 )
 @click.option(
     "--reporter",
     "reporters",
     multiple=True,
+    type=Names(),
     envvar="HARNESS_REPORTER",
     help="A reporter that receives each step, such as csv, tensorboard or mlflow; can be repeated.",
 )

@@ -47,7 +47,8 @@ def _probe(plugin: str, parameters: str) -> dict[str, Any]:
         [sys.executable, "-m", PROBE, plugin, parameters],
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if answer.returncode != 0:

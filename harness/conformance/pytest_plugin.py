@@ -81,10 +81,11 @@ def contract_rule(request: pytest.FixtureRequest) -> ContractRule:
 def _address(name: str, *, kind: str) -> Address:
     """Return the address with the commands' folders: from the environment, or the user's cache."""
     from harness.conformance.subject import CHECKED, Address  # noqa: PLC0415 - see the module
-    from harness.runtime.files import user_cache  # noqa: PLC0415 - see the module
+    from harness.system.folders import expanded, user_cache  # noqa: PLC0415 - see the module
 
     if kind not in CHECKED:
         raise pytest.UsageError(f"{MARK}: kind is {kind!r}; it must be one of {', '.join(CHECKED)}")
-    data_root = Path(os.environ["HARNESS_DATA"]) if os.environ.get("HARNESS_DATA") else None
-    cache_root = Path(os.environ.get("HARNESS_CACHE") or user_cache()).absolute()
+    named = os.environ.get("HARNESS_DATA")
+    data_root = expanded(Path(named)) if named else None
+    cache_root = expanded(Path(os.environ.get("HARNESS_CACHE") or user_cache())).absolute()
     return Address(kind, name, data_root, cache_root)

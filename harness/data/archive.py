@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from harness.errors import DataError
+from harness.system.names import written
 
 __all__ = ["DEFAULT_LIMITS", "SUFFIXES", "ArchiveLimits", "Member", "is_archive", "read_members"]
 
@@ -94,7 +95,7 @@ class _Guard:
             raise self.refuse(f"member {name!r} has an absolute path")
         if ".." in parts:
             raise self.refuse(f"member {name!r} leaves the folder through '..'")
-        return "/".join(part for part in parts if part not in ("", "."))
+        return written("/".join(part for part in parts if part not in ("", ".")))
 
     def check_size(self, name: str, size: int) -> None:
         if size > self.limits.member_bytes:

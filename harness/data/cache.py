@@ -7,7 +7,6 @@ is damaged, out of date or of another format is built again.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -25,6 +24,7 @@ from harness.canonical import digest
 from harness.data.images import channel_statistics, fingerprint
 from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import DataError
+from harness.system.durable import sync_file, sync_folder
 
 __all__ = ["TEMPORARY", "Cache", "DatasetContent", "open_or_build"]
 
@@ -159,7 +159,7 @@ def _write_arrays(folder: Path, content: DatasetContent) -> None:
             file.write(pixels.tobytes())
             written += 1
         for file, _ in files.values():
-            _flush(file)
+            _flush(file, folder)
     if written != layout.total:
         raise DataError("the data set changed while it was read; please try again")
 
@@ -187,7 +187,7 @@ def _write_meta(folder: Path, key: str, layout: DatasetLayout) -> None:
     )
     with (folder / "meta.json").open("wb") as file:
         file.write(meta.model_dump_json(indent=1).encode())
-        _flush(file)
+        _flush(file, folder)
 
 
 def _publish(temporary: Path, folder: Path, key: str) -> None:
@@ -201,7 +201,7 @@ def _publish(temporary: Path, folder: Path, key: str) -> None:
             except OSError:
                 if not folder.exists():
                     raise
-    _flush_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
 def _remove_abandoned(parent: Path) -> None:
@@ -211,16 +211,6 @@ def _remove_abandoned(parent: Path) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-def _flush(file: BinaryIO) -> None:
+def _flush(file: BinaryIO, folder: Path) -> None:
     file.flush()
-    os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make renames in `folder` survive a loss of power, where the system can do so."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    sync_file(file.fileno(), folder)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from harness.data.archive import DEFAULT_LIMITS, is_archive, read_members
 from harness.errors import DataError
+from harness.system.names import is_leftover, written
 
 __all__ = [
     "ArchiveSource",
@@ -51,7 +52,10 @@ class Source(Files, Protocol):
 
 
 class FolderSource:
-    """The files below a folder, in sorted order; links are followed, as people keep data so."""
+    """The files below a folder, in sorted order; links are followed, as people keep data so.
+
+    Names that are not in UTF-8 are told as `harness.system.names.written` has them.
+    """
 
     def __init__(self, path: Path) -> None:
         """Take the folder; nothing is read yet."""
@@ -64,7 +68,7 @@ class FolderSource:
             DataError: a folder cannot be listed, or a link leads nowhere.
         """
         try:
-            stats = [(name, (self.path / name).stat()) for name in self.names()]
+            stats = [(name, path.stat()) for name, path in self._files()]
         except OSError as error:  # a link that leads nowhere
             raise DataError(f"'{error.filename}' cannot be read ({error.strerror})") from error
         return {"folder": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]}
@@ -75,18 +79,23 @@ class FolderSource:
         Raises:
             DataError: a folder lies deeper than classes do, or cannot be listed.
         """
-        return self._names_below(self.path, 1)
+        return (name for name, _ in self._files())
 
-    def _names_below(self, folder: Path, depth: int) -> Iterator[str]:
+    def _files(self) -> Iterator[tuple[str, Path]]:
+        """Yield the name of each file, and where it is."""
+        for path in self._below(self.path, 1):
+            yield written(path.relative_to(self.path).as_posix()), path
+
+    def _below(self, folder: Path, depth: int) -> Iterator[Path]:
         for entry in _listed(folder):
-            if _hidden(entry.name):
+            if is_leftover(entry.name):
                 continue
             if not entry.is_dir():
-                yield entry.relative_to(self.path).as_posix()
+                yield entry
             elif depth < _DEPTH:
-                yield from self._names_below(entry, depth + 1)
+                yield from self._below(entry, depth + 1)
             else:
-                raise DataError(f"'{entry}' is a folder where an image was expected")
+                raise DataError(f"'{written(str(entry))}' is a folder where an image was expected")
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the bytes of each file.
@@ -94,8 +103,8 @@ class FolderSource:
         Raises:
             DataError: a file cannot be read, or is larger than an image may be.
         """
-        for name in self.names():
-            yield name, _read_bounded(self.path / name)
+        for name, path in self._files():
+            yield name, _read_bounded(path)
 
     def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
         """Yield each file of `names`, open until the next one is asked for.
@@ -103,8 +112,8 @@ class FolderSource:
         Raises:
             DataError: a file cannot be opened, or is larger than `max_bytes`.
         """
-        for name in sorted(names):
-            path = self.path / name
+        wanted = [(name, path) for name, path in self._files() if name in names]
+        for name, path in sorted(wanted):
             try:
                 file = path.open("rb")
             except OSError as error:
@@ -116,11 +125,16 @@ class FolderSource:
 
 
 class ArchiveSource:
-    """The files of a `.tar`, `.tar.gz`, `.tgz` or `.zip`, in the archive's order."""
+    """The files of a `.tar`, `.tar.gz`, `.tgz` or `.zip`, in the archive's order.
+
+    Folders that everything is wrapped in, as when a folder was packed and not what is in it, are
+    no part of the names.
+    """
 
     def __init__(self, path: Path) -> None:
         """Take the archive; nothing is read yet."""
         self.path = path
+        self._wrapper: str | None = None  # not known before the names are
 
     def stamp(self) -> Mapping[str, Any]:
         """Return the archive's path, size and time of change."""
@@ -137,7 +151,9 @@ class ArchiveSource:
         Raises:
             DataError: the archive is truncated, corrupt, unsafe or too large.
         """
-        return (member.name for member in read_members(self.path) if _visible(member.name))
+        names = [member.name for member in read_members(self.path) if _visible(member.name)]
+        self._wrapper = _wrapper_of(names)
+        return (name.removeprefix(self._wrapper) for name in names)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Yield the name and the bytes of each file.
@@ -145,9 +161,10 @@ class ArchiveSource:
         Raises:
             DataError: the archive is truncated, corrupt, unsafe or too large.
         """
+        wrapper = self._known_wrapper()
         for member in read_members(self.path):
             if _visible(member.name):
-                yield member.name, member.read()
+                yield member.name.removeprefix(wrapper), member.read()
 
     def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
         """Yield each file of `names`, open until the next one is asked for.
@@ -155,10 +172,16 @@ class ArchiveSource:
         Raises:
             DataError: the archive is damaged or unsafe, or a member larger than `max_bytes`.
         """
-        limits = replace(DEFAULT_LIMITS, member_bytes=max_bytes)
+        limits, wrapper = replace(DEFAULT_LIMITS, member_bytes=max_bytes), self._known_wrapper()
         for member in read_members(self.path, limits):
-            if member.name in names:
-                yield member.name, io.BytesIO(member.read())
+            name = member.name.removeprefix(wrapper)
+            if name in names and _visible(member.name):
+                yield name, io.BytesIO(member.read())
+
+    def _known_wrapper(self) -> str:
+        if self._wrapper is None:
+            self.names()
+        return self._wrapper or ""
 
 
 def open_source(path: Path) -> Source:
@@ -226,10 +249,18 @@ def _read_bounded(path: Path) -> bytes:
     return content
 
 
-def _hidden(part: str) -> bool:
-    """Return whether a name is hidden on Unix, or what macOS leaves in archives."""
-    return part.startswith(".") or part == "__MACOSX"
-
-
 def _visible(name: str) -> bool:
-    return not any(map(_hidden, name.split("/")))
+    return not any(map(is_leftover, name.split("/")))
+
+
+def _wrapper_of(names: Sequence[str]) -> str:
+    """Return the folders, with a slash at the end, that hold everything and are not the splits.
+
+    Images lie at a depth of three. Where any is deeper, the first folder of all is a wrapper; a
+    file outside of all folders, such as a README, may lie beside it.
+    """
+    deep = [name.split("/") for name in names if "/" in name]
+    extra = max((len(parts) for parts in deep), default=0) - _DEPTH
+    if extra <= 0 or len({tuple(parts[:extra]) for parts in deep}) != 1:
+        return ""
+    return "/".join(deep[0][:extra]) + "/"

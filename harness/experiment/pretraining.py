@@ -10,6 +10,7 @@ from harness.experiment.budget import Count, CountOrNone
 from harness.experiment.setting import FewShotSetting, Recipe
 from harness.experiment.trial import DatasetIdentity, Identity, SpaceIdentity, Trial
 from harness.space.spec import METANAS
+from harness.system.names import shortened
 
 __all__ = ["MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
 
@@ -63,7 +64,8 @@ class Pretraining(Identity):
     def file_name(self) -> str:
         """A name that a person can read and that no other pretraining has."""
         words = [self.method.name, self.dataset.name, f"{self.ways}w", f"s{self.seed}"]
-        return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)) + f"-{self.key[:12]}.safetensors"
+        name = shortened(re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)))
+        return f"{name}-{self.key[:12]}.safetensors"
 
     def __str__(self) -> str:
         """Say it in one line."""

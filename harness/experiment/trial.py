@@ -14,6 +14,7 @@ from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import Setting
 from harness.space.spec import METANAS, SearchSpace, space_named
+from harness.system.names import shortened
 
 __all__ = [
     "DatasetIdentity",
@@ -134,7 +135,7 @@ class Trial(Identity):
             self.device.name,
             f"s{self.seed}",
         ]
-        return re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)) + "-" + self.key[:12]
+        return shortened(re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words))) + "-" + self.key[:12]
 
     def __str__(self) -> str:
         """Say it in one line."""

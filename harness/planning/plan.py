@@ -14,7 +14,7 @@ from harness.planning.planner import ModeOf, Planner
 from harness.planning.run_directory import Origin
 from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
 from harness.plugins.loading import Plugins
-from harness.runtime.files import user_cache
+from harness.system.folders import user_cache
 
 __all__ = ["PlanRequest", "PlannedRun", "ResolvedRequest"]
 

@@ -27,6 +27,9 @@ from harness.results.outcome import FINAL_STATUSES, Outcome
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
 from harness.runtime.files import write_whole
+from harness.system.durable import take_lock, warn_once
+from harness.system.names import is_leftover, shortened
+from harness.system.text import NotTextError, read_text
 
 __all__ = ["Origin", "RunFolder", "choose_folder"]
 
@@ -122,7 +125,7 @@ class RunFolder:
         if not path.exists():
             return Plan(trials=[])
         try:
-            return Plan.model_validate_json(path.read_bytes())
+            return Plan.model_validate_json(read_text(path))
         except (OSError, ValueError):
             raise RunFolderError(
                 f"{path} is not a plan of this harness; give another folder with --output"
@@ -132,7 +135,8 @@ class RunFolder:
         """Do not spread a run over a folder that holds something else."""
         if not self.path.exists() or (self.path / ".lock").exists():
             return
-        if any(self.path.iterdir()) and not (self.path / PLAN_FILE).exists():
+        own = [each for each in self.path.iterdir() if not is_leftover(each.name)]
+        if own and not (self.path / PLAN_FILE).exists():
             raise RunFolderError(
                 f"{self.path} is not empty and is not a run folder; give another with --output"
             )
@@ -140,8 +144,8 @@ class RunFolder:
 
 def read_record(path: Path) -> Record | None:
     """Read a record; None where there is none or it is not whole."""
-    with suppress(OSError, ValidationError, UnicodeDecodeError):
-        return Record.model_validate_json(path.read_text(encoding="utf-8"))
+    with suppress(OSError, ValidationError, NotTextError):
+        return Record.model_validate_json(read_text(path))
     return None
 
 
@@ -162,16 +166,15 @@ def _joined(plan: Plan, origin: Origin, methods: Set[str]) -> Plan:
 
 
 def _lock(handle: int, path: Path) -> None:
-    try:
-        import fcntl  # noqa: PLC0415 - not on Windows, where runs are not kept apart
-    except ImportError:
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    is_mine = take_lock(handle)
+    if is_mine is None:
+        warn_once(
+            f"the file system of {path} has no locks; see to it that no other run writes there"
+        )
+    elif not is_mine:
         raise RunFolderError(
             f"another run is writing to {path}; wait for it or give another folder with --output"
-        ) from None
+        )
 
 
 DEFAULT_PARENT = Path("results")
@@ -188,13 +191,20 @@ def choose_folder(output: Path | None, trials: Sequence[Trial], *, name: str, re
         resume: go on in a folder that is there. If not, take the first of FOLDER, FOLDER-2,
             FOLDER-3, ... that is not: nothing finished is ever overwritten.
     """
-    folder = output or DEFAULT_PARENT / f"{_slug(name)}-{_fingerprint(trials)}"
+    folder = output or _named_after(name, _fingerprint(trials))
     if resume or not (folder / "plan.json").exists():
         return folder
     number = 2
     while (sibling := folder.with_name(f"{folder.name}-{number}")).exists():
         number += 1
     return sibling
+
+
+def _named_after(name: str, fingerprint: str) -> Path:
+    """Name a folder; one that an earlier harness has given a longer name keeps it."""
+    slug = _slug(name)
+    whole = DEFAULT_PARENT / f"{slug}-{fingerprint}"
+    return whole if os.path.lexists(whole) else DEFAULT_PARENT / f"{shortened(slug)}-{fingerprint}"
 
 
 def _fingerprint(trials: Sequence[Trial]) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from harness.errors import PluginError
 from harness.plugins.registry import Entry, PluginSource, check_name
+from harness.system.names import is_leftover
+from harness.system.text import read_text
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -37,7 +39,7 @@ class ProfileFile(PluginSource):
 def profile_files() -> list[ProfileFile]:
     """Return each file that `HARNESS_DEVICES` names, and each `NAME.toml` of its folders."""
     named = os.environ.get(DEVICES_VARIABLE, "").split(os.pathsep)
-    paths = [path for name in named if name for path in _in(Path(name).absolute())]
+    paths = [path for name in named if name for path in _in(_absolute(name))]
     return [ProfileFile(_name_in(path), str(path), "") for path in dict.fromkeys(paths)]
 
 
@@ -57,11 +59,16 @@ def device_of(file: ProfileFile) -> Entry:
         profile = read_profile(path)
     except ProfileError as error:
         raise PluginError(error.fault) from None
-    if path.suffix != ".toml":
+    if path.suffix.lower() != ".toml":
         raise PluginError("the name of the file must end in .toml")
     check_name("device", profile.name)
     summary = " ".join(profile.model.split())
     return Entry("device", profile.name, str(path), None, summary, file)
+
+
+def _absolute(name: str) -> Path:
+    """Return a path as it is meant; nobody's home is told when it cannot be read."""
+    return Path(os.path.expanduser(name.rstrip("\r\n"))).absolute()  # noqa: PTH111 - see above
 
 
 def _in(path: Path) -> list[Path]:
@@ -70,13 +77,15 @@ def _in(path: Path) -> list[Path]:
         inside = sorted(path.iterdir())
     except OSError:
         return [path]
-    return [each for each in inside if each.suffix == ".toml" and not each.name.startswith(".")]
+    return [
+        each for each in inside if each.suffix.lower() == ".toml" and not is_leftover(each.name)
+    ]
 
 
 def _name_in(path: Path) -> str:
     """Return the device's name, or the file's own if it cannot be read."""
     try:
-        name: str = tomllib.loads(path.read_text(encoding="utf-8"))["name"]
+        name: str = tomllib.loads(read_text(path))["name"]
         check_name("device", name)
     except (OSError, ValueError, KeyError, PluginError):
         return path.stem

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError, UnknownNameError, UsageError
-from harness.fields import Schema, explain, field_schemas, options, spelled
+from harness.fields import explain, field_schemas, value_of
 from harness.plugins.loading import in_one_line
 from harness.plugins.registry import Entry
+from harness.system.names import is_unicode, written
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -126,9 +127,15 @@ def validate(entry: Entry, values: Mapping[str, str]) -> BaseModel | None:
     model = load_parameters(entry)
     schemas = field_schemas(model) if model is not None else {}
     _refuse_unknown(entry, values, schemas)
+    for key, text in values.items():
+        if not is_unicode(text):
+            raise UsageError(
+                f"{entry}: '{key}' is '{written(text)}', which is not in UTF-8, and cannot be "
+                "written down; rename it, or reach it through a link with another name"
+            )
     if model is None:
         return None
-    typed = {key: _value(text, schemas[key]) for key, text in values.items()}
+    typed = {key: value_of(text, schemas[key]) for key, text in values.items()}
     return _checked(entry, model, lambda: model.model_validate(typed))
 
 
@@ -175,14 +182,3 @@ def _checked(entry: Entry, model: type[BaseModel], make: Callable[[], BaseModel]
         if isinstance(value, float) and not isfinite(value):  # JSON, and so a record, has no word
             raise UsageError(f"{entry}: '{key}' is {value}; it must be a finite number")
     return parameters
-
-
-def _value(text: str, schema: Schema) -> Any:
-    """Give `none` and listed numbers their type, which pydantic does not read from text."""
-    for option in options(schema):
-        if option.get("type") == "null" and text == "none":
-            return None
-        for value in option.get("enum", [option.get("const")]):
-            if value is not None and spelled(value) == text:
-                return value
-    return text

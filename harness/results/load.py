@@ -21,6 +21,7 @@ from harness.results.reading import (
 from harness.results.record import SCHEMA, Record
 from harness.results.results import FoundEstimate, FoundTrial, Problem, Results
 from harness.results.run_files import PLAN_FILE, PLAN_SCHEMA, Plan
+from harness.system.names import is_leftover
 
 __all__ = ["load_results"]
 
@@ -164,8 +165,8 @@ class _Finder:
 
 
 def _entries(folder: Path) -> Iterator[Path]:
-    """Name what is in a folder in order, without what is hidden, such as `.DS_Store`."""
+    """Name what is in a folder in order, without what systems leave there, such as `.DS_Store`."""
     try:
-        yield from sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        yield from sorted(path for path in folder.iterdir() if not is_leftover(path.name))
     except OSError as error:
         raise UsageError(f"{folder} cannot be read: {error.strerror or error}") from None

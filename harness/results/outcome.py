@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from harness.metrics import Source
+from harness.system.names import written
 
 __all__ = [
     "FINAL_STATUSES",
@@ -63,11 +71,15 @@ class Metric(SparsePart):
     high: float | None = Field(default=None, description="times like it would be")
 
 
+# A message may name a file whose name JSON cannot hold.
+Told = Annotated[str, BeforeValidator(lambda it: written(it) if isinstance(it, str) else it)]
+
+
 class TrialError(RecordPart):
     """Why a trial did not end `ok`."""
 
     type: str = Field(description="the exception's name, or what the harness calls it")
-    message: str = Field(description="what it said")
+    message: Told = Field(description="what it said")
     stage: Stage = Field(description="what the trial was doing")
 
 

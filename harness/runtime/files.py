@@ -9,8 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import NotWrittenError, RunFolderError
+from harness.system.durable import replace, sync_file, sync_folder
+from harness.system.names import shortened
 
-__all__ = ["made_folder", "not_written", "user_cache", "write_whole"]
+__all__ = ["made_folder", "not_written", "write_whole"]
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
@@ -19,16 +21,16 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         NotWrittenError: the folder cannot be written to; `path` is as it was.
     """
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(6)}")
+    temporary = path.with_name(f".{shortened(path.name, 40)}-{secrets.token_hex(6)}")
     with not_written(path):
         try:
             _write(temporary, content.encode() if isinstance(content, str) else content)
-            temporary.replace(path)
+            replace(temporary, path)
         except BaseException:  # Ctrl-C, too
             with suppress(OSError):
                 temporary.unlink()
             raise
-        _flush_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def made_folder(folder: Path) -> Path:
@@ -63,22 +65,4 @@ def _write(path: Path, content: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make the rename itself survive a power cut, where the system lets a folder be flushed."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def user_cache() -> Path:
-    """Return the harness's folder in the user's cache; it need not exist."""
-    from platformdirs import user_cache_path  # noqa: PLC0415 - only what uses it waits for it
-
-    return user_cache_path("onnas-harness", appauthor=False)
+        sync_file(file.fileno(), path)

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
 
+from harness.system.folders import keep_sockets_short
+from harness.system.limits import want_files
+
 __all__ = [
     "HAS_SERVER",
     "interruptible",
@@ -24,9 +27,14 @@ def processes(preloaded: Sequence[str]) -> BaseContext:
 
     Args:
         preloaded: modules that the server imports, so that its processes need not.
+
+    Raises:
+        UsageError: there is no folder for the server's socket, or too few files may be open.
     """
     context: BaseContext = multiprocessing.get_context("forkserver" if HAS_SERVER else "spawn")
     if HAS_SERVER:
+        want_files()
+        keep_sockets_short()
         context.set_forkserver_preload(list(preloaded))
     return context
 

@@ -267,7 +267,9 @@ def _print_to(path: str) -> None:
     os.close(handle)
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):
-            stream.reconfigure(line_buffering=True)  # type: ignore[union-attr] # TextIO lacks it
+            stream.reconfigure(  # type: ignore[union-attr] # TextIO lacks it
+                encoding="utf-8", errors="backslashreplace", line_buffering=True
+            )
 
 
 def _die_with_parent(connection: Connection) -> None:

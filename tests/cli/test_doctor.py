@@ -15,6 +15,7 @@ from harness_datasets.torchmeta.library import INSTALL, is_installed
 from harness import environment
 from harness.environment import describe_environment
 from harness.errors import UsageError
+from harness.system import checks as checking
 
 Call = Callable[..., Result]
 Install = Callable[[str, str], Path]
@@ -57,7 +58,7 @@ def test_all_is_well_here(
 ) -> None:
     """Where the test suite runs, so does a run; looking at folders makes none."""
     machine([], [])
-    monkeypatch.setattr(environment, "ENOUGH_BYTES", 0)
+    monkeypatch.setattr(checking, "ENOUGH_BYTES", 0)
     found = checks("--data-root", str(tmp_path))
     subjects = {"python", "torch", "torchvision", "torchmeta", "fonts", "data root", "cache folder"}
     subjects |= {"run folder", "plugin devices", "device cpu", "device jetson"}
@@ -92,7 +93,7 @@ def test_full_disk_is_a_warning(
     checks: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Little room is a warning, which leaves the exit status at 0."""
-    monkeypatch.setattr(environment, "ENOUGH_BYTES", 2**80)
+    monkeypatch.setattr(checking, "ENOUGH_BYTES", 2**80)
     found = checks()
     assert found["cache folder"]["status"] == "warning"
     assert found["exit_code"] == 0

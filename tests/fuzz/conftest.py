@@ -92,7 +92,8 @@ def attempt(
         monkeypatch.chdir(work)
         arguments = KINDS[kind](Random(f"{kind} {number}"), given, sound)  # noqa: S311 - a seed is what is wanted
         monkeypatch.setenv(
-            "HARNESS_DEVICES", str(given / "board.toml") if kind == "profile" else ""
+            "HARNESS_DEVICES",
+            str(given / "board.toml") if (given / "board.toml").exists() else "",
         )
         with watched_writes([work, cache]) as outside, within_seconds(MOST_S):
             result = CliRunner().invoke(cli, arguments, prog_name="harness")

@@ -23,7 +23,7 @@ from harness.planning.run_directory import DEFAULT_PARENT, RunFolder, choose_fol
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
 from harness.results.load import load_results
-from harness.results.record import Outcome, TrialError
+from harness.results.outcome import Outcome, TrialError
 from harness.system.names import is_leftover, split_outside_brackets, written
 
 LEFTOVERS = [

@@ -20,8 +20,9 @@ from harness.plugins.registry import Entry, Kind
 from harness.plugins.selection import recreate
 from harness.pretraining.checkpoint import find_checkpoint
 from harness.pretraining.store import FOLDER
-from harness.runtime.files import user_cache, write_whole
+from harness.runtime.files import write_whole
 from harness.runtime.job import MetaWorkerJob, TrialJob
+from harness.system.folders import expanded, user_cache
 
 __all__ = ["check", "check_code", "code_of", "settle", "take_checkpoint"]
 
@@ -142,12 +143,13 @@ def settle(job: J) -> J:
     Its own HARNESS_CACHE and HARNESS_DATA go first. Without them the cache is the user's, and
     images are where the run has them, if there is such a folder here.
     """
-    cache_root = Path(os.environ.get("HARNESS_CACHE") or user_cache())
+    cache_root = expanded(Path(os.environ.get("HARNESS_CACHE") or user_cache()))
     data_root = os.environ.get("HARNESS_DATA") or job.data_root
-    there = data_root is not None and Path(data_root).is_dir()
+    data_root = None if data_root is None else expanded(Path(data_root))
+    there = data_root is not None and data_root.is_dir()
     update: dict[str, Path | None] = {
         "cache_root": cache_root,
-        "data_root": Path(data_root) if data_root is not None and there else None,
+        "data_root": data_root if there else None,
     }
     if isinstance(job, TrialJob) and job.pretraining is not None and job.checkpoint is not None:
         update["checkpoint"] = cache_root / FOLDER / job.pretraining.file_name

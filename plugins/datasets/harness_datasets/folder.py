@@ -9,6 +9,7 @@ from harness.data.images import Preprocessing
 from harness.data.prepare import prepare_source
 from harness.data.sources import check_data_root, open_source
 from harness.errors import DataError
+from harness.system.folders import expanded
 from harness_datasets.parameters import FolderParameters
 
 __all__ = ["Folder"]
@@ -33,7 +34,7 @@ class Folder:
             DataError: they are not there, unreadable, or not laid out as expected.
         """
         check_data_root(request.data_root)
-        source = open_source(_find(self._parameters.path.expanduser(), request.data_root))
+        source = open_source(_find(expanded(self._parameters.path), request.data_root))
         preprocessing = Preprocessing(self._parameters.size, self._parameters.mode)
         return prepare_source(
             source, preprocessing, request, name="folder", kind=self._parameters.task

@@ -12,6 +12,7 @@ from harness.data.cache import TEMPORARY, DatasetContent
 from harness.data.prepare import prepare_generated
 from harness.data.sources import FolderSource, Source, check_data_root, find_named, where_looked
 from harness.errors import DataError
+from harness.system.names import is_leftover
 from harness_datasets.parameters import TorchmetaParameters
 from harness_datasets.torchmeta.collection import FOLDERS, read_collection
 from harness_datasets.torchmeta.conversion import CONVERTERS, Converter
@@ -92,7 +93,11 @@ def _find_root(folder: str, data_root: Path | None) -> Path | None:
     A folder of the same name in the harness's layout has none.
     """
     roots = [] if data_root is None else [data_root, data_root / "torchmeta"]
-    return next((root for root in roots if any((root / folder).glob("*.hdf5"))), None)
+    return next((root for root in roots if any(_hdf5_files(root / folder))), None)
+
+
+def _hdf5_files(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.glob("*.hdf5") if not is_leftover(path.name))
 
 
 def _not_found(parameters: TorchmetaParameters, data_root: Path | None) -> str:
