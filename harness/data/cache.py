@@ -138,7 +138,10 @@ def _build(folder: Path, key: str, content: DatasetContent) -> None:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
-        raise DataError(f"the data cache '{folder}' cannot be written ({error})") from error
+        raise DataError(
+            f"the data cache '{folder}' cannot be written ({error}); choose another with "
+            "--cache-root or HARNESS_CACHE"
+        ) from error
 
 
 def _write_arrays(folder: Path, content: DatasetContent) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import NotWrittenError, RunFolderError
 from harness.system.durable import replace, sync_file, sync_folder
-from harness.system.names import shortened
+from harness.system.names import shortened, written
 
 __all__ = ["made_folder", "not_written", "write_whole"]
 
@@ -24,13 +24,21 @@ def write_whole(path: Path, content: str | bytes) -> None:
     temporary = path.with_name(f".{shortened(path.name, 40)}-{secrets.token_hex(6)}")
     with not_written(path):
         try:
-            _write(temporary, content.encode() if isinstance(content, str) else content)
+            _write(temporary, _encoded(content) if isinstance(content, str) else content)
             replace(temporary, path)
         except BaseException:  # Ctrl-C, too
             with suppress(OSError):
                 temporary.unlink()
             raise
         sync_folder(path.parent)
+
+
+def _encoded(text: str) -> bytes:
+    """Encode text, which may name files whose names are not in UTF-8."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return written(text).encode()
 
 
 def made_folder(folder: Path) -> Path:

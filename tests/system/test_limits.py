@@ -22,7 +22,7 @@ NEEDED = [
     (OSError(errno.EROFS, "Read-only file system", "/x"), "/x: Read-only file system; choose"),
     (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded; make room"),
     (OSError("AF_UNIX path too long"), "AF_UNIX path too long$"),
-    (MemoryError(), "may not have more memory; .*ulimit -v"),
+    (MemoryError(), "this process may not have more memory; .*ulimit -v"),
     (RuntimeError("can't start new thread"), "no more threads can be started; .*ulimit -u"),
     (ImportError("libtorch.so: failed to map segment"), "a library cannot be loaded .*ulimit -v"),
 ]

@@ -24,6 +24,7 @@ from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
 from harness.results.load import load_results
 from harness.results.outcome import Outcome, TrialError
+from harness.runtime.files import write_whole
 from harness.system.names import is_leftover, split_outside_brackets, written
 
 LEFTOVERS = [
@@ -120,6 +121,12 @@ def test_errors_about_such_names_are_records() -> None:
     error = TrialError(type="OSError", message="no file B\udce4r", stage="search")
     text = Outcome(status="error", error=error).model_dump_json()
     assert json.loads(text)["error"]["message"] == r"no file B\xe4r"
+
+
+def test_text_about_such_names_is_written(tmp_path: Path) -> None:
+    """A page that names a folder in other bytes is written, with escapes, in UTF-8."""
+    write_whole(tmp_path / "page.html", "é B\udce4r")
+    assert (tmp_path / "page.html").read_text(encoding="utf-8") == r"é B\xe4r"
 
 
 @pytest.mark.parametrize("name", [*LEFTOVERS, *LEFTOVER_FOLDERS])

@@ -42,10 +42,10 @@ def drawn() -> str:
     return hashlib.sha256(svg_of(figure).encode() + _png_of(figure)).hexdigest()
 
 
-SETTINGS: dict[str, dict[str, Any]] = {
+SETTINGS: dict[str, dict[Any, Any]] = {
     "TeX": {"text.usetex": True, "svg.fonttype": "path"},
     "fonts": {"font.family": "serif", "font.size": 20, "font.serif": ["No Such Font"]},
-    "colours": {"axes.prop_cycle": mpl.cycler(color=["r", "g"]), "figure.facecolor": "black"},
+    "colours": {"axes.prop_cycle": "cycler('color', ['r', 'g'])", "figure.facecolor": "black"},
     "dots": {"savefig.dpi": 7, "savefig.transparent": True, "savefig.bbox": "tight"},
     "sketch": {"path.sketch": (1, 100, 2), "lines.antialiased": False},
     "numbers": {"axes.formatter.use_locale": True, "axes.unicode_minus": False},
@@ -53,7 +53,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_settings_of_a_person_change_nothing(settings: dict[str, Any]) -> None:
+def test_settings_of_a_person_change_nothing(settings: dict[Any, Any]) -> None:
     """TeX, fonts, colours and resolutions of a notebook's own leave the bytes as they are."""
     plain = drawn()
     with mpl.rc_context(settings):

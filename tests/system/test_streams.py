@@ -82,7 +82,10 @@ class Refusing(io.RawIOBase):
         raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("stream", [None, io.TextIOWrapper(Refusing()), io.StringIO()])
+FULL: Any = Refusing()
+
+
+@pytest.mark.parametrize("stream", [None, io.TextIOWrapper(FULL), io.StringIO()])
 def test_progress_goes_on_in_a_notebook(
     stream: io.TextIOBase | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,7 +150,7 @@ def test_json_is_json_whatever_the_stream(
     monkeypatch.setattr(sys, "stdout", stream)
     print_json({"name": "中"})
     stream.flush()
-    assert json.loads(stream.buffer.getvalue()) == {"name": "中"}  # type: ignore[attr-defined] # BytesIO
+    assert json.loads(stream.buffer.getvalue()) == {"name": "中"}
 
 
 def test_lines_of_tables_are_of_signs_that_the_stream_has(tmp_path: Path) -> None:
