@@ -28,6 +28,7 @@ from harness.results.outcome import Outcome, TrialError, Used
 from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
 from harness.runtime.job import Job, TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
+from harness.system.limits import advice_on
 
 __all__ = ["ProcessLauncher", "StopSignal"]
 
@@ -254,7 +255,8 @@ def _child(
         outcome = kind.import_runner()(load_plugins(), job, connection.send, group)
     except Exception as error:  # a plugin that has changed since the run was planned, say
         traceback.print_exc()
-        failure = TrialError(type=type(error).__name__, message=str(error), stage="start")
+        message = "; ".join(filter(None, (str(error), advice_on(error))))
+        failure = TrialError(type=type(error).__name__, message=message, stage="start")
         outcome = Outcome(status="error", error=failure)
     connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from harness.errors import UsageError
 
-__all__ = ["in_a_sentence", "open_files", "want_files"]
+__all__ = ["advice_on", "in_a_sentence", "open_files", "want_files"]
 
 ADVICE = {
     errno.EMFILE: "raise the number of files that a process may have open: ulimit -n 1024",
@@ -57,16 +57,25 @@ def want_files() -> None:
         )
 
 
+def advice_on(error: BaseException) -> str:
+    """Return what to do about what a machine has run out of; empty for any other error."""
+    if isinstance(error, MemoryError):
+        return ADVICE[errno.ENOMEM]
+    if isinstance(error, RuntimeError) and NO_THREAD in str(error):
+        return ADVICE[errno.EAGAIN]
+    if isinstance(error, ImportError) and any(each in str(error).lower() for each in UNLOADABLE):
+        return ADVICE[errno.ENOMEM]
+    return ADVICE.get(error.errno or 0, "") if isinstance(error, OSError) else ""
+
+
 def in_a_sentence(error: BaseException) -> str | None:
     """Return what is missing and what to do; None for an error that is no matter of the machine."""
+    advice = advice_on(error)
+    if not advice and not isinstance(error, OSError):
+        return None
+    reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
     if isinstance(error, MemoryError):
-        return f"this process may not have more memory; {ADVICE[errno.ENOMEM]}"
-    if isinstance(error, RuntimeError) and NO_THREAD in str(error):
-        return f"no more threads can be started; {ADVICE[errno.EAGAIN]}"
-    if isinstance(error, ImportError) and any(each in str(error).lower() for each in UNLOADABLE):
-        return f"a library cannot be loaded ({error}); {ADVICE[errno.ENOMEM]}"
-    if isinstance(error, OSError):
-        advice = ADVICE.get(error.errno or 0)
-        reason = error.strerror or str(error) or type(error).__name__
-        return f"{reason}; {advice}" if advice else reason
-    return None
+        reason = "this process may not have more memory"
+    elif isinstance(error, ImportError):
+        reason = f"a library cannot be loaded ({error})"
+    return f"{reason}; {advice}" if advice else reason

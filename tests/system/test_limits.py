@@ -23,7 +23,7 @@ NEEDED = [
     (OSError(errno.EDQUOT, "Disk quota exceeded"), "Disk quota exceeded; make room"),
     (OSError("AF_UNIX path too long"), "AF_UNIX path too long$"),
     (MemoryError(), "this process may not have more memory; .*ulimit -v"),
-    (RuntimeError("can't start new thread"), "no more threads can be started; .*ulimit -u"),
+    (RuntimeError("can't start new thread"), "can't start new thread; .*ulimit -u"),
     (ImportError("libtorch.so: failed to map segment"), "a library cannot be loaded .*ulimit -v"),
 ]
 

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from harness.cli.output import print_json, result_console
 from harness.cli.progress import LineProgress
-from harness.reports.formats import print_tables
 from harness.reports.table import Column, Table, TableCell
+from harness.reports.terminal import print_tables
 from harness.system.streams import SafeStream, is_terminal, tell
 
 Harness = Callable[..., "subprocess.CompletedProcess[bytes]"]
