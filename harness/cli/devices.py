@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +113,7 @@ def _print_processor(name: str, output: Path, fit: Calibration) -> None:
         f"\nPredictions for networks that were left out are off by {error.mean_percent:.1f} % on "
         f"average; nine of ten times were {error.low:.2f} to {error.high:.2f} of what was "
         f"predicted.\nWritten: {output}. To predict times with it:\n"
-        f"  export {DEVICES_VARIABLE}={output.absolute()}\n"
+        f"  export {DEVICES_VARIABLE}={shlex.quote(str(output.absolute()))}\n"
         f"  harness estimate -d {name} ..."
     )
 

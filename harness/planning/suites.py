@@ -14,6 +14,7 @@ from harness.plugins.registry import ALL
 from harness.plugins.selection import select
 from harness.plugins.targets import file_path
 from harness.system.folders import expanded
+from harness.system.names import BRACKETS
 
 __all__ = ["entries_of", "find_suite", "read_dataset_map", "with_stand_ins"]
 
@@ -51,7 +52,10 @@ def find_suite(plugins: Plugins, suite: str) -> Path:
 
 
 # A name may have parameters, whose `=` does not separate the pair.
-_PAIR = re.compile(r"\s*(?P<name>[^\[\]=\s]+(?:\[[^\[\]]*\])?)\s*=\s*(?P<stand_in>\S.*?)\s*", re.S)
+_PAIR = re.compile(
+    rf"\s* (?P<name> [^\[\]=\s]+ (?: {BRACKETS} )? ) \s*=\s* (?P<stand_in> \S.*? ) \s*",
+    re.DOTALL | re.VERBOSE,
+)
 
 
 def read_dataset_map(plugins: Plugins, texts: Iterable[str]) -> dict[str, str]:

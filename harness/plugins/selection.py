@@ -1,7 +1,7 @@
 """Resolves what people type, `NAME` or `NAME[key=value,...]`, to what is registered.
 
 A value may hold spaces; one that holds a comma or a bracket, or that begins with a quote, stands in
-quotes: `folder[path="/data/a, b",size=84]`.
+quotes: `folder[path="/data/a, b",size=84]`; within double quotes a double quote is written twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _WHOLE = re.compile(r"\s*(?P<name>[^\[\]\s]+)\s*(?:\[(?P<body>.*)\])?\s*", re.DO
 _PLAIN = r"[^\s,\[\]\"'](?:[^,\[\]]*[^\s,\[\]])?"
 _PAIR = re.compile(
     rf"""\s*(?P<key>[^\W\d]\w*)\s*=\s*
-    (?:"(?P<double>[^"]*)" | '(?P<single>[^']*)' | (?P<plain>{_PLAIN}))
+    (?:"(?P<double>(?:[^"]|"")*)" | '(?P<single>[^']*)' | (?P<plain>{_PLAIN}))
     \s*(?P<end>,|$)""",
     re.VERBOSE,
 )
@@ -60,11 +60,15 @@ def _pairs(body: str, text: str) -> dict[str, str]:
             raise _malformed(text, body[position:])
         if pair["key"] in values:
             raise UsageError(f"'{text}' gives the parameter '{pair['key']}' twice")
-        values[pair["key"]] = next(
-            value for value in pair.group("double", "single", "plain") if value is not None
-        )
+        values[pair["key"]] = _value_of(pair)
         position, more = pair.end(), pair["end"] == ","
     return values
+
+
+def _value_of(pair: re.Match[str]) -> str:
+    if pair["double"] is not None:
+        return pair["double"].replace('""', '"')
+    return pair["plain"] if pair["single"] is None else pair["single"]
 
 
 def _malformed(text: str, part: str) -> UsageError:
@@ -80,8 +84,9 @@ def _spell_value(value: object) -> str:
     text = spelled(value)
     if re.fullmatch(_PLAIN, text):
         return text
-    quote = "'" if '"' in text else '"'
-    return f"{quote}{text}{quote}"
+    if '"' in text and "'" not in text:
+        return f"'{text}'"
+    return '"' + text.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["escaped", "is_leftover", "is_unicode", "shortened", "split_outside_brackets", "written"]
+__all__ = [
+    "BRACKETS",
+    "escaped",
+    "is_leftover",
+    "is_unicode",
+    "shortened",
+    "split_outside_brackets",
+    "written",
+]
 
 # What Windows, macOS and network disks leave in folders, in lower case; what begins with a dot is
 # hidden anyway (.DS_Store, ._photo.png, .nfs0001, .Trash-1000).
@@ -48,9 +56,10 @@ def shortened(name: str, most: int = MOST) -> str:
     return name[:most].rstrip("-._") if len(name) > most else name
 
 
-_NAME = re.compile(
-    r"""(?: \[ (?: "[^"]*" | '[^']*' | [^\]"'] )* \] | [^\s\[] | \[ )+""", re.VERBOSE
-)
+# Parameters in brackets; a value that begins with a quote may hold brackets itself.
+BRACKETS = r"""\[ (?: = \s* (?: "[^"]*" | '[^']*' ) | [^\]] )* \]"""
+
+_NAME = re.compile(rf"(?: {BRACKETS} | [^\s\[] | \[ )+", re.VERBOSE)
 
 
 def split_outside_brackets(text: str) -> list[str]:

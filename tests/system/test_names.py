@@ -223,6 +223,7 @@ def test_folders_of_long_names_are_cut(tmp_path: Path, monkeypatch: pytest.Monke
         ("onnas darts", ["onnas", "darts"]),
         ("onnas[q=1, micro_batches=5]  darts", ["onnas[q=1, micro_batches=5]", "darts"]),
         ("f[path='/my photos/a ] b']\tglyphs", ["f[path='/my photos/a ] b']", "glyphs"]),
+        ("f[path=it's mine] g", ["f[path=it's mine]", "g"]),
         ("a[b", ["a[b"]),
         ("  ", []),
     ],
