@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from harness.results.outcome import Metric, Outcome
 from harness.results.record import Record
 from harness.trials.runner import Runner, RunResult
 from tests.fuzz.guard import watched_writes, within_seconds
-from tests.fuzz.inputs import KINDS
+from tests.fuzz.inputs import KINDS, VARIABLES_FILE
 from tests.fuzz.sound import PRETRAINED, Sound, images, sound_of
 
 MOST_S = 10.0  # of the processor
@@ -91,12 +92,15 @@ def attempt(
         given.mkdir()
         monkeypatch.chdir(work)
         arguments = KINDS[kind](Random(f"{kind} {number}"), given, sound)  # noqa: S311 - a seed is what is wanted
-        monkeypatch.setenv(
-            "HARNESS_DEVICES",
-            str(given / "board.toml") if (given / "board.toml").exists() else "",
-        )
-        with watched_writes([work, cache]) as outside, within_seconds(MOST_S):
-            result = CliRunner().invoke(cli, arguments, prog_name="harness")
+        board, variables = given / "board.toml", given / VARIABLES_FILE
+        environment = {"HARNESS_DEVICES": str(board) if board.exists() else ""}
+        if variables.exists():
+            environment |= json.loads(variables.read_text(encoding="utf-8"))
+        with monkeypatch.context() as own:
+            for name, value in environment.items():
+                own.setenv(name, value)
+            with watched_writes([work, cache]) as outside, within_seconds(MOST_S):
+                result = CliRunner().invoke(cli, arguments, prog_name="harness")
         return Tried(arguments, result, outside)
 
     return attempt

@@ -13,7 +13,9 @@ from random import Random
 from tests.fuzz.mutation import TOKENS, damaged_bytes, damaged_json, damaged_text
 from tests.fuzz.sound import Sound
 
-__all__ = ["KINDS", "Given"]
+__all__ = ["KINDS", "VARIABLES_FILE", "Given"]
+
+VARIABLES_FILE = "variables.json"  # beside an input: the environment that goes with it
 
 # Makes a malformed input in a folder from what is sound, and returns the command line for it.
 Given = Callable[[Random, Path, Sound], list[str]]
@@ -255,7 +257,35 @@ def odd_names(random: Random, given: Path, sound: Sound) -> list[str]:
     return [*RUN, "-m", "darts", "--dataset", f"folder[path={quote}{root}{quote},size=8]", *FEW]
 
 
+VARIABLES = (
+    "HARNESS_METHOD", "HARNESS_DEVICE", "HARNESS_DEVICES", "HARNESS_REPORTER", "HARNESS_DATA",
+    "HARNESS_BUDGET", "HARNESS_SEED", "HARNESS_JOBS", "HOME", "XDG_CACHE_HOME", "MPLBACKEND",
+    "MATPLOTLIBRC", "FORCE_COLOR", "COLUMNS", "TERM", "NO_COLOR", "PYTHONIOENCODING", "LC_ALL",
+)  # fmt: skip
+SETTINGS = (
+    "", " ", "~", "~/x", "~x", "~/x\r", "/", ".", "/nope:~/y:", "1", "0", "none", "all", "nonsense",
+    "darts random", "darts[engine=ordinary] random", "onnas[q=1, g=2]", "onnas[q=", "x" * 5000,
+    "folder[path=a b]", "folder[path='~/a ] b',size=8] x", "B\udce4r", "a\nb", "module://mine",
+)  # fmt: skip
+
+
+def environment(random: Random, given: Path, sound: Sound) -> list[str]:
+    """A sound command with variables as containers, editors, shells and CI leave them."""
+    count = random.choice((1, 1, 2, 4))
+    chosen = {random.choice(VARIABLES): random.choice(SETTINGS) for _ in range(count)}
+    (given / VARIABLES_FILE).write_text(json.dumps(chosen), encoding="utf-8")
+    return random.choice(
+        (
+            [*RUN, "-m", "darts", "--dataset", sound.photos, *FEW],
+            [*RUN, "--dataset", sound.photos, *FEW[:-2]],
+            ["list", "devices"],
+            ["report", str(sound.write_run(given / "told", [sound.record])), "--format", "latex"],
+        )
+    )
+
+
 KINDS: dict[str, Given] = {
+    "environment": environment,
     "saved-elsewhere": saved_elsewhere,
     "odd-names": odd_names,
     "suite": suite,
