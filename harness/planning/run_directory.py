@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from harness.results.outcome import FINAL_STATUSES, Outcome
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
 from harness.runtime.files import write_whole
-from harness.system.durable import take_lock, warn_once
+from harness.system.durable import remove_folder, take_lock, warn_once
 from harness.system.names import is_leftover, shortened
 from harness.system.text import NotTextError, read_text
 
@@ -105,8 +104,8 @@ class RunFolder:
             )
         try:
             if path.exists():
-                shutil.rmtree(path)
-            path.mkdir()
+                remove_folder(path)
+            path.mkdir(exist_ok=True)
         except OSError as error:
             raise RunFolderError(f"{path} cannot be made: {error.strerror or error}") from None
         return path

@@ -10,10 +10,19 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import shutil
 import time
 from pathlib import Path
 
-__all__ = ["can_flush", "replace", "sync_file", "sync_folder", "take_lock", "warn_once"]
+__all__ = [
+    "can_flush",
+    "remove_folder",
+    "replace",
+    "sync_file",
+    "sync_folder",
+    "take_lock",
+    "warn_once",
+]
 
 _logger = logging.getLogger(__name__)
 _warned: set[str] = set()
@@ -106,6 +115,20 @@ def _warn_unflushed(folder: Path, error: OSError) -> None:
         f"the file system of {folder} does not flush what is written ({error.strerror or error}); "
         "a power cut may take the last records with it"
     )
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and all in it, but for what NFS keeps of files that are open somewhere.
+
+    Raises:
+        OSError: something else in it cannot be removed.
+    """
+    try:
+        shutil.rmtree(folder)
+    except OSError:
+        left = [path for path in folder.rglob("*") if not path.is_dir()]
+        if not left or not all(path.name.startswith(".nfs") for path in left):
+            raise
 
 
 def replace(source: Path, target: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -120,6 +121,22 @@ def test_a_file_that_is_held_is_waited_for(
     with pytest.raises(RunFolderError, match="cannot be written: held"):
         write_whole(tmp_path / "plan.json", "newer")
     assert [path.name for path in tmp_path.iterdir()] == ["plan.json"]
+
+
+def test_what_nfs_keeps_of_open_files_hinders_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder is as good as removed when only such files are left, and not when others are."""
+
+    def refuse(folder: Path) -> None:
+        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(folder))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    (tmp_path / ".nfs000000001").write_text("")
+    durable.remove_folder(tmp_path)
+    (tmp_path / "record.json").write_text("")
+    with pytest.raises(OSError, match="not empty"):
+        durable.remove_folder(tmp_path)
 
 
 def test_long_names_are_written(tmp_path: Path) -> None:
