@@ -35,7 +35,9 @@ def usable_gpus() -> tuple[str, ...]:
     if "torch" in sys.modules:
         return tuple(cuda_names())
     command = [sys.executable, "-c", QUESTION]
-    answer = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603 - our own code
+    answer = subprocess.run(  # noqa: S603 - our own code
+        command, check=False, capture_output=True, encoding="utf-8", errors="replace"
+    )
     return tuple(json.loads(answer.stdout)) if answer.returncode == 0 else ()
 
 
