@@ -19,7 +19,14 @@ import torch
 from harness.measure.dispatch import OperationMode, outside_modes, schema_of, storage_address
 from harness.metrics import MIB
 
-__all__ = ["BLOCK_BYTES", "MIB", "AllocatorPeaks", "EmulatedOutOfMemoryError", "MemoryCounter"]
+__all__ = [
+    "BLOCK_BYTES",
+    "MIB",
+    "AllocatorPeaks",
+    "EmulatedOutOfMemoryError",
+    "MemoryCounter",
+    "makes_storage",
+]
 
 BLOCK_BYTES = 512
 
@@ -41,7 +48,7 @@ class EmulatedOutOfMemoryError(torch.OutOfMemoryError):
         )
 
 
-def _makes_storage(func: Any) -> bool:
+def makes_storage(func: Any) -> bool:
     """Return whether an operation can make or resize a storage; views and most updates cannot.
 
     Its schema marks outputs that share an input's storage; `lift_fresh` shares one that was made
@@ -100,10 +107,10 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
 
     def account(self, func: Any, result: Any) -> None:
         """Count what an operation has made."""
-        makes_storage = self._makes_storage.get(func)
-        if makes_storage is None:
-            makes_storage = self._makes_storage[func] = _makes_storage(func)
-        if makes_storage:
+        makes = self._makes_storage.get(func)
+        if makes is None:
+            makes = self._makes_storage[func] = makes_storage(func)
+        if makes:
             if isinstance(result, torch.Tensor):
                 self._count(result)
             elif isinstance(result, (tuple, list)):
@@ -120,6 +127,14 @@ class MemoryCounter(OperationMode):  # type: ignore[no-untyped-call] # as its ba
     def reset_peak(self) -> None:
         """Restart the peak from what is alive now."""
         self.peak_bytes = self.live_bytes
+
+    def raise_peak(self, peak_bytes: int) -> None:
+        """Take the peak to `peak_bytes`, unless it is higher: so much is known to be alive."""
+        self.peak_bytes = max(self.peak_bytes, peak_bytes)
+
+    def living(self) -> frozenset[int]:
+        """Return the addresses of the storages that are alive."""
+        return frozenset(self._storages)
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import ContextVar
 from typing import NamedTuple
 
 from harness.contracts import Batch, StepMetrics
@@ -17,6 +18,7 @@ __all__ = [
     "WHOLE",
     "Parts",
     "accumulate_gradients",
+    "pass_runner",
     "rate_at",
     "split_batch",
     "step_metrics",
@@ -45,6 +47,18 @@ def split_batch(batch: Batch, parts: Parts) -> list[Batch]:
     return [Batch(*part) for part in zip(images, labels, strict=True)]
 
 
+def _run_pass(
+    engine: Engine, net: Supernet, batch: Batch, mixing: Callable[[], Mixing], share: float
+) -> BatchOutcome:
+    return engine(net, batch, mixing(), share=share)
+
+
+RunPass = Callable[[Engine, Supernet, Batch, Callable[[], Mixing], float], BatchOutcome]
+
+pass_runner: ContextVar[RunPass] = ContextVar("pass_runner", default=_run_pass)
+"""What runs an engine on a part of a batch; an estimate has one that remembers."""
+
+
 def accumulate_gradients(
     engine: Engine, net: Supernet, parts: Sequence[Batch], mixing: Callable[[], Mixing]
 ) -> BatchOutcome:
@@ -60,7 +74,8 @@ def accumulate_gradients(
         mixing: makes the weights of the operations, anew for each part: a graph is walked once.
     """
     images = sum(len(part.labels) for part in parts)
-    outcomes = [engine(net, part, mixing(), share=len(part.labels) / images) for part in parts]
+    run = pass_runner.get()
+    outcomes = [run(engine, net, part, mixing, len(part.labels) / images) for part in parts]
     return sum(outcomes[1:], start=outcomes[0])
 
 

@@ -36,12 +36,14 @@ class FakeValues:
     Attributes:
         generator: of the noise, on the CPU.
         reads: how often more than a single value was looked at.
+        looks: how often any was.
         quiet: whether chance is to keep out of a method's choices: what it draws uniformly from
             [0, 1) with a generator is then 1, so that nothing happens that has a probability.
     """
 
     generator: torch.Generator
     reads: int = 0
+    looks: int = 0
     quiet: bool = False
     _attribute: str = field(default="_fake_value", init=False)
 
@@ -49,17 +51,22 @@ class FakeValues:
         """Set what `tensor` is read as; `values` has its shape, or one that broadcasts."""
         setattr(tensor, self._attribute, values)
 
+    def of(self, tensor: Tensor | None) -> Tensor | None:
+        """Return the values that a tensor was given; None if it was given none."""
+        return getattr(tensor, self._attribute, None)
+
     def pass_on(self, sources: Sequence[Tensor], result: Any) -> None:
         """Pass the values of a source on to a result of the same shape."""
         for source in sources:
-            values = getattr(source, self._attribute, None)
+            values = self.of(source)
             if values is not None and isinstance(result, Tensor) and result.shape == source.shape:
                 self.set(result, values)
 
     def read(self, tensor: Tensor) -> Tensor:
         """Return what `tensor` is read as, on the CPU."""
         with outside_modes():
-            values = getattr(tensor, self._attribute, None)
+            values = self.of(tensor)
+            self.looks += 1
             self.reads += tensor.numel() > 1
             if values is not None:
                 return torch.broadcast_to(values, tensor.shape).to(tensor.dtype, copy=True)

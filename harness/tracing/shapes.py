@@ -22,16 +22,18 @@ from torch.optim.optimizer import (
 
 from harness.cost_model.profile import Kernel, KernelClass
 from harness.measure.dispatch import OperationMode, in_backward, schema_of, storage_address
-from harness.measure.memory import MemoryCounter
+from harness.measure.memory import MemoryCounter, makes_storage
 from harness.tracing.fake_values import FakeValues
 from harness.tracing.kernels import kernels_of, tensors_in
 
-__all__ = ["ShapeMode"]
+__all__ = ["SMALL", "Launches", "ShapeMode"]
 
 SMALL = 64  # elements; α of a node has 28 at most
 AS_THEY_ARE = {int, float, bool, str, torch.dtype, torch.device, torch.layout, type(None)}
 
 aten = torch.ops.aten
+
+_META = torch.device("meta")
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,9 +41,12 @@ class Known:
     """What an operation does on certain shapes."""
 
     kernels: tuple[Kernel, ...]
+    makes_storage: bool
     make: Callable[[tuple[Any, ...]], Any] | None = None  # from its arguments; None: it has to run
-    makes_storage: bool = True
 
+
+Launches = Counter[tuple[Known, bool, bool]]
+"""How often a known operation ran, with whether an optimizer asked, and the autograd engine."""
 
 _known: dict[Any, Known] = {}  # in this process: searches share most of their shapes
 
@@ -60,7 +65,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         """Start with nothing known."""
         super().__init__()
         self.fake_values, self.counter = fake_values, counter
-        self._launches: Counter[tuple[Known, bool, bool]] = Counter()
+        self._launches: Launches = Counter()
         self._in_optimizer = False
         self.fills_optimizers = False
 
@@ -73,11 +78,12 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
     ) -> Any:
         """Work out the result, and note what it costs."""
         kwargs = kwargs or {}
-        if func in _READS and _READS[func](args, kwargs):
+        operation = id(func)  # to hash it takes longer, and torch keeps it for ever
+        if operation in _READS and _READS[operation](args, kwargs):
             return self._read(func, args, kwargs)
         if func is aten.rand.generator and self.fake_values.quiet:
             return torch.ones(args[0])
-        key: tuple[Any, ...] = (func, *map(_shape, args))
+        key: tuple[Any, ...] = (operation, *map(_shape, args))
         if kwargs:
             key += tuple((name, _shape(value)) for name, value in kwargs.items())
         known = _known.get(key)
@@ -87,7 +93,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         else:
             result = known.make(args) if known.make else func(*args, **kwargs)
         if known.makes_storage:
-            self.counter.account(func, result)
+            self.counter.watch((result,))
         if known.kernels:
             self._launches[known, self._in_optimizer, in_backward()] += 1
         if isinstance(result, Tensor) and result.numel() < SMALL:
@@ -104,6 +110,14 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
             for kind, flops, traffic, _ in known.kernels:
                 place: KernelClass = "optimizer" if in_optimizer else kind
                 kernels[Kernel(place, flops, traffic, by_engine)] += count
+
+    def launches(self) -> Launches:
+        """Return what has been launched in the present `counting` block, or since the last one."""
+        return Counter(self._launches)
+
+    def launch_again(self, launches: Launches) -> None:
+        """Count what is known to be launched."""
+        self._launches.update(launches)
 
     @contextmanager
     def optimizers_told_apart(self) -> Iterator[None]:
@@ -138,10 +152,10 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
 
 
 # Operations that bring values from the meta device to the host, where they do.
-_READS: dict[Any, Callable[[tuple[Any, ...], dict[str, Any]], bool]] = {
-    aten._local_scalar_dense.default: lambda args, _: args[0].is_meta,
-    aten._to_copy.default: lambda args, kwargs: args[0].is_meta and _goes_to_host(kwargs),
-    aten.copy_.default: lambda args, _: args[1].is_meta and not args[0].is_meta,
+_READS: dict[int, Callable[[tuple[Any, ...], dict[str, Any]], bool]] = {
+    id(aten._local_scalar_dense.default): lambda args, _: args[0].is_meta,
+    id(aten._to_copy.default): lambda args, kwargs: args[0].is_meta and _goes_to_host(kwargs),
+    id(aten.copy_.default): lambda args, _: args[1].is_meta and not args[0].is_meta,
 }
 
 
@@ -156,19 +170,18 @@ def _learn(operation: Any, args: tuple[Any, ...], result: Any) -> Known:
     """Learn from one result how to make the next ones."""
     given = list(tensors_in(args))
     if not any(each.is_meta for each in [*given, *tensors_in([result])]):
-        return Known(())  # on the host, where values count
+        return Known((), makes_storage(operation))  # on the host, where values count
     kernels = kernels_of(operation, args, result)
     if _returns_its_first(operation, result, args):
-        return Known(kernels, lambda args: args[0], makes_storage=False)
+        return Known(kernels, False, lambda args: args[0])
     addresses = {storage_address(each.untyped_storage()) for each in given}
     made = result if isinstance(result, (tuple, list)) else [result]
     if not all(_is_plain(each, addresses) for each in made):
-        return Known(kernels)
+        return Known(kernels, makes_storage(operation))
     makers = [_maker(each) for each in made]
     if isinstance(result, (tuple, list)):
-        return Known(kernels, lambda _: tuple(make() for make in makers))
-    (only,) = makers
-    return Known(kernels, lambda _: only())
+        return Known(kernels, True, lambda args: tuple([make(args) for make in makers]))
+    return Known(kernels, True, makers[0])
 
 
 def _returns_its_first(operation: Any, result: Any, args: tuple[Any, ...]) -> bool:
@@ -197,11 +210,11 @@ def _extent(tensor: Tensor) -> int:
     return (1 + sum((size - 1) * stride for size, stride in steps)) * tensor.element_size()
 
 
-def _maker(like: Tensor | None) -> Callable[[], Tensor | None]:
+def _maker(like: Tensor | None) -> Callable[[tuple[Any, ...]], Tensor | None]:
     if like is None:
-        return lambda: None
+        return lambda _: None
     size, stride, dtype = like.shape, like.stride(), like.dtype
-    return lambda: torch.empty_strided(size, stride, dtype=dtype, device="meta")
+    return lambda _: torch.empty_strided(size, stride, dtype=dtype, device=_META)
 
 
 def _shape(value: Any) -> Any:

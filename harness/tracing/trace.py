@@ -14,6 +14,7 @@ from harness.experiment.trial import Trial
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins
 from harness.tracing.fake_values import HEAVIEST, LIGHTEST, FakeValues, Preference, prefer
+from harness.tracing.passes import remembered_passes
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
 from harness.tracing.workload import ShapedBatches, Workload, workload_of
@@ -128,7 +129,8 @@ class _Run:
         workload, counter, fake_values = self.workload, self.counter, self.shapes.fake_values
         context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
         context = replace(context, initial_state=workload.initial_state)
-        with self.shapes, self.shapes.optimizers_told_apart():
+        told_apart = self.shapes.optimizers_told_apart()
+        with self.shapes, told_apart, remembered_passes(self.shapes):
             method = workload.create()
             method.build(context)
             batches = ShapedBatches(workload, counter, fake_values)
