@@ -136,6 +136,7 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
         UsageError: what was asked for makes no sense.
     """
     from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
+    from harness.estimates.cache import EstimateCache  # noqa: PLC0415 - see the module
     from harness.estimates.estimates import estimate_all  # noqa: PLC0415 - see the module
     from harness.estimates.planning import plan_searches  # noqa: PLC0415 - see the module
     from harness.planning.suites import entries_of  # noqa: PLC0415 - see the module
@@ -148,7 +149,8 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
     plugins = _plugins()
     request = DataRequest(_data_root(data_root), _cache_root(cache_root), _ignore)
     entries = entries_of(plugins, None if suite is None else str(suite), wanted)
-    found = estimate_all(plan_searches(plugins, entries, request), _ignore)
+    cache = EstimateCache(plugins, request.cache_root, _say)
+    found = estimate_all(plan_searches(plugins, entries, request), _ignore, cache=cache)
     return Estimates(tuple(map(row_of, found)))
 
 

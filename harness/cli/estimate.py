@@ -26,6 +26,7 @@ from harness.cli.options import (
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.contracts import DataRequest
+from harness.estimates.cache import EstimateCache
 from harness.estimates.estimates import Estimate, estimate_all
 from harness.estimates.planning import plan_searches
 from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
@@ -81,6 +82,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     stand_ins = read_dataset_map(plugins, dataset_map)
     entries = with_stand_ins(entries_of(plugins, suite, given(wanted)), stand_ins)
     searches = plan_searches(plugins, entries, request)
+    cache = EstimateCache(plugins, cache_root, say)
     total, finished = len(searches), 0
 
     def done(each: Estimate) -> None:
@@ -89,7 +91,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         setting = f"{each.search.label} on {each.search.dataset} ({each.search.setting})"
         say(f"[{finished}/{total}] {setting}{': ' if each.error else ''}{each.error}")
 
-    rows = [row_of(each) for each in estimate_all(searches, done)]
+    rows = [row_of(each) for each in estimate_all(searches, done, cache=cache)]
     if output is not None:
         say(f"The estimate is in {save_estimate(output, rows, suite, stand_ins)}")
     if as_json:

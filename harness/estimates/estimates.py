@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from harness.cost_model.profile import Kernel
+from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.plugins.loading import in_one_line, load_plugins
 from harness.runtime.forkserver import interruptible, processes, start_server
 from harness.runtime.threads import usable_cores
@@ -37,33 +38,70 @@ class Estimate:
     kernels: Mapping[Kernel, int] | None = None
     error: str = ""
 
+    def costs(self) -> EstimatedCosts | None:
+        """Return what is to be kept; None if it failed."""
+        peak, lowest, storage = self.peak_bytes, self.lowest_bytes, self.storage_bytes
+        if peak is None or lowest is None or storage is None or self.kernels is None:
+            return None
+        return EstimatedCosts.of(peak, lowest, storage, self.kernels)
+
 
 def estimate_all(
-    searches: Sequence[Search], done: Callable[[Estimate], None], *, ranges: bool = True
+    searches: Sequence[Search],
+    done: Callable[[Estimate], None],
+    *,
+    ranges: bool = True,
+    cache: EstimateCache | None = None,
 ) -> list[Estimate]:
-    """Estimate every search, on all cores; `done` is called with each, in order.
+    """Estimate every search, on all cores, except those that are known.
 
     Args:
         searches: what to estimate.
-        done: is called with each estimate.
+        done: is called with each estimate as soon as it is there.
         ranges: whether to find out the range of memory where it depends on values.
+        cache: keeps estimates with their ranges between calls; those that failed are not kept.
 
     Returns:
         The estimates in the order of the searches. One that failed has its `error` set.
     """
-    found = []
-    for each in _estimates(partial(estimate, ranges=ranges), searches):
-        done(each)
-        found.append(each)
-    return found
+    found: dict[int, Estimate] = {}
+    for number, search in enumerate(searches):
+        if known := cache.find(search) if cache else None:
+            found[number] = _known_estimate(search, known)
+            done(found[number])
+    groups = _alike({number: each for number, each in enumerate(searches) if number not in found})
+    work = partial(_estimate_each, ranges=ranges)
+    batches = [[searches[number] for number in numbers] for numbers in groups]
+    for numbers, estimates in zip(groups, _estimates(work, batches), strict=True):
+        for number, each in zip(numbers, estimates, strict=True):
+            found[number] = each
+            if cache and (costs := each.costs()):
+                cache.keep(each.search, costs)
+            done(each)
+    return [found[number] for number in range(len(searches))]
+
+
+def _known_estimate(search: Search, known: EstimatedCosts) -> Estimate:
+    return Estimate(
+        search, known.peak_bytes, known.lowest_bytes, known.storage_bytes, known.launches()
+    )
+
+
+def _alike(searches: Mapping[int, Search]) -> list[list[int]]:
+    """Group the numbers of searches that share most of their passes: one process does a group."""
+    groups: dict[object, list[int]] = {}
+    for number, each in searches.items():
+        alike = each.label, each.form.image_shape, each.channels, each.space.name
+        groups.setdefault(alike, []).append(number)
+    return list(groups.values())
 
 
 def _estimates(
-    work: Callable[[Search], Estimate], searches: Sequence[Search]
-) -> Iterator[Estimate]:
-    workers = min(usable_cores(), len(searches))
+    work: Callable[[Sequence[Search]], list[Estimate]], batches: Sequence[Sequence[Search]]
+) -> Iterator[list[Estimate]]:
+    workers = min(usable_cores(), len(batches))
     if workers < 2:
-        yield from map(work, searches)
+        yield from map(work, batches)
         return
     context = processes(["harness.tracing.trace", "torch._dynamo"])
     start_server(context)
@@ -71,9 +109,13 @@ def _estimates(
         workers, mp_context=context, initializer=interruptible, initargs=(signal.SIGINT,)
     )
     try:
-        yield from pool.map(work, searches)
+        yield from pool.map(work, batches)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _estimate_each(searches: Sequence[Search], *, ranges: bool) -> list[Estimate]:
+    return [estimate(search, ranges=ranges) for search in searches]
 
 
 def estimate(search: Search, *, ranges: bool = True) -> Estimate:
