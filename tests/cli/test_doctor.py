@@ -60,7 +60,15 @@ def test_all_is_well_here(
     machine([], [])
     monkeypatch.setattr(checking, "ENOUGH_BYTES", 0)
     found = checks("--data-root", str(tmp_path))
-    subjects = {"python", "torch", "torchvision", "torchmeta", "fonts", "data root", "cache folder"}
+    subjects = {
+        "python",
+        "torch",
+        "torchvision",
+        "torchmeta",
+        "glyphs",
+        "data root",
+        "cache folder",
+    }
     subjects |= {"run folder", "plugin devices", "device cpu", "device jetson"}
     for subject in subjects:
         assert found[subject]["status"] == "ok", found[subject]
@@ -175,7 +183,7 @@ def test_plugins_add_checks_and_fail_alone(
     (row,) = (each for each in rows if finding in each["finding"])
     assert row["status"] == status
     assert row["subject"] == ("camera" if status == "warning" else "checks of plugin cameras")
-    assert found["torchmeta"]["status"] == found["fonts"]["status"] == "ok"
+    assert found["torchmeta"]["status"] == found["glyphs"]["status"] == "ok"
 
 
 def test_broken_plugins_are_problems(

@@ -10,11 +10,13 @@ from pathlib import Path
 import matplotlib as mpl
 import numpy as np
 import pytest
-from harness_datasets.glyphs.provider import INSTANCES, SPLITS, Glyphs, class_names
-from harness_datasets.glyphs.rendering import SIZE, Renderer, Warp, draw_warp
+from harness_datasets.glyphs import provider
+from harness_datasets.glyphs.provider import DRAWN, INSTANCES, SIZE, SPLITS, Glyphs, class_names
+from harness_datasets.glyphs.rendering import Renderer, Warp, draw_warp, write_drawn
 from numpy.typing import NDArray
 
 from harness.contracts import DataRequest, Dataset
+from harness.errors import DataError
 
 UPRIGHT = Warp(rotation=0.0, shear=0.0, scale=(1.3, 1.3), shift=(0.0, 0.0))
 
@@ -68,6 +70,36 @@ def test_splits_have_no_script_and_no_character_in_common() -> None:
     assert len(set(characters)) == len(characters)
     names = [set(class_names(split)) for split in SPLITS]
     assert not names[0] & names[1] | names[0] & names[2] | names[1] & names[2]
+
+
+def test_the_images_are_those_that_keys_were_made_of(dataset: Dataset) -> None:
+    """Trials of earlier versions have this fingerprint."""
+    known = "d355b1790e4b1de736bc5dcd4757c22958a6a02c15a528e9073389f5a70e3686"
+    assert dataset.fingerprint == known
+
+
+@pytest.mark.slow
+def test_what_is_drawn_again_is_what_comes_with_the_package(tmp_path: Path) -> None:
+    """Up to a few pixels, which another version of the fonts or the renderer may move."""
+    write_drawn(tmp_path / "drawn.npz")
+    with np.load(DRAWN) as shipped, np.load(tmp_path / "drawn.npz") as again:
+        for split in SPLITS:
+            assert shipped[split].shape == again[split].shape
+            off = shipped[split].astype(np.int16) - again[split]
+            assert np.abs(off).mean() < 1
+
+
+@pytest.mark.parametrize("content", [None, b"", b"PK\x03\x04 cut off"])
+def test_damaged_images_are_told(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sentence names the file, and what to do."""
+    path = tmp_path / "drawn.npz"
+    if content is not None:
+        path.write_bytes(content)
+    monkeypatch.setattr(provider, "DRAWN", path)
+    with pytest.raises(DataError, match=r"drawn.npz', a part .* reinstall it"):
+        Glyphs().prepare(DataRequest(None, tmp_path / "cache", lambda sentence: None))
 
 
 def test_second_time_draws_nothing_and_is_quick(dataset: Dataset, cache_root: Path) -> None:

@@ -57,8 +57,8 @@ def harness_register_datasets(register: Register) -> None:
 
 @hookimpl
 def harness_doctor() -> list[Check]:
-    """Look for the library torchmeta, and for the fonts that glyphs are drawn from."""
-    from harness_datasets.glyphs.rendering import check_fonts  # noqa: PLC0415 - imports numpy
+    """Look for the library torchmeta, and for the images of glyphs."""
+    from harness_datasets.glyphs.provider import check_drawn  # noqa: PLC0415 - imports numpy
     from harness_datasets.torchmeta.library import check_torchmeta  # noqa: PLC0415 - imports numpy
 
-    return [check_torchmeta(), check_fonts()]
+    return [check_torchmeta(), check_drawn()]

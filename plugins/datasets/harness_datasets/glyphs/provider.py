@@ -1,25 +1,27 @@
-"""The data set `glyphs`: the characters of eleven scripts, drawn from matplotlib's fonts."""
+"""The data set `glyphs`: the characters of eleven scripts, drawn from matplotlib's fonts.
+
+They were drawn once, and come with the package: drawing 9,020 images takes longer than a first
+command should, and another version of the fonts or of the renderer may move a few pixels.
+`rendering.write_drawn` draws them again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from importlib.metadata import version
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import PIL
 from numpy.typing import NDArray
-from PIL import features
 
 from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import DatasetContent
 from harness.data.layout import DatasetLayout, ImagePlace
-from harness.data.prepare import counted, prepare_generated
+from harness.data.prepare import prepare_generated
+from harness.environment import Check
 from harness.errors import DataError
-from harness.system.plotting import fonts_folder
-from harness_datasets.glyphs.rendering import SIZE, Renderer, draw_warp
 
-__all__ = ["INSTANCES", "SPLITS", "Glyphs", "class_names"]
+__all__ = ["DRAWN", "INSTANCES", "SIZE", "SPLITS", "Glyphs", "check_drawn", "class_names"]
 
 _TRAIN = {
     "digits": "23456789",
@@ -60,28 +62,30 @@ SPLITS = {"test": _TEST, "train": _TRAIN, "val": _VAL}
 
 INSTANCES = 20  # images a character, as in Omniglot
 
-_VERSION = 1  # goes up whenever the drawing changes
+SIZE = 28  # pixels, height and width of an image
+
+DRAWN = Path(__file__).with_name("drawn.npz")
+"""For each split its images, uint8 (classes x INSTANCES, 1, SIZE, SIZE)."""
 
 
 class Glyphs:
-    """Characters drawn from the fonts that matplotlib ships (a `DatasetProvider`).
-
-    Another version of the fonts or of the renderer may move a few pixels: the fingerprint tells.
-    """
+    """Characters drawn from the fonts that matplotlib ships (a `DatasetProvider`)."""
 
     def form(self) -> DatasetForm:
         """Return the form of the images."""
         return DatasetForm("few-shot", (1, SIZE, SIZE))
 
     def prepare(self, request: DataRequest) -> Dataset:
-        """Return the characters, drawn now or taken from the cache.
+        """Return the characters.
 
         Raises:
-            DataError: matplotlib's fonts are missing.
+            DataError: the images are missing or damaged.
         """
-        return prepare_generated(
-            lambda: _content(request), _stamp(), request, name="glyphs", kind="few-shot"
-        )
+        try:
+            stamp = {"drawn": hashlib.sha256(DRAWN.read_bytes()).hexdigest()}
+        except OSError as error:
+            raise _unreadable(error) from error
+        return prepare_generated(_content, stamp, request, name="glyphs", kind="few-shot")
 
 
 def class_names(split: str) -> dict[str, str]:
@@ -94,31 +98,31 @@ def class_names(split: str) -> dict[str, str]:
     return dict(sorted(names.items()))
 
 
-def _stamp() -> dict[str, Any]:
-    return {
-        "version": _VERSION,
-        "matplotlib": version("matplotlib"),
-        "pillow": PIL.__version__,
-        "freetype": features.version("freetype2"),
-    }
-
-
-def _content(request: DataRequest) -> DatasetContent:
-    folder = fonts_folder()
-    if folder is None:
-        raise DataError("matplotlib, whose fonts glyphs are drawn from, is not there; install it")
-    renderer = Renderer(folder)
+def _content() -> DatasetContent:
     counts = {split: dict.fromkeys(class_names(split), INSTANCES) for split in SPLITS}
     layout = DatasetLayout((1, SIZE, SIZE), counts)
-    images = counted(_images(renderer), layout.total, "drawing glyphs", request.report)
-    return DatasetContent(layout, images)
+    return DatasetContent(layout, _images(layout))
 
 
-def _images(renderer: Renderer) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
-    for split in SPLITS:
-        row = 0
-        for character in class_names(split).values():
-            warps = [draw_warp(character, instance) for instance in range(INSTANCES)]
-            for pixels in renderer.draw(character, warps):
-                yield ImagePlace(split, row), pixels
-                row += 1
+def _images(layout: DatasetLayout) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
+    try:
+        with DRAWN.open("rb") as file, np.load(file, allow_pickle=False) as drawn:
+            splits: dict[str, NDArray[np.uint8]] = {split: drawn[split] for split in SPLITS}
+    except Exception as error:  # whatever is wrong with it, the remedy is the same
+        raise _unreadable(error) from error
+    for split, images in splits.items():
+        if images.dtype != np.uint8 or images.shape != (layout.images(split), *layout.shape):
+            raise _unreadable(f"split '{split}' is of another form")
+        for row, pixels in enumerate(images):
+            yield ImagePlace(split, row), pixels
+
+
+def check_drawn() -> Check:
+    """Look whether the images that come with the package are there."""
+    if DRAWN.is_file():
+        return Check("glyphs", "ok", "the drawn characters are there")
+    return Check("glyphs", "problem", f"'{DRAWN}' is not there", "reinstall onnas-harness")
+
+
+def _unreadable(why: object) -> DataError:
+    return DataError(f"'{DRAWN}', a part of this package, cannot be read ({why}); reinstall it")

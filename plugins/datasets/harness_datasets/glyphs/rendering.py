@@ -14,13 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from harness.canonical import digest
-from harness.environment import Check
 from harness.errors import DataError
 from harness.system.plotting import fonts_folder
+from harness_datasets.glyphs.provider import DRAWN, INSTANCES, SIZE, SPLITS, class_names
 
-__all__ = ["SIZE", "Renderer", "Warp", "check_fonts", "draw_warp"]
-
-SIZE = 28  # pixels, height and width of an image
+__all__ = ["Renderer", "Warp", "draw_warp", "write_drawn"]
 
 _OVERSAMPLING = 4  # images are drawn this much larger, then averaged down
 _FONT_SIZE = 96  # pixels an em; larger than any glyph in the enlarged image
@@ -147,11 +145,25 @@ def _warped(mask: Image.Image, warp: Warp) -> NDArray[np.uint8]:
     return (255 - ink)[None]  # (SIZE, SIZE) -> (1, SIZE, SIZE)
 
 
-def check_fonts() -> Check:
-    """Count the fonts that matplotlib ships, without importing it."""
+def write_drawn(path: Path = DRAWN) -> None:
+    """Draw all characters with the fonts of the matplotlib that is installed.
+
+    Args:
+        path: an `.npz` file, for each split uint8 (classes x INSTANCES, 1, SIZE, SIZE).
+
+    Raises:
+        DataError: its fonts are missing.
+    """
     folder = fonts_folder()
-    fonts = [] if folder is None else list(folder.glob("*.ttf"))
-    if not fonts:
-        advice = "reinstall it: pip install --force-reinstall matplotlib"
-        return Check("fonts", "problem", "matplotlib and its fonts are not there", advice)
-    return Check("fonts", "ok", f"{len(fonts)} font files of matplotlib")
+    if folder is None:
+        raise DataError("matplotlib, whose fonts glyphs are drawn from, is not there; install it")
+    renderer = Renderer(folder)
+    splits = {split: _drawn(renderer, split) for split in SPLITS}
+    np.savez_compressed(path, **splits)  # type: ignore[arg-type] # none is called `allow_pickle`
+
+
+def _drawn(renderer: Renderer, split: str) -> NDArray[np.uint8]:
+    images = []
+    for character in class_names(split).values():
+        images += renderer.draw(character, [draw_warp(character, i) for i in range(INSTANCES)])
+    return np.stack(images)
