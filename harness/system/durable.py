@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(__name__)
-_warned: set[str] = set()
+_warned: set[object] = set()
 
 HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
 # Of a flush: the data has not reached the disk, and will not.
@@ -35,10 +35,16 @@ BUSY = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
 WAITS_S = (0.05, 0.2, 0.75)
 
 
-def warn_once(sentence: str) -> None:
-    """Warn on standard error, through the log; no second time in this process."""
-    if sentence not in _warned:
-        _warned.add(sentence)
+def warn_once(sentence: str, about: object = None) -> None:
+    """Warn on standard error, through the log; no second time in this process.
+
+    Args:
+        sentence: says it.
+        about: what it is about, if other sentences about the same are to be left unsaid.
+    """
+    key = sentence if about is None else about
+    if key not in _warned:
+        _warned.add(key)
         _logger.warning("Warning: %s", sentence)
 
 
@@ -113,7 +119,8 @@ def _flush_folder(folder: Path) -> None:
 def _warn_unflushed(folder: Path, error: OSError) -> None:
     warn_once(
         f"the file system of {folder} does not flush what is written ({error.strerror or error}); "
-        "a power cut may take the last records with it"
+        "a power cut may take the last records with it",
+        ("unflushed", folder.stat().st_dev),  # not again for each of its folders
     )
 
 

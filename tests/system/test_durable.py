@@ -82,6 +82,8 @@ def test_what_cannot_be_flushed_is_written_all_the_same(
     write_whole(tmp_path / "record.json", "one")
     write_whole(tmp_path / "record.json", "two")
     assert (tmp_path / "record.json").read_text() == "two"
+    (tmp_path / "trial").mkdir()
+    write_whole(tmp_path / "trial" / "record.json", "three")
     assert len(caplog.records) == 1
     layout = DatasetLayout((1, 2, 2), {"train": {"a": 1}})
     images = [(ImagePlace("train", 0), np.zeros((1, 2, 2), np.uint8))]

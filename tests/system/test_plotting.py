@@ -42,6 +42,12 @@ def drawn() -> str:
     return hashlib.sha256(svg_of(figure).encode() + _png_of(figure)).hexdigest()
 
 
+@pytest.fixture(scope="module")
+def plain() -> str:
+    """What is drawn where nothing was set."""
+    return drawn()
+
+
 SETTINGS: dict[str, dict[Any, Any]] = {
     "TeX": {"text.usetex": True, "svg.fonttype": "path"},
     "fonts": {"font.family": "serif", "font.size": 20, "font.serif": ["No Such Font"]},
@@ -53,18 +59,17 @@ SETTINGS: dict[str, dict[Any, Any]] = {
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_settings_of_a_person_change_nothing(settings: dict[Any, Any]) -> None:
+def test_settings_of_a_person_change_nothing(settings: dict[Any, Any], plain: str) -> None:
     """TeX, fonts, colours and resolutions of a notebook's own leave the bytes as they are."""
-    plain = drawn()
     with mpl.rc_context(settings):
         own = {key: mpl.rcParams[key] for key in settings}
         assert drawn() == plain
         assert {key: mpl.rcParams[key] for key in settings} == own
 
 
-def test_the_locale_changes_nothing() -> None:
+def test_the_locale_changes_nothing(plain: str) -> None:
     """Numbers have a point wherever a comma would be the decimal sign."""
-    plain, before = drawn(), locale.setlocale(locale.LC_ALL)
+    before = locale.setlocale(locale.LC_ALL)
     for name in ("de_DE.UTF-8", "tr_TR.UTF-8", "C"):
         try:
             locale.setlocale(locale.LC_ALL, name)
@@ -75,7 +80,7 @@ def test_the_locale_changes_nothing() -> None:
             locale.setlocale(locale.LC_ALL, before)
 
 
-def test_a_bad_backend_and_a_bad_file_end_nothing(tmp_path: Path) -> None:
+def test_a_bad_backend_and_a_bad_file_end_nothing(tmp_path: Path, plain: str) -> None:
     """A backend that is not there and files full of nonsense are passed over, bytes and all."""
     (tmp_path / "matplotlibrc").write_bytes(b"text.usetex: True\nfont.size: \xff\nno.such: 1\n")
     environment = {**os.environ, "MPLBACKEND": "module://no.such.backend_of_mine"}
@@ -86,7 +91,7 @@ def test_a_bad_backend_and_a_bad_file_end_nothing(tmp_path: Path) -> None:
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
-    assert answer.stdout.split() == [drawn(), "module://no.such.backend_of_mine", "1.5"]
+    assert answer.stdout.split() == [plain, "module://no.such.backend_of_mine", "1.5"]
     assert answer.stderr == ""
 
 
