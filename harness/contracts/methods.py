@@ -11,12 +11,16 @@ if TYPE_CHECKING:
 
     from harness.experiment.budget import Budget
     from harness.experiment.setting import Recipe
+    from harness.space.architecture import CellArchitecture
     from harness.space.genotype import Genotype
     from harness.space.spec import SearchSpace
 
 __all__ = [
     "Adaptation",
     "Batch",
+    "Deployable",
+    "DeployableMethod",
+    "DerivesNetwork",
     "MetaTask",
     "OperationLatency",
     "PredictsTogether",
@@ -174,3 +178,34 @@ class ReportsMetrics(Protocol):
         Called once the task's search and predictions are done; the metric says how tasks are
         joined.
         """
+
+
+class Deployable(NamedTuple):
+    """A network that can be kept: plain data from which the host builds it, and its tensors."""
+
+    architecture: CellArchitecture
+    tensors: Mapping[str, torch.Tensor]  # by the names of the network that is built; no copies
+
+
+@runtime_checkable
+class DeployableMethod(Protocol):
+    """What a search method has besides if what it predicts with can be kept as a file.
+
+    The host builds the network of the architecture, and checks that it predicts what the method
+    does. A method without it has no model to give.
+    """
+
+    def deployable(self) -> Deployable:
+        """Return the network that `predict` runs, with its running statistics."""
+
+
+@runtime_checkable
+class DerivesNetwork(Protocol):
+    """What a search method has besides if a smaller network follows from its architecture.
+
+    The harness trains that network on, within the same budget, and keeps it instead of what the
+    method predicts with.
+    """
+
+    def derived(self) -> Deployable:
+        """Return the network of `architecture` with the weights that were learned for it."""

@@ -14,6 +14,7 @@ from torch import Tensor
 from harness.contracts import (
     Adaptation,
     Batch,
+    Deployable,
     MetaTask,
     SearchBatch,
     SearchContext,
@@ -33,7 +34,8 @@ from harness.search.states import (
 )
 from harness.search.updates import WHOLE, Parts, rate_at, split_batch, step_metrics, temperature_at
 from harness.space.backpropagation import BatchOutcome
-from harness.space.batch_norm import follow_statistics, frozen_statistics
+from harness.space.batch_norm import frozen_statistics, recalibrate
+from harness.space.deployed import of_genotype, of_supernet
 from harness.space.genotype import Genotype
 from harness.space.mixing import DropPath, Mixing, draw_drop_path
 from harness.space.spec import METANAS
@@ -86,6 +88,7 @@ class SupernetMethod(ABC):
             self.load(net, parameters)
         self.net = net.to(context.device)
         self.generator, self.steps = context.generator, context.steps
+        self.image_shape = context.image_shape
         self.pretraining = context.pretraining
         recipe = context.recipe or Recipe()
         offline = context.pretraining  # where a few inner steps are not a whole search
@@ -175,14 +178,9 @@ class SupernetMethod(ABC):
         """Draw which operations the images of a batch meet; there is drop path offline only."""
         if not self.pretraining or self.settings.drop_path == 0:
             return None
-        device = self.net.head.weight.device
-        return draw_drop_path(
-            images,
-            self.settings.drop_path,
-            self.generator,
-            operations=self.net.space.operations,
-            device=device,
-        )
+        operations, device = self.net.space.operations, self.net.head.weight.device
+        chance = self.settings.drop_path
+        return draw_drop_path(images, chance, self.generator, operations=operations, device=device)
 
     def begin_step(self) -> None:
         """Count a search step, set its learning rate and put the supernet in training mode."""
@@ -228,6 +226,14 @@ class SupernetMethod(ABC):
     def prediction_mixing(self) -> Mixing:
         """Return the weights of the operations with which the supernet predicts."""
         return self.net.mixing(self.temperature)
+
+    def deployable(self) -> Deployable:
+        """Return the supernet as it predicts."""
+        return Deployable(*of_supernet(self.net, self.prediction_mixing(), self.image_shape))
+
+    def derived(self) -> Deployable:
+        """Return the network of the present architecture, with the supernet's weights."""
+        return Deployable(*of_genotype(self.net, self.architecture(), self.image_shape))
 
     def state_dict(self) -> State:
         """Return α, β and w, and second moments where they are kept.
@@ -286,14 +292,8 @@ class SupernetMethod(ABC):
     def _learn_offline(self, batch: SearchBatch) -> BatchOutcome:
         return self.update_weights(batch.weights) if self.warming_up else self.update(batch)
 
-    @torch.no_grad()
     def _observe(self, batches: Iterable[Batch]) -> None:
-        """Run batches forward once more, so that running statistics are those of the last weights.
-
-        A pass in the middle of the step would be too early: the updates after it change what batch
-        norm sees by more than what tells the classes apart.
-        """
+        """Bring running statistics up to date, with the parts that the updates saw."""
         parts = [part for batch in batches for part in split_batch(batch, Parts(self.parts.number))]
-        for seen, part in enumerate(parts):
-            with follow_statistics(self.net, seen):
-                self.net(part.images, self.prediction_mixing())
+        images = [part.images for part in parts]
+        recalibrate(self.net, images, lambda each: self.net(each, self.prediction_mixing()))

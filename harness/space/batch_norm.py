@@ -12,7 +12,7 @@ input and these alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "frozen_statistics",
     "keep_statistics",
     "known_statistics",
+    "recalibrate",
 ]
 
 BatchStatistics = tuple[Tensor, Tensor]  # mean and 1 / standard deviation, (C,) each
@@ -229,6 +230,25 @@ def follow_statistics(module: nn.Module, seen: int) -> Iterator[None]:
     finally:
         for norm, momentum in zip(norms, before, strict=True):
             norm.momentum = momentum
+
+
+@torch.no_grad()
+def recalibrate(
+    module: nn.Module, batches: Iterable[Tensor], forward: Callable[[Tensor], object] | None = None
+) -> None:
+    """Run batches forward once more, so that running statistics are those of the last weights.
+
+    A pass in the middle of a step would be too early: the updates after it change what batch norm
+    sees by more than what tells the classes apart.
+
+    Args:
+        module: in training mode.
+        batches: images (N, channels, H, W) each.
+        forward: runs the module; by default with the images alone.
+    """
+    for seen, images in enumerate(batches):
+        with follow_statistics(module, seen):
+            (forward or module)(images)
 
 
 def _norms(module: nn.Module) -> list[BatchNorm]:

@@ -57,7 +57,7 @@ class Cell(nn.Module):
         """
         super().__init__()
         width = channels if operation_channels is None else operation_channels
-        self.kind = kind
+        self.kind, self.share = kind, channels // width
         self.inputs = CellInputs(NODES * channels, channels, after_reduction=after_reduction)
         self.nodes = nn.ModuleList(
             nn.ModuleList(

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 import torch
-from harness_baselines.pcdarts import PartialCell, PartialSupernet, shuffle_channels
+from harness_baselines.pcdarts import PartialCell, PartialSupernet
 from torch import Tensor, nn
 
 from harness.contracts import SearchContext
 from harness.errors import UsageError
 from harness.space.cell import edge_stride
+from harness.space.deployed import shuffle_channels
 from harness.space.mixing import NodeMixing, draw_drop_path
 from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, CellKind, edge_count
 

@@ -12,6 +12,7 @@ from torch.nn import functional
 from harness.contracts import SearchContext
 from harness.errors import UsageError
 from harness.space.cell import Cell, edge_stride, mixed_sum
+from harness.space.deployed import shuffle_channels
 from harness.space.genotype import Genotype, derive_genotype
 from harness.space.mixing import (
     DropPath,
@@ -31,7 +32,6 @@ __all__ = [
     "PartialCell",
     "PartialSupernet",
     "PcDarts",
-    "shuffle_channels",
 ]
 
 
@@ -181,20 +181,6 @@ class PartialSupernet(Supernet):
             kind: [torch.softmax(beta / temperature, dim=0) for beta in nodes]
             for kind, nodes in by_kind(self.beta).items()
         }
-
-
-def shuffle_channels(features: Tensor, groups: int) -> Tensor:
-    """Deal the channels out: with C = g x m, channel i of group j becomes channel i x g + j.
-
-    Each part that the operations of the next edge see then holds channels of every group.
-
-    Args:
-        features: (N, C, H, W).
-        groups: g, which divides C.
-    """
-    images, channels, height, width = features.shape
-    split = features.reshape(images, groups, channels // groups, height, width)
-    return split.transpose(1, 2).reshape(features.shape)  # from (N, C/g, g, H, W)
 
 
 def _leaves(tensor: Tensor, places: list[int]) -> Sequence[Tensor]:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
+from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, StepMetrics
 from harness.experiment.setting import Recipe
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.search.updates import step_metrics
 from harness.space.backpropagation import BatchOutcome, judge
-from harness.space.batch_norm import follow_statistics, frozen_statistics
+from harness.space.batch_norm import frozen_statistics, recalibrate
+from harness.space.deployed import of_discrete
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS, METANAS, NODES, SearchSpace, edge_pairs
@@ -106,7 +107,7 @@ class RandomSearch:
 
         metrics = step_metrics(update(batch) for batch in batches)
         if self._turn(self.step) != self._turn(self.step + 1):
-            self._observe([trained for trained, _ in recent])
+            recalibrate(self.candidate.network, [trained.images for trained, _ in recent])
             held_out = [judging for _, judging in recent if judging is not None]
             self._conclude(self._mean_loss(held_out) if held_out else metrics["loss"])
         return metrics
@@ -128,6 +129,11 @@ class RandomSearch:
         with frozen_statistics(network):
             logits: Tensor = network.train()(images)
         return logits
+
+    def deployable(self) -> Deployable:
+        """Return the best candidate's network."""
+        kept, shape = self._kept, self.context.image_shape
+        return Deployable(*of_discrete(kept.network, kept.genotype, shape))
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Return the weights and running statistics of the best candidate."""
@@ -159,14 +165,6 @@ class RandomSearch:
         torch.autograd.backward(loss)
         self.optimizer.step()
         return outcome
-
-    @torch.no_grad()
-    def _observe(self, batches: Iterable[Batch]) -> None:
-        """Run batches forward once more, so that running statistics are those of the weights."""
-        network = self.candidate.network
-        for seen, batch in enumerate(batches):
-            with follow_statistics(network, seen):
-                network(batch.images)
 
     @torch.no_grad()
     def _mean_loss(self, batches: Sequence[Batch]) -> float:
