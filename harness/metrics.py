@@ -121,6 +121,10 @@ METRICS: Mapping[str, MetricSpec] = metric_table(
             heading="accuracy together", short="transductive", shows_spread=True,
         ),
         MetricSpec(
+            "supernet_accuracy", "%", more_is_better=True, heading="accuracy of the supernet",
+            short="supernet", shows_spread=True,
+        ),
+        MetricSpec(
             "search_time", "s", more_is_better=False, heading="time", short="time",
             is_always_shown=True, needs_fit=True, per_task="search_s", warms_up=True,
         ),

@@ -27,7 +27,7 @@ from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.metrics import MIB
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import NODES
-from harness.trials.protocols import run_few_shot
+from harness.trials.few_shot import run_few_shot
 from harness.trials.readings import TrialReadings
 from harness.trials.trial_metrics import metrics_of
 

@@ -33,8 +33,8 @@ from harness.planning.planner import identify_method
 from harness.plugins.loading import in_one_line
 from harness.runtime.seeding import seed_generators
 from harness.trials.episode import MethodDriver, batches, draw, for_both
+from harness.trials.few_shot import run_few_shot
 from harness.trials.guards import TrialLimits
-from harness.trials.protocols import run_few_shot
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 

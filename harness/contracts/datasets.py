@@ -17,7 +17,9 @@ __all__ = [
     "DatasetForm",
     "DatasetProvider",
     "DescribedProvider",
+    "DescribesImages",
     "Episode",
+    "ImageDescription",
     "ImageSet",
     "NamesClasses",
     "SplitSummary",
@@ -89,6 +91,22 @@ class NamesClasses(Protocol):
 
     def class_names(self, split: str) -> Sequence[str]:
         """Return the names of the classes of a split; one class has one name in all splits."""
+
+
+class ImageDescription(NamedTuple):
+    """What a network that was trained on the images has to know of them to be used on others."""
+
+    classes: tuple[str, ...]  # by label; empty for episodes, whose labels mean other classes each
+    mean: tuple[float, ...]  # of each channel, in units of 0 to 255
+    deviation: tuple[float, ...]
+
+
+@runtime_checkable
+class DescribesImages(Protocol):
+    """What a data set has besides if models that are trained on it can be kept and used."""
+
+    def description(self) -> ImageDescription:
+        """Return the names of the classes, and what pixels are standardised by."""
 
 
 @dataclass(frozen=True)

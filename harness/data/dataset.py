@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.canonical import digest
-from harness.contracts import Dataset, Episode, SplitSummary, TaskKind
+from harness.contracts import Dataset, Episode, ImageDescription, SplitSummary, TaskKind
 from harness.data.cache import Cache
 from harness.data.layout import HARNESS_RULE, EpisodeIdentity, EpisodeRule
 from harness.errors import DataError, UsageError
@@ -169,12 +169,20 @@ class CachedDataset:
             UsageError: the split is unknown.
         """
         _find_split(self.splits, split, self._where)
-        every = sorted({label for part in self._parts.values() for label in part.counts})
-        numbers = {label: number for number, label in enumerate(every)}
+        numbers = {label: number for number, label in enumerate(self._classes())}
         part = self._parts[split]
         classes = np.array([numbers[label] for label in part.counts], dtype=np.int64)
         labels = np.repeat(classes, list(part.counts.values()))
         return CachedImages(self._cache, part, labels)
+
+    def description(self) -> ImageDescription:
+        """Return the names of a full task's classes, and what pixels are standardised by."""
+        classes = self._classes() if self.kind == "full-task" else ()
+        mean, deviation = self._cache.mean, self._cache.deviation
+        return ImageDescription(tuple(classes), tuple(mean), tuple(deviation))
+
+    def _classes(self) -> list[str]:
+        return sorted({label for part in self._parts.values() for label in part.counts})
 
     def _check_full_task(self) -> None:
         counts = self._cache.layout.counts

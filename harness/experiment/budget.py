@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
@@ -47,6 +55,9 @@ class Budget(BaseModel):
     meta_batch: Count = Field(default=20, description="training images a batch of these tasks")
     search_steps: Count = Field(default=10, description="search steps on each few-shot task")
     epochs: Count = Field(default=50, description="epochs of a full task")
+    finish_epochs: CountOrNone = Field(
+        default=0, description="of these, epochs in which the derived network learns alone"
+    )
     tasks: Count = Field(default=100, description="few-shot tasks a seed")
     wall_clock_s: float | None = Field(default=None, gt=0, description="seconds a trial may take")
     memory_mb: float | None = Field(default=None, gt=0, description="MiB of tensors alive at once")
@@ -60,6 +71,23 @@ class Budget(BaseModel):
                 "of which they are a part"
             )
         return self
+
+    @model_validator(mode="after")
+    def _finish_within_epochs(self) -> Budget:
+        if self.finish_epochs and self.finish_epochs >= self.epochs:
+            raise ValueError(
+                f"finish_epochs={self.finish_epochs} leave none of epochs={self.epochs} to search "
+                "in"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _with_later_keys_where_they_say_something(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Leave out what was added later and is not used: keys of trials stay what they were."""
+        values: dict[str, Any] = dump(self)
+        return {key: value for key, value in values.items() if key != "finish_epochs" or value}
 
 
 NAMED_BUDGETS: dict[str, Budget] = {
@@ -100,7 +128,7 @@ NAMED_BUDGETS: dict[str, Budget] = {
 BOUNDS = {"wall_clock_s", "memory_mb"}
 # What only one kind of task uses.
 UNUSED = {
-    "few-shot": {"epochs"},
+    "few-shot": {"epochs", "finish_epochs"},
     "full-task": {
         "meta_epochs", "warmup_epochs", "meta_tasks", "meta_steps", "meta_shots", "meta_batch",
         "search_steps", "tasks",
@@ -131,11 +159,14 @@ def scaled_keys(budget: Budget, published: Budget, kind: str) -> dict[str, tuple
 def _differing(
     budget: Budget, other: Budget, kind: str, *, bounds: bool
 ) -> dict[str, tuple[float, float]]:
-    """Compare what is used; a missing bound differs from every number, and is left out."""
+    """Compare what is used; a missing bound differs from every number, and is left out.
+
+    Other keys are missing where they are 0.
+    """
     ours, theirs = used_keys(budget, kind), used_keys(other, kind)
     keys = [key for key in ours if bounds or key not in BOUNDS]
     return {
-        key: (ours[key], theirs.get(key, float("inf")))
+        key: (ours[key], theirs.get(key, float("inf") if key in BOUNDS else 0))
         for key in keys
         if ours[key] != theirs.get(key)
     }

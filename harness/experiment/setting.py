@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from harness.errors import UnknownNameError, UsageError
 from harness.fields import explain, field_schemas, value_of
@@ -59,6 +66,19 @@ class Recipe(BaseModel):
         description="how training images of a full task are changed: cut out of a margin of 4 "
         "pixels at random, and half of them mirrored",
     )
+    architecture_images: Literal["half", "all"] = Field(
+        default="half",
+        description="what α learns from in a full task: the half of the training images that w "
+        "does not see, or all of them, and then so does w",
+    )
+
+    @model_serializer(mode="wrap")
+    def _with_later_keys_where_they_say_something(
+        self, dump: SerializerFunctionWrapHandler
+    ) -> dict[str, Any]:
+        """Leave out what was added later and is not used: keys of trials stay what they were."""
+        values: dict[str, Any] = dump(self)
+        return {k: v for k, v in values.items() if k != "architecture_images" or v != "half"}
 
     def __str__(self) -> str:
         """Say where it differs from the defaults; empty if nowhere."""
@@ -71,6 +91,8 @@ class Recipe(BaseModel):
             words.append(f"α {self.architecture_lr:g}")
         if self.augmentation != default.augmentation:
             words.append(self.augmentation)
+        if self.architecture_images != default.architecture_images:
+            words.append("α and w on the same images")
         return ", ".join(words)
 
 

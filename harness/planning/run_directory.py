@@ -5,6 +5,7 @@ RUN/trials/<trial>/record.json    written last, whole: a folder without it is ru
 RUN/trials/<trial>/steps.jsonl    one line a search step
 RUN/trials/<trial>/architecture.json
 RUN/trials/<trial>/log.txt        what the method printed
+RUN/trials/<trial>/model/         its network, if it was to be kept
 """
 
 from __future__ import annotations
@@ -68,6 +69,10 @@ class RunFolder:
     def trial_path(self, trial: Trial) -> Path:
         """Return the folder of one trial."""
         return self.trials_path / trial.folder_name
+
+    def model_path(self, trial: Trial) -> Path:
+        """The folder of the network that a trial has kept, if it has."""
+        return self.trial_path(trial) / "model"
 
     def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
         """Write `plan.json`, keeping the trials and suites that earlier runs have put there."""

@@ -84,6 +84,7 @@ class TrialJob(Job):
     trial: Trial
     pretraining: Pretraining | None = None
     checkpoint: Path | None = None  # of that pretraining; None: the method is not pretrained
+    model: Path | None = None  # the folder to keep the network in; None: it is not kept
 
     @property
     def method_name(self) -> str:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from harness.space.genotype import Genotype
 from harness.space.spec import CELL_KINDS, NODES, SPACES, edge_count
 
-__all__ = ["BYPASS", "CellArchitecture", "ImageShape", "Term", "architecture_of"]
+__all__ = ["BYPASS", "CellArchitecture", "ImageShape", "Summand", "architecture_of"]
 
 BYPASS = "bypass"
 """What the channels take that the operations of an edge do not see, where they see only a part."""
@@ -30,7 +30,7 @@ ImageShape = tuple[Annotated[int, Field(ge=1, le=4)], Size, Size]
 """Channels, height and width of the images that a network takes."""
 
 
-class Term(NamedTuple):
+class Summand(NamedTuple):
     """One summand of a node: weight x operation(input)."""
 
     input: int  # 0 and 1 are the outputs of the cells before, then the nodes of the cell
@@ -38,7 +38,7 @@ class Term(NamedTuple):
     weight: float
 
 
-Node = Annotated[tuple[Term, ...], Field(max_length=MOST_TERMS)]
+Node = Annotated[tuple[Summand, ...], Field(max_length=MOST_TERMS)]
 Nodes = Annotated[tuple[Node, ...], Field(min_length=NODES, max_length=NODES)]
 
 
@@ -77,7 +77,7 @@ class CellArchitecture(BaseModel):
         return self
 
 
-def _check_node(where: str, number: int, node: tuple[Term, ...], share: int) -> None:
+def _check_node(where: str, number: int, node: tuple[Summand, ...], share: int) -> None:
     known = OPERATIONS | {BYPASS} if share > 1 else OPERATIONS
     for term in node:
         if not 0 <= term.input < edge_count(number):
@@ -104,9 +104,9 @@ def architecture_of(  # noqa: PLR0913 - the shape of a network
     def terms(kind: str) -> tuple[Node, ...]:
         nodes = []
         for edges in getattr(genotype, kind):
-            node = [Term(edge.input, edge.operation, 1.0) for edge in edges]
+            node = [Summand(edge.input, edge.operation, 1.0) for edge in edges]
             if share > 1:
-                node += [Term(edge.input, BYPASS, 1.0) for edge in edges]
+                node += [Summand(edge.input, BYPASS, 1.0) for edge in edges]
             nodes.append(tuple(node))
         return tuple(nodes)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.space.architecture import BYPASS, CellArchitecture, Term, architecture_of
+from harness.space.architecture import BYPASS, CellArchitecture, Summand, architecture_of
 from harness.space.cell import Cell, CellInputs, edge_stride
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
@@ -61,7 +61,7 @@ class DeployedCell(nn.Module):
     def __init__(
         self,
         kind: CellKind,
-        nodes: Sequence[Sequence[Term]],
+        nodes: Sequence[Sequence[Summand]],
         architecture: CellArchitecture,
         *,
         after_reduction: bool,
@@ -93,7 +93,7 @@ class DeployedCell(nn.Module):
         return torch.cat(states[CELL_INPUTS:], dim=1)
 
     def _node(
-        self, terms: Sequence[Term], operations: Sequence[nn.Module], states: Sequence[Tensor]
+        self, terms: Sequence[Summand], operations: Sequence[nn.Module], states: Sequence[Tensor]
     ) -> Tensor:
         """Return the value of a node, (N, C, H', W')."""
         of_operations = [term for term in terms if term.operation != BYPASS]
@@ -114,7 +114,7 @@ class DeployedCell(nn.Module):
         return functional.max_pool2d(rest, kernel_size=2, ceil_mode=True)
 
 
-def _weighted(outputs: Sequence[Tensor], terms: Sequence[Term]) -> Tensor:
+def _weighted(outputs: Sequence[Tensor], terms: Sequence[Summand]) -> Tensor:
     """Return the sum of what the terms give, each times its weight."""
     pairs = zip(outputs, terms, strict=True)
     scaled = [output if term.weight == 1 else output * term.weight for output, term in pairs]
@@ -206,14 +206,14 @@ def of_discrete(
     return architecture, dict(network.state_dict())
 
 
-def _terms_of(weights: Sequence[Sequence[float]], operations: Sequence[str]) -> tuple[Term, ...]:
+def _terms_of(weights: Sequence[Sequence[float]], operations: Sequence[str]) -> tuple[Summand, ...]:
     """Return what has a weight, of (edges, operations) or, with a bypass, (edges, operations + 1).
 
     Operations that only give zeros are left out.
     """
     names = [*operations, BYPASS]
     return tuple(
-        Term(edge, name, weight)
+        Summand(edge, name, weight)
         for edge, row in enumerate(weights)
         for name, weight in zip(names, row, strict=False)
         if weight != 0 and name != "none"

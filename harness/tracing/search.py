@@ -49,11 +49,17 @@ class Search:
 
     @property
     def images(self) -> int:
-        """Images that a search step goes through; half of a full task's are for α."""
+        """Images that a search step goes through."""
         setting = self.setting
         if isinstance(setting, FewShotSetting):
             return setting.ways * setting.shots
-        return self.form.training_images // 2
+        return self.form.training_images // (2 if self.halves else 1)
+
+    @property
+    def halves(self) -> bool:
+        """Whether half of a full task's images are for α, and the other for w."""
+        setting = self.setting
+        return setting.kind == "full-task" and setting.recipe.architecture_images == "half"
 
     @property
     def uses_threads(self) -> bool:

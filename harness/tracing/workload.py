@@ -89,7 +89,7 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         space=search.space,
         batches=sum(sizes.values()),
     )
-    return Workload(create, context, sizes, resident=few_shot, halves=not few_shot)
+    return Workload(create, context, sizes, resident=few_shot, halves=search.halves)
 
 
 def _cut(images: int, size: int) -> dict[int, int]:

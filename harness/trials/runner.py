@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.errors import UsageError
 from harness.executors.base import (
     Executor,
     ExecutorEvent,
@@ -39,6 +40,7 @@ class RunResult:
         folder: where they are.
         passed_over: methods that no trial was planned for, since a plugin is at fault, and why.
         skipped: how many an earlier run has finished.
+        without_model: sentences on those whose network was to be kept, and is not there.
         startup_s: until the first trial's process could start; None where it was not here.
     """
 
@@ -48,6 +50,7 @@ class RunResult:
     skipped: int = 0
     startup_s: float | None = 0.0
     interrupted: bool = False
+    without_model: Sequence[str] = ()
 
 
 @dataclass
@@ -57,6 +60,7 @@ class Runner:
     Attributes:
         store: has the checkpoints that trials start from.
         executor: runs them.
+        saves_models: whether each trial's network is kept in its folder.
     """
 
     plugins: Plugins
@@ -64,6 +68,7 @@ class Runner:
     listener: RunListener
     store: CheckpointStore
     executor: Executor
+    saves_models: bool = False
 
     def __post_init__(self) -> None:
         """Have one writer."""
@@ -81,6 +86,12 @@ class Runner:
         except KeyboardInterrupt:
             result.interrupted = True
         result.records = [record for record in done.values() if record is not None]
+        if self.saves_models:
+            result.without_model = [
+                _reason(trial, done[trial.key])
+                for trial in trials
+                if not self.folder.model_path(trial).exists()
+            ]
         return result
 
     def _run_missing(
@@ -158,9 +169,19 @@ class Runner:
             trial=trial,
             pretraining=start.pretraining,
             checkpoint=start.checkpoint,
+            model=self.folder.model_path(trial).absolute() if self.saves_models else None,
             data_root=self.store.data_root,
             cache_root=self.store.cache_root,
         )
+
+
+def _reason(trial: Trial, record: Record | None) -> str:
+    """Say why a trial has left no model."""
+    if record is None or record.status != "ok":
+        return f"{trial} did not end well"
+    known = record.environment.get("no_model")
+    earlier = "it ran without --save-models; --no-resume runs all in a new folder"
+    return f"{trial}: {known or earlier}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +194,7 @@ class RunRequest(PlanRequest):
         executor: where the trials run.
         checkpoints: files that a pretraining has left elsewhere.
         reporters: plugins that receive each step, such as `csv`.
+        saves_models: whether each trial's network is kept in its folder.
     """
 
     output: Path | None = None
@@ -180,6 +202,7 @@ class RunRequest(PlanRequest):
     executor: ExecutorOptions = field(default_factory=ExecutorOptions)
     checkpoints: Sequence[Path] = ()
     reporters: Sequence[str] = ()
+    saves_models: bool = False
 
 
 def run_trials(
@@ -204,12 +227,16 @@ def run_trials(
     reporters = make_reporters(plugins, request.reporters)
     resolved = request.resolve(plugins)
     with open_executor(request.executor, plugins) as executor:
+        if request.saves_models and not executor.same_machine:
+            raise UsageError(
+                "models are kept on the machine that trains them; use --executor local"
+            )
         plan = resolved.plan(executor.mode_of, say)
         store = CheckpointStore(plugins, request.data_root, request.cache_root)
         store.take(request.checkpoints, plan.trials)
         output, resume = request.output, request.resume
         folder = RunFolder(choose_folder(output, plan.trials, name=plan.name, resume=resume))
         with progress(len(plan.trials)) as listener:
-            runner = Runner(plugins, folder, listener, store, executor)
+            runner = Runner(plugins, folder, listener, store, executor, request.saves_models)
             with folder.locked(), reporting(plugins, reporters, folder.path):
                 return runner.run(plan.trials, plan.origin)

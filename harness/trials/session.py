@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -91,6 +92,8 @@ class Session:
         metrics: the table of metrics, those that plugins register included.
         reported: what the method has reported of the task that was concluded last.
         read: what the device itself has read over the whole trial.
+        model_path: the folder to keep the network in; None: it is not kept.
+        no_model: why it could not be kept.
     """
 
     def __init__(
@@ -121,6 +124,8 @@ class Session:
         self.metrics = METRICS
         self.reported: dict[str, float] = {}
         self.read: dict[str, float] = {}
+        self.model_path: Path | None = None
+        self.no_model = ""
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
         self._growth: RssGuard | None = None

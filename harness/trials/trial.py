@@ -28,8 +28,9 @@ from harness.runtime.threads import choose_threads
 from harness.tracing.search import form_of
 from harness.tracing.trace import predict_search_time
 from harness.tracing.workload import latency_of
+from harness.trials.few_shot import run_few_shot
+from harness.trials.full_task import run_full_task
 from harness.trials.guards import BudgetExceededError, TrialLimits
-from harness.trials.protocols import run_few_shot, run_full_task
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 from harness.trials.trial_metrics import metrics_of, take_device_metrics
@@ -52,7 +53,7 @@ def run_trial(
     readings.read_from(device)
     limits = TrialLimits(job.trial.budget, device.profile.memory_limit_bytes)
     session = Session(job.trial, torch.device(device.torch_device()), limits, send, readings)
-    session.metrics = plugins.metrics
+    session.metrics, session.model_path = plugins.metrics, job.model
     try:
         _run_protocol(session, plugins, job)
     except Exception as error:
@@ -65,6 +66,8 @@ def _predict(plugins: Plugins, trial: Trial, session: Session) -> Prediction | N
     """Predict the time on an emulated device; where that fails, the log says why."""
     if trial.device.mode != "emulated" or session.form is None:
         return None
+    if "supernet_accuracy" in session.tasks[0].metrics:
+        return None  # the steps of a derived network are not predicted
     try:
         return predict_search_time(plugins, trial, session.form)
     except Exception:
@@ -135,7 +138,11 @@ def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = N
         initial_architecture=session.initial_architecture,
         architectures=session.architectures,
         pretraining=session.pretraining,
-        environment={**describe_environment(), **session.readings.environment()},
+        environment={
+            **describe_environment(),
+            **session.readings.environment(),
+            **({"no_model": session.no_model} if session.no_model else {}),
+        },
         method_s=session.method_s,
         data_s=session.data_s,
     )

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from harness.metrics import MIB
+from harness.trials.few_shot import _query_order
 from harness.trials.guards import (
     NotFiniteError,
     RssGuard,
@@ -17,7 +18,6 @@ from harness.trials.guards import (
     check_logits,
     check_metrics,
 )
-from harness.trials.protocols import _query_order
 
 IMAGES = torch.zeros(4, 1, 8, 8)
 

@@ -1,15 +1,9 @@
-"""The two protocols of a trial: few-shot tasks one after another, and one full task.
-
-Few-shot: on each task a fresh method, its search steps, then the query images. Full task: epochs
-over one training set, and test accuracy once, at the end. There, α learns from one half of the
-training images and w from the other (DARTS, section 2.3); one epoch is one search step. The halves
-are drawn once, from the trial's seed.
-"""
+"""Few-shot trials: on each task a fresh method, its search steps, then the query images."""
 
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
@@ -19,16 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.contracts import (
-    Batch,
     Dataset,
     Episode,
-    ImageSet,
     SearchBatch,
     SearchContext,
     SearchMethod,
 )
-from harness.data.images import crop_and_flip
-from harness.experiment.setting import FewShotSetting, FullTaskSetting
+from harness.experiment.setting import FewShotSetting
 from harness.results.outcome import TaskResult
 from harness.runtime.seeding import seed_for
 from harness.trials.episode import (
@@ -38,9 +29,10 @@ from harness.trials.episode import (
     predict_together,
     run_episode,
 )
+from harness.trials.models import keep_model
 from harness.trials.session import Session
 
-__all__ = ["run_few_shot", "run_full_task"]
+__all__ = ["CreateMethod", "TaskDriver", "context_of", "run_few_shot"]
 
 CreateMethod = Callable[[], SearchMethod]
 
@@ -85,18 +77,18 @@ class TaskDriver(MethodDriver):
         together = super().predict_together
         return self._session.predict(images, lambda group: together(method, group))
 
-    def conclude(
-        self, method: SearchMethod, accuracy: float, more: Mapping[str, float] | None = None
-    ) -> None:
-        """Add the task's result, and what it has found, to the session.
+    def describe(self, method: SearchMethod) -> None:
+        """Take note of what a method that has finished its search has found."""
+        self._session.conclude(method)
+
+    def conclude(self, accuracy: float, more: Mapping[str, float] | None = None) -> None:
+        """Add the task's result to the session, once its method is described.
 
         Args:
-            method: has finished its search.
             accuracy: in percent.
             more: the harness's own metrics besides, by name.
         """
         session = self._session
-        session.conclude(method)
         session.tasks.append(
             TaskResult(
                 index=self._task,
@@ -121,7 +113,11 @@ def run_few_shot(
         session.stage, session.where = "data", f"task {index + 1}"
         with session.reading():
             episode = _shuffled(draw(dataset, setting, session.trial.seed, index), session, index)
-        _run_task(session, setting, episode, create(), index)
+        method = create()
+        _run_task(session, setting, episode, method, index)
+        if index == 0:  # as a record has the architecture of the first task
+            keep_model(session, method, dataset, episode.query_images[: setting.batch_size])
+        del method
         # A method may leave reference cycles behind; its memory must not be the next one's.
         gc.collect()
 
@@ -133,7 +129,7 @@ def _run_task(
     with session.counting:
         _, channels, height, width = episode.support_images.shape
         shape, generator = (channels, height, width), session.seed("method", index)
-        context = _context(session, shape, setting.ways, budget.search_steps, generator)
+        context = context_of(session, shape, setting.ways, budget.search_steps, generator)
         state, batches = session.initial_state, setting.batches
         context = replace(context, initial_state=state, batches=batches)
         found: dict[str, float] = {}
@@ -141,46 +137,29 @@ def _run_task(
         if setting.evaluation != "inductive":
             together = percent_right(predict_together(driver, method, episode, session.device))
             found["transductive_accuracy"] = together
+    driver.describe(method)
     if setting.evaluation == "transductive":
-        driver.conclude(method, together)
+        driver.conclude(together)
     else:
-        driver.conclude(method, alone, found)
+        driver.conclude(alone, found)
 
 
-def run_full_task(
-    session: Session, setting: FullTaskSetting, dataset: Dataset, create: CreateMethod
-) -> None:
-    """Run the budget's epochs; the result gathers in the session as its only task."""
-    session.stage, session.where = "data", "the training set"
-    with session.reading():
-        train, test = dataset.images("train"), dataset.images(setting.split)
-    method, budget, driver = create(), session.trial.budget, TaskDriver(session, 0)
-    classes, generator = dataset.splits["train"].classes, session.seed("method", 0)
-    context = _context(session, dataset.image_shape, classes, budget.epochs, generator)
-    random = np.random.default_rng(seed_for(session.trial.seed, "full task"))
-    halves = np.array_split(random.permutation(len(train)), 2)
-    context = replace(context, batches=-(-len(halves[0]) // setting.batch_size))
-    with session.counting:
-        driver.build(method, context)
-        driver.begin_search()
-        for epoch in range(budget.epochs):
-            order = [random.permutation(half) for half in halves]
-            parts = [_training_batches(session, setting, train, half, random) for half in order]
-            driver.search_step(method, _paired(*parts), epoch)
-        # In an order that tells no label: data sets have their images class by class.
-        everything = _batches(session, test, random.permutation(len(test)), setting.batch_size)
-        answers = ((driver.predict(method, images), labels) for images, labels in everything)
-        accuracy = percent_right(answers)
-    driver.conclude(method, accuracy)
-
-
-def _context(
+def context_of(
     session: Session,
     shape: tuple[int, int, int],
     classes: int,
     steps: int,
     generator: torch.Generator,
 ) -> SearchContext:
+    """Return what a method is told of a task of the session's trial.
+
+    Args:
+        session: of the trial.
+        shape: of an image: channels, height, width.
+        classes: of the task.
+        steps: search steps.
+        generator: seeded for the task.
+    """
     trial = session.trial
     return SearchContext(
         image_shape=shape,
@@ -207,39 +186,3 @@ def _query_order(seed: int, index: int, images: int) -> NDArray[np.int64]:
     """Return an order for query images (images,)."""
     random = np.random.default_rng(seed_for(seed, "order of queries", index))
     return random.permutation(images)
-
-
-def _paired(weights: Iterable[Batch], architecture: Iterable[Batch]) -> Iterator[SearchBatch]:
-    """Pair each batch for w with one for α; at odd sizes w's last image has no partner."""
-    for batch, partner in zip(weights, architecture, strict=False):
-        yield SearchBatch(weights=batch, architecture=partner)
-
-
-def _training_batches(
-    session: Session,
-    setting: FullTaskSetting,
-    images: ImageSet,
-    indices: NDArray[np.int64],
-    random: np.random.Generator,
-) -> Iterator[Batch]:
-    augments = setting.recipe.augmentation == "crop-flip"
-    change = (lambda pixels: crop_and_flip(pixels, random)) if augments else None
-    return _batches(session, images, indices, setting.batch_size, change)
-
-
-def _batches(
-    session: Session,
-    images: ImageSet,
-    indices: NDArray[np.int64],
-    size: int,
-    change: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
-) -> Iterator[Batch]:
-    for start in range(0, len(indices), size):
-        pixels, labels = images.batch(indices[start : start + size])
-        if change is not None:
-            pixels = change(pixels)
-        batch = Batch(
-            torch.from_numpy(pixels).to(session.device), torch.from_numpy(labels).to(session.device)
-        )
-        session.counter.watch(batch)
-        yield batch

@@ -1,0 +1,1 @@
+"""Kept models: their folder, their predictions, other formats, and the card."""

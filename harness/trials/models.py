@@ -1,0 +1,171 @@
+"""The network that a trial leaves: finished where one is derived, and kept where that is asked."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from harness.contracts import (
+    Batch,
+    Dataset,
+    Deployable,
+    DeployableMethod,
+    DescribesImages,
+    ImageDescription,
+    SearchBatch,
+    SearchContext,
+    SearchMethod,
+    StepMetrics,
+)
+from harness.experiment.setting import Recipe
+from harness.models.folder import Preparation, pack_model, publish
+from harness.search.optimizers import WeightOptimizer
+from harness.search.supernet_method import OBSERVED_BATCHES
+from harness.search.updates import rate_at, step_metrics
+from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.batch_norm import recalibrate
+from harness.space.deployed import DeployedNetwork
+from harness.space.genotype import Genotype
+from harness.trials.session import Session
+
+__all__ = ["Finishing", "keep_model"]
+
+ALIKE = 1e-3  # largest difference of logits, relative to the largest logit; sums have other orders
+
+
+class Finishing(SearchMethod):
+    """Trains a derived network on: its architecture stays, its weights learn.
+
+    To the harness it is a method like others, so that the same clocks, limits and counts hold it.
+    The learning rate of w falls by half a cosine over its epochs.
+    """
+
+    def __init__(self, model: Deployable, context: SearchContext) -> None:
+        """Build the network on the context's device; the context says how many epochs there are."""
+        self.model, self.steps, self.step = model, context.steps, -1
+        self.network = _built(model).to(context.device)
+        self.lr = (context.recipe or Recipe()).weight_lr
+        self.optimizer = WeightOptimizer(self.network.parameters(), self.lr)
+
+    def build(self, context: SearchContext) -> None:
+        """Do nothing: it is built."""
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Update the weights once for each batch, those of both halves of a full task."""
+        self.step += 1
+        self.optimizer.lr = rate_at(self.step, self.steps, self.lr, "cosine")
+        self.network.train()
+        recent: deque[Tensor] = deque(maxlen=OBSERVED_BATCHES)
+
+        def learn(batch: Batch) -> BatchOutcome:
+            recent.append(batch.images)
+            self.network.zero_grad()
+            loss, outcome = judge(self.network(batch.images), batch.labels, share=1.0)
+            torch.autograd.backward(loss)
+            self.optimizer.step()
+            return outcome
+
+        metrics = step_metrics(learn(each) for batch in batches for each in _different(batch))
+        self.network.zero_grad()
+        recalibrate(self.network, recent)
+        return metrics
+
+    def architecture(self) -> Genotype:
+        """Refuse: what the search has found was told before."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return logits (N, classes) for images (N, channels, height, width)."""
+        logits: Tensor = self.network.eval()(images)
+        return logits
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the network's tensors."""
+        state: Mapping[str, Tensor] = self.network.state_dict()
+        return state
+
+    def deployable(self) -> Deployable:
+        """Return the network."""
+        return Deployable(self.model.architecture, self.state_dict())
+
+
+def keep_model(
+    session: Session, method: SearchMethod, dataset: Dataset, images: NDArray[np.float32]
+) -> None:
+    """Keep what a method predicts with in the session's model folder, if it has one.
+
+    Where that cannot be, the trial is none the worse for it: the record says why.
+
+    Args:
+        session: of the trial, which is done.
+        method: has finished its search.
+        dataset: says what to do to an image.
+        images: a few that were not learned from, (N, channels, height, width); the network that is
+            kept must predict for them what the method does.
+    """
+    if session.model_path is None:
+        return
+    session.stage = "end"
+    if not isinstance(method, DeployableMethod):
+        session.no_model = (
+            f"method {session.trial.method.name} has no model to give: it lacks `deployable` "
+            "(harness.contracts.DeployableMethod)"
+        )
+        return
+    if not isinstance(dataset, DescribesImages):
+        session.no_model = (
+            f"data set {session.trial.dataset.name} does not tell how its images are prepared "
+            "(harness.contracts.DescribesImages)"
+        )
+        return
+    model, description = method.deployable(), dataset.description()
+    difference = _difference(model, method, torch.from_numpy(images).to(session.device))
+    if not difference <= ALIKE:
+        session.no_model = (
+            f"method {session.trial.method.name} has no model to give: what its `deployable` "
+            f"describes predicts something else (logits differ by {difference:.2g} of the largest)"
+        )
+        return
+    classes = description.classes or _numbered(model.architecture.classes)
+    preparing = _preparing(model.architecture.image_shape, description)
+    publish(session.model_path, pack_model(model.architecture, model.tensors, classes, preparing))
+
+
+def _preparing(shape: tuple[int, int, int], description: ImageDescription) -> Preparation:
+    channels, size, _ = shape
+    return Preparation(
+        size=size,
+        mode="gray" if channels == 1 else "rgb",
+        mean=description.mean,
+        deviation=description.deviation,
+    )
+
+
+def _numbered(classes: int) -> tuple[str, ...]:
+    """Name classes that have no names, as those of an episode have none."""
+    return tuple(f"class {number}" for number in range(classes))
+
+
+def _different(batch: SearchBatch) -> list[Batch]:
+    same = batch.weights is batch.architecture
+    return [batch.weights] if same else [batch.weights, batch.architecture]
+
+
+def _built(model: Deployable) -> DeployedNetwork:
+    network = DeployedNetwork(model.architecture)
+    network.load_state_dict(dict(model.tensors))
+    return network
+
+
+@torch.no_grad()
+def _difference(model: Deployable, method: SearchMethod, images: Tensor) -> float:
+    """Return how far the network's logits are from the method's, relative to the largest."""
+    network = _built(model).to(images.device).eval()
+    expected = method.predict(images)
+    return float((network(images) - expected).abs().max() / expected.abs().max().clamp(min=1e-6))
