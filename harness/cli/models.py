@@ -1,0 +1,167 @@
+"""`harness predict` and `harness export`: what is done with a model folder."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import json_option
+from harness.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from harness.models.model import ImagePrediction
+
+__all__ = ["export_command", "predict_command"]
+
+EXIT_SOME_UNREADABLE = 1
+
+PREDICT_EXAMPLE = """\b
+Example:
+  harness predict model new-photo.jpg
+  harness predict model inbox/ 'more/*.png' --top 3 --csv > labels.csv
+  cat photo.jpg | harness predict model -
+"""
+
+
+@click.command("predict", epilog=PREDICT_EXAMPLE)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("images", nargs=-1, required=True)
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Classes that are told of each image, the likeliest first.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of text.")
+@json_option
+def predict_command(
+    *, model: Path, images: tuple[str, ...], top: int, as_csv: bool, as_json: bool
+) -> None:
+    """Say what images show, with the model of a folder.
+
+    IMAGES are files, folders, patterns, or - for an image on standard input. One that cannot be
+    read is named, and the others go on. MODEL is what `harness adapt` or `harness run
+    --save-models` has made; to read it runs no code of it.
+    """
+    if as_csv and as_json:
+        raise click.UsageError("--csv and --json exclude each other")
+    from harness.models.images import image_files, read_images  # noqa: PLC0415 - see below
+    from harness.models.model import load_model  # noqa: PLC0415 - torch, after a wrong option
+
+    files = image_files(images)
+    predictions = list(_named(load_model(model).predict(read_images(files), top)))
+    if as_json:
+        print_json([_json_of(each) for each in predictions])
+    elif as_csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(["image", "rank", "label", "probability"])
+        for each in predictions:
+            writer.writerows(_csv_rows(each))
+    else:
+        for each in predictions:
+            if not each.error:
+                click.echo(f"{each.image}: {_told(each)}")
+    if any(each.error for each in predictions):
+        raise SystemExit(EXIT_SOME_UNREADABLE)
+
+
+def _named(predictions: Iterable[ImagePrediction]) -> Iterator[ImagePrediction]:
+    """Pass predictions on; name on standard error what could not be read."""
+    for each in predictions:
+        if each.error:
+            say(f"Not read: {each.error}")
+        yield each
+
+
+def _told(each: ImagePrediction) -> str:
+    pairs = zip(each.labels, each.probabilities, strict=True)
+    return ", ".join(f"{label} ({100 * probability:.0f} %)" for label, probability in pairs)
+
+
+def _json_of(each: ImagePrediction) -> dict[str, object]:
+    if each.error:
+        return {"image": each.image, "error": each.error}
+    pairs = zip(each.labels, each.probabilities, strict=True)
+    return {
+        "image": each.image,
+        "labels": [{"label": label, "probability": value} for label, value in pairs],
+    }
+
+
+def _csv_rows(each: ImagePrediction) -> Iterator[list[object]]:
+    """Give a row for each class that is told; none for what could not be read."""
+    pairs = zip(each.labels, each.probabilities, strict=True)
+    for rank, (label, probability) in enumerate(pairs, 1):
+        yield [each.image, rank, label, f"{probability:.6f}"]
+
+
+EXPORT_EXAMPLE = """\b
+Example:
+  harness export model --to onnx -o model.onnx --check photos/
+"""
+
+
+@click.command("export", epilog=EXPORT_EXAMPLE)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write.",
+)
+@click.option(
+    "--check",
+    "photos",
+    multiple=True,
+    help="Images, folders or patterns that the file and the model are compared on; in folders "
+    "named like classes they tell accuracy, too. Can be repeated.  [default: noise]",
+)
+@click.option(
+    "--from-pixels",
+    is_flag=True,
+    help="Let the graph take pixels of 0 to 255, and standardise them itself.",
+)
+@json_option
+def export_command(  # noqa: PLR0913 - one parameter an option
+    *,
+    model: Path,
+    form: str,  # noqa: ARG001 - there is one, and a person says so
+    output: Path,
+    photos: tuple[str, ...],
+    from_pixels: bool,
+    as_json: bool,
+) -> None:
+    """Write the model of a folder in a format that other programs run.
+
+    The file has a free batch size, runs in onnxruntime with nothing of this harness, and is
+    compared with the model before it is written.
+    """
+    from harness.models.exporting import export_onnx  # noqa: PLC0415 - torch, as late as can be
+    from harness.models.images import image_files  # noqa: PLC0415 - as above
+    from harness.models.model import load_model  # noqa: PLC0415 - as above
+
+    files = image_files(photos)
+    found = export_onnx(load_model(model), output, files, from_pixels=from_pixels)
+    if as_json:
+        print_json({**asdict(found), "path": str(found.path)})
+        return
+    what = "images" if found.are_real else "images of noise (--check names real ones)"
+    click.echo(f"{found.path}: {found.bytes / 2**20:,.2f} MiB, opset {found.opset}")
+    click.echo(
+        f"Compared on {found.images} {what}: logits differ by {found.largest_difference:.1e} at "
+        f"most, and {found.alike} have the same class first."
+    )
+    if found.labelled:
+        click.echo(
+            f"Right about {found.right_before} of {found.labelled} images before, and about "
+            f"{found.right_after} after."
+        )

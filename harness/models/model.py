@@ -1,0 +1,167 @@
+"""A kept model in memory: reads image files, and tells labels with probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from harness.data.images import Preprocessing, decode
+from harness.errors import DataError
+from harness.models.folder import (
+    WEIGHTS,
+    Manifest,
+    ModelError,
+    Preparation,
+    read_listed,
+    read_parts,
+    read_texts,
+)
+from harness.space.architecture import CellArchitecture
+from harness.space.deployed import DeployedNetwork
+
+__all__ = ["BATCH", "ImagePrediction", "KeptModel", "load_model", "prepared", "standardised"]
+
+BATCH = 32  # images predicted together
+HEADER_BYTES = 2**20  # names, shapes and places of the tensors, at most
+
+
+@dataclass(frozen=True)
+class ImagePrediction:
+    """What a model says of one image.
+
+    Attributes:
+        image: where it is, as it was given.
+        labels: class names, the likeliest first.
+        probabilities: of these classes, in 0 to 1.
+        error: why there is none; then the others are empty.
+    """
+
+    image: str
+    labels: tuple[str, ...] = ()
+    probabilities: tuple[float, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class KeptModel:
+    """A network with all it needs to be used.
+
+    Attributes:
+        network: in evaluation mode; images (N, channels, H, W) to logits (N, classes).
+        size_bytes: of its weights' file.
+    """
+
+    architecture: CellArchitecture
+    classes: tuple[str, ...]
+    preprocessing: Preparation
+    network: nn.Module
+    size_bytes: int
+
+    @torch.no_grad()
+    def logits(self, images: NDArray[np.float32]) -> Tensor:
+        """Return logits (N, classes) for standardised images (N, channels, H, W)."""
+        logits: Tensor = self.network(torch.from_numpy(images))
+        return logits
+
+    def predict(
+        self, images: Iterable[tuple[str, bytes | DataError]], top: int = 1
+    ) -> Iterator[ImagePrediction]:
+        """Predict images one after another; what cannot be read is named, and the others go on.
+
+        Args:
+            images: names and contents of files, or why a file could not be read.
+            top: how many classes are told of each, the likeliest ones.
+
+        Yields:
+            A prediction for each image, in their order.
+        """
+        waiting: list[tuple[str, NDArray[np.float32] | str]] = []
+        for name, content in images:
+            try:
+                if isinstance(content, DataError):
+                    raise content
+                waiting.append((name, prepared(content, self.preprocessing, name)))
+            except DataError as error:
+                waiting.append((name, str(error)))
+            if len(waiting) == BATCH:
+                yield from self._predict(waiting, top)
+                waiting = []
+        yield from self._predict(waiting, top)
+
+    def _predict(
+        self, waiting: Sequence[tuple[str, NDArray[np.float32] | str]], top: int
+    ) -> Iterator[ImagePrediction]:
+        read = [each for _, each in waiting if not isinstance(each, str)]
+        found = iter(torch.softmax(self.logits(np.stack(read)), dim=1) if read else ())
+        for name, each in waiting:
+            if isinstance(each, str):
+                yield ImagePrediction(name, error=each)
+                continue
+            probabilities, labels = next(found).topk(min(top, len(self.classes)))
+            names = tuple(self.classes[label] for label in labels.tolist())
+            yield ImagePrediction(name, names, tuple(probabilities.tolist()))
+
+
+def prepared(content: bytes, preprocessing: Preparation, where: str) -> NDArray[np.float32]:
+    """Decode an image file and standardise it, (channels, size, size).
+
+    Raises:
+        DataError: it is no image, damaged, or too large.
+    """
+    pixels = decode(content, Preprocessing(preprocessing.size, preprocessing.mode), where)
+    return standardised(pixels, preprocessing)
+
+
+def standardised(pixels: NDArray[np.uint8], preprocessing: Preparation) -> NDArray[np.float32]:
+    """Return pixels (..., channels, H, W) standardised as the training images were."""
+    mean = np.array(preprocessing.mean, dtype=np.float32)[:, None, None]
+    deviation = np.array(preprocessing.deviation, dtype=np.float32)[:, None, None]
+    return (pixels.astype(np.float32) - mean) / deviation
+
+
+def load_model(folder: Path) -> KeptModel:
+    """Load a model folder, whoever made it: no code of it runs.
+
+    Raises:
+        ModelError: it is no model folder, of another version, cut, changed, or makes no sense.
+    """
+    manifest, files = read_texts(folder)
+    architecture, classes, preprocessing = read_parts(folder, files)
+    with torch.device("meta"):
+        network = DeployedNetwork(architecture)
+    size = _load_weights(folder, manifest, network)
+    return KeptModel(architecture, classes, preprocessing, network.eval(), size)
+
+
+def _load_weights(folder: Path, manifest: Manifest, network: nn.Module) -> int:
+    from safetensors import SafetensorError  # noqa: PLC0415 - only where a model is read
+    from safetensors.torch import load  # noqa: PLC0415 - as above
+
+    wanted = network.state_dict()
+    expected = sum(each.numel() * each.element_size() for each in wanted.values())
+    content = read_listed(folder, manifest, WEIGHTS, expected + HEADER_BYTES)
+    where = f"'{folder / WEIGHTS}'"
+    try:
+        tensors = load(content)
+    except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ModelError(f"{where} holds no tensors: {error}") from None
+    for name in sorted(wanted.keys() ^ tensors.keys()):
+        fault = "lacks" if name in wanted else "has, other than the network,"
+        raise ModelError(f"{where} does not fit the architecture: it {fault} '{name[:100]}'")
+    for name, like in wanted.items():
+        found = tensors[name]
+        if found.shape != like.shape or found.dtype != like.dtype:
+            raise ModelError(
+                f"{where} does not fit the architecture: '{name}' is {tuple(found.shape)} of "
+                f"{found.dtype}, not {tuple(like.shape)} of {like.dtype}"
+            )
+        if not torch.isfinite(found).all():
+            raise ModelError(f"{where} has numbers in '{name}' that are not finite")
+    network.load_state_dict(tensors, assign=True)
+    return len(content)
