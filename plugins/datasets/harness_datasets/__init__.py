@@ -48,6 +48,12 @@ def harness_register_datasets(register: Register) -> None:
         summary="your own images, laid out as <split>/<class>/<image>",
     )
     register(
+        "photos",
+        "harness_datasets.photos:Photos",
+        parameters="harness_datasets.parameters:PhotosParameters",
+        summary="your own photos, laid out as <class>/<photo>, split by a seed: a full task",
+    )
+    register(
         "torchmeta",
         "harness_datasets.torchmeta.provider:Torchmeta",
         parameters="harness_datasets.parameters:TorchmetaParameters",

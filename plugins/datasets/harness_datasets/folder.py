@@ -12,7 +12,7 @@ from harness.errors import DataError
 from harness.system.folders import expanded
 from harness_datasets.parameters import FolderParameters
 
-__all__ = ["Folder"]
+__all__ = ["Folder", "find_images"]
 
 
 class Folder:
@@ -34,15 +34,19 @@ class Folder:
             DataError: they are not there, unreadable, or not laid out as expected.
         """
         check_data_root(request.data_root)
-        source = open_source(_find(expanded(self._parameters.path), request.data_root))
+        source = open_source(find_images(expanded(self._parameters.path), request.data_root))
         preprocessing = Preprocessing(self._parameters.size, self._parameters.mode)
         return prepare_source(
             source, preprocessing, request, name="folder", kind=self._parameters.task
         )
 
 
-def _find(path: Path, data_root: Path | None) -> Path:
-    """Look in the working directory first, then in the data root."""
+def find_images(path: Path, data_root: Path | None) -> Path:
+    """Look in the working directory first, then in the data root.
+
+    Raises:
+        DataError: it is in neither.
+    """
     candidates = [path] if data_root is None else [path, data_root / path]
     for candidate in candidates:
         if candidate.exists():

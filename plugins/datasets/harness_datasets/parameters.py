@@ -12,6 +12,7 @@ __all__ = [
     "Cifar100Parameters",
     "CifarParameters",
     "FolderParameters",
+    "PhotosParameters",
     "TorchmetaName",
     "TorchmetaParameters",
 ]
@@ -64,6 +65,28 @@ class FolderParameters(BaseModel):
     mode: Literal["gray", "rgb"] = Field(default="rgb", description="one channel or three")
     task: Literal["few-shot", "full-task"] = Field(
         default="few-shot", description="how it is posed"
+    )
+
+
+class PhotosParameters(BaseModel):
+    """Parameters of `photos`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: Path = Field(
+        description="folder or archive of <class>/<photo> or <split>/<class>/<photo>, relative to"
+        " the working directory or to the data root"
+    )
+    size: int = Field(default=64, ge=8, le=1024, description="height and width in pixels")
+    mode: Literal["gray", "rgb"] = Field(default="rgb", description="one channel or three")
+    held_out: float = Field(
+        default=0.2, gt=0, lt=1, description="share of each class that nothing learns from"
+    )
+    seed: int = Field(default=0, ge=0, description="draws which photos these are")
+    part: Literal["all", "rehearsal"] = Field(
+        default="all",
+        description="rehearsal leaves the photos that are held out aside, and holds out others of"
+        " the rest: to choose a method by",
     )
 
 

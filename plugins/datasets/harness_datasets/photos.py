@@ -1,0 +1,203 @@
+"""People's own photos: some of each class, drawn by a seed, are held out from all learning."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from harness.canonical import digest
+from harness.contracts import DataRequest, Dataset
+from harness.data.cache import DatasetContent, open_or_build
+from harness.data.dataset import CachedDataset
+from harness.data.images import Preprocessing
+from harness.data.prepare import decode_files
+from harness.data.sources import Source, check_data_root, open_source
+from harness.errors import DataError
+from harness.models.images import SUFFIXES
+from harness_datasets.folder import find_images
+from harness_datasets.parameters import PhotosParameters
+
+__all__ = ["PhotoSplit", "Photos"]
+
+HELD_OUT = "test"
+LEAST = 2  # photos of a class: one to learn from, and one to judge by
+
+
+class Photos:
+    """A folder or archive of photos (a `DatasetProvider`)."""
+
+    def __init__(self, parameters: PhotosParameters) -> None:
+        """Take where the photos are, and how they are split and brought to shape."""
+        self._parameters = parameters
+
+    def prepare(self, request: DataRequest) -> Dataset:
+        """Return the photos, decoded now or taken from the cache.
+
+        Raises:
+            DataError: they are not there, unreadable, too few, or not laid out as expected.
+        """
+        check_data_root(request.data_root)
+        given = self._parameters
+        path = find_images(given.path.expanduser(), request.data_root)
+        split = PhotoSplit(open_source(path), given)
+        identity = {**given.model_dump(mode="json"), "path": str(path.resolve())}
+        folder = request.cache_root / f"photos-{digest(identity)[:16]}"
+
+        def make() -> DatasetContent:
+            if split.skipped:
+                request.report(f"skipping {_counted(split.skipped)} of {path}")
+            return decode_files(
+                split, Preprocessing(given.size, given.mode), "photos", request.report
+            )
+
+        cache = open_or_build(folder, {**identity, **split.stamp()}, make)
+        return CachedDataset(cache, "full-task", "photos")
+
+
+class PhotoSplit:
+    """The photos of a source under names `<split>/<class>/<photo>` (a `Source`).
+
+    A split `test` of the source is held out as it is; without one, a share of each class is drawn
+    from all photos.
+
+    Attributes:
+        path: of the source.
+        skipped: names of the source that are no photos, by their endings.
+    """
+
+    def __init__(self, source: Source, parameters: PhotosParameters) -> None:
+        """Assign each photo to a split; none is opened.
+
+        Raises:
+            DataError: there are too few classes or photos, or they lie otherwise.
+        """
+        self.path, self._source = source.path, source
+        names = [name for name in source.names() if "/" in name]
+        self.skipped = [name for name in names if not _is_photo(name)]
+        photos = [name for name in names if _is_photo(name)]
+        _check(self.path, photos, self.skipped)
+        assigned = _assigned(photos, parameters, parameters.seed)
+        if parameters.part == "rehearsal":
+            learned = [name for name in assigned if assigned[name] != HELD_OUT]
+            drawn = _drawn(learned, parameters.held_out, parameters.seed, "rehearsal")
+            assigned = {name: HELD_OUT if name in drawn else "train" for name in learned}
+        _check_splits(self.path, assigned)
+        self._names = {
+            name: f"{split}/{_class(name)}/{_flat(name)}" for name, split in assigned.items()
+        }
+
+    def stamp(self) -> Mapping[str, Any]:
+        """Return JSON that changes when the files do, without reading them."""
+        return self._source.stamp()
+
+    def names(self) -> Iterator[str]:
+        """Yield the new name of each photo."""
+        yield from self._names.values()
+
+    def places(self, split: str) -> dict[str, str]:
+        """Return the new name of each photo of a split, and the source's own."""
+        return {new: old for old, new in self._names.items() if new.startswith(f"{split}/")}
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the new name and the bytes of each photo.
+
+        Raises:
+            DataError: a photo cannot be read, or is too large.
+        """
+        for name, content in self._source.contents():
+            if name in self._names:
+                yield self._names[name], content
+
+    def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
+        """Yield each photo of `names`, open until the next one is asked for."""
+        old = {self._names[each]: each for each in self._names}
+        wanted = {old[name]: name for name in names}
+        for name, file in self._source.open_each(wanted, max_bytes):
+            yield wanted[name], file
+
+
+def _assigned(photos: Sequence[str], parameters: PhotosParameters, seed: int) -> dict[str, str]:
+    """Return the split of each photo, `train` or `test`."""
+    splits = {name.split("/")[0] for name in photos if name.count("/") == 2}
+    if HELD_OUT in splits:
+        return {name: HELD_OUT if name.split("/")[0] == HELD_OUT else "train" for name in photos}
+    drawn = _drawn(photos, parameters.held_out, seed, "held out")
+    return {name: HELD_OUT if name in drawn else "train" for name in photos}
+
+
+def _drawn(photos: Sequence[str], share: float, seed: int, purpose: str) -> set[str]:
+    """Draw a share of each class, at least one photo, and never all of them."""
+    found: set[str] = set()
+    for label in sorted({_class(name) for name in photos}):
+        of_class = sorted(name for name in photos if _class(name) == label)
+        random = np.random.default_rng(int(digest([seed, purpose, label])[:15], 16))
+        count = min(max(1, round(share * len(of_class))), len(of_class) - 1)
+        found |= {of_class[place] for place in random.permutation(len(of_class))[:count]}
+    return found
+
+
+def _check(path: Path, photos: Sequence[str], skipped: Sequence[str]) -> None:
+    if not photos:
+        besides = f", only {_counted(skipped)}" if skipped else ""
+        raise DataError(f"'{path}' holds no photos{besides}; expected <class>/<photo>")
+    depths = {name.count("/") for name in photos}
+    if len(depths) > 1:
+        raise DataError(
+            f"'{path}' holds photos both in <class>/<photo> and in <split>/<class>/<photo>; "
+            "one of them is expected"
+        )
+    if path.is_dir():
+        _check_empty_classes(path, {name.rsplit("/", 1)[0] for name in photos}, depths.pop())
+
+
+def _check_empty_classes(path: Path, full: Collection[str], depth: int) -> None:
+    """Name a folder of a class that holds no photo: it may be one that was forgotten."""
+    for folder in sorted(path.glob("*/" * depth)):
+        name = folder.relative_to(path).as_posix()
+        is_hidden = any(part.startswith(".") for part in name.split("/"))
+        if folder.is_dir() and not is_hidden and name not in full:
+            raise DataError(
+                f"class '{folder.name}' in '{path}' holds no photos; put some there, or remove it"
+            )
+
+
+def _check_splits(path: Path, assigned: Mapping[str, str]) -> None:
+    splits: dict[str, list[str]] = {}  # of each class, one for each photo
+    for name, split in assigned.items():
+        splits.setdefault(_class(name), []).append(split)
+    if len(splits) < 2:
+        raise DataError(f"'{path}' has one class, '{min(splits)}'; there must be two or more")
+    for label, of_class in sorted(splits.items()):
+        where = f"class '{label}' in '{path}'"
+        if len(of_class) < LEAST:
+            raise DataError(
+                f"{where} has one photo; each class needs {LEAST} or more, since some are held out "
+                "to judge by"
+            )
+        if len(set(of_class)) < 2:
+            missing = "to learn from" if of_class[0] == HELD_OUT else f"in split '{HELD_OUT}'"
+            raise DataError(f"{where} has no photos {missing}")
+
+
+def _is_photo(name: str) -> bool:
+    return PurePosixPath(name).suffix.lower() in SUFFIXES
+
+
+def _class(name: str) -> str:
+    return name.split("/")[-2]
+
+
+def _flat(name: str) -> str:
+    """Return a file name that no other photo of its class has, whatever split it came from."""
+    *split, _, file = name.split("/")
+    return "-".join([*split, file])
+
+
+def _counted(names: Sequence[str]) -> str:
+    """Say how many files are no photos, and name the first."""
+    if len(names) == 1:
+        return f"a file that is no photo ({names[0]})"
+    return f"{len(names):,} files that are no photos ({names[0]}, ...)"
