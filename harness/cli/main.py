@@ -118,6 +118,15 @@ COMMANDS = {
         "harness.cli.pretrain:pretrain",
         "Pretrain methods and keep their checkpoints, without searching.",
     ),
+    "adapt": LazyCommand(
+        "harness.cli.adapt:adapt_command", "Adapt a network to your photos, and keep it."
+    ),
+    "predict": LazyCommand(
+        "harness.cli.models:predict_command", "Say what images show, with a model that was kept."
+    ),
+    "export": LazyCommand(
+        "harness.cli.models:export_command", "Write a kept model for other programs, as ONNX."
+    ),
     "list": LazyCommand(
         "harness.cli.inspection:list_command",
         "List methods, datasets, devices, suites, reporters or budgets.",

@@ -94,6 +94,12 @@ FINE = {"ok", "out_of_memory"}
     envvar="HARNESS_REPORTER",
     help="A reporter that receives each step, such as csv, tensorboard or mlflow; can be repeated.",
 )
+@click.option(
+    "--save-models",
+    "saves_models",
+    is_flag=True,
+    help="Keep the network that each trial was judged by, as TRIAL/model, for `harness predict`.",
+)
 @executor_options(
     "Trials side by side on this machine; their times then share its cores.  [default: 1]"
 )
@@ -111,6 +117,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     scheduler: str | None,
     checkpoints: tuple[Path, ...],
     reporters: tuple[str, ...],
+    saves_models: bool,
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -133,6 +140,7 @@ def run(  # noqa: PLR0913 - one parameter an option
         executor=ExecutorOptions(jobs, executor, scheduler),
         checkpoints=checkpoints,
         reporters=reporters,
+        saves_models=saves_models,
         data_root=data_root,
         cache_root=cache_root,
     )
@@ -161,6 +169,8 @@ def _show(result: RunResult, metrics: Mapping[str, MetricSpec], *, as_json: bool
         click.echo(remark)
     for method, reason in result.passed_over.items():
         click.echo(f"Not run: method {method}: {reason}")
+    for remark in result.without_model:
+        click.echo(f"No model: {remark}")
     click.echo(f"Records are in {result.folder}")
 
 

@@ -1,0 +1,212 @@
+"""Adapts a network to photos on a device, and leaves it as a model folder.
+
+The search is a trial like any other: a process of its own, with the device's memory limit, clocks
+and guards; only what comes of it is kept besides. The photos that it is judged by are seen by no
+step, neither of the search nor of the choice of a method.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+
+from harness.adaptation.card_facts import facts_of
+from harness.adaptation.request import AUTO, AdaptRequest
+from harness.contracts import DataRequest, Dataset, DeployableMethod, ImageSet
+from harness.errors import HarnessError, UsageError
+from harness.models.card import card_files
+from harness.models.folder import publish, read_texts, refuse_taken
+from harness.models.judging import Judgement, judge_model
+from harness.models.model import BATCH, load_model
+from harness.plugins.loading import Plugins
+from harness.plugins.selection import Selection, select
+from harness.results.record import Record
+from harness.results.run_files import PLAN_FILE, Plan
+from harness.trials.record_writer import RunListener
+from harness.trials.runner import RunResult, run_trials
+
+__all__ = ["AdaptationFailedError", "Adapted", "adapt"]
+
+Progress = Callable[[int], AbstractContextManager[RunListener]]
+Say = Callable[[str], None]
+
+ENDINGS = {
+    "out_of_memory": "the device has too little memory for it; try a smaller --size or --channels, "
+    "or --method auto",
+    "over_budget": "try a smaller --size or --channels, --method auto, or a larger --memory",
+}
+
+
+class AdaptationFailedError(HarnessError):
+    """The trial did not end well; the message says why, and nothing was left."""
+
+
+@dataclass(frozen=True)
+class Adapted:
+    """What an adaptation has left.
+
+    Attributes:
+        folder: of the model.
+        record: of its trial.
+        judgement: of the photos that were held out, as the model in the folder predicts them.
+        remarks: sentences for the person.
+    """
+
+    folder: Path
+    record: Record
+    judgement: Judgement
+    remarks: tuple[str, ...] = ()
+
+
+def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say) -> Adapted:
+    """Adapt a network to photos, and write its folder, whole or not at all.
+
+    Args:
+        plugins: where names are looked up.
+        request: what to do.
+        progress: given a number of trials, encloses them with a listener.
+        say: reports sentences to the person.
+
+    Raises:
+        UsageError: something that was asked for is wrong; nothing was written.
+        AdaptationFailedError: the device cannot hold the method, or the method failed.
+        KeyboardInterrupt: Ctrl-C; the same request goes on with what is missing.
+    """
+    refuse_taken(request.output)
+    candidates = _candidates(plugins, request.method)
+    photos = _photos(plugins, request, say)
+    method, remarks = candidates[0], []
+    if request.method == AUTO:
+        method, remark = _rehearse(plugins, request, candidates, progress, say)
+        remarks.append(remark)
+    result = run_trials(plugins, request.run_request([method]), progress, say)
+    record = _record(result)
+    kept = _trial_folder(result.folder, record) / "model"
+    if not kept.exists():
+        raise AdaptationFailedError(str(record.environment.get("no_model", "there is no model")))
+    judgement = judge_model(load_model(kept), photos.images("test"))
+    shared = _shared(photos)
+    if shared:
+        remarks.append(
+            f"{shared} of the photos that are held out are also among those learned from, which "
+            "makes the accuracy look better than it is; remove one of each"
+        )
+    facts = facts_of(request, record, judgement, photos, shared)
+    _publish(request.output, kept, {**card_files(facts), "record.json": _json(record)})
+    return Adapted(request.output, record, judgement, tuple(remarks))
+
+
+def _candidates(plugins: Plugins, method: str) -> list[str]:
+    """Return the methods to choose from, as people type them.
+
+    Raises:
+        UsageError: the method that was named has no model to give, or none has.
+    """
+    if method != AUTO:
+        selections = select(plugins, "method", method)
+        for selection in selections:
+            _refuse_without_model(selection)
+        return [selection.label for selection in selections]
+    found = [each.label for each in select(plugins, "method", "all") if _has_model(each)]
+    if not found:
+        raise UsageError("no method that is registered has a model to give")
+    return found
+
+
+def _has_model(selection: Selection) -> bool:
+    return isinstance(selection.create(), DeployableMethod)
+
+
+def _refuse_without_model(selection: Selection) -> None:
+    if not _has_model(selection):
+        raise UsageError(
+            f"method {selection.name} has no model to give: it lacks `deployable` "
+            "(harness.contracts.DeployableMethod); choose another with --method"
+        )
+
+
+def _photos(plugins: Plugins, request: AdaptRequest, say: Say) -> Dataset:
+    (selection,) = select(plugins, "dataset", request.dataset())
+    data: Dataset = selection.create().prepare(DataRequest(None, request.cache_root, say))
+    return data
+
+
+def _shared(photos: Dataset) -> int:
+    """Return how many photos that are held out look, to the pixel, like one learned from."""
+    learned = set(_hashes(photos.images("train")))
+    return sum(each in learned for each in _hashes(photos.images("test")))
+
+
+def _hashes(images: ImageSet) -> Iterator[bytes]:
+    for start in range(0, len(images), BATCH):
+        pixels, _ = images.batch(np.arange(start, min(start + BATCH, len(images))))
+        yield from (sha256(image.tobytes()).digest() for image in pixels)
+
+
+def _rehearse(
+    plugins: Plugins, request: AdaptRequest, candidates: list[str], progress: Progress, say: Say
+) -> tuple[str, str]:
+    """Try every method for a part of the epochs, on photos that are not those held out.
+
+    Returns:
+        The method that was best, the one with the least memory of equals, and a sentence on it.
+    """
+    say(f"trying {len(candidates)} methods on a part of the photos")
+    result = run_trials(plugins, request.run_request(candidates, "rehearsal"), progress, say)
+    if result.interrupted:
+        raise KeyboardInterrupt
+    fine = [record for record in result.records if record.status == "ok"]
+    if not fine:
+        raise AdaptationFailedError(
+            f"none of {len(candidates)} methods ended well on {request.device}; "
+            f"{_ending(result.records[0])}"
+        )
+    best = max(fine, key=lambda each: (_value(each, "accuracy"), -_value(each, "peak_memory")))
+    tried = ", ".join(f"{each.label} {_value(each, 'accuracy'):.0f} %" for each in fine)
+    return best.label, (
+        f"{best.label} was chosen by a rehearsal on photos that are not held out: {tried}; "
+        "with so few photos that is a weak hint"
+    )
+
+
+def _record(result: RunResult) -> Record:
+    if result.interrupted:
+        raise KeyboardInterrupt
+    (record,) = result.records
+    if record.status != "ok":
+        raise AdaptationFailedError(
+            f"{record.label} on {record.device.name} did not end well: {_ending(record)}"
+        )
+    return record
+
+
+def _ending(record: Record) -> str:
+    told = record.error.message if record.error else record.status
+    return f"{told}; {ENDINGS[record.status]}" if record.status in ENDINGS else told
+
+
+def _value(record: Record, metric: str) -> float:
+    found = record.metrics.get(metric)
+    return found.value if found is not None and found.value is not None else 0.0
+
+
+def _trial_folder(run: Path, record: Record) -> Path:
+    plan = Plan.model_validate_json((run / PLAN_FILE).read_bytes())
+    (name,) = (each.folder for each in plan.trials if each.trial_key == record.trial_key)
+    return run / "trials" / name
+
+
+def _publish(output: Path, kept: Path, besides: dict[str, bytes]) -> None:
+    """Write the model folder: what the trial has kept, and what is said of it."""
+    manifest, files = read_texts(kept)
+    whole = {str(name): (kept / name).read_bytes() for name in manifest.files if name not in files}
+    publish(output, {**files, **whole, **besides})
+
+
+def _json(record: Record) -> bytes:
+    return (record.model_dump_json(by_alias=True, indent=1) + "\n").encode()

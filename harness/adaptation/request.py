@@ -1,0 +1,126 @@
+"""What a person asks of an adaptation, and the trials that it comes to."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harness.canonical import digest
+from harness.contracts import DeviceMode
+from harness.errors import UsageError
+from harness.plugins.selection import spell
+from harness.runtime.files import user_cache
+from harness.trials.runner import RunRequest
+
+__all__ = ["AUTO", "AdaptRequest", "Keep", "Part"]
+
+AUTO = "auto"
+PHOTOS = "photos"  # the data set that splits them
+
+Keep = Literal["derived", "supernet"]
+Part = Literal["all", "rehearsal"]
+
+REHEARSAL = 4  # a rehearsal has this part of the epochs
+FINISHING = 3  # and the derived network learns alone in this part of them
+
+# Few photos: small batches, and all of them for w; the rates of the few-shot recipe, falling.
+RECIPE = "batch_size=16,architecture_images=all,schedule=cosine"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptRequest:
+    """What to adapt to, where, and what to leave.
+
+    Attributes:
+        photos: folder or archive of <class>/<photo> or <split>/<class>/<photo>.
+        output: the model folder to make.
+        method: as `-m` takes it; `auto` tries them all on a part of the photos.
+        device: to run on or to emulate.
+        mode: insists on the device itself, or on its emulation.
+        keep: the derived network, or the supernet with all epochs for its search.
+        size: height and width that photos are brought to, in pixels.
+        colours: three channels or one.
+        channels: C, the width of a cell.
+        epochs: passes over the photos, those of the derived network included.
+        memory_mib: a smaller limit than the device's, in MiB.
+        seed: draws what is held out, and the weights.
+        cache_root: folder of decoded photos and of trials under way.
+    """
+
+    photos: Path
+    output: Path
+    method: str = AUTO
+    device: str = "cpu"
+    mode: DeviceMode | None = None
+    keep: Keep = "derived"
+    size: int = 32
+    colours: Literal["rgb", "gray"] = "rgb"
+    channels: int = 8
+    epochs: int = 24
+    memory_mib: float | None = None
+    seed: int = 0
+    cache_root: Path = field(default_factory=user_cache)
+
+    def __post_init__(self) -> None:
+        """Check what no other part would.
+
+        Raises:
+            UsageError: there are too few epochs to search in and to finish in.
+        """
+        if self.keep == "derived" and self.epochs < 2:
+            raise UsageError(
+                "the derived network needs an epoch of its own; give --epochs 2 or more"
+            )
+
+    def dataset(self, part: Part = "all") -> str:
+        """Return the photos as `--dataset` takes them."""
+        values = {
+            "path": str(self.photos.expanduser().absolute()),
+            "size": self.size,
+            "mode": self.colours,
+            "seed": self.seed,
+            "part": part,
+        }
+        return spell(PHOTOS, values)
+
+    def run_request(self, methods: Sequence[str], part: Part = "all") -> RunRequest:
+        """Return the trials of methods; the same request again runs only those that are missing."""
+        epochs = self.epochs if part == "all" else max(2, self.epochs // REHEARSAL)
+        budget: dict[str, float] = {"epochs": epochs, "channels": self.channels}
+        if self.keep == "derived":
+            budget["finish_epochs"] = max(1, epochs // FINISHING)
+        if self.memory_mib is not None:
+            budget["memory_mb"] = self.memory_mib
+        wanted = {
+            "methods": list(methods),
+            "datasets": [self.dataset(part)],
+            "devices": [self.device],
+            "recipe": RECIPE,
+            "budget": ",".join(f"{key}={value:g}" for key, value in budget.items()),
+            "seeds": str(self.seed),
+        }
+        if self.mode is not None:
+            wanted["mode"] = self.mode
+        return RunRequest(
+            wanted=wanted,
+            output=self.cache_root / "adaptations" / digest(wanted)[:16],
+            cache_root=self.cache_root,
+            saves_models=part == "all",
+        )
+
+    @property
+    def command(self) -> str:
+        """What to type for the same again."""
+        words = ["harness", "adapt", str(self.photos), "-d", self.device, "-m", self.method]
+        default = {"keep": "derived", "size": 32, "channels": 8, "epochs": 24, "seed": 0}
+        for key, value in default.items():
+            if (given := getattr(self, key)) != value:
+                words += [f"--{key}", str(given)]
+        if self.colours == "gray":
+            words.append("--gray")
+        if self.memory_mib is not None:
+            words += ["--memory", f"{self.memory_mib:g}MiB"]
+        return shlex.join([*words, "-o", str(self.output)])

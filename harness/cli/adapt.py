@@ -1,0 +1,183 @@
+"""`harness adapt`: from photos to a model in a folder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from harness.adaptation.adapt import Adapted, adapt
+from harness.adaptation.card_facts import accuracy_sentence
+from harness.adaptation.request import AUTO, AdaptRequest, Keep
+from harness.cli.options import cache_root_option, json_option, mode_option
+from harness.cli.output import loaded_plugins, print_json, say
+from harness.cli.progress import interruptible_progress
+
+__all__ = ["adapt_command"]
+
+EXAMPLE = """\b
+Example:
+  harness adapt photos -d jetson -o model
+  harness predict model new-photo.jpg
+"""
+
+EXIT_INTERRUPTED = 130
+
+
+def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read an amount of memory such as `600MiB`, `1.5GiB` or `600`, which is in MiB."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|M|G)?B?\s*", value)
+    if match is None or float(match[1]) == 0:
+        raise click.BadParameter(f"'{value}' is no amount of memory; write it as 600MiB or 1.5GiB")
+    factor = {"Ki": 2**-10, "Mi": 1, "Gi": 2**10, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
+    return float(match[1]) * factor[match[2] or "Mi"]
+
+
+@click.command("adapt", epilog=EXAMPLE)
+@click.argument("photos", type=click.Path(path_type=Path))
+@click.option(
+    "-d",
+    "--device",
+    default="cpu",
+    show_default=True,
+    envvar="HARNESS_DEVICE",
+    help="The device to adapt on; it is emulated where it is not this machine.",
+)
+@mode_option
+@click.option(
+    "-m",
+    "--method",
+    default=AUTO,
+    show_default=True,
+    envvar="HARNESS_METHOD",
+    help="A method, such as onnas; auto tries all on a part of the photos.",
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["derived", "supernet"]),
+    default="derived",
+    show_default=True,
+    help="Keep the network derived from the search, or the supernet.",
+)
+@click.option(
+    "--size",
+    type=click.IntRange(8, 1024),
+    default=32,
+    show_default=True,
+    help="Height and width that photos are brought to, in pixels.",
+)
+@click.option("--gray", is_flag=True, help="Make one channel of the colours.")
+@click.option(
+    "--channels",
+    type=click.IntRange(1, 1024),
+    default=8,
+    show_default=True,
+    help="The width C of a cell.",
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(1),
+    default=24,
+    show_default=True,
+    help="Passes over the photos; in the last third the derived network learns alone.",
+)
+@click.option(
+    "--memory", metavar="SIZE", callback=in_mib, help="A smaller limit than the device's: 600MiB."
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Draws the photos that are held out, and the first weights.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The model folder to make.",
+)
+@cache_root_option
+@json_option
+def adapt_command(  # noqa: PLR0913 - one parameter an option
+    *,
+    photos: Path,
+    device: str,
+    mode: Literal["measured", "emulated"] | None,
+    method: str,
+    keep: Keep,
+    size: int,
+    gray: bool,
+    channels: int,
+    epochs: int,
+    memory: float | None,
+    seed: int,
+    output: Path,
+    cache_root: Path,
+    as_json: bool,
+) -> None:
+    """Adapt a network to your photos, and leave it as a folder.
+
+    PHOTOS is a folder of <class>/<photo>, or of <split>/<class>/<photo>. A fifth of each class, or
+    the split `test` if there is one, is held out: no step learns from it, and the model is judged
+    by it. The folder has the weights, the class names and a card. Interrupted, the same command
+    goes on where this one stopped.
+    """
+    request = AdaptRequest(
+        photos=photos,
+        output=output,
+        method=method,
+        device=device,
+        mode=mode,
+        keep=keep,
+        size=size,
+        colours="gray" if gray else "rgb",
+        channels=channels,
+        epochs=epochs,
+        memory_mib=memory,
+        seed=seed,
+        cache_root=cache_root,
+    )
+    try:
+        adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
+    except KeyboardInterrupt:
+        say("Interrupted; the same command goes on where this one stopped.")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    _show(adapted, as_json=as_json)
+
+
+def _show(adapted: Adapted, *, as_json: bool) -> None:
+    judged, record = adapted.judgement, adapted.record
+    if as_json:
+        low, high = judged.interval
+        answer = {
+            "model": str(adapted.folder),
+            "classes": list(judged.classes),
+            "held_out": judged.total,
+            "accuracy": {"value": judged.accuracy, "unit": "%", "low": low, "high": high},
+            "confusion": judged.confusion.tolist(),
+            "remarks": list(adapted.remarks),
+            "record": record.model_dump(mode="json", by_alias=True),
+        }
+        print_json(answer)
+        return
+    for remark in adapted.remarks:
+        click.echo(remark)
+    supernet = record.metrics.get("supernet_accuracy")
+    if supernet is not None and supernet.value is not None:
+        click.echo(f"The supernet, before the derived network: {supernet.value:.0f} %.")
+    memory = record.metrics["peak_memory"]
+    if memory.value is not None:
+        where = (
+            f"on {record.device.name}"
+            if memory.source == "measured"
+            else (f"on {record.device.name}, which is emulated here")
+        )
+        click.echo(f"Peak memory {memory.value:,.1f} MiB {where}.")
+    click.echo(accuracy_sentence(judged))
+    click.echo(f"The model is in {adapted.folder}; {adapted.folder / 'card.html'} says more.")

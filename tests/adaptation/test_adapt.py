@@ -1,0 +1,201 @@
+"""From photos to a model: what is left, what is refused, and that an interruption costs little."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import harness
+from harness.adaptation.adapt import adapt
+from harness.adaptation.request import AdaptRequest
+from harness.cli.main import cli
+from harness.experiment.budget import Budget
+from harness.experiment.setting import Recipe
+from harness.models.model import load_model
+from harness.plugins.loading import load_plugins
+from harness.trials.record_writer import SilentListener
+
+TINY = ("--size", "8", "--channels", "2", "--epochs", "3")
+
+
+def call(*arguments: object) -> Result:
+    """Call the command line."""
+    words = [str(each) for each in arguments]
+    return CliRunner().invoke(cli, words, prog_name="harness")
+
+
+@pytest.fixture
+def photos(scratch: Path) -> Path:
+    """Ten dark and ten bright photos, and a new one that is dark."""
+    for number in range(10):
+        for label, base in (("dark", 20), ("bright <b>", 200)):
+            folder = scratch / "photos" / label
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{number}.png").write_bytes(png(base, number))
+    (scratch / "new.png").write_bytes(png(20, 99))
+    return scratch / "photos"
+
+
+def png(base: int, seed: int) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 40, (10, 12, 3), np.uint8)
+    file = io.BytesIO()
+    Image.fromarray((noise + base).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_photos_become_a_model_that_labels_a_new_one(photos: Path, scratch: Path) -> None:
+    """Adapt, then predict: the folder says what it is, and what was promised is what it does."""
+    result = call(
+        "adapt", photos, "-m", "weights-only", "-d", "jetson", *TINY, "-o", "model", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert {path.name for path in (scratch / "model").iterdir()} == {
+        "architecture.json", "classes.json", "preprocessing.json", "weights.safetensors",
+        "card.md", "card.html", "record.json", "manifest.json",
+    }  # fmt: skip
+    record = told["record"]
+    # The folder predicts what its trial did, on photos that no step saw.
+    assert told["accuracy"]["value"] == pytest.approx(record["metrics"]["accuracy"]["value"])
+    assert told["held_out"] == 4
+    assert record["device"]["mode"] == "emulated"
+    assert record["budget"]["allowed"]["finish_epochs"] == 1
+    assert record["metrics"]["supernet_accuracy"]["value"] is not None
+    assert record["metrics"]["peak_memory"]["source"] == "emulated"
+    card = (scratch / "model" / "card.md").read_text()
+    page = (scratch / "model" / "card.html").read_text()
+    for text in (card, page):
+        assert "What it must not be used for" in text
+        assert "emulated" in text
+        assert "accuracy of the supernet" in text
+    assert "<b>" not in page
+    assert "data:image/png;base64," in page
+    predicted = call("predict", "model", "new.png")
+    assert predicted.exit_code == 0
+    assert predicted.stdout.startswith("new.png: ")
+    # What is there stays.
+    again = call("adapt", photos, "-m", "weights-only", *TINY, "-o", "model")
+    assert again.exit_code == 2
+    assert "is there already" in again.stderr
+
+
+def test_supernet_is_kept_where_that_is_asked(photos: Path, scratch: Path) -> None:
+    """All epochs then go to the search, and what is kept predicts as the supernet does."""
+    result = call(
+        "adapt", photos, "-m", "darts", "--keep", "supernet", *TINY, "-o", "model", "--json"
+    )
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)["record"]
+    assert "supernet_accuracy" not in record["metrics"]
+    assert "finish_epochs" not in record["budget"]["allowed"]
+    kept = load_model(scratch / "model").architecture
+    assert len(kept.normal[0]) == 2 * 7  # every operation on both edges
+
+
+def test_what_is_done_is_not_done_again(photos: Path, scratch: Path) -> None:
+    """Broken off after its trial, the same command runs none, and leaves the same weights."""
+    assert call("adapt", photos, "-m", "random", *TINY, "-o", "one").exit_code == 0
+    listener = Counting()
+    request = AdaptRequest(
+        photos=photos, output=scratch / "two", method="random", size=8, channels=2, epochs=3,
+        cache_root=scratch.parent / "cache",
+    )  # fmt: skip
+    adapt(load_plugins(), request, lambda _: nullcontext(listener), print)
+    assert listener.trials == 0
+    one, two = ((scratch / name / "weights.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+
+
+def test_photos_that_are_there_twice_are_told(photos: Path, scratch: Path) -> None:
+    """A copy of what was learned from makes the accuracy look better: a sentence says so."""
+    for label in ("dark", "bright <b>"):
+        for number in range(10):
+            same = (photos / label / "0.png").read_bytes()
+            (photos / label / f"{number}.png").write_bytes(same)
+    result = call("adapt", photos, "-m", "random", *TINY, "-o", "model")
+    assert result.exit_code == 0, result.output
+    assert "4 of the photos that are held out are also among those learned from" in result.stdout
+    assert "photos that are there twice" in (scratch / "model" / "card.md").read_text()
+
+
+class Counting(SilentListener):
+    """Counts the trials that are started."""
+
+    trials = 0
+
+    def started(self, trial: object) -> None:
+        """Count one."""
+        self.trials += 1
+
+
+def test_method_without_a_model_is_refused_by_name(
+    photos: Path, scratch: Path, plugin_factory: Callable[[str, str], Path]
+) -> None:
+    """A stranger's method that cannot be kept is refused before anything is run."""
+    plugin_factory(
+        "mine",
+        "from harness import hookimpl\n"
+        "class Mine:\n    pass\n"
+        "@hookimpl\n"
+        "def harness_register_methods(register):\n    register('mine', 'mine:Mine')\n",
+    )
+    result = call("adapt", photos, "-m", "mine", *TINY, "-o", "model")
+    assert result.exit_code == 2
+    assert "method mine has no model to give" in result.stderr
+    assert not (scratch / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nowhere",), "does not exist"),
+        (("photos", "-m", "dart"), "did you mean 'darts'"),
+        (("photos", "-d", "jetsn"), "did you mean 'jetson'"),
+        (("photos", "--epochs", "1"), "--epochs 2 or more"),
+        (("photos", "--memory", "much"), "no amount of memory"),
+    ],
+)
+def test_wrong_words_are_refused_in_a_sentence(
+    photos: Path, scratch: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    """Nothing is run, nothing is left, and the status is 2."""
+    result = call("adapt", *words, *(["-m", "random"] if "-m" not in words else []), "-o", "model")
+    assert result.exit_code == 2
+    assert sentence in result.stderr
+    assert not (scratch / "model").exists()
+
+
+def test_too_little_memory_is_told_and_leaves_nothing(photos: Path, scratch: Path) -> None:
+    """A method that does not fit is a sentence with status 1, and no folder."""
+    result = call("adapt", photos, "-m", "darts", *TINY, "--memory", "0.1MiB", "-o", "model")
+    assert result.exit_code == 1
+    assert "try a smaller --size" in result.stderr
+    assert not (scratch / "model").exists()
+
+
+def test_keys_of_trials_are_what_they_were() -> None:
+    """What was added for adaptation shows in a key only where it is used."""
+    assert "finish_epochs" not in Budget().model_dump()
+    assert Budget(epochs=3, finish_epochs=1).model_dump()["finish_epochs"] == 1
+    assert "architecture_images" not in Recipe().model_dump()
+    assert Recipe(architecture_images="all").model_dump()["architecture_images"] == "all"
+
+
+def test_benchmarks_leave_models_too(scratch: Path) -> None:
+    """With `save_models` a trial's folder has the network that it was judged by."""
+    found = harness.run(
+        ["weights-only"], budget="quick,meta_epochs=0,search_steps=1,tasks=2,channels=2",
+        output=scratch / "out", progress=False, save_models=True,
+    )  # fmt: skip
+    assert found.results.trials
+    (folder,) = (scratch / "out" / "trials").glob("*/model")
+    model = load_model(folder)
+    assert model.classes == tuple(f"class {number}" for number in range(5))
