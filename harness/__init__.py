@@ -1,8 +1,8 @@
 """Honest benchmarks of neural architecture search (NAS) on small devices.
 
-From Python, `harness.run`, `estimate`, `load`, `compare` and `report` do what the commands of these
-names do, see `harness.api`. A plugin needs `hookimpl`, to mark its hooks, and what
-`harness.contracts` and `harness.hookspecs` describe.
+From Python, `harness.run`, `estimate`, `load`, `compare`, `report`, `adapt`, `predict` and `export`
+do what the commands of these names do, see `harness.api`. A plugin needs `hookimpl`, to mark its
+hooks, and what `harness.contracts` and `harness.hookspecs` describe.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ if TYPE_CHECKING:
     from harness.api import (
         Estimates,
         RunResults,
+        adapt,
         budgets,
         compare,
         datasets,
         device_names,
         estimate,
+        export,
         load,
         methods,
+        predict,
         report,
         run,
         spaces,
@@ -33,14 +36,17 @@ __all__ = [
     "Estimates",
     "RunResults",
     "__version__",
+    "adapt",
     "budgets",
     "compare",
     "datasets",
     "device_names",
     "estimate",
+    "export",
     "hookimpl",
     "load",
     "methods",
+    "predict",
     "report",
     "run",
     "spaces",

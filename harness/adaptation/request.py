@@ -12,7 +12,7 @@ from harness.canonical import digest
 from harness.contracts import DeviceMode
 from harness.errors import UsageError
 from harness.plugins.selection import spell
-from harness.runtime.files import user_cache
+from harness.system.folders import expanded, user_cache
 from harness.trials.runner import RunRequest
 
 __all__ = ["AUTO", "AdaptRequest", "Keep", "Part"]
@@ -78,7 +78,7 @@ class AdaptRequest:
     def dataset(self, part: Part = "all") -> str:
         """Return the photos as `--dataset` takes them."""
         values = {
-            "path": str(self.photos.expanduser().absolute()),
+            "path": str(expanded(self.photos).absolute()),
             "size": self.size,
             "mode": self.colours,
             "seed": self.seed,

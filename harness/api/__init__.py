@@ -23,18 +23,22 @@ from harness.api.calls import (
     spaces,
     suites,
 )
+from harness.api.models import adapt, export, predict
 from harness.api.results import Estimates, RunResults
 
 __all__ = [
     "Estimates",
     "RunResults",
+    "adapt",
     "budgets",
     "compare",
     "datasets",
     "device_names",
     "estimate",
+    "export",
     "load",
     "methods",
+    "predict",
     "report",
     "run",
     "spaces",

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "budgets",
+    "cache_folder",
     "compare",
     "datasets",
     "device_names",
     "estimate",
+    "ignore",
     "load",
     "methods",
+    "plugins_here",
     "report",
     "run",
+    "say_on_stderr",
     "spaces",
     "suites",
 ]
@@ -56,6 +60,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     data_root: str | Path | None = None,
     cache_root: str | Path | None = None,
     progress: bool = True,
+    save_models: bool = False,
 ) -> RunResults:
     """Run trials, each in a process of its own, and return what their run folder then has.
 
@@ -82,6 +87,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         data_root: where data sets are; by default what `HARNESS_DATA` says.
         cache_root: where decoded images and checkpoints are kept.
         progress: whether progress is shown on standard error.
+        save_models: whether the network that each trial was judged by is kept in its folder.
 
     Raises:
         UsageError: what was asked for makes no sense; the message says what would.
@@ -104,11 +110,12 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         resume=resume,
         executor=ExecutorOptions(jobs),
         data_root=_data_root(data_root),
-        cache_root=_cache_root(cache_root),
+        cache_root=cache_folder(cache_root),
+        saves_models=save_models,
     )
-    plugins = _plugins()
+    plugins = plugins_here()
     shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
-    result = run_trials(plugins, request, shown, _say if progress else _ignore)
+    result = run_trials(plugins, request, shown, say_on_stderr if progress else ignore)
     return RunResults(
         _loaded(plugins, [result.folder]), [result.folder], interrupted=result.interrupted
     )
@@ -146,11 +153,11 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,
         space=space, budget=budget,
     )  # fmt: skip
-    plugins = _plugins()
-    request = DataRequest(_data_root(data_root), _cache_root(cache_root), _ignore)
+    plugins = plugins_here()
+    request = DataRequest(_data_root(data_root), cache_folder(cache_root), ignore)
     entries = entries_of(plugins, None if suite is None else str(suite), wanted)
-    cache = EstimateCache(plugins, request.cache_root, _say)
-    found = estimate_all(plan_searches(plugins, entries, request), _ignore, cache=cache)
+    cache = EstimateCache(plugins, request.cache_root, say_on_stderr)
+    found = estimate_all(plan_searches(plugins, entries, request), ignore, cache=cache)
     return Estimates(tuple(map(row_of, found)))
 
 
@@ -163,7 +170,7 @@ def load(*paths: str | Path) -> RunResults:
     folders = [_path(path) for path in paths]
     if not folders:
         raise UsageError("load needs at least one folder")
-    return RunResults(_loaded(_plugins(), folders), folders)
+    return RunResults(_loaded(plugins_here(), folders), folders)
 
 
 def compare(a: RunResults, b: RunResults) -> ResultsComparison:
@@ -195,30 +202,30 @@ def report(results: RunResults, path: str | Path) -> Path:
             f"'{target.name}' has no format of a report; its name must end in "
             f"{', '.join(sorted(formats))}"
         )
-    published = find_published(results.results.suites, _plugins(), _ignore)
+    published = find_published(results.results.suites, plugins_here(), ignore)
     found = Report(results.results, published, tables_of(results.results, published))
-    write_report(found, {formats[target.suffix]: target}, _ignore)
+    write_report(found, {formats[target.suffix]: target}, ignore)
     return target
 
 
 def methods() -> list[str]:
     """Return the names of the methods that plugins have registered."""
-    return list(_plugins().registry.names("method"))
+    return list(plugins_here().registry.names("method"))
 
 
 def datasets() -> list[str]:
     """Return the names of the data sets that plugins have registered."""
-    return list(_plugins().registry.names("dataset"))
+    return list(plugins_here().registry.names("dataset"))
 
 
 def device_names() -> list[str]:
     """Return the names of the devices that plugins and profiles have registered."""
-    return list(_plugins().registry.names("device"))
+    return list(plugins_here().registry.names("device"))
 
 
 def suites() -> list[str]:
     """Return the names of the suites that plugins have registered."""
-    return list(_plugins().registry.names("suite"))
+    return list(plugins_here().registry.names("suite"))
 
 
 def budgets() -> list[str]:
@@ -235,7 +242,8 @@ def spaces() -> list[str]:
     return list(SPACES)
 
 
-def _plugins() -> Plugins:
+def plugins_here() -> Plugins:
+    """Load the plugins of this environment."""
     from harness.plugins.loading import load_plugins  # noqa: PLC0415 - see the module
 
     return load_plugins()
@@ -268,7 +276,8 @@ def _data_root(given: str | Path | None) -> Path | None:
     return _path(named) if named else None
 
 
-def _cache_root(given: str | Path | None) -> Path:
+def cache_folder(given: str | Path | None) -> Path:
+    """Return where things are kept between calls: what was given, or what the environment says."""
     from harness.system.folders import user_cache  # noqa: PLC0415 - see the module
 
     return _path(given or os.environ.get("HARNESS_CACHE") or user_cache())
@@ -280,11 +289,12 @@ def _path(given: str | Path) -> Path:
     return expanded(Path(given))
 
 
-def _say(sentence: str) -> None:
+def say_on_stderr(sentence: str) -> None:
+    """Say a sentence as commands do."""
     from harness.cli.output import say  # noqa: PLC0415 - see the module
 
     say(sentence)
 
 
-def _ignore(_: object) -> None:
+def ignore(_: object) -> None:
     """Pass over what would be said."""

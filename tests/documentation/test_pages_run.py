@@ -55,6 +55,12 @@ SCALED = {
     "-o results/figure9-memory": ONE_ROW,
     "harness estimate table2 -o results/table2-estimate": "-m darts -d jetson --dataset omniglot",
     "harness estimate figure9 -o estimate": "-m onnas -d jetson --dataset omniglot",
+    "harness adapt photos -d jetson -o model": "-m random --size 8 --channels 2 --epochs 2",
+    "harness run -m onnas -m weights-only -m random -d jetson --dataset "
+    "'photos[path=photos,size=32]' --recipe batch_size=16,architecture_images=all --budget "
+    "epochs=24,finish_epochs=8,channels=8 --save-models -o results/photos": (
+        "-m random --budget epochs=2,finish_epochs=1,channels=2"
+    ),
     "harness run mine.toml --seed 0-2 -o new": LEAST,
     "harness run mine.toml -o results/mine": f"--seed 0 {LEAST}",
     "harness run -m onnas -m darts -m random -d jetson -o runs/first": LEAST,
@@ -81,6 +87,8 @@ NEED_MORE = {
 }
 # What a page takes for granted that a reader has: two runs to compare, and a suite.
 GIVEN = {
+    "README.md": "cp photos/test/00/00.png new-photo.jpg",
+    "docs/my-photos.md": "cp photos/test/00/00.png new-photo.jpg",
     "docs/compare.md": f"""
         harness estimate -m onnas -d jetson -o A
         harness estimate -m onnas -d jetson -o B

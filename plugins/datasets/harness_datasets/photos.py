@@ -17,6 +17,7 @@ from harness.data.prepare import decode_files
 from harness.data.sources import Source, check_data_root, open_source
 from harness.errors import DataError
 from harness.models.images import SUFFIXES
+from harness.system.folders import expanded
 from harness_datasets.folder import find_images
 from harness_datasets.parameters import PhotosParameters
 
@@ -41,7 +42,7 @@ class Photos:
         """
         check_data_root(request.data_root)
         given = self._parameters
-        path = find_images(given.path.expanduser(), request.data_root)
+        path = find_images(expanded(given.path), request.data_root)
         split = PhotoSplit(open_source(path), given)
         identity = {**given.model_dump(mode="json"), "path": str(path.resolve())}
         folder = request.cache_root / f"photos-{digest(identity)[:16]}"
