@@ -9,7 +9,8 @@ from harness.adaptation.request import AdaptRequest
 from harness.contracts import Dataset
 from harness.models.card import CardFacts
 from harness.models.judging import Judgement
-from harness.results.record import Metric, Record
+from harness.results.outcome import Metric
+from harness.results.record import Record
 
 __all__ = ["accuracy_sentence", "facts_of"]
 
@@ -102,7 +103,7 @@ def _device(record: Record) -> str:
 
 def _told(metric: Metric, digits: int) -> str:
     if metric.value is None:
-        return "not known"
+        return "not known, as it cannot be read of an emulated device"
     return f"{metric.value:,.{digits}f} {metric.unit} ({metric.source})"
 
 

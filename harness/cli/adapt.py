@@ -170,7 +170,9 @@ def _show(adapted: Adapted, *, as_json: bool) -> None:
         click.echo(remark)
     supernet = record.metrics.get("supernet_accuracy")
     if supernet is not None and supernet.value is not None:
-        click.echo(f"The supernet, before the derived network: {supernet.value:.0f} %.")
+        better = supernet.value > judged.accuracy
+        hint = "; --keep supernet keeps it instead" if better else ""
+        click.echo(f"The supernet recognised {supernet.value:.0f} % of the same photos{hint}.")
     memory = record.metrics["peak_memory"]
     if memory.value is not None:
         where = (

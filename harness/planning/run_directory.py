@@ -71,7 +71,7 @@ class RunFolder:
         return self.trials_path / trial.folder_name
 
     def model_path(self, trial: Trial) -> Path:
-        """The folder of the network that a trial has kept, if it has."""
+        """Return the folder of the network that a trial has kept, if it has."""
         return self.trial_path(trial) / "model"
 
     def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
