@@ -45,7 +45,7 @@ def names_page(kind: Kind) -> str:
 
 def budgets_page() -> str:
     """Return the page of budgets, in Markdown: what each key is, and its value in each of them."""
-    values = {name: budget.model_dump() for name, budget in NAMED_BUDGETS.items()}
+    values = {name: dict(budget) for name, budget in NAMED_BUDGETS.items()}
     rows = [
         (
             f"`{key.name}`",
