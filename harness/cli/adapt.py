@@ -11,7 +11,7 @@ import click
 from harness.adaptation.adapt import Adapted, adapt
 from harness.adaptation.card_facts import accuracy_sentence
 from harness.adaptation.request import AUTO, AdaptRequest, Keep
-from harness.cli.options import cache_root_option, json_option, mode_option
+from harness.cli.options import UserPath, cache_root_option, json_option, mode_option
 from harness.cli.output import loaded_plugins, print_json, say
 from harness.cli.progress import interruptible_progress
 
@@ -38,7 +38,7 @@ def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | 
 
 
 @click.command("adapt", epilog=EXAMPLE)
-@click.argument("photos", type=click.Path(path_type=Path))
+@click.argument("photos", type=UserPath())
 @click.option(
     "-d",
     "--device",
@@ -99,7 +99,7 @@ def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | 
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path),
+    type=UserPath(),
     help="The model folder to make.",
 )
 @cache_root_option

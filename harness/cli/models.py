@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import json_option
+from harness.cli.options import UserPath, json_option
 from harness.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Example:
 
 
 @click.command("predict", epilog=PREDICT_EXAMPLE)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=UserPath())
 @click.argument("images", nargs=-1, required=True)
 @click.option(
     "--top",
@@ -109,13 +109,13 @@ Example:
 
 
 @click.command("export", epilog=EXPORT_EXAMPLE)
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model", type=UserPath())
 @click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=UserPath(dir_okay=False),
     help="The file to write.",
 )
 @click.option(
