@@ -119,13 +119,15 @@ COMMANDS = {
         "Pretrain methods and keep their checkpoints, without searching.",
     ),
     "adapt": LazyCommand(
-        "harness.cli.adapt:adapt_command", "Adapt a network to your photos, and keep it."
+        "harness.cli.adapt:adapt_command",
+        "Adapt a network to your photos, and leave it as a folder.",
     ),
     "predict": LazyCommand(
-        "harness.cli.models:predict_command", "Say what images show, with a model that was kept."
+        "harness.cli.models:predict_command", "Say what images show, with the model of a folder."
     ),
     "export": LazyCommand(
-        "harness.cli.models:export_command", "Write a kept model for other programs, as ONNX."
+        "harness.cli.models:export_command",
+        "Write the model of a folder in a format that other programs run.",
     ),
     "list": LazyCommand(
         "harness.cli.inspection:list_command",
