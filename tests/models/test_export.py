@@ -31,7 +31,7 @@ def photos(tmp_path: Path, photo: Callable[[int], bytes]) -> Path:
     return tmp_path / "photos"
 
 
-@pytest.mark.parametrize("from_pixels", [False, True])
+@pytest.mark.parametrize("from_pixels", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_file_predicts_what_the_model_does(
     model_folder: Path, photos: Path, tmp_path: Path, *, from_pixels: bool
 ) -> None:
