@@ -6,8 +6,6 @@ As a program, this module registers one plugin in its interpreter and prints wha
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import time
 from contextlib import redirect_stdout
@@ -18,6 +16,8 @@ from typing import Any
 from harness.conformance.rule import BrokenRuleError, Rule
 from harness.conformance.subject import Subject
 from harness.plugins.loading import PROJECT
+from harness.runtime.interpreters import run_python
+from harness.runtime.stderr import last_words
 
 __all__ = ["IMPORT_IS_QUICK", "main"]
 
@@ -42,17 +42,9 @@ def _check(subject: Subject) -> None:
 
 def _probe(plugin: str, parameters: str) -> dict[str, Any]:
     """Register the plugin alone in a fresh interpreter, and return what that took."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    answer = subprocess.run(  # noqa: S603 - our own interpreter and module
-        [sys.executable, "-m", PROBE, plugin, parameters],
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
+    answer = run_python("-m", PROBE, plugin, parameters)
     if answer.returncode != 0:
-        last = (answer.stderr.strip().splitlines() or ["without a word"])[-1]
+        last = last_words(answer.stderr) or "without a word"
         raise BrokenRuleError(f"registering it in a fresh interpreter fails: {last}")
     found: dict[str, Any] = json.loads(answer.stdout.splitlines()[-1])
     return found

@@ -19,7 +19,15 @@ from harness.conformance.rule import BrokenRuleError, Verdict
 from harness.conformance.subject import Address
 from harness.errors import DataError
 from harness.plugins.registry import Kind
-from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
+from harness.runtime.forkserver import (
+    WAIT_S,
+    NotStartedError,
+    begin,
+    processes,
+    start,
+    start_server,
+)
+from harness.runtime.stderr import end_of_stderr, told
 
 __all__ = ["check", "check_rule", "rule_names"]
 
@@ -61,9 +69,16 @@ def rule_names(kind: Kind) -> list[str]:
 
 @cache
 def _rules(kind: Kind) -> dict[str, dict[str, Any]]:
-    """Describe the rules for a kind by name; their checks stay where torch is imported."""
-    told: dict[str, dict[str, Any]] = _answer(_describe, (kind,), None)
-    return told
+    """Describe the rules for a kind by name; their checks stay where torch is imported.
+
+    Raises:
+        NotStartedError: the process that has imported torch does not live.
+    """
+    try:
+        rules: dict[str, dict[str, Any]] = _answer(_describe, (kind,), None)
+    except BrokenRuleError as error:
+        raise NotStartedError(f"{error}{told(end_of_stderr(WAIT_S))}") from None
+    return rules
 
 
 @cache
@@ -84,8 +99,7 @@ def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: floa
         target=work, args=(theirs, *arguments), daemon=True
     )
     try:
-        with uninterrupted():
-            process.start()
+        start(process)
         theirs.close()
         return _received(ours, process, limit_s)
     finally:
@@ -108,7 +122,7 @@ def _received(connection: Connection, process: BaseProcess, limit_s: float | Non
 
 
 def _judge(connection: Connection, address: Address, name: str) -> None:
-    interruptible(signal.SIGTERM, signal.SIGINT)  # a plugin meets them as it does anywhere
+    begin(signal.SIGTERM, signal.SIGINT)  # a plugin meets them as it does anywhere
     # Imported here, in the child: the parent has no need of torch.
     from harness.conformance.judging import main  # noqa: PLC0415 - see above
 

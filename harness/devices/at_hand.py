@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -34,10 +33,9 @@ def usable_gpus() -> tuple[str, ...]:
     """
     if "torch" in sys.modules:
         return tuple(cuda_names())
-    command = [sys.executable, "-c", QUESTION]
-    answer = subprocess.run(  # noqa: S603 - our own code
-        command, check=False, capture_output=True, encoding="utf-8", errors="replace"
-    )
+    from harness.runtime.interpreters import run_python  # noqa: PLC0415 - which builds on devices
+
+    answer = run_python("-c", QUESTION)
     return tuple(json.loads(answer.stdout)) if answer.returncode == 0 else ()
 
 

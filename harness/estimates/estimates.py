@@ -5,13 +5,16 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 
 from harness.cost_model.profile import Kernel
 from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.plugins.loading import in_one_line, load_plugins
-from harness.runtime.forkserver import interruptible, processes, start_server
+from harness.runtime.forkserver import NotStartedError, begin, processes, start_server
+from harness.runtime.interpreters import spawn_safely
+from harness.runtime.stderr import end_of_stderr, told
 from harness.runtime.threads import usable_cores
 from harness.tracing.search import Search
 
@@ -106,10 +109,17 @@ def _estimates(
     context = processes(["harness.tracing.trace", "torch._dynamo"])
     start_server(context)
     pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=interruptible, initargs=(signal.SIGINT,)
+        workers, mp_context=context, initializer=begin, initargs=(signal.SIGINT,)
     )
     try:
-        yield from pool.map(work, batches)
+        with spawn_safely():
+            estimates = pool.map(work, batches)
+        yield from estimates
+    except BrokenProcessPool:
+        raise NotStartedError(
+            "a process that estimates has ended, most likely for lack of memory; estimate fewer "
+            f"methods or budgets at a time{told(end_of_stderr())}"
+        ) from None
     finally:
         pool.shutdown(cancel_futures=True)
 

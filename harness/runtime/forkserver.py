@@ -1,4 +1,8 @@
-"""The server that processes are forked from, which has imported torch once, and no Ctrl-C."""
+"""The server that processes are forked from, which has imported torch once, and no Ctrl-C.
+
+Nothing that it or its processes import comes from the working folder, see `interpreters`. What it
+writes to standard error goes through this process, which knows its last words if it dies.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,20 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
 
+from harness.errors import HarnessError
+from harness.runtime.interpreters import away_from_working_folder, spawn_safely, undo_safe_path
+from harness.runtime.stderr import captured_stderr, end_of_stderr, last_words, pass_on
 from harness.system.folders import keep_sockets_short
-from harness.system.limits import want_files
+from harness.system.limits import advice_on, want_files
 
 __all__ = [
     "HAS_SERVER",
-    "interruptible",
+    "NotStartedError",
+    "begin",
     "processes",
+    "start",
     "start_server",
     "uninterrupted",
 ]
@@ -44,26 +54,57 @@ def start_server(context: BaseContext) -> None:
 
     It stays uninterrupted: it imports for seconds. Nor should anything be asked of it before, which
     it would come to when whoever asked may be gone. Its processes begin with both signals held
-    back, see `interruptible`.
+    back, see `begin`.
 
     Args:
         context: of `processes`.
+
+    Raises:
+        NotStartedError: it ends instead.
     """
-    if HAS_SERVER:
-        _ensure_running()
     process = context.Process(target=_nothing)  # type: ignore[attr-defined] # stubs lack it
-    process.start()
+    start(process)
     process.join()
+
+
+def start(process: BaseProcess) -> None:
+    """Start a process, and the server first if it does not run.
+
+    Raises:
+        NotStartedError: the server has ended, or the system has no room for a process.
+    """
+    try:
+        if HAS_SERVER:
+            _ensure_running()
+        with uninterrupted(), spawn_safely():
+            process.start()
+    except (EOFError, ConnectionError):  # of the connection to the server
+        words = last_words(end_of_stderr(wait_s=WAIT_S)) or "it left no word"
+        raise NotStartedError(
+            f"the process that trials and checks are forked from ended at its start: {words}"
+        ) from None
+    except OSError as error:
+        what = f"no process can be started: {error.strerror or error}"
+        raise NotStartedError("; ".join(filter(None, (what, advice_on(error))))) from None
+    pass_on()
+
+
+WAIT_S = 2.0  # for the last words of a server that is dead
+
+
+class NotStartedError(HarnessError):
+    """A process that is needed could not be started."""
 
 
 def _ensure_running() -> None:
     # Not on Windows.
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - see above
 
-    # Before: where the server has to start it, that lets the signals through again.
-    resource_tracker.ensure_running()
-    with uninterrupted():
-        forkserver.ensure_running()
+    with away_from_working_folder():
+        # Before: where the server has to start it, that lets the signals through again.
+        resource_tracker.ensure_running()
+        with uninterrupted(), captured_stderr():
+            forkserver.ensure_running()
 
 
 @contextmanager
@@ -79,8 +120,9 @@ def uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def interruptible(*signals: signal.Signals) -> None:
-    """Let signals through to this process, which the server was started without."""
+def begin(*signals: signal.Signals) -> None:
+    """Begin the work of a process: let signals through to it, which were held back until here."""
+    undo_safe_path()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, set(signals))
 

@@ -16,6 +16,7 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -25,9 +26,10 @@ from typing import Any, Protocol
 from harness.devices.readings.memory import OomKills
 from harness.plugins.loading import load_plugins
 from harness.results.outcome import Outcome, TrialError, Used
-from harness.runtime.forkserver import interruptible, processes, start_server, uninterrupted
+from harness.runtime.forkserver import begin, processes, start, start_server
 from harness.runtime.job import Job, TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
+from harness.runtime.stderr import end_of_stderr, told
 from harness.system.limits import advice_on
 
 __all__ = ["ProcessLauncher", "StopSignal"]
@@ -37,6 +39,8 @@ Event = dict[str, Any]
 # How long past its wall-clock budget a trial may take to stop by itself, between two steps.
 GRACE_S = 2.0
 POLL_S = 0.2
+
+MOST_READ = 2**14  # bytes of a log, for its last words
 
 KILLED = -9  # the exit code of a process that SIGKILL has ended
 
@@ -117,11 +121,11 @@ class ProcessLauncher:
             daemon=True,
         )
         try:
-            with _children, uninterrupted():
-                process.start()
+            with _children:
+                start(process)
             theirs.close()
             group.close()  # the process has its own; one that dies must be missed by the others
-            return _Watch(job, process, ours, on_event, oom_kills).outcome(self._stopping)
+            return _Watch(job, process, ours, on_event, oom_kills, log).outcome(self._stopping)
         finally:
             if process.pid is not None:
                 _end(process)
@@ -132,20 +136,19 @@ class ProcessLauncher:
         self._stopping.set()
 
 
+@dataclass
 class _Watch:
     """Listens to one child until it has sent its outcome, died, or exceeded its wall clock."""
 
-    def __init__(
-        self,
-        job: Job,
-        process: BaseProcess,
-        connection: Connection,
-        on_event: Callable[[Event], None],
-        oom_kills: OomKills,
-    ) -> None:
-        self._process, self._connection, self._on_event = process, connection, on_event
-        self._oom_kills, self._job = oom_kills, job
-        trial = job.trial if isinstance(job, TrialJob) else None
+    job: Job
+    process: BaseProcess
+    connection: Connection
+    on_event: Callable[[Event], None]
+    oom_kills: OomKills
+    log: Path
+
+    def __post_init__(self) -> None:
+        trial = self.job.trial if isinstance(self.job, TrialJob) else None
         self._emulated = trial is not None and trial.device.mode == "emulated"
         self._allowed_s = None if trial is None else trial.budget.wall_clock_s
         self._started = time.monotonic()
@@ -158,10 +161,10 @@ class _Watch:
                 raise KeyboardInterrupt
             if self._overstayed():
                 return self._stopped()
-            if not self._connection.poll(POLL_S):
+            if not self.connection.poll(POLL_S):
                 continue
             try:
-                event: Event = self._connection.recv()
+                event: Event = self.connection.recv()
             except (EOFError, ConnectionResetError):
                 return self._died()
             if event["event"] == "outcome":
@@ -169,7 +172,7 @@ class _Watch:
             if event["event"] == "step":
                 self._steps_done = max(self._steps_done, event["step"] + 1)
                 self._tasks_begun = event["task"] + 1
-            self._on_event(event)
+            self.on_event(event)
 
     def _overstayed(self) -> bool:
         if self._allowed_s is None:
@@ -184,14 +187,22 @@ class _Watch:
         return self._broken_off("over_budget", "BudgetExceededError", message)
 
     def _died(self) -> Outcome:
-        _join(self._process)
-        code = self._process.exitcode or 0
+        _join(self.process)
+        code = self.process.exitcode or 0
         # Nobody here has sent a signal yet: it was the kernel, or else a person.
-        if code == KILLED and self._oom_kills.any_since() is not False:
+        if code == KILLED and self.oom_kills.any_since() is not False:
             return self._killed()
         how = f"by signal {signal.Signals(-code).name}" if code < 0 else f"with exit status {code}"
-        message = f"the {self._job.noun}'s process ended {how} {self._last_seen()}; see its log"
+        seen = f"{self._last_seen()}{told(self._said())}"
+        message = f"the {self.job.noun}'s process ended {how} {seen}; see its log"
         return self._broken_off("error", "ProcessEnded", message)
+
+    def _said(self) -> str:
+        """Return the end of the process's log, or what it wrote before it had one."""
+        with suppress(OSError), self.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - MOST_READ))
+            return log.read().decode(errors="replace")
+        return end_of_stderr()
 
     def _killed(self) -> Outcome:
         """Say that memory ran out; where the kernel does not count its kills, most likely.
@@ -199,25 +210,25 @@ class _Watch:
         It was this machine's memory, which says nothing about an emulated device, nor about one
         that only searches.
         """
-        sure = "by the kernel" if self._oom_kills.any_since() else "most likely"
+        sure = "by the kernel" if self.oom_kills.any_since() else "most likely"
         message = (
-            f"the {self._job.noun}'s process was killed, {sure} for lack of memory, "
+            f"the {self.job.noun}'s process was killed, {sure} for lack of memory, "
             f"{self._last_seen()}; see its log"
         )
         if self._emulated:
             message += "; what this machine lacks, the emulated device need not"
-        measured = self._job.stage == "search" and not self._emulated
+        measured = self.job.stage == "search" and not self._emulated
         return self._broken_off("out_of_memory" if measured else "error", "ProcessKilled", message)
 
     def _broken_off(self, status: Any, kind: str, message: str) -> Outcome:
         return Outcome(
             status=status,
-            error=TrialError(type=kind, message=message, stage=self._job.stage),
+            error=TrialError(type=kind, message=message, stage=self.job.stage),
             used=Used(search_steps=self._steps_done, tasks=max(self._tasks_begun - 1, 0)),
         )
 
     def _last_seen(self) -> str:
-        if self._job.stage == "pretraining":
+        if self.job.stage == "pretraining":
             return "before it was done"
         if not self._tasks_begun:
             return "before its first search step"
@@ -244,7 +255,7 @@ def _child(
     Whatever the method prints goes to the log. Ctrl-C is the parent's business; should the parent
     die, this process dies with it.
     """
-    interruptible(signal.SIGTERM)  # and Ctrl-C is for the parent to see
+    begin(signal.SIGTERM)  # and Ctrl-C is for the parent to see
     # What was imported stays: collections need not walk it, nor copy the pages it shares.
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
