@@ -7,6 +7,7 @@ is damaged, out of date or of another format is built again.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
@@ -28,7 +30,8 @@ from harness.system.durable import sync_file, sync_folder
 
 __all__ = ["TEMPORARY", "Cache", "DatasetContent", "open_or_build"]
 
-FORMAT = 1  # goes up whenever the same files would give other pixels, or the folder another form
+FORMAT = 2  # goes up whenever the same files would give other pixels, or the folder another form
+DECODER = f"{FORMAT}, Pillow {PIL.__version__}"  # which decodes JPEG, and resizes
 
 TEMPORARY = ".building-"  # how names of folders begin that are removed if they are abandoned
 
@@ -50,6 +53,7 @@ class _Meta(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: int
+    decoder: str = ""  # folders of earlier versions do not say
     stamp: str
     fingerprint: str
     shape: tuple[int, int, int]
@@ -67,10 +71,14 @@ class Cache:
     mean: list[float]  # of each channel, in units of 0 to 255
     deviation: list[float]
     arrays: Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)
+    digests: Mapping[str, NDArray[np.uint64]]  # of each split's images, (images,)
 
 
 def open_or_build(
-    folder: Path, stamp: Mapping[str, Any], make: Callable[[], DatasetContent]
+    folder: Path,
+    stamp: Mapping[str, Any],
+    make: Callable[[], DatasetContent],
+    report: Callable[[str], None] = lambda _: None,
 ) -> Cache:
     """Open the cache in `folder`; build it first if it is missing, damaged or out of date.
 
@@ -78,15 +86,21 @@ def open_or_build(
         folder: where the cache is or will be.
         stamp: JSON that changes whenever `make` would give other images.
         make: called only if there is something to build.
+        report: takes the sentence that images decoded by other code are decoded anew.
 
     Raises:
         DataError: from `make`, or the cache cannot be written.
     """
-    key = digest({"format": FORMAT, **stamp})
+    key = digest({"decoder": DECODER, **stamp})
     for _ in range(_ATTEMPTS):
         cache = _open(folder, key)
         if cache is not None:
             return cache
+        if _is_of_other_decoder(folder):
+            report(
+                f"the images in {folder} were decoded by another version of the harness or of "
+                "Pillow; they are decoded anew"
+            )
         _build(folder, key, make())
     raise DataError(f"the data cache '{folder}' cannot be read back after it was written")
 
@@ -105,9 +119,20 @@ def _open(folder: Path, key: str) -> Cache | None:
             split: _open_array(folder / _file_name(index), (layout.images(split), *meta.shape))
             for index, split in enumerate(meta.counts)
         }
+        digests = {
+            split: _open_digests(folder / _digests_name(index), layout.images(split))
+            for index, split in enumerate(meta.counts)
+        }
     except Exception:  # whatever is wrong with it, the remedy is to build it again
         return None
-    return Cache(meta.fingerprint, layout, meta.mean, meta.deviation, arrays)
+    return Cache(meta.fingerprint, layout, meta.mean, meta.deviation, arrays, digests)
+
+
+def _is_of_other_decoder(folder: Path) -> bool:
+    with suppress(OSError, ValueError):
+        meta = _Meta.model_validate_json((folder / "meta.json").read_bytes())
+        return meta.decoder != DECODER
+    return False
 
 
 def _open_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -116,6 +141,17 @@ def _open_array(path: Path, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if not whole or array.dtype != np.uint8 or array.shape != shape:
         raise ValueError(f"{path} does not hold what meta.json says")
     return array
+
+
+def _open_digests(path: Path, images: int) -> NDArray[np.uint64]:
+    digests: NDArray[np.uint64] = np.load(path, allow_pickle=False)
+    if digests.dtype != np.uint64 or digests.shape != (images,):
+        raise ValueError(f"{path} does not hold what meta.json says")
+    return digests
+
+
+def _digests_name(index: int) -> str:
+    return f"split{index}-digests.npy"
 
 
 def _file_name(index: int) -> str:
@@ -150,6 +186,7 @@ def _write_arrays(folder: Path, content: DatasetContent) -> None:
     With ordinary writes, as a full disk is an error to these and a fatal signal to a memory map.
     """
     layout, size = content.layout, int(np.prod(content.layout.shape))
+    digests = {split: np.zeros(layout.images(split), np.uint64) for split in layout.counts}
     written = 0
     with ExitStack() as stack:
         files: dict[str, tuple[BinaryIO, int]] = {}  # with the position of the first image
@@ -160,11 +197,19 @@ def _write_arrays(folder: Path, content: DatasetContent) -> None:
             file, start = files[place.split]
             file.seek(start + place.row * size)
             file.write(pixels.tobytes())
+            digests[place.split][place.row] = _digest_of(pixels)
             written += 1
         for file, _ in files.values():
             _flush(file, folder)
+    for index, split in enumerate(layout.counts):
+        np.save(folder / _digests_name(index), digests[split])
     if written != layout.total:
         raise DataError("the data set changed while it was read; please try again")
+
+
+def _digest_of(pixels: NDArray[np.uint8]) -> int:
+    """Return 64 bits of what distinguishes an image: its pixels."""
+    return int.from_bytes(hashlib.blake2b(pixels.tobytes(), digest_size=8).digest(), "big")
 
 
 def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> int:
@@ -181,6 +226,7 @@ def _write_meta(folder: Path, key: str, layout: DatasetLayout) -> None:
     mean, deviation = channel_statistics(arrays)
     meta = _Meta(
         format=FORMAT,
+        decoder=DECODER,
         stamp=key,
         fingerprint=fingerprint(layout, arrays),
         shape=layout.shape,

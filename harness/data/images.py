@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from harness.canonical import canonical_json
 from harness.data.layout import DatasetLayout
@@ -52,7 +52,8 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
     """Decode an image file and bring it to shape.
 
     The shorter side is resized to `size` with Lanczos resampling (which filters before it shrinks),
-    then the centre is cut out. Transparent parts turn white. An orientation in EXIF is not applied.
+    then the centre is cut out. Transparent parts turn white. A photograph that a camera has stored
+    turned or mirrored, and says so in EXIF, is put upright first.
 
     Args:
         content: the bytes of the file.
@@ -70,7 +71,8 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
             warnings.simplefilter("ignore")  # of damaged metadata; pixels are what counts
             image = Image.open(io.BytesIO(content), formats=_FORMATS)
             _check_bounds(image)
-            pixels = np.asarray(_fit(_convert(image, preprocessing.mode), preprocessing.size))
+            converted = _convert(_upright(image), preprocessing.mode)
+            pixels = np.asarray(_fit(converted, preprocessing.size))
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged bytes
         raise DataError(f"image '{where}' cannot be read ({_reason(error)})") from error
     # (size, size) or (size, size, 3) -> (channels, size, size)
@@ -83,6 +85,13 @@ def _check_bounds(image: Image.Image) -> None:
         raise ValueError(f"{image.width}x{image.height} is more than {_MAX_PIXELS:,} pixels")
     if image.mode not in _MODES:
         raise ValueError(f"its pixels are of mode {image.mode}; expected 8 bits a channel")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged metadata; what is wrong with pixels, decoding them will tell
+        return image
 
 
 def _convert(image: Image.Image, mode: Literal["gray", "rgb"]) -> Image.Image:

@@ -48,7 +48,7 @@ def prepare_source(
     def make() -> DatasetContent:
         return decode_files(source, preprocessing, name, request.report)
 
-    return CachedDataset(open_or_build(folder, stamp, make), kind, name)
+    return CachedDataset(open_or_build(folder, stamp, make, request.report), kind, name)
 
 
 def prepare_generated(
@@ -72,7 +72,7 @@ def prepare_generated(
         DataError: from `make`, or the cache cannot be written.
     """
     folder = _cache_folder(request, name, {"generated": name})
-    return CachedDataset(open_or_build(folder, stamp, make), kind, name)
+    return CachedDataset(open_or_build(folder, stamp, make, request.report), kind, name)
 
 
 def decode_files(

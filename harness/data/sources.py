@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import stat
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -62,7 +65,7 @@ class FolderSource:
         self.path = path
 
     def stamp(self) -> Mapping[str, Any]:
-        """Return each file's name, size and time of change.
+        """Return each file's name, with what tells that it was written to or replaced.
 
         Raises:
             DataError: a folder cannot be listed, or a link leads nowhere.
@@ -71,13 +74,14 @@ class FolderSource:
             stats = [(name, path.stat()) for name, path in self._files()]
         except OSError as error:  # a link that leads nowhere
             raise DataError(f"'{error.filename}' cannot be read ({error.strerror})") from error
-        return {"folder": [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]}
+        return {"folder": [[name, *_signs(status)] for name, status in stats]}
 
     def names(self) -> Iterator[str]:
         """Yield the name of each file, with forward slashes.
 
         Raises:
-            DataError: a folder lies deeper than classes do, or cannot be listed.
+            DataError: a folder lies deeper than classes do, or cannot be listed, or something is
+                neither a folder nor a file, such as a pipe.
         """
         return (name for name, _ in self._files())
 
@@ -91,6 +95,7 @@ class FolderSource:
             if is_leftover(entry.name):
                 continue
             if not entry.is_dir():
+                _refuse_special(entry)
                 yield entry
             elif depth < _DEPTH:
                 yield from self._below(entry, depth + 1)
@@ -137,13 +142,8 @@ class ArchiveSource:
         self._wrapper: str | None = None  # not known before the names are
 
     def stamp(self) -> Mapping[str, Any]:
-        """Return the archive's path, size and time of change."""
-        stat = self.path.stat()
-        return {
-            "archive": str(self.path.resolve()),
-            "size": stat.st_size,
-            "mtime": stat.st_mtime_ns,
-        }
+        """Return the archive's path, with what tells that it was written to or replaced."""
+        return {"archive": str(self.path.resolve()), "signs": _signs(self.path.stat())}
 
     def names(self) -> Iterator[str]:
         """Yield the name of each file; all the archive is decompressed to check it.
@@ -228,6 +228,26 @@ def check_data_root(data_root: Path | None) -> None:
     """
     if data_root is not None and not data_root.is_dir():
         raise DataError(f"data root '{data_root}' does not exist or is not a folder")
+
+
+def _signs(status: os.stat_result) -> list[int]:
+    """Return numbers that change with a file.
+
+    Its time of modification alone does not tell: copying tools and archives set it to that of
+    another file. The time of change of its inode nobody can set.
+    """
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+
+
+def _refuse_special(path: Path) -> None:
+    """Refuse what may be waited for without end.
+
+    Raises:
+        DataError: it is a pipe, a socket or a device.
+    """
+    with suppress(OSError):  # a link that leads nowhere: reading it says so
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DataError(f"'{path}' is a pipe, a socket or a device, and no file; remove it")
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -77,9 +77,8 @@ def _in(path: Path) -> list[Path]:
         inside = sorted(path.iterdir())
     except OSError:
         return [path]
-    return [
-        each for each in inside if each.suffix.lower() == ".toml" and not is_leftover(each.name)
-    ]
+    files = [each for each in inside if not (each.is_fifo() or each.is_socket())]
+    return [each for each in files if each.suffix.lower() == ".toml" and not is_leftover(each.name)]
 
 
 def _name_in(path: Path) -> str:

@@ -95,3 +95,38 @@ def test_decompression_bomb_is_refused_by_its_header(side: int) -> None:
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     with pytest.raises(DataError, match=r"image 'x' cannot be read .*pixels"):
         decode(bomb, GRAY, "x")
+
+
+# How a camera that was held so stores what is upright, by the number that EXIF has for it.
+STORED = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+@pytest.mark.parametrize("orientation", STORED)
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP"])
+def test_turned_photographs_are_put_upright(orientation: int, kind: str) -> None:
+    """Whatever way EXIF says that pixels lie, they come out as they were seen."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
+    upright, exif = Image.fromarray(noise), Image.Exif()
+    exif[0x112] = orientation
+    file = io.BytesIO()
+    upright.transpose(STORED[orientation]).save(file, kind, exif=exif, lossless=True)
+    assert (decode(file.getvalue(), RGB, "x") == decode(encoded(upright), RGB, "x")).all()
+
+
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0", b"Exif\0\0MM\0*\0\0\0", b"no exif at all", b"\xff" * 80]
+)
+def test_damaged_exif_is_passed_over(exif: bytes) -> None:
+    """Pixels are what counts: a photograph whose metadata are damaged is read as it is."""
+    image = Image.new("RGB", (4, 4), (250, 120, 10))
+    file = io.BytesIO()
+    image.save(file, "PNG", exif=exif)
+    assert (decode(file.getvalue(), RGB, "x") == decode(encoded(image), RGB, "x")).all()
