@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from harness import __version__
 from harness.contracts import DataRequest, Dataset
 from harness.executors.dask.connection import WorkerRefusalError
 from harness.experiment.trial import DatasetIdentity
+from harness.planning.sources import files_of
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.registry import Entry, Kind
 from harness.plugins.selection import recreate
@@ -115,23 +115,9 @@ def _version(entry: Entry) -> str:
 def _digest(package: str) -> str:
     """Return twelve digits of the SHA-256 of a top-level package's sources, paths included."""
     total = hashlib.sha256()
-    for name, path in sorted(_sources(package)):
+    for name, path in sorted(files_of(package, SUFFIXES).items()):
         total.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:12]
-
-
-def _sources(package: str) -> Iterable[tuple[str, Path]]:
-    spec = find_spec(package)
-    if spec is None:
-        return
-    if spec.submodule_search_locations is None:
-        if spec.origin is not None:
-            yield package, Path(spec.origin)
-        return
-    for folder in map(Path, spec.submodule_search_locations):
-        for path in folder.rglob("*"):
-            if path.suffix in SUFFIXES and path.is_file():
-                yield path.relative_to(folder).as_posix(), path
 
 
 J = TypeVar("J", TrialJob, MetaWorkerJob)
