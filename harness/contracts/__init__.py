@@ -16,8 +16,10 @@ from harness.contracts.datasets import (
     ImageDescription,
     ImageSet,
     NamesClasses,
+    Overlap,
     SplitSummary,
     TaskKind,
+    TellsOverlap,
 )
 from harness.contracts.devices import (
     Device,
@@ -62,6 +64,7 @@ __all__ = [
     "MetaTask",
     "NamesClasses",
     "OperationLatency",
+    "Overlap",
     "PredictsTogether",
     "PretrainedMethod",
     "ReadsMetrics",
@@ -73,4 +76,5 @@ __all__ = [
     "StartsFromArchitecture",
     "StepMetrics",
     "TaskKind",
+    "TellsOverlap",
 ]

@@ -22,8 +22,10 @@ __all__ = [
     "ImageDescription",
     "ImageSet",
     "NamesClasses",
+    "Overlap",
     "SplitSummary",
     "TaskKind",
+    "TellsOverlap",
 ]
 
 TaskKind = Literal["few-shot", "full-task"]
@@ -107,6 +109,22 @@ class DescribesImages(Protocol):
 
     def description(self) -> ImageDescription:
         """Return the names of the classes, and what pixels are standardised by."""
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What two splits share."""
+
+    classes: tuple[str, ...] = ()  # their names
+    images: int = 0  # different ones that are in both, by their pixels
+
+
+@runtime_checkable
+class TellsOverlap(Protocol):
+    """What a data set has besides if it can tell what two splits share, without reading them."""
+
+    def overlap(self, one: str, other: str) -> Overlap:
+        """Return what two splits share; nothing if one of them is not there."""
 
 
 @dataclass(frozen=True)

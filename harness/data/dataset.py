@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.canonical import digest
-from harness.contracts import Dataset, Episode, ImageDescription, SplitSummary, TaskKind
+from harness.contracts import Dataset, Episode, ImageDescription, Overlap, SplitSummary, TaskKind
 from harness.data.cache import Cache
 from harness.data.layout import HARNESS_RULE, EpisodeIdentity, EpisodeRule
 from harness.errors import DataError, UsageError
@@ -83,6 +83,7 @@ class CachedDataset:
         self.kind: TaskKind = kind
         self.fingerprint = cache.fingerprint
         self._rule = HARNESS_RULE
+        self._name_of: Callable[[str], str] = str
         self.image_shape = cache.layout.shape
         self._parts = {
             split: SplitPart(split, np.arange(sum(counts.values())), counts)
@@ -139,6 +140,25 @@ class CachedDataset:
         dataset.fingerprint = digest({"images": self.fingerprint, "episodes": rule.name})
         dataset._rule = rule
         return dataset
+
+    def named_by(self, name_of: Callable[[str], str]) -> CachedDataset:
+        """Return the same images, whose classes have the names that `name_of` makes of theirs.
+
+        An empty one says nothing, such as that of a number that each split counts anew.
+        """
+        dataset = copy(self)
+        dataset._name_of = name_of
+        return dataset
+
+    def overlap(self, one: str, other: str) -> Overlap:
+        """Return what two splits share; none if one of them is not there."""
+        if not {one, other} <= self._parts.keys():
+            return Overlap()
+        parts = self._parts[one], self._parts[other]
+        names = [set(map(self._name_of, part.counts)) for part in parts]
+        first, second = (self._cache.digests[part.stored][part.rows] for part in parts)
+        shared = np.intersect1d(first, second)
+        return Overlap(tuple(sorted((names[0] & names[1]) - {""})), len(shared))
 
     def episode(  # noqa: PLR0913 - the identity of an episode is what it is
         self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int

@@ -18,7 +18,7 @@ from harness.errors import DataError
 from harness_datasets.parameters import TorchmetaParameters
 from harness_datasets.torchmeta.library import load_torchmeta
 
-__all__ = ["FOLDERS", "read_collection"]
+__all__ = ["FOLDERS", "class_name", "read_collection"]
 
 # Where below its root torchmeta has the files of a data set.
 FOLDERS = {
@@ -86,6 +86,11 @@ def _count(classes: Any) -> dict[str, int]:
         suffix = "" if augmentation is None else f" {augmentation}"
         counts[f"{index:05d} {label}{suffix}"] = len(classes[index])
     return counts
+
+
+def class_name(label: str) -> str:
+    """Return the name of a class as torchmeta has it, without the number that keeps its place."""
+    return label.partition(" ")[2]
 
 
 def _images(

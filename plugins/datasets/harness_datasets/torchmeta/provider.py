@@ -14,7 +14,7 @@ from harness.data.sources import FolderSource, Source, check_data_root, find_nam
 from harness.errors import DataError
 from harness.system.names import is_leftover
 from harness_datasets.parameters import TorchmetaParameters
-from harness_datasets.torchmeta.collection import FOLDERS, read_collection
+from harness_datasets.torchmeta.collection import FOLDERS, class_name, read_collection
 from harness_datasets.torchmeta.conversion import CONVERTERS, Converter
 from harness_datasets.torchmeta.library import RULE, load_torchmeta
 
@@ -49,7 +49,8 @@ class Torchmeta:
         if self._parameters.split == "vinyals":
             name += "-vinyals"
         stamp = {"source": str(source.path.resolve()), **source.stamp()}
-        return prepare_generated(make, stamp, request, name=name, kind="few-shot").drawn_by(RULE)
+        dataset = prepare_generated(make, stamp, request, name=name, kind="few-shot")
+        return dataset.named_by(class_name).drawn_by(RULE)
 
     def _find(self, request: DataRequest) -> tuple[Source, Callable[[], DatasetContent]]:
         """Return what the images are made from, and what makes them."""
