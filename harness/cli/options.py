@@ -32,6 +32,7 @@ __all__ = [
     "queries_option",
     "recipe_option",
     "seed_option",
+    "shared_classes_option",
     "shots_option",
     "space_option",
     "ways_option",
@@ -183,6 +184,12 @@ memory_option = click.option(
     "counts_memory",
     default=None,
     help="Count memory, or leave it out of a measurement of time alone.  [default: count]",
+)
+shared_classes_option = click.option(
+    "--allow-shared-classes",
+    is_flag=True,
+    default=None,
+    help="Pretrain on classes or images that are tested, too; records say so.",
 )
 seed_option = click.option(
     "--seed", "seeds", envvar="HARNESS_SEED", help="Seeds, such as 0-2 or 0,4.  [default: 0]"

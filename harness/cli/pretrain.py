@@ -21,6 +21,7 @@ from harness.cli.options import (
     mode_option,
     recipe_option,
     seed_option,
+    shared_classes_option,
     space_option,
     ways_option,
 )
@@ -45,6 +46,7 @@ EXIT_SOME_FAILED = 1
 @recipe_option
 @space_option
 @budget_option
+@shared_classes_option
 @seed_option
 @executor_options(
     "Large pretrainings side by side on this machine; small ones always are.  [default: 1]"

@@ -27,6 +27,7 @@ from harness.cli.options import (
     queries_option,
     recipe_option,
     seed_option,
+    shared_classes_option,
     shots_option,
     space_option,
     ways_option,
@@ -64,6 +65,7 @@ FINE = {"ok", "out_of_memory"}
 @recipe_option
 @space_option
 @budget_option
+@shared_classes_option
 @seed_option
 @memory_option
 @click.option(

@@ -8,7 +8,7 @@ from typing import Any
 from harness.canonical import digest
 from harness.experiment.budget import Count, CountOrNone
 from harness.experiment.setting import FewShotSetting, Recipe
-from harness.experiment.trial import DatasetIdentity, Identity, SpaceIdentity, Trial
+from harness.experiment.trial import CodeIdentity, DatasetIdentity, Identity, SpaceIdentity, Trial
 from harness.space.spec import METANAS
 from harness.system.names import shortened
 
@@ -49,13 +49,15 @@ class Pretraining(Identity):
     seed: int
     space: SpaceIdentity = SpaceIdentity.of(METANAS)
     recipe: Recipe = Recipe()  # its learning rates; a schedule is for a whole search
+    code: CodeIdentity | None = None  # checkpoints of earlier versions do not say
 
     @property
     def key(self) -> str:
         """The SHA-256 of all it depends on; the name of the data set and its path are not."""
+        unsaid = {"code"} if self.code is None else set()
         return digest(
             {
-                **self.model_dump(mode="json", exclude={"dataset"}),
+                **self.model_dump(mode="json", exclude={"dataset", *unsaid}),
                 "dataset": self.dataset.fingerprint,
             }
         )
@@ -63,9 +65,13 @@ class Pretraining(Identity):
     @property
     def file_name(self) -> str:
         """A name that a person can read and that no other pretraining has."""
+        return f"{self.readable_name}-{self.key[:12]}.safetensors"
+
+    @property
+    def readable_name(self) -> str:
+        """The part of the name that says what it is, which others may share."""
         words = [self.method.name, self.dataset.name, f"{self.ways}w", f"s{self.seed}"]
-        name = shortened(re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)))
-        return f"{name}-{self.key[:12]}.safetensors"
+        return shortened(re.sub(r"[^A-Za-z0-9_.-]+", "-", "-".join(words)))
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -77,7 +83,14 @@ class Pretraining(Identity):
         for fact, value in mine.items():
             if others.get(fact) != value:
                 return f"its {fact} is {others.get(fact)}, not {value}"
-        return None
+        return self.difference_of_code(other)
+
+    def difference_of_code(self, other: Pretraining) -> str | None:
+        """Say in words what code has changed since `other`; None if none has."""
+        if self.code == other.code:
+            return None
+        changed = CodeIdentity() if self.code is None else self.code
+        return f"it is of other code ({changed.difference(other.code)})"
 
     def _facts(self) -> dict[str, Any]:
         """Return all it depends on, the most telling first."""
@@ -122,6 +135,7 @@ def pretraining_of(trial: Trial, params: dict[str, Any]) -> Pretraining | None:
         recipe=Recipe(
             weight_lr=setting.recipe.weight_lr, architecture_lr=setting.recipe.architecture_lr
         ),
+        code=None if trial.code is None else trial.code.of_pretraining(),
     )
 
 

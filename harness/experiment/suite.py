@@ -75,6 +75,10 @@ class SuiteEntry(BaseModel):
         default=True, description="false leaves memory out of a measurement of time"
     )
 
+    allow_shared_classes: bool = Field(
+        default=False, description="true pretrains on classes or images that are tested, too"
+    )
+
     def setting(self, kind: TaskKind) -> Setting:
         """Return how a data set of a kind is posed.
 

@@ -17,6 +17,7 @@ from harness.space.spec import METANAS, SearchSpace, space_named
 from harness.system.names import shortened
 
 __all__ = [
+    "CodeIdentity",
     "DatasetIdentity",
     "DeviceIdentity",
     "Identity",
@@ -51,6 +52,7 @@ class DatasetIdentity(Identity):
     image_shape: tuple[int, int, int]  # channels, height, width
     classes: int | None = None  # of a full task; of few-shot tasks the setting says how many
     label: str  # as people write it
+    overlap: str = ""  # what of the tested split is learned from as well, in words
 
 
 class DeviceIdentity(Identity):
@@ -94,6 +96,47 @@ class SpaceIdentity(Identity):
         return space
 
 
+class CodeIdentity(Identity):
+    """Digests of the sources that a trial's numbers depend on; empty: the harness's own class.
+
+    See `harness.planning.code`.
+
+    Attributes:
+        offline: of the harness, what pretraining depends on; empty where there is none.
+        on_device: of the harness, what a search depends on; empty for a pretraining.
+        method: the method's package.
+        dataset: the package of the class that reads the data set.
+        device: the package of the device's class.
+    """
+
+    offline: str = ""
+    on_device: str = ""
+    method: str = ""
+    dataset: str = ""
+    device: str = ""
+
+    def of_pretraining(self) -> CodeIdentity:
+        """Return what a checkpoint depends on."""
+        return self.model_copy(update={"on_device": "", "device": ""})
+
+    def difference(self, other: CodeIdentity | None) -> str:
+        """Say in words whose code is another one in `other`; empty if it is the same."""
+        if other is None:
+            return "what code made them was not kept then"
+        mine, others = self.model_dump(), other.model_dump()
+        changed = [SOURCES[name] for name in mine if mine[name] != others[name]]
+        return f"changed since: {', '.join(dict.fromkeys(changed))}" if changed else ""
+
+
+SOURCES = {
+    "offline": "the harness",
+    "on_device": "the harness",
+    "method": "the method's package",
+    "dataset": "the data set's package",
+    "device": "the device's package",
+}
+
+
 class Trial(Identity):
     """The unit that runs, fails and resumes."""
 
@@ -105,12 +148,15 @@ class Trial(Identity):
     seed: int
     space: SpaceIdentity = SpaceIdentity.of(METANAS)
     counts_memory: bool = True  # it costs time, which a person who wants time alone can do without
+    code: CodeIdentity | None = None  # trials of earlier versions do not say
 
     @property
     def key(self) -> str:
         """The SHA-256 of what defines the trial; never of time, path or order."""
+        code = {} if self.code is None else {"code": self.code.model_dump(mode="json")}
         return digest(
             {
+                **code,
                 "method": self.method.model_dump(mode="json", exclude={"label", "distribution"}),
                 "dataset": self.dataset.fingerprint,
                 "setting": self.setting.model_dump(mode="json"),
@@ -124,6 +170,11 @@ class Trial(Identity):
                 "counts_memory": self.counts_memory,
             }
         )
+
+    @property
+    def key_whatever_the_code(self) -> str:
+        """The key of the trial as code that did not say which one it was had it."""
+        return self.model_copy(update={"code": None}).key
 
     @property
     def folder_name(self) -> str:

@@ -26,6 +26,8 @@ from harness.experiment.trial import (
     SpaceIdentity,
     Trial,
 )
+from harness.planning.code import CodeReader, Made
+from harness.planning.separation import check_separate
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, parse, select
@@ -57,6 +59,12 @@ class Planner:
     mode_of: ModeOf = _mode_here
     passed_over: dict[str, str] = field(default_factory=dict)
     _datasets: dict[str, Dataset] = field(default_factory=dict)
+    _overlaps: dict[tuple[str, str, bool], str] = field(default_factory=dict)
+    _devices: dict[str, Made] = field(default_factory=dict)  # any of each name
+
+    def __post_init__(self) -> None:
+        """Read what of the harness trials depend on."""
+        self._code = CodeReader(self.request.cache_root)
 
     def trials(self, entries: Iterable[SuiteEntry]) -> list[Trial]:
         """Return the trials of all entries, each once, methods side by side on each setting.
@@ -83,6 +91,8 @@ class Planner:
             if not entry.counts_memory:
                 _check_uncounted(device, budget)
             setting, identity = self._posed(dataset, entry, budget)
+            made = (dataset.entry, self._prepared(dataset)), self._devices[device.name]
+            is_pretrained = setting.kind == "few-shot" and budget.meta_epochs > 0
             space = SpaceIdentity.of(space_named(entry.space))
             trials += [
                 Trial(
@@ -94,6 +104,7 @@ class Planner:
                     seed=seed,
                     space=space,
                     counts_memory=entry.counts_memory,
+                    code=self._code.identity(method.entry, *made, is_pretrained=is_pretrained),
                 )
                 for method in methods
             ]
@@ -125,6 +136,7 @@ class Planner:
 
     def _identify_device(self, selection: Selection, mode: DeviceMode | None) -> DeviceIdentity:
         device: Device = selection.create()
+        self._devices[selection.name] = selection.entry, device
         return DeviceIdentity(
             name=selection.name,
             params=selection.params,
@@ -165,11 +177,27 @@ class Planner:
         setting = entry.setting(dataset.kind)
         if isinstance(setting, FullTaskSetting):
             classes = dataset.splits["train"].classes
-            return setting, identity.model_copy(update={"classes": classes})
+            overlap = self._overlap(selection, setting, entry)
+            return setting, identity.model_copy(update={"classes": classes, "overlap": overlap})
         check_setting(dataset, setting, selection.name)
         if budget.meta_epochs:
             _check_pretraining(dataset, setting, budget, selection.name)
+            overlap = self._overlap(selection, setting, entry)
+            return setting, identity.model_copy(update={"overlap": overlap})
         return setting, identity
+
+    def _overlap(self, selection: Selection, setting: Setting, entry: SuiteEntry) -> str:
+        """Say what of the tested split is learned from; find it out once."""
+        key = selection.label, setting.split, entry.allow_shared_classes
+        if key not in self._overlaps:
+            self._overlaps[key] = check_separate(
+                self._prepared(selection),
+                setting.split,
+                selection.name,
+                allowed=entry.allow_shared_classes,
+                report=self.request.report,
+            )
+        return self._overlaps[key]
 
     def _prepared(self, selection: Selection) -> Dataset:
         if selection.label not in self._datasets:

@@ -74,26 +74,42 @@ class RunFolder:
         """Return the folder of the network that a trial has kept, if it has."""
         return self.trial_path(trial) / "model"
 
-    def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> None:
-        """Write `plan.json`, keeping the trials and suites that earlier runs have put there."""
+    def add_to_plan(self, trials: Sequence[Trial], origin: Origin | None = None) -> list[str]:
+        """Write `plan.json`, keeping the trials and suites that earlier runs have put there.
+
+        A trial that was planned with other code, and is otherwise one of these, is superseded: its
+        folder stays, and reports pass over it.
+
+        Returns:
+            For each of these that has a final record, what code has changed, in words.
+        """
         earlier = self._plan()
         planned = {item.trial_key: item for item in earlier.trials}
+        superseded, changes = _of_other_code(earlier.trials, trials)
         for trial in trials:
             whole = trial.model_dump(mode="json")
             planned[trial.key] = PlannedTrial(
                 trial_key=trial.key, folder=trial.folder_name, **whole
             )
         plan = _joined(earlier, origin or Origin(), {trial.method.name for trial in trials})
-        plan.trials = list(planned.values())
+        plan.trials = [each for each in planned.values() if each.folder not in superseded]
+        now = {trial.folder_name for trial in trials}
+        plan.superseded = [*(set(earlier.superseded) - now), *superseded]
+        plan.superseded.sort()
         text = json.dumps(plan.model_dump(mode="json", by_alias=True), indent=1)
         write_whole(self.path / PLAN_FILE, text + "\n")
+        return [
+            change
+            for folder, change in zip(superseded, changes, strict=True)
+            if _is_final(read_record(self.trials_path / folder / "record.json"))
+        ]
 
     def finished(self, trial: Trial) -> Record | None:
         """Return the trial's final record, or None if it has to be run."""
         record = read_record(self.trial_path(trial) / "record.json")
         if record is None or record.trial_key != trial.key:
             return None
-        return record if record.status in FINAL_STATUSES else None
+        return record if _is_final(record) else None
 
     def begin(self, trial: Trial) -> Path:
         """Make the trial's folder anew; what a broken run left half-written there goes.
@@ -151,6 +167,29 @@ def read_record(path: Path) -> Record | None:
     with suppress(OSError, ValidationError, NotTextError):
         return Record.model_validate_json(read_text(path))
     return None
+
+
+def _is_final(record: Record | None) -> bool:
+    return record is not None and record.status in FINAL_STATUSES
+
+
+def _of_other_code(
+    earlier: Sequence[PlannedTrial], trials: Sequence[Trial]
+) -> tuple[list[str], list[str]]:
+    """Return the folders of earlier trials that differ from one of `trials` in code alone, and how.
+
+    Those of a version that this one cannot read are left as they are.
+    """
+    by_key = {trial.key_whatever_the_code: trial for trial in trials}
+    folders, changes = [], []
+    for item in earlier:
+        with suppress(ValidationError):
+            planned = Trial.model_validate(item.model_extra)
+            trial = by_key.get(planned.key_whatever_the_code)
+            if trial is not None and trial.code is not None and trial.code != planned.code:
+                folders.append(item.folder)
+                changes.append(trial.code.difference(planned.code))
+    return folders, changes
 
 
 def _joined(plan: Plan, origin: Origin, methods: Set[str]) -> Plan:

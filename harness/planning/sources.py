@@ -138,7 +138,7 @@ def _is_own(package: str, distribution_name: str) -> bool:
     places = [*folders, *([origin] if origin else [])]
     if not any(INSTALLED & set(place.parts) for place in places):
         return bool(places)
-    with suppress(PackageNotFoundError):
+    with suppress(PackageNotFoundError, ValueError):  # one without a name, or not installed
         files = distribution(distribution_name).files or []
         return any(file.parts[0] in (package, f"{package}.py") for file in files)
     return False

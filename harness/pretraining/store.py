@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from harness.runtime.threads import is_worth_threads, usable_cores
 __all__ = ["CheckpointStore", "PretrainingFailedError", "PretrainingListener", "TrialStart"]
 
 FOLDER = "pretraining"  # in the cache
+MOST_LOOKED_AT = 5  # checkpoints of the same name, for one of earlier code
 
 
 class PretrainingFailedError(Exception):
@@ -146,10 +149,13 @@ class CheckpointStore:
     def _is_there(self, pretraining: Pretraining, listener: PretrainingListener) -> bool:
         path = self.path(pretraining)
         if find_checkpoint(path, pretraining) is not None:
+            listener.said(f"{pretraining} is done already: {path.name}")
             return True
         if path.exists():
             listener.said(f"checkpoint {path} is damaged; it is made again")
             path.unlink()
+        elif (difference := _difference_of_code(path.parent, pretraining)) is not None:
+            listener.said(f"{pretraining}: a checkpoint is there and not used, since {difference}")
         return False
 
     def _make(
@@ -161,6 +167,24 @@ class CheckpointStore:
     ) -> None:
         path = self.path(pretraining)
         self._outcomes[pretraining.key] = maker.make(pretraining, trial, path, listener)
+
+
+def _difference_of_code(folder: Path, wanted: Pretraining) -> str | None:
+    """Say what code has changed since a checkpoint that is the wanted one but for that."""
+    name = glob.escape(wanted.readable_name)
+    newest_first = sorted(folder.glob(f"{name}-*.safetensors"), key=_modified, reverse=True)
+    for path in newest_first[:MOST_LOOKED_AT]:
+        with suppress(CheckpointError):
+            found = read_checkpoint(path).pretraining
+            if wanted.difference(found) == wanted.difference_of_code(found):
+                return wanted.difference_of_code(found)
+    return None
+
+
+def _modified(path: Path) -> float:
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _is_small(pretraining: Pretraining) -> bool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.experiment.budget import budget_label
 from harness.metrics import MetricSpec
@@ -59,6 +60,23 @@ def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> I
     over = sorted({value.interval_over for value in accuracies if value.interval_over})
     if over:
         yield f"95 %: half-width of the mean's interval over {' or '.join(over)}."
+    yield from _code_sentences([record for row in rows for record in row.records])
+
+
+def _code_sentences(records: Iterable[Record]) -> Iterator[str]:
+    """Say whose sources differ from one record of a table to another; nothing if none do."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for record in records:
+        code = record.code
+        for part, whose in (("method", record.method.name), ("on_device", "the harness")):
+            if code.get(part):
+                found[whose].add(code[part])
+    changed = [f"{whose} ({len(codes)})" for whose, codes in found.items() if len(codes) > 1]
+    if changed:
+        yield (
+            f"Not all of the same code: there are records of different sources of "
+            f"{', '.join(changed)}; `environment.code` of each says which."
+        )
 
 
 def trials_table(
@@ -88,6 +106,7 @@ def trials_table(
             "seed. Time: the search steps of one task, or all epochs of a full task.",
             *legend(cells),
             failed_sentence(records, missing),
+            *_code_sentences(records),
             *caption,
         ),
         columns=(

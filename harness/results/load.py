@@ -120,6 +120,8 @@ class _Finder:
             return
         places = {trial.folder: place for place, trial in enumerate(plan.trials)}
         for path in sorted(_entries(trials), key=lambda path: places.get(path.name, len(places))):
+            if path.name in plan.superseded:
+                continue
             self._guarded(path, lambda path: self._read_trial(path, root, tuple(plan.suites)))
 
     def _read_plan(self, path: Path, root: Path) -> Plan:

@@ -154,6 +154,12 @@ class Record(SparsePart):
         """The setting with its conditions, as tables show it: `5-way 1-shot, transductive`."""
         return ", ".join(filter(None, (self.dataset.setting, self.conditions)))
 
+    @property
+    def code(self) -> dict[str, str]:
+        """Digests of the code that it is of; none in records of earlier versions."""
+        told = self.environment.get("code")
+        return {key: str(each) for key, each in told.items()} if isinstance(told, dict) else {}
+
     @classmethod
     def of(
         cls, trial: Trial, outcome: Outcome, *, wall_s: float, started_at: str, ended_at: str
@@ -198,7 +204,7 @@ class Record(SparsePart):
             initial_architecture=outcome.initial_architecture,
             architecture=outcome.architectures[0] if outcome.architectures else None,
             pretraining=outcome.pretraining,
-            environment=outcome.environment,
+            environment={**outcome.environment, **_of_plan(trial)},
             timing=Timing(
                 wall_s=wall_s,
                 method_s=outcome.method_s,
@@ -208,3 +214,13 @@ class Record(SparsePart):
             started_at=started_at,
             ended_at=ended_at,
         )
+
+
+def _of_plan(trial: Trial) -> dict[str, Any]:
+    """Return digests of the code that the numbers depend on, and what was learned and tested."""
+    told: dict[str, Any] = {}
+    if trial.code is not None:
+        told["code"] = {part: digits for part, digits in trial.code.model_dump().items() if digits}
+    if trial.dataset.overlap:
+        told["shared_with_training"] = trial.dataset.overlap
+    return told

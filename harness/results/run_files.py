@@ -39,6 +39,7 @@ class Plan(BaseModel):
     dataset_map: dict[str, str] = {}  # for a suite's data set, the label of what stands in for it
     passed_over: dict[str, str] = {}  # for a method that could not be planned, why
     trials: list[PlannedTrial]
+    superseded: list[str] = []  # folders of trials that were run anew, since code has changed
 
     @property
     def stand_ins(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from pydantic import BaseModel, ConfigDict
 
 from harness.experiment.pretraining import Pretraining
-from harness.experiment.trial import DatasetIdentity, DeviceIdentity, Trial
+from harness.experiment.trial import CodeIdentity, DatasetIdentity, DeviceIdentity, Trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,16 @@ class Job(BaseModel):
     data_root: Path | None
     cache_root: Path
 
+    @property
+    def method_name(self) -> str:
+        """The method's name; each kind has one."""
+        raise NotImplementedError
+
+    @property
+    def code(self) -> CodeIdentity | None:
+        """What code it was planned with; None: that is not looked at."""
+        return None
+
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         """Register the kind."""
@@ -96,6 +106,11 @@ class TrialJob(Job):
         """Where its images are from."""
         return self.trial.dataset
 
+    @property
+    def code(self) -> CodeIdentity | None:
+        """What code it was planned with."""
+        return self.trial.code
+
 
 class MetaWorkerJob(Job):
     """Tasks of a pretraining that another process is at, which sends them one after another.
@@ -117,6 +132,11 @@ class MetaWorkerJob(Job):
         return self.pretraining.method.name
 
     @property
+    def code(self) -> CodeIdentity | None:
+        """What code it was planned with."""
+        return self.pretraining.code
+
+    @property
     def dataset(self) -> DatasetIdentity:
         """Where its images are from."""
         return self.pretraining.dataset
@@ -131,6 +151,16 @@ class PretrainingJob(Job):
     params: dict[str, Any]  # all of the method's, to make it with
     torch_device: str
     checkpoint: Path
+
+    @property
+    def method_name(self) -> str:
+        """The method's name."""
+        return self.pretraining.method.name
+
+    @property
+    def code(self) -> CodeIdentity | None:
+        """What code it was planned with."""
+        return self.pretraining.code
 
     def meta_worker_job(self, device: DeviceIdentity) -> MetaWorkerJob:
         """Return the job of a process that learns tasks for it on a device."""

@@ -261,14 +261,19 @@ def _child(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_to(log_path)
     threading.Thread(target=_die_with_parent, args=(connection,), daemon=True).start()
+    # Planning builds on processes.
+    from harness.planning.code import CodeChangedError, check_unchanged  # noqa: PLC0415 - see above
+
     try:
-        job = kind.model_validate_json(job_json)
-        outcome = kind.import_runner()(load_plugins(), job, connection.send, group)
-    except Exception as error:  # a plugin that has changed since the run was planned, say
+        job, plugins = kind.model_validate_json(job_json), load_plugins()
+        check_unchanged(plugins.registry, job)
+        outcome = kind.import_runner()(plugins, job, connection.send, group)
+    except Exception as error:  # a plugin that has gone since the run was planned, say
         traceback.print_exc()
         message = "; ".join(filter(None, (str(error), advice_on(error))))
         failure = TrialError(type=type(error).__name__, message=message, stage="start")
-        outcome = Outcome(status="error", error=failure)
+        is_changed = isinstance(error, CodeChangedError)  # nothing was said about the trial
+        outcome = Outcome(status="interrupted" if is_changed else "error", error=failure)
     connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, field
@@ -76,7 +77,7 @@ class Runner:
 
     def run(self, trials: Sequence[Trial], origin: Origin | None = None) -> RunResult:
         """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
-        self.folder.add_to_plan(trials, origin)
+        self._say_what_is_run_anew(self.folder.add_to_plan(trials, origin))
         result = RunResult(self.folder.path, origin.passed_over if origin else {})
         done = {trial.key: self.folder.finished(trial) for trial in trials}
         result.skipped = sum(record is not None for record in done.values())
@@ -93,6 +94,15 @@ class Runner:
                 if not self.folder.model_path(trial).exists()
             ]
         return result
+
+    def _say_what_is_run_anew(self, changes: Sequence[str]) -> None:
+        """Say how many finished trials code has changed of, and what of it."""
+        for change, number in Counter(changes).items():
+            trials = "1 finished trial is" if number == 1 else f"{number} finished trials are"
+            self.listener.said(
+                f"{trials} of other code ({change}) and run anew; the earlier records stay in "
+                f"{self.folder.trials_path}, and reports pass over them"
+            )
 
     def _run_missing(
         self, trials: Sequence[Trial], done: dict[str, Record | None], result: RunResult

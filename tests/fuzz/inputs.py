@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -284,8 +285,37 @@ def environment(random: Random, given: Path, sound: Sound) -> list[str]:
     )
 
 
+def special_files(random: Random, given: Path, sound: Sound) -> list[str]:
+    """Photos with what is no file among them, or with classes and images in two splits."""
+    root = given / "photos"
+    for name, content in sound.images.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    for _ in range(random.choice((1, 2, 5))):
+        name = random.choice([*sound.images, "README", "train/x"])
+        path = root / name
+        change = random.choice(("pipe", "loop", "nowhere", "folder", "copy", "class"))
+        if change in ("copy", "class"):  # its image or its class becomes another split's as well
+            _, label, image = f"{name}///".split("/")[:3]
+            other = root / random.choice(("test", "train")) / (label if change == "class" else "z")
+            other.mkdir(parents=True, exist_ok=True)
+            (other / (image or "0.png")).write_bytes(random.choice(list(sound.images.values())))
+            continue
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            if change == "pipe":
+                os.mkfifo(path)
+            elif change == "folder":
+                path.mkdir()
+            else:
+                path.symlink_to(path if change == "loop" else root / "not there")
+    budget = random.choice((FEW[-2:], sound.pretrained))
+    return [*RUN, "-m", "darts", "--dataset", f"folder[path={root},size=8]", *FEW[:-2], *budget]
+
+
 KINDS: dict[str, Given] = {
     "environment": environment,
+    "special-files": special_files,
     "saved-elsewhere": saved_elsewhere,
     "odd-names": odd_names,
     "suite": suite,

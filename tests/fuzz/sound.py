@@ -67,7 +67,7 @@ class Sound:
 
 
 def images() -> dict[str, bytes]:
-    """Return files of five classes in three splits, as names and PNGs."""
+    """Return files of five classes in each of three splits, as names and PNGs."""
     found = {}
     for number, (split, label, image) in enumerate(
         (split, label, image)
@@ -77,7 +77,7 @@ def images() -> dict[str, bytes]:
     ):
         file = io.BytesIO()
         Image.fromarray(np.full((8, 8, 3), number, np.uint8)).save(file, "PNG")
-        found[f"{split}/{label}/{image}.png"] = file.getvalue()
+        found[f"{split}/{split}-{label}/{image}.png"] = file.getvalue()
     return found
 
 

@@ -23,8 +23,8 @@ SAMPLE, ALL = 20, 340  # of each kind
 # What is damaged may still be well-formed: a space more, a title less. The rest is to be refused.
 # What is merely odd is mostly understood.
 LEAST_REFUSED = {"record": 0.4, "command-line": 0.5, "saved-elsewhere": 0.1, "odd-names": 0.1}
-LEAST_REFUSED["environment"] = 0.0
-ODD, FEWER = {"saved-elsewhere", "odd-names", "environment"}, 120
+LEAST_REFUSED |= {"environment": 0.0, "special-files": 0.3}
+ODD, FEWER = {"saved-elsewhere", "odd-names", "environment", "special-files"}, 120
 
 
 def check(attempt: Attempt, kind: str, numbers: range) -> None:

@@ -121,6 +121,15 @@ def test_what_is_no_python_and_what_is_not_there_have_digests(package: Path) -> 
     assert SourceReader().package("not_there_at_all", "mine") == ""
 
 
+@pytest.mark.parametrize("distribution", ["", "unknown distribution", "not-installed"])
+def test_a_distribution_need_not_be_known(package: Path, distribution: str) -> None:
+    """What it imports of others is left out, whoever has installed the package."""
+    (package / "mine" / "__init__.py").write_text("import numpy, mine_too")
+    before = SourceReader().package("mine", distribution)
+    (package / "mine_too.py").write_text("y = 2")
+    assert SourceReader().package("mine", distribution) != before
+
+
 def test_known_sources_are_not_read_again(package: Path, tmp_path: Path) -> None:
     """What a file says is kept by its content; a cache that is damaged is made anew."""
     reader = SourceReader(tmp_path / "cache")
