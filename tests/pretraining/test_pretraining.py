@@ -126,7 +126,7 @@ def test_the_command_pretrains_alone(scratch: Path) -> None:
     assert path.stat().st_mtime_ns == before
     table = harness("pretrain", "-m", "learner", "-m", "toy").stdout
     assert "is not pretrained" in table
-    assert "val accuracy %" in table
+    assert {"val", "accuracy"} <= set(table.split())  # the path beside it is long: heads are folded
 
 
 @pytest.mark.parametrize(
