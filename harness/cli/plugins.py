@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
-from harness.conformance.isolation import check
-from harness.conformance.rule import Verdict
+from harness.conformance.isolation import check, rule_names
+from harness.conformance.rule import Status, Verdict
 from harness.conformance.subject import CHECKED, Address, find
+from harness.errors import UnknownNameError
 from harness.plugins.description import plugin_rows
 from harness.plugins.loading import load_plugins
 from harness.plugins.registry import KINDS, Kind
@@ -21,6 +22,7 @@ from harness.scaffold.writing import choose_names, next_commands, write_plugin
 __all__ = ["check_plugin", "list_plugins", "new_plugin"]
 
 WIDTH = len("not applicable")  # of a verdict's status
+FAILED = {"broken", "not decided"}
 COMPARED = 2  # methods beside the new one
 
 
@@ -83,43 +85,60 @@ def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
 
 @click.command("check")
 @click.argument("name")
+@click.option("--rule", "only", multiple=True, help="A rule to check, and no other; repeats.")
 @data_root_option
 @cache_root_option
 @json_option
 @click.pass_context
-def check_plugin(
-    ctx: click.Context, name: str, data_root: Path | None, cache_root: Path, as_json: bool
+def check_plugin(  # noqa: PLR0913 - one parameter an option
+    ctx: click.Context,
+    *,
+    name: str,
+    only: tuple[str, ...],
+    data_root: Path | None,
+    cache_root: Path,
+    as_json: bool,
 ) -> None:
     """Hold a method, data set or device to the rules that the harness relies on.
 
     NAME is what is registered, such as onnas or 'onnas[q=1]', or a plugin: then all that it
-    registers is checked. Exits with 1 if a rule is broken.
+    registers is checked. A rule whose check takes too long is not decided, as may be where much
+    else is done. Exits with 1 if a rule is broken or not decided.
+
+    Example: harness plugins check onnas --rule memory-is-released
     """
     addresses = find(loaded_plugins(), name, data_root, cache_root.absolute())
-    checked = [(address, _checked(address, silent=as_json)) for address in addresses]
+    known = {rule for address in addresses for rule in rule_names(address.kind)}
+    for rule in only:
+        if rule not in known:
+            raise UnknownNameError("rule", rule, known)
+    checked = [(address, _checked(address, only, silent=as_json)) for address in addresses]
     verdicts = [verdict for _, each in checked for verdict in each]
     if as_json:
         print_json([_address_row(address, each) for address, each in checked])
     else:
         click.echo(_summary(verdicts))
-    ctx.exit(1 if any(verdict.status == "broken" for verdict in verdicts) else 0)
+    ctx.exit(1 if any(verdict.status in FAILED for verdict in verdicts) else 0)
 
 
-def _checked(address: Address, *, silent: bool) -> list[Verdict]:
-    """Check every rule; print each verdict as it comes."""
+def _checked(address: Address, only: tuple[str, ...], *, silent: bool) -> list[Verdict]:
+    """Check every rule, or those asked for; print each verdict as it comes, each cause once."""
     if not silent:
         click.echo(f"{address.kind} {address.text}")
-    verdicts = []
-    for verdict in check(address):
-        verdicts.append(verdict)
+    verdicts: list[Verdict] = []
+    for verdict in check(address, only):
         if not silent:
-            _print_verdict(verdict)
+            _print_verdict(verdict, verdicts)
+        verdicts.append(verdict)
     return verdicts
 
 
-def _print_verdict(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verdict, before: list[Verdict]) -> None:
     click.echo(f"  {verdict.status.ljust(WIDTH)}  {verdict.rule}")
-    if verdict.status == "broken":
+    told = [each.rule for each in before if each.status == "broken" and each.came == verdict.came]
+    if verdict.status == "broken" and told:
+        click.echo(f"  {'':{WIDTH}}  for the same reason as {told[0]}")
+    elif verdict.status == "broken":
         for what in ("expected", "came", "read"):
             click.echo(f"  {'':{WIDTH}}  {what + ':':9} {getattr(verdict, what)}")
     elif verdict.came:
@@ -135,7 +154,7 @@ def _address_row(address: Address, verdicts: list[Verdict]) -> dict[str, Any]:
 
 
 def _summary(verdicts: list[Verdict]) -> str:
-    counts = dict.fromkeys(("kept", "broken", "not applicable"), 0)
+    counts = dict.fromkeys(get_args(Status), 0)
     for verdict in verdicts:
         counts[verdict.status] += 1
     parts = [f"{count} {status}" for status, count in counts.items() if count]

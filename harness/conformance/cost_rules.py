@@ -15,11 +15,11 @@ from harness.conformance.trials import (
     begin,
     context_for,
     run,
+    support_of,
 )
-from harness.contracts import DatasetForm, SearchBatch, SearchContext
+from harness.contracts import DatasetForm, SearchBatch
 from harness.estimates.estimates import estimate
 from harness.tracing.search import Search
-from harness.trials.episode import batches, draw
 from harness.trials.guards import BudgetExceededError
 
 __all__ = ["BUDGET_IS_RESPECTED", "ESTIMATE_EQUALS_COUNT", "MEMORY_IS_RELEASED"]
@@ -46,9 +46,8 @@ class _Pass:
 
 
 def _check_budget(subject: Subject) -> None:
-    context = context_for()
-    pairs = _pairs(context)
-    method = begin(subject, context)
+    pairs = support_of(shots=4)  # a batch of fifteen images, and one of five
+    method = begin(subject, context_for())
     for step in range(BUDGET.search_steps):
         one_pass = _Pass(pairs)
         method.search_step(one_pass)
@@ -74,15 +73,6 @@ def _check_end(subject: Subject, pairs: Sequence[SearchBatch]) -> None:
         "the budget was used up in the middle of a search step, and the step caught the "
         "BudgetExceededError that its batches raised"
     )
-
-
-def _pairs(context: SearchContext) -> list[SearchBatch]:
-    """Return the batches of a task with four images a class: fifteen images, and five."""
-    setting = SETTING.model_copy(update={"shots": 4})
-    episode = draw(NoiseImages(), setting, 0, 0)
-    images, labels = episode.support_images, episode.support_labels
-    support = batches(images, labels, setting.batch_size, context.device)
-    return [SearchBatch(batch, batch) for batch in support]
 
 
 BUDGET_IS_RESPECTED = Rule(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from multiprocessing.connection import Connection
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from harness.conformance.rule import BrokenRuleError, Verdict
+from harness.conformance.rule import BrokenRuleError, NotDecidedError, Status, Verdict
 from harness.conformance.subject import Address
 from harness.errors import DataError
 from harness.plugins.registry import Kind
@@ -35,14 +35,15 @@ __all__ = ["check", "check_rule", "rule_names"]
 PRELOADED = ["__main__", "harness.conformance.judging", "torch._dynamo"]
 
 
-def check(address: Address) -> Iterator[Verdict]:
-    """Check every rule for what an address names, one after another.
+def check(address: Address, only: Collection[str] = ()) -> Iterator[Verdict]:
+    """Check every rule for what an address names, one after another, or only those named.
 
     Raises:
         DataError: the images of a data set are missing.
     """
     for name in rule_names(address.kind):
-        yield check_rule(address, name)
+        if not only or name in only:
+            yield check_rule(address, name)
 
 
 def check_rule(address: Address, name: str) -> Verdict:
@@ -54,9 +55,10 @@ def check_rule(address: Address, name: str) -> Verdict:
     about, started = _rules(address.kind)[name], time.monotonic()
     try:
         answer = _answer(_judge, (address, name), about["limit_s"])
-    except BrokenRuleError as error:
+    except (BrokenRuleError, NotDecidedError) as error:
+        status: Status = "broken" if isinstance(error, BrokenRuleError) else "not decided"
         seconds = time.monotonic() - started
-        return Verdict(name, "broken", about["expects"], str(error), about["read"], seconds)
+        return Verdict(name, status, about["expects"], str(error), about["read"], seconds)
     if isinstance(answer, str):
         raise DataError(answer)
     return Verdict(**answer)
@@ -93,6 +95,7 @@ def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: floa
 
     Raises:
         BrokenRuleError: it sent nothing; the message says how it ended.
+        NotDecidedError: it was not done in time, as may be where much else is done.
     """
     ours, theirs = _context().Pipe(duplex=False)
     process: BaseProcess = _context().Process(  # type: ignore[attr-defined] # stubs lack it
@@ -111,7 +114,7 @@ def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: floa
 
 def _received(connection: Connection, process: BaseProcess, limit_s: float | None) -> Any:
     if not connection.poll(limit_s):
-        raise BrokenRuleError(f"the check was not done after {limit_s:g} s")
+        raise NotDecidedError(f"the check was not done after {limit_s:g} s")
     try:
         return connection.recv()
     except (EOFError, ConnectionResetError):

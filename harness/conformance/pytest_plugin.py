@@ -38,15 +38,17 @@ class ContractRule:
     name: str
 
     def check(self) -> None:
-        """Fail the test, in a few lines for a person, if the rule is broken; skip it if idle."""
+        """Fail the test, in a few lines for a person, if the rule is not kept; skip it if idle."""
         from harness.conformance.isolation import check_rule  # noqa: PLC0415 - see the module
 
         verdict = check_rule(self.address, self.name)
         if verdict.status == "not applicable":
             pytest.skip(verdict.came)
-        if verdict.status == "broken":
+        if verdict.status in {"broken", "not decided"}:
             lines = (f"{what}: {getattr(verdict, what)}" for what in ("expected", "came", "read"))
-            pytest.fail("\n".join([f"rule {verdict.rule} is broken", *lines]), pytrace=False)
+            pytest.fail(
+                "\n".join([f"rule {verdict.rule} is {verdict.status}", *lines]), pytrace=False
+            )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -22,15 +22,13 @@ from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
 from harness.conformance.subject import Subject
 from harness.conformance.trials import (
     BUDGET,
-    SETTING,
-    NoiseImages,
     Watched,
     begin,
     context_for,
     run,
+    support_of,
 )
-from harness.contracts import MetaTask, PretrainedMethod, SearchBatch, SearchMethod
-from harness.trials.episode import batches, draw
+from harness.contracts import MetaTask, PretrainedMethod, SearchMethod
 
 __all__ = ["INTERRUPTION_IS_CLEAN", "SAME_SEED_SAME_RESULT", "STATE_ROUND_TRIPS"]
 
@@ -93,14 +91,14 @@ def _check_state(subject: Subject) -> None:
     if isinstance(method, PretrainedMethod):
         _check_adaptation(method)
     else:
-        method.search_step(_support())
+        method.search_step(support_of())
     state = _state(method)
     stored = _through_a_file(state)
     _compare(state, stored, "after it was written to a safetensors file and read again")
     if pretrained:
         resumed = begin(subject, context_for(initial_state=stored, pretraining=True))
         _compare(stored, _state(resumed), "once it is the initial state of pretraining")
-        begin(subject, context_for(initial_state=stored)).search_step(_support())
+        begin(subject, context_for(initial_state=stored)).search_step(support_of())
 
 
 def _check_adaptation(method: PretrainedMethod) -> None:
@@ -108,7 +106,7 @@ def _check_adaptation(method: PretrainedMethod) -> None:
     meta = _state(method)  # type: ignore[arg-type] # a pretrained method has a state, too
     adapted = []
     for _ in range(2):
-        steps = [_support() for _ in range(BUDGET.meta_steps)]
+        steps = [support_of() for _ in range(BUDGET.meta_steps)]
         adaptation = method.adapt(MetaTask(steps=steps, warm_up=False))
         adapted.append(_through_a_file(dict(adaptation.parameters)))
         _compare(meta, _state(method), "after adapt")  # type: ignore[arg-type] # as above
@@ -147,12 +145,6 @@ def _compare(before: Mapping[str, Tensor], after: Mapping[str, Tensor], when: st
     for name, value in before.items():
         if value.dtype != after[name].dtype or not torch.equal(value, after[name]):
             raise BrokenRuleError(f"the tensor '{name}' is another one {when}")
-
-
-def _support() -> list[SearchBatch]:
-    episode = draw(NoiseImages(), SETTING, 0, 0)
-    images, labels = episode.support_images, episode.support_labels
-    return [SearchBatch(batch, batch) for batch in batches(images, labels, 5, torch.device("cpu"))]
 
 
 STATE_ROUND_TRIPS = Rule(

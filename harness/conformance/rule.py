@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from harness.conformance.subject import Subject
 
-__all__ = ["BrokenRuleError", "NotApplicableError", "Rule", "Status", "Verdict"]
+__all__ = ["BrokenRuleError", "NotApplicableError", "NotDecidedError", "Rule", "Status", "Verdict"]
 
 PAGE = "docs/plugins.md"  # has a heading for every rule
 
-Status = Literal["kept", "broken", "not applicable"]
+Status = Literal["kept", "broken", "not applicable", "not decided"]
 
 
 class BrokenRuleError(Exception):
@@ -22,6 +22,10 @@ class BrokenRuleError(Exception):
 
 class NotApplicableError(Exception):
     """A rule says nothing about this subject; the message is a clause that says why."""
+
+
+class NotDecidedError(Exception):
+    """Time ran out before a rule was checked; the message is a clause that says when."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Verdict:
         rule: the rule's name.
         status: whether it was kept.
         expected: what the rule expects.
-        came: what came instead, or why the rule does not apply; empty where it was kept.
+        came: what came instead, or why it does not apply or is not decided; empty where kept.
         read: a page and its anchor.
         seconds: how long the check took.
     """

@@ -80,13 +80,33 @@ def test_a_crash_is_a_broken_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rule["came"] == "the process of the check ended with exit status 7"
 
 
-def test_a_hang_is_a_broken_rule(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A method that never returns breaks a rule when the time for it is over."""
+def test_a_hang_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that takes too long accuses no one, but is no success either."""
     choose(monkeypatch, "metrics-are-numbers", limit_s=3.0)
     result = check("hangs")
     assert result.exit_code == 1
-    assert "came:     the check was not done after 3 s" in result.stdout
-    assert "read:     docs/plugins.md#metrics-are-numbers" in result.stdout
+    assert "the check was not done after 3 s" in result.stdout
+    assert "broken" not in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 rules: 1 not decided"
+
+
+def test_one_cause_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What breaks a second rule for the same reason refers to the first."""
+    choose(monkeypatch, "metrics-are-numbers", "no-query-labels")
+    result = check("dies")
+    assert result.stdout.count("ended with exit status 7") == 1
+    assert "for the same reason as metrics-are-numbers" in result.stdout
+    assert result.stdout.splitlines()[-1] == "2 rules: 2 broken"
+
+
+def test_rules_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --rule that one alone is checked; one that there is not is wrong usage."""
+    choose(monkeypatch, "metrics-are-numbers", "no-query-labels")
+    result = check("sound", "--rule", "no-query-labels")
+    assert result.stdout.splitlines()[-1] == "1 rules: 1 kept"
+    wrong = check("sound", "--rule", "no-query-label")
+    assert wrong.exit_code == 2
+    assert "unknown rule 'no-query-label'; did you mean 'no-query-labels'?" in wrong.stderr
 
 
 @pytest.mark.parametrize(
