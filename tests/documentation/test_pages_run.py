@@ -88,7 +88,13 @@ NEED_MORE = {
 # What a page takes for granted that a reader has: two runs to compare, and a suite.
 GIVEN = {
     "README.md": "cp photos/test/00/00.png new-photo.jpg",
-    "docs/my-photos.md": "cp photos/test/00/00.png new-photo.jpg",
+    "docs/my-photos.md": """
+        cp photos/test/00/00.png new-photo.jpg
+        for label in 00 01; do
+            mkdir -p few/$label && cp photos/train/$label/0[0-5].png few/$label
+        done
+        rm photos && mv few photos
+    """,
     "docs/compare.md": f"""
         harness estimate -m onnas -d jetson -o A
         harness estimate -m onnas -d jetson -o B
