@@ -1,4 +1,4 @@
-"""The whole plugin surface: eleven hooks.
+"""The whole plugin surface: thirteen hooks.
 
 A plugin is a module that the entry-point group `harness` names. It marks its hooks with
 `harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
@@ -35,8 +35,8 @@ class Register(Protocol):
         Args:
             name: what people type: lower-case letters, digits and hyphens.
             target: the class that is called with the parameters, see `harness.contracts`; for a
-                suite, the `"module:file.toml"` resource that describes it; for a device one or the
-                other.
+                suite or a claim, the `"module:file.toml"` resource that describes it; for a device
+                one or the other.
             parameters: a pydantic model of the target's parameters (`name[key=value]`), in a module
                 that imports no torch. Without it the target takes no parameters; a TOML file never
                 does. A field marked by `harness.fields.SEARCH_ONLY` is none that a method's
@@ -67,6 +67,15 @@ def harness_register_devices(register: Register) -> None:
 @hookspec
 def harness_register_suites(register: Register) -> None:
     """Register suites: targets are TOML files in a package, `"package.module:file.toml"`."""
+
+
+@hookspec
+def harness_register_claims(register: Register) -> None:
+    """Register claims: targets are TOML files in a package, `"package.module:file.toml"`.
+
+    `harness.claims.claim` says what is in one. The name begins with that of the method that it is
+    about, as `onnas-storage` does; `harness claim onnas storage` then checks it.
+    """
 
 
 @hookspec

@@ -108,8 +108,9 @@ def _entries_of(plugins: Plugins, name: str) -> Sequence[Entry]:
         raise PluginError(str(problem))
     for source in plugins.sources:
         if source.name == name:
-            claims = [each for each in plugins.registry.claims(source) if each.kind in CHECKED]
-            checkable = [each for each in claims if not needs_parameters(each)]
+            registered = plugins.registry.registered_by(source)
+            named = [each for each in registered if each.kind in CHECKED]
+            checkable = [each for each in named if not needs_parameters(each)]
             if not checkable:
                 raise UsageError(
                     f"{source} registers no method, data set or device that can be made without "

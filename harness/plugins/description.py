@@ -46,13 +46,13 @@ def plugin_rows(plugins: Plugins) -> list[Row]:
 
 
 def _plugin_row(plugins: Plugins, source: PluginSource, problem: str | None) -> Row:
-    claims = plugins.registry.claims(source)
+    entries = plugins.registry.registered_by(source)
     return {
         "plugin": source.name,
         "distribution": source.distribution,
         "version": source.version,
         "problem": problem,
-        **{f"{kind}s": [entry.name for entry in claims if entry.kind == kind] for kind in KINDS},
+        **{f"{kind}s": [entry.name for entry in entries if entry.kind == kind] for kind in KINDS},
     }
 
 
@@ -61,8 +61,8 @@ def describe(plugins: Plugins, name: str) -> list[Row]:
 
     Every description has `kind`, `name` and `summary`. What a plugin registered has `plugin`,
     `distribution`, `version` and `parameters` too; a device that can be made without parameters
-    its `profile` and `mode` (none where it can be neither measured nor emulated), a suite its
-    `text`, a budget its `keys`.
+    its `profile` and `mode` (none where it can be neither measured nor emulated), a suite or a
+    claim its `text`, a budget its `keys`.
 
     Raises:
         UnknownNameError: nothing has that name.
@@ -97,12 +97,12 @@ def _describe(plugins: Plugins, entry: Entry) -> Row:
     }
     if entry.kind == "device" and not needs_parameters(entry):
         description |= _describe_device(plugins, entry)
-    if entry.kind == "suite":
-        description["text"] = _suite_text(entry)
+    if entry.kind in ("suite", "claim"):
+        description["text"] = _file_text(entry)
     return description
 
 
-def _suite_text(entry: Entry) -> str:
+def _file_text(entry: Entry) -> str:
     path = file_path(entry)
     try:
         return read_text(path)

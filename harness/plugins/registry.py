@@ -24,7 +24,7 @@ __all__ = [
     "check_name",
 ]
 
-Kind = Literal["method", "dataset", "device", "suite", "reporter"]
+Kind = Literal["method", "dataset", "device", "suite", "reporter", "claim"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 ALL = "all"  # stands for every name of a kind, so no plugin may claim it
@@ -70,9 +70,8 @@ class Entry:
     @property
     def is_file(self) -> bool:
         """Whether the target is a TOML file that describes it, not something to import."""
-        return self.kind == "suite" or (
-            self.kind == "device" and self.target.lower().endswith(".toml")
-        )
+        is_profile = self.kind == "device" and self.target.lower().endswith(".toml")
+        return self.kind in ("suite", "claim") or is_profile
 
     @property
     def distribution(self) -> str:
@@ -139,14 +138,14 @@ class Registry:
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Start with `entries`."""
-        self._claims: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
+        self._entries: dict[tuple[Kind, str], list[Entry]] = defaultdict(list)
         self._faults: dict[tuple[Kind, str], str] = {}
         self.add(entries)
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Add what a plugin registered."""
         for entry in entries:
-            self._claims[entry.kind, entry.name].append(entry)
+            self._entries[entry.kind, entry.name].append(entry)
 
     def set_aside(self, kind: Kind, name: str, fault: str) -> None:
         """Record why a name cannot be used, for whoever asks for it."""
@@ -154,15 +153,15 @@ class Registry:
 
     def knows(self, kind: Kind, name: str) -> bool:
         """Return whether anybody claims a name, or it was set aside."""
-        return (kind, name) in self._claims or (kind, name) in self._faults
+        return (kind, name) in self._entries or (kind, name) in self._faults
 
     def names(self, kind: Kind) -> list[str]:
         """Return every name of a kind in order, those that several plugins claim included."""
-        return sorted(name for other, name in self._claims if other == kind)
+        return sorted(name for other, name in self._entries if other == kind)
 
     def entries(self, kind: Kind) -> list[Entry]:
         """Return the entries of a kind that can be used, in the order of their names."""
-        claims = (self._claims[kind, name] for name in self.names(kind))
+        claims = (self._entries[kind, name] for name in self.names(kind))
         return [entry for entry, *others in claims if not others]
 
     def get(self, kind: Kind, name: str) -> Entry:
@@ -173,27 +172,27 @@ class Registry:
             PluginError: more than one plugin did, or what did cannot be used; the message names
                 them.
         """
-        if (kind, name) not in self._claims:
+        if (kind, name) not in self._entries:
             if (kind, name) in self._faults:
                 raise PluginError(self._faults[kind, name])
             raise UnknownNameError(kind, name, self.names(kind))
-        entry, *others = self._claims[kind, name]
+        entry, *others = self._entries[kind, name]
         if others:
             raise PluginError(str(_conflict([entry, *others])))
         return entry
 
-    def claims(self, plugin: PluginSource) -> list[Entry]:
-        """Return all that a plugin registered, names that others claim too included."""
+    def registered_by(self, plugin: PluginSource) -> list[Entry]:
+        """Return all that a plugin registered, names that others have too included."""
         return [
             entry
-            for entries in self._claims.values()
+            for entries in self._entries.values()
             for entry in entries
             if entry.plugin == plugin
         ]
 
     def conflicts(self) -> list[Conflict]:
         """Return the names that more than one plugin claims, in order."""
-        contested = [claims for claims in self._claims.values() if len(claims) > 1]
+        contested = [claims for claims in self._entries.values() if len(claims) > 1]
         return sorted(map(_conflict, contested), key=lambda each: (each.kind, each.name))
 
 
@@ -232,7 +231,8 @@ def _check(entry: Entry) -> None:
 
 
 def _check_target(entry: Entry) -> None:
-    forms = {"suite": [_FILE], "device": [_IMPORTED, _FILE]}.get(entry.kind, [_IMPORTED])
+    own = {"suite": [_FILE], "claim": [_FILE], "device": [_IMPORTED, _FILE]}
+    forms = own.get(entry.kind, [_IMPORTED])
     if not any(_matches(_FORMS[form], entry.target) for form in forms):
         takes = " or ".join(f"'{form}'" for form in forms)
         raise PluginError(f"the target of {entry} is {entry.target!r}; it must be {takes}")

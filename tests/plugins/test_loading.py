@@ -32,7 +32,7 @@ from harness import hookimpl
 def harness_register_method(register): ...
 """,
     "it has a hook 'zzz', which the harness does not call; the hooks are "
-    "'harness_doctor', 'harness_register_datasets'": """
+    "'harness_doctor', 'harness_register_claims'": """
 from harness import hookimpl
 
 @hookimpl

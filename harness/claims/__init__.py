@@ -1,0 +1,1 @@
+"""Claims that were published of methods, and whether they hold."""
