@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from harness.contracts import TaskKind
 from harness.metrics import METRICS, MetricSpec, Source
 from harness.results.bench import BenchRow
 from harness.results.estimates import DeviceRow, EstimateRow
@@ -118,7 +119,7 @@ class Row:
         return ", ".join(filter(None, (self.setting, self.conditions)))
 
     @property
-    def kind(self) -> str:
+    def kind(self) -> TaskKind:
         """`few-shot` or `full-task`."""
         return "full-task" if self.setting == "full task" else "few-shot"
 
