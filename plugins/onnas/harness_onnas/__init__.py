@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from harness import hookimpl
 from harness.hookspecs import Register
+from harness_onnas.claims import CLAIMS
 
-__all__ = ["harness_register_methods", "harness_register_suites"]
+__all__ = ["harness_register_claims", "harness_register_methods", "harness_register_suites"]
 
 SUITES = {
     "table2": "table 2 of On-NAS: five methods, few-shot, Jetson Nano and RTX 3090",
@@ -37,3 +38,10 @@ def harness_register_suites(register: Register) -> None:
     """Register the paper's tables and figures."""
     for name, summary in SUITES.items():
         register(name, f"harness_onnas.tables:{name}.toml", summary=summary)
+
+
+@hookimpl
+def harness_register_claims(register: Register) -> None:
+    """Register what the paper claims."""
+    for name, summary in CLAIMS.items():
+        register(f"onnas-{name}", f"harness_onnas.claims:{name}.toml", summary=summary)
