@@ -10,16 +10,13 @@ and `HARNESS_CACHE`. A user's mistake is an exception of `harness.errors`, with 
 the command line prints. Torch is imported only once something is computed.
 """
 
-from harness.api.calls import (
+from harness.api.calls import compare, estimate, load, report, run
+from harness.api.inspection import (
     budgets,
-    compare,
+    claims,
     datasets,
     device_names,
-    estimate,
-    load,
     methods,
-    report,
-    run,
     spaces,
     suites,
 )
@@ -31,6 +28,7 @@ __all__ = [
     "RunResults",
     "adapt",
     "budgets",
+    "claims",
     "compare",
     "datasets",
     "device_names",

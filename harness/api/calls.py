@@ -17,21 +17,16 @@ if TYPE_CHECKING:
     from harness.results.results import Results
 
 __all__ = [
-    "budgets",
     "cache_folder",
     "compare",
-    "datasets",
-    "device_names",
+    "data_folder",
     "estimate",
     "ignore",
     "load",
-    "methods",
     "plugins_here",
     "report",
     "run",
     "say_on_stderr",
-    "spaces",
-    "suites",
 ]
 
 Names = str | Sequence[str]
@@ -109,7 +104,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         output=None if output is None else _path(output),
         resume=resume,
         executor=ExecutorOptions(jobs),
-        data_root=_data_root(data_root),
+        data_root=data_folder(data_root),
         cache_root=cache_folder(cache_root),
         saves_models=save_models,
     )
@@ -154,7 +149,7 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
         space=space, budget=budget,
     )  # fmt: skip
     plugins = plugins_here()
-    request = DataRequest(_data_root(data_root), cache_folder(cache_root), ignore)
+    request = DataRequest(data_folder(data_root), cache_folder(cache_root), ignore)
     entries = entries_of(plugins, None if suite is None else str(suite), wanted)
     cache = EstimateCache(plugins, request.cache_root, say_on_stderr)
     found = estimate_all(plan_searches(plugins, entries, request), ignore, cache=cache)
@@ -191,6 +186,7 @@ def report(results: RunResults, path: str | Path) -> Path:
         UsageError: the suffix is of no format.
         RunFolderError: it cannot be written.
     """
+    from harness.reports.claim_tables import ledgers_of  # noqa: PLC0415 - see the module
     from harness.reports.tables import tables_of  # noqa: PLC0415 - see the module
     from harness.reports.writing import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
     from harness.results.published import find_published  # noqa: PLC0415 - see the module
@@ -202,44 +198,12 @@ def report(results: RunResults, path: str | Path) -> Path:
             f"'{target.name}' has no format of a report; its name must end in "
             f"{', '.join(sorted(formats))}"
         )
-    published = find_published(results.results.suites, plugins_here(), ignore)
-    found = Report(results.results, published, tables_of(results.results, published))
+    plugins, told = plugins_here(), results.results
+    published = find_published(told.suites, plugins, ignore)
+    ledgers = ledgers_of(plugins, told, results.folders, ignore)
+    found = Report(told, published, [*ledgers, *tables_of(told, published)])
     write_report(found, {formats[target.suffix]: target}, ignore)
     return target
-
-
-def methods() -> list[str]:
-    """Return the names of the methods that plugins have registered."""
-    return list(plugins_here().registry.names("method"))
-
-
-def datasets() -> list[str]:
-    """Return the names of the data sets that plugins have registered."""
-    return list(plugins_here().registry.names("dataset"))
-
-
-def device_names() -> list[str]:
-    """Return the names of the devices that plugins and profiles have registered."""
-    return list(plugins_here().registry.names("device"))
-
-
-def suites() -> list[str]:
-    """Return the names of the suites that plugins have registered."""
-    return list(plugins_here().registry.names("suite"))
-
-
-def budgets() -> list[str]:
-    """Return the names of the budgets."""
-    from harness.experiment.budget import NAMED_BUDGETS  # noqa: PLC0415 - see the module
-
-    return list(NAMED_BUDGETS)
-
-
-def spaces() -> list[str]:
-    """Return the names of the search spaces."""
-    from harness.space.spec import SPACES  # noqa: PLC0415 - see the module
-
-    return list(SPACES)
 
 
 def plugins_here() -> Plugins:
@@ -271,7 +235,8 @@ def _seeds(seeds: Seeds | None) -> str | None:
     return ",".join(map(str, [seeds] if isinstance(seeds, int) else seeds))
 
 
-def _data_root(given: str | Path | None) -> Path | None:
+def data_folder(given: str | Path | None) -> Path | None:
+    """Return where data sets are: as given, or what `HARNESS_DATA` says; None if neither does."""
     named = given or os.environ.get("HARNESS_DATA")
     return _path(named) if named else None
 

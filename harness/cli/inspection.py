@@ -38,7 +38,7 @@ UNITS = {
 @click.argument("what", type=click.Choice([*KIND_OF, "budgets"]))
 @json_option
 def list_command(what: str, as_json: bool) -> None:
-    """List methods, datasets, devices, suites, reporters or budgets."""
+    """List methods, datasets, devices, suites, reporters, claims or budgets."""
     if what == "budgets":
         _list_budgets(as_json)
         return

@@ -114,6 +114,10 @@ COMMANDS = {
     "compare": LazyCommand(
         "harness.cli.compare:compare", "Compare two runs or estimates, or one with the paper."
     ),
+    "claim": LazyCommand(
+        "harness.cli.claim:claim",
+        "List what was published of methods, and check whether it holds.",
+    ),
     "pretrain": LazyCommand(
         "harness.cli.pretrain:pretrain",
         "Pretrain methods and keep their checkpoints, without searching.",
@@ -131,7 +135,7 @@ COMMANDS = {
     ),
     "list": LazyCommand(
         "harness.cli.inspection:list_command",
-        "List methods, datasets, devices, suites, reporters or budgets.",
+        "List methods, datasets, devices, suites, reporters, claims or budgets.",
     ),
     "show": LazyCommand(
         "harness.cli.inspection:show", "Show what a name is and what parameters it takes."

@@ -12,6 +12,7 @@ from harness.cli.options import UserPath
 from harness.cli.output import loaded_plugins, result_console, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
+from harness.reports.claim_tables import ledgers_of
 from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
 from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
@@ -75,6 +76,8 @@ def report(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Show what runs and estimates have left, beside published numbers.
 
+    First come the claims about the methods in it that it says something of, each with a verdict.
+
     DIR is a run folder, a folder with an estimate, or one that holds such folders. What cannot be
     read there is named on standard error, and the exit status is then 1.
     """
@@ -85,7 +88,9 @@ def report(  # noqa: PLR0913 - one parameter an option
     if results.benches and not (results.trials or results.estimates):
         raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")
     published = _published(plugins, results, suites)
-    found = Report(results, published, tables_of(results, published, missing))
+    ledgers = ledgers_of(plugins, results, folders, lambda why: say(f"Warning: {why}"))
+    tables = [*ledgers, *tables_of(results, published, missing)]
+    found = Report(results, published, tables)
     console = result_console()
     if console.is_terminal and not formats and output is None:
         print_tables(found.tables, console)

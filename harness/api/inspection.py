@@ -1,0 +1,107 @@
+"""The calls that list names, as `harness list` does, and check claims, as `harness claim` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.calls import cache_folder, data_folder, ignore, plugins_here
+
+if TYPE_CHECKING:
+    from harness.claims.ledger import JudgedClaim
+
+__all__ = ["budgets", "claims", "datasets", "device_names", "methods", "spaces", "suites"]
+
+
+def claims(  # noqa: PLR0913 - they mirror the flags of `harness claim`
+    method: str,
+    name: str | None = None,
+    *,
+    folders: Sequence[str | Path] | None = None,
+    run: bool = False,
+    budget: str | None = None,
+    jobs: int | None = None,
+    output: str | Path | None = None,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+) -> list[JudgedClaim]:
+    """Check what was published of a method; each claim comes with a verdict and its reason.
+
+    Args:
+        method: whose claims, such as `"onnas"`.
+        name: of one of them; None: all.
+        folders: run folders to judge by; None: `results/reference`, and what was run for claims.
+        run: whether to run first what claims need and nobody has run.
+        budget: of these runs; None: `small`, and what was run at any budget is enough.
+        jobs: trials side by side.
+        output: the folder of these runs; None: `results/claims/METHOD`.
+        data_root: where data sets are; by default what `HARNESS_DATA` says.
+        cache_root: where decoded images, checkpoints and estimates are kept.
+
+    Raises:
+        UsageError: there is no such claim or folder.
+    """
+    from harness.claims.checking import (  # noqa: PLC0415 - see `harness.api`
+        ClaimRequest,
+        check_claims,
+        run_missing,
+    )
+    from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - as above
+    from harness.system.folders import expanded  # noqa: PLC0415 - as above
+    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
+
+    plugins = plugins_here()
+    request = ClaimRequest(
+        method=method,
+        name=name,
+        folders=None if folders is None else [expanded(Path(each)) for each in folders],
+        output=None if output is None else expanded(Path(output)),
+        data_root=data_folder(data_root),
+        cache_root=cache_folder(cache_root),
+    )
+    if run:
+        run_missing(
+            plugins,
+            request,
+            budget,
+            ExecutorOptions(jobs),
+            progress=lambda _: nullcontext(SilentListener()),
+            say=ignore,
+        )
+    return list(check_claims(plugins, request, lambda *_: None).judged)
+
+
+def methods() -> list[str]:
+    """Return the names of the methods that plugins have registered."""
+    return list(plugins_here().registry.names("method"))
+
+
+def datasets() -> list[str]:
+    """Return the names of the data sets that plugins have registered."""
+    return list(plugins_here().registry.names("dataset"))
+
+
+def device_names() -> list[str]:
+    """Return the names of the devices that plugins and profiles have registered."""
+    return list(plugins_here().registry.names("device"))
+
+
+def suites() -> list[str]:
+    """Return the names of the suites that plugins have registered."""
+    return list(plugins_here().registry.names("suite"))
+
+
+def budgets() -> list[str]:
+    """Return the names of the budgets."""
+    from harness.experiment.budget import NAMED_BUDGETS  # noqa: PLC0415 - see the module
+
+    return list(NAMED_BUDGETS)
+
+
+def spaces() -> list[str]:
+    """Return the names of the search spaces."""
+    from harness.space.spec import SPACES  # noqa: PLC0415 - see the module
+
+    return list(SPACES)
