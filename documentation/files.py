@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 from documentation.models import key_tables
+from harness.claims.claim import CHECKS, Claim
 from harness.devices.profile import DeviceProfile
 from harness.experiment.suite import Suite
 from harness.results.record import Record
 
-__all__ = ["profile_page", "record_page", "record_schema", "suite_page"]
+__all__ = ["claim_page", "profile_page", "record_page", "record_schema", "suite_page"]
 
 
 def record_page() -> str:
@@ -40,6 +41,28 @@ A suite is a TOML file of trials, called by its path or, if a plugin registers i
 Those that come along: [Suites](suites.md).
 
 {key_tables(Suite, "The file")}
+"""
+
+
+def claim_page() -> str:
+    """Return the page of claim files, in Markdown."""
+    sections = key_tables(Claim, "The file").split("\n\n## ")
+    general = "\n\n## ".join(each for each in sections if not each.startswith("check\n"))
+    checks = (key_tables(model, f"check of kind {kind}") for kind, model in CHECKS.items())
+    tables = "\n\n".join(checks)
+    return f"""\
+# Claim files
+
+A claim is a TOML file that a plugin registers. How to write one, and how verdicts are made:
+[Check claims](../claims.md). Those that come along: [Claims](claims.md).
+
+{general}
+
+## check
+
+One of the tables below, by its `kind`.
+
+{tables}
 """
 
 

@@ -27,6 +27,8 @@ _INTRODUCTIONS: dict[str, str] = {
     "[The paper's tables and figures](../suites.md). The keys: [Suite files](suite-file.md).",
     "reporter": "# Reporters\n\n`--reporter NAME` hands a run's numbers to one while it goes on: "
     "[Reporters](../reporters.md).",
+    "claim": "# Claims\n\n`harness claim METHOD` checks them. How verdicts are made: "
+    "[Check claims](../claims.md). The keys: [Claim files](claim-file.md).",
 }
 
 

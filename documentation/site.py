@@ -9,7 +9,13 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from documentation.commands import commands_page
-from documentation.files import profile_page, record_page, record_schema, suite_page
+from documentation.files import (
+    claim_page,
+    profile_page,
+    record_page,
+    record_schema,
+    suite_page,
+)
 from documentation.names import budgets_page, names_page
 from harness.plugins.registry import KINDS
 
@@ -20,6 +26,7 @@ PAGES: dict[str, Callable[[], str]] = {
     **{f"reference/{kind}s.md": partial(names_page, kind) for kind in KINDS},
     "reference/budgets.md": budgets_page,
     "reference/suite-file.md": suite_page,
+    "reference/claim-file.md": claim_page,
     "reference/profile.md": profile_page,
     "reference/record.md": record_page,
     "reference/record.schema.json": record_schema,

@@ -268,10 +268,11 @@ def test_rooms_are_few_and_not_small(record_property: Callable[[str, object], No
 
 
 def test_recipes_name_files_that_are_there() -> None:
-    """CONTRIBUTING.md says how to add six kinds of things, by files that there are."""
+    """CONTRIBUTING.md says how to add seven kinds of things, by files that there are."""
     text = (HOST.parent / "CONTRIBUTING.md").read_text("utf-8")
     recipes = dict(re.findall(r"\*\*To add an? (\w+)\*\*(.*?)(?=\n- \*\*|\n\n)", text, re.S))
-    assert set(recipes) == {"metric", "operation", "command", "method", "device", "suite"}
+    kinds = {"metric", "operation", "command", "method", "device", "suite", "claim"}
+    assert set(recipes) == kinds
     for what, recipe in recipes.items():
         files = re.findall(r"`((?:harness|plugins|docs)/[\w/.-]+)`", recipe)
         assert files, what

@@ -12,12 +12,19 @@ import pytest
 from pydantic import BaseModel
 
 from documentation.commands import commands_page, every_command
-from documentation.files import profile_page, record_page, record_schema, suite_page
+from documentation.files import (
+    claim_page,
+    profile_page,
+    record_page,
+    record_schema,
+    suite_page,
+)
 from documentation.markdown import anchor, prose
 from documentation.models import undescribed_keys
 from documentation.names import budgets_page, built_in, names_page
 from documentation.pages import ROOT, every_page
 from harness import hookspecs
+from harness.claims.claim import CHECKS, Claim
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import NAMED_BUDGETS
 from harness.experiment.suite import Suite
@@ -88,13 +95,13 @@ def test_page_of_budgets_has_each_key() -> None:
     assert "| `meta_epochs` | meta-epochs of pretraining | 0 | 2 | 30 | 1000 | 30000 |" in text
 
 
-@pytest.mark.parametrize("model", [Record, Suite, DeviceProfile])
+@pytest.mark.parametrize("model", [Record, Suite, DeviceProfile, Claim, *CHECKS.values()])
 def test_keys_of_files_are_described(model: type[BaseModel]) -> None:
-    """Each key of a record, a suite and a device's profile says what it means."""
+    """Each key of a record, a suite, a claim and a device's profile says what it means."""
     assert undescribed_keys(model) == []
 
 
-@pytest.mark.parametrize("write", [record_page, suite_page, profile_page])
+@pytest.mark.parametrize("write", [record_page, suite_page, claim_page, profile_page])
 def test_links_between_tables_lead_somewhere(write: Callable[[], str]) -> None:
     """What a key links to is a heading of the page."""
     text = write()

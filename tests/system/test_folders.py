@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from harness_datasets.folder import Folder
 from harness_datasets.parameters import FolderParameters
 
-from harness.api.calls import _data_root, cache_folder
+from harness.api.calls import cache_folder, data_folder
 from harness.cli.main import cli
 from harness.contracts import DataRequest
 from harness.errors import DataError, UsageError
@@ -107,7 +107,7 @@ def test_the_home_is_found_after_an_equals_sign_and_in_the_environment(
     monkeypatch.setenv("HARNESS_DATA", "~/data")
     monkeypatch.setenv("HARNESS_CACHE", "~/cache")
     monkeypatch.setenv("HARNESS_DEVICES", "~/board.toml\r")
-    assert (_data_root(None), cache_folder(None)) == (tmp_path / "data", tmp_path / "cache")
+    assert (data_folder(None), cache_folder(None)) == (tmp_path / "data", tmp_path / "cache")
     assert "board" in load_plugins().registry.names("device")
     assert find_suite(load_plugins(), "~/mine.toml") == tmp_path / "mine.toml"
 
