@@ -1,4 +1,4 @@
-"""The whole plugin surface: thirteen hooks.
+"""The whole plugin surface: fifteen hooks.
 
 A plugin is a module that the entry-point group `harness` names. It marks its hooks with
 `harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
@@ -85,6 +85,20 @@ def harness_register_reporters(register: Register) -> None:
     They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made, and
     follows trials, where a person asks for it, `harness run --reporter NAME`; a plugin that has
     these hooks itself always follows them.
+    """
+
+
+@hookspec
+def harness_register_spaces(register: Register) -> None:
+    """Register search spaces: targets make a `harness.contracts.ArchitectureSpace`."""
+
+
+@hookspec
+def harness_register_searches(register: Register) -> None:
+    """Register black-box searches: targets are `harness.contracts.BlackBoxSearch` classes.
+
+    People name them as they name methods, `-m NAME`, where a data set is a table of accuracies; a
+    name may be that of a method too, which then is what images are searched with.
     """
 
 

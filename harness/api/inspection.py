@@ -104,4 +104,4 @@ def spaces() -> list[str]:
     """Return the names of the search spaces."""
     from harness.space.spec import SPACES  # noqa: PLC0415 - see the module
 
-    return list(SPACES)
+    return list(dict.fromkeys([*SPACES, *plugins_here().registry.names("space")]))

@@ -13,11 +13,11 @@ from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.fields import spelled
 from harness.plugins.description import budget_rows, describe, entry_rows
 from harness.plugins.loading import load_plugins
-from harness.plugins.registry import KINDS
+from harness.plugins.registry import KINDS, PLURALS
 
 __all__ = ["doctor", "list_command", "show"]
 
-KIND_OF = {f"{kind}s": kind for kind in KINDS}
+KIND_OF = {PLURALS[kind]: kind for kind in KINDS}
 
 HERE = {
     "measured": "measured on this machine",
@@ -38,7 +38,7 @@ UNITS = {
 @click.argument("what", type=click.Choice([*KIND_OF, "budgets"]))
 @json_option
 def list_command(what: str, as_json: bool) -> None:
-    """List methods, datasets, devices, suites, reporters, claims or budgets."""
+    """List methods, datasets, devices, suites, reporters, claims, spaces, searches or budgets."""
     if what == "budgets":
         _list_budgets(as_json)
         return
@@ -66,7 +66,7 @@ def _list_budgets(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show what a name is and what parameters it takes.
 
-    NAME is a method, dataset, device, suite or budget.
+    NAME is a method, dataset, device, suite, reporter, space, search or budget.
     """
     descriptions = describe(loaded_plugins(), name)
     if as_json:

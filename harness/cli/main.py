@@ -135,7 +135,7 @@ COMMANDS = {
     ),
     "list": LazyCommand(
         "harness.cli.inspection:list_command",
-        "List methods, datasets, devices, suites, reporters, claims or budgets.",
+        "List methods, datasets, devices, suites, reporters, claims, spaces, searches or budgets.",
     ),
     "show": LazyCommand(
         "harness.cli.inspection:show", "Show what a name is and what parameters it takes."

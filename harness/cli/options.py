@@ -106,7 +106,7 @@ method_option = click.option(
     multiple=True,
     type=Names(),
     envvar="HARNESS_METHOD",
-    help="A method, such as onnas or 'onnas[q=1]'; repeat it, or say all.",
+    help="A method, such as onnas or 'onnas[q=1]', or a search; repeat it, or say all.",
 )
 device_option = click.option(
     "-d",
@@ -165,7 +165,7 @@ evaluation_option = click.option(
 space_option = click.option(
     "--space",
     envvar="HARNESS_SPACE",
-    help="The search space: metanas or darts-operations.  [default: metanas]",
+    help="The search space, as `harness list spaces` has them.  [default: metanas]",
 )
 recipe_option = click.option(
     "--recipe",

@@ -16,7 +16,7 @@ from harness.conformance.subject import CHECKED, Address, find
 from harness.errors import UnknownNameError
 from harness.plugins.description import plugin_rows
 from harness.plugins.loading import load_plugins
-from harness.plugins.registry import KINDS, Kind
+from harness.plugins.registry import KINDS, PLURALS, Kind
 from harness.scaffold.writing import choose_names, next_commands, write_plugin
 
 __all__ = ["check_plugin", "list_plugins", "new_plugin"]
@@ -49,7 +49,7 @@ def _registers(row: dict[str, Any]) -> str:
         return f"not used: {row['problem']}"
     parts = []
     for kind in KINDS:
-        names = row[f"{kind}s"]
+        names = row[PLURALS[kind]]
         if names:
             parts.append(f"{kind if len(names) == 1 else kind + 's'} {', '.join(names)}")
     return "; ".join(parts) or "nothing"

@@ -1,4 +1,4 @@
-"""What a plugin's targets must be: a search method, a dataset provider, a device.
+"""What a plugin's targets must be: a method, a data set, a device, a space, a black-box search.
 
 The harness owns the loop. A method never fetches data, counts steps or decides when to stop: it is
 handed batches and asked for one step at a time, and it never sees a query label. Nothing here
@@ -43,10 +43,23 @@ from harness.contracts.methods import (
     StartsFromArchitecture,
     StepMetrics,
 )
+from harness.contracts.spaces import (
+    ArchitectureCost,
+    ArchitectureSpace,
+    ArchitectureTable,
+    BlackBoxSearch,
+    CountsCost,
+    SearchTask,
+)
 
 __all__ = [
     "Adaptation",
+    "ArchitectureCost",
+    "ArchitectureSpace",
+    "ArchitectureTable",
     "Batch",
+    "BlackBoxSearch",
+    "CountsCost",
     "DataRequest",
     "Dataset",
     "DatasetForm",
@@ -72,6 +85,7 @@ __all__ = [
     "SearchBatch",
     "SearchContext",
     "SearchMethod",
+    "SearchTask",
     "SplitSummary",
     "StartsFromArchitecture",
     "StepMetrics",

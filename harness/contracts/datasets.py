@@ -28,7 +28,7 @@ __all__ = [
     "TellsOverlap",
 ]
 
-TaskKind = Literal["few-shot", "full-task"]
+TaskKind = Literal["few-shot", "full-task", "tabular"]
 
 
 @dataclass(frozen=True)

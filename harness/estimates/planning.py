@@ -13,7 +13,7 @@ from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
-from harness.space.spec import space_named
+from harness.plugins.spaces import supernet_space
 from harness.tracing.search import Search, form_of
 
 __all__ = ["plan_searches"]
@@ -45,6 +45,7 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
     if not entry.methods:
         raise UsageError("no method was named; give one with --method, or name a suite")
     budget, (seed, *_) = parse_budget(entry.budget), parse_seeds(entry.seeds)
+    space = supernet_space(plugins, entry.space, "an estimate")
     methods = _select(plugins, "method", entry.methods)
     devices: list[Device] = [each.create() for each in _select(plugins, "device", entry.devices)]
     for dataset, method in product(_select(plugins, "dataset", entry.datasets), methods):
@@ -59,7 +60,7 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
             budget=budget,
             seed=seed,
             devices=tuple(device.profile for device in devices),
-            space=space_named(entry.space),
+            space=space,
         )
 
 

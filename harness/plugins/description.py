@@ -10,7 +10,7 @@ from harness.devices.at_hand import mode_here
 from harness.errors import PluginError, UnknownNameError
 from harness.fields import describe_fields
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import KINDS, Entry, Kind, PluginSource
+from harness.plugins.registry import KINDS, PLURALS, Entry, Kind, PluginSource
 from harness.plugins.selection import select
 from harness.plugins.targets import file_path, load_parameters, needs_parameters
 from harness.system.text import NotTextError, read_text
@@ -52,7 +52,9 @@ def _plugin_row(plugins: Plugins, source: PluginSource, problem: str | None) -> 
         "distribution": source.distribution,
         "version": source.version,
         "problem": problem,
-        **{f"{kind}s": [entry.name for entry in entries if entry.kind == kind] for kind in KINDS},
+        **{
+            PLURALS[kind]: [entry.name for entry in entries if entry.kind == kind] for kind in KINDS
+        },
     }
 
 
@@ -118,8 +120,8 @@ def _describe_device(plugins: Plugins, entry: Entry) -> Row:
 
 
 def _describe_budget(name: str, budget: Budget) -> Row:
-    values = budget.model_dump()
-    keys = [{**asdict(each), "value": values[each.name]} for each in describe_fields(type(budget))]
+    fields = describe_fields(type(budget))
+    keys = [{**asdict(each), "value": getattr(budget, each.name)} for each in fields]
     return {"kind": "budget", "name": name, "summary": "", "keys": keys}
 
 

@@ -21,7 +21,7 @@ from harness import hookspecs
 from harness.errors import PluginError
 from harness.metrics import METRICS, MetricSpec
 from harness.plugins.profile_files import device_of, profile_files
-from harness.plugins.registry import KINDS, Collector, Conflict, PluginSource, Registry
+from harness.plugins.registry import KINDS, PLURALS, Collector, Conflict, PluginSource, Registry
 
 __all__ = [
     "PROJECT",
@@ -243,7 +243,7 @@ def _collect(plugin: object, source: PluginSource) -> Collector:
     with _guarded("its hooks cannot be registered"):
         alone.register(plugin, source.name)
     for kind in KINDS:
-        hook = f"{PROJECT}_register_{kind}s"
+        hook = f"{PROJECT}_register_{PLURALS[kind]}"
         with _guarded(f"its hook '{hook}' failed"):
             getattr(alone.hook, hook)(register=collector.register_for(kind))
     with _guarded(f"its hook '{PROJECT}_register_metrics' failed"):

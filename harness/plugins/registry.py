@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,6 +15,7 @@ from harness.metrics import MetricSpec
 __all__ = [
     "ALL",
     "KINDS",
+    "PLURALS",
     "Collector",
     "Conflict",
     "Entry",
@@ -24,8 +25,13 @@ __all__ = [
     "check_name",
 ]
 
-Kind = Literal["method", "dataset", "device", "suite", "reporter", "claim"]
+Kind = Literal[
+    "method", "dataset", "device", "suite", "reporter", "claim", "space", "search"
+]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
+
+# What hooks, commands and JSON call several of a kind.
+PLURALS: Mapping[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {"search": "searches"}
 
 ALL = "all"  # stands for every name of a kind, so no plugin may claim it
 

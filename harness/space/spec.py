@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import ClassVar, Literal
 
 from harness.errors import UnknownNameError
 
@@ -26,9 +26,11 @@ __all__ = [
     "SPACES",
     "CellKind",
     "SearchSpace",
+    "darts_operations",
     "edge_count",
     "edge_pairs",
     "input_name",
+    "metanas",
     "pair_count",
     "space_named",
 ]
@@ -84,6 +86,8 @@ class SearchSpace:
     nodes: int = NODES
     version: int = 1
 
+    has_supernet: ClassVar[bool] = True
+
     @property
     def derived(self) -> tuple[int, ...]:
         """Columns of α that a derived architecture can have."""
@@ -95,6 +99,16 @@ METANAS = SearchSpace("metanas", OPERATIONS)
 SPACES: Mapping[str, SearchSpace] = {
     space.name: space for space in (METANAS, SearchSpace("darts-operations", DARTS_OPERATIONS))
 }
+
+
+def metanas() -> SearchSpace:
+    """Return MetaNAS's few-shot space."""
+    return METANAS
+
+
+def darts_operations() -> SearchSpace:
+    """Return the same cells with DARTS's operations."""
+    return SPACES["darts-operations"]
 
 
 def space_named(name: str) -> SearchSpace:

@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.contracts import Dataset, DatasetForm
 from harness.devices.profile import DeviceProfile
+from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting, Setting
 from harness.runtime.threads import is_worth_threads
@@ -68,9 +69,15 @@ class Search:
 
 
 def form_of(dataset: Dataset) -> DatasetForm:
-    """Return the form of a prepared data set."""
+    """Return the form of a prepared data set.
+
+    Raises:
+        UsageError: it is a table.
+    """
     if dataset.kind == "few-shot":
         return DatasetForm("few-shot", dataset.image_shape)
+    if dataset.kind == "tabular":
+        raise UsageError("a table of accuracies has no search steps that could be estimated")
     train = dataset.splits["train"]
     images = len(dataset.images("train"))
     return DatasetForm("full-task", dataset.image_shape, train.classes, images)

@@ -1,0 +1,124 @@
+"""What a search space, a table of its architectures, and a black-box search must be.
+
+A black-box search meets a space through strings alone: it asks for the accuracy of an architecture,
+is told it, and asks for the next. The harness counts the questions and keeps the best answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+from harness.contracts.datasets import Dataset
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = [
+    "ArchitectureCost",
+    "ArchitectureSpace",
+    "ArchitectureTable",
+    "BlackBoxSearch",
+    "CountsCost",
+    "SearchTask",
+]
+
+
+class ArchitectureSpace(Protocol):
+    """A space whose architectures are canonical strings; the target takes no parameters.
+
+    An architecture is also a sequence of decisions, each a number of one of the options that there
+    are: what a policy draws, and what its vector holds one-hot.
+    """
+
+    name: str  # as it is registered
+    version: int  # counts what changes an operation and not its name
+    cells: tuple[str, ...]  # their kinds, from the first to the last
+    nodes: int  # intermediate nodes of a cell
+    operations: tuple[str, ...]  # that an edge can hold
+    has_supernet: bool  # whether methods that train shared weights can search it
+    options: tuple[int, ...]  # how many there are for each decision
+
+    def check(self, architecture: str) -> str:
+        """Return the canonical form of an architecture.
+
+        Raises:
+            UsageError: it is none of this space; says where.
+        """
+
+    def decisions(self, architecture: str) -> tuple[int, ...]:
+        """Return which option each decision takes."""
+
+    def architecture(self, decisions: Sequence[int]) -> str:
+        """Return the architecture of decisions."""
+
+    def vector(self, architecture: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+        """Return its encoding for predictors, as long as there are options in all."""
+
+    def sample(self, random: np.random.Generator) -> str:
+        """Draw an architecture; each is equally likely."""
+
+    def mutate(self, architecture: str, random: np.random.Generator) -> str:
+        """Change one decision, so that it is another architecture."""
+
+    def neighbours(self, architecture: str) -> Sequence[str]:
+        """Return all architectures that differ in one decision, in a fixed order."""
+
+    def cross(self, one: str, other: str, random: np.random.Generator) -> str:
+        """Take each decision from one of two architectures."""
+
+
+class ArchitectureCost(NamedTuple):
+    """What the network of an architecture costs, counted from shapes."""
+
+    flops: int  # multiplications and additions of convolutions and linear layers, as one
+    parameters: int
+
+
+@runtime_checkable
+class CountsCost(Protocol):
+    """What a space has besides if it can count the cost of an architecture's network."""
+
+    def cost(
+        self, architecture: str, image_shape: tuple[int, int, int], classes: int
+    ) -> ArchitectureCost:
+        """Return the cost for images of a shape (channels, height, width)."""
+
+
+@runtime_checkable
+class ArchitectureTable(Dataset, Protocol):
+    """A data set of the kind `tabular`: accuracies that others have measured; it has no images."""
+
+    space: str  # the name of the space whose architectures it has
+    classes: int  # of the images that the accuracies are of
+    best: float  # the largest accuracy, in percent
+
+    def accuracy(self, architecture: str) -> float:
+        """Return the accuracy of an architecture in its canonical form, in percent."""
+
+
+@dataclass(frozen=True)
+class SearchTask:
+    """All that a black-box search learns before it asks for the first time."""
+
+    space: ArchitectureSpace
+    evaluations: int  # how many questions it has
+    random: np.random.Generator  # seeded for this trial; the only source of what it draws
+
+
+class BlackBoxSearch(Protocol):
+    """A search that asks for accuracies; called with its parameters model, or with nothing.
+
+    After `start` the harness alternates `ask` and `tell`. Each question counts, one that was asked
+    before too; the answer to the trial is the best architecture that was asked for.
+    """
+
+    def start(self, task: SearchTask) -> None:
+        """Begin a search."""
+
+    def ask(self) -> str:
+        """Return the architecture to evaluate next."""
+
+    def tell(self, architecture: str, accuracy: float) -> None:
+        """Take the accuracy, in percent, of what was asked for."""

@@ -1,0 +1,70 @@
+"""Finds search spaces by name, and says what can search them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.errors import UnknownNameError, UsageError
+from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind
+from harness.plugins.selection import parse, select
+from harness.space.spec import SPACES, SearchSpace
+
+if TYPE_CHECKING:
+    from harness.contracts import ArchitectureSpace
+
+__all__ = ["find_space", "searched_by", "supernet_space"]
+
+
+def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
+    """Return the space of a name.
+
+    Raises:
+        UnknownNameError: there is none; the message has the nearest name.
+        PluginError: several plugins claim it, or it cannot be imported.
+    """
+    if name in SPACES:
+        return SPACES[name]
+    if not plugins.registry.knows("space", name):
+        raise UnknownNameError("search space", name, {*SPACES, *plugins.registry.names("space")})
+    space: ArchitectureSpace = select(plugins, "space", name)[0].create()
+    return space
+
+
+def supernet_space(plugins: Plugins, name: str, what: str) -> SearchSpace:
+    """Return the space of a name, which `what` needs to have a supernet.
+
+    Raises:
+        UnknownNameError: there is no such space.
+        UsageError: it has no supernet.
+    """
+    space = find_space(plugins, name)
+    if not isinstance(space, SearchSpace):
+        raise UsageError(f"the space '{name}' has no supernet, which {what} needs")
+    return space
+
+
+def searched_by(plugins: Plugins, space: SearchSpace | ArchitectureSpace, texts: list[str]) -> Kind:
+    """Say which kind of names searches a space: methods that train it, or black-box searches.
+
+    Args:
+        plugins: where names are looked up.
+        space: what is to be searched.
+        texts: what is to search it, each with its parameters.
+
+    Raises:
+        UsageError: one of them does not fit the space.
+    """
+    kind: Kind = "method" if space.has_supernet else "search"
+    other: Kind = "search" if space.has_supernet else "method"
+    knows = plugins.registry.knows
+    for name in (parse(text)[0] for text in texts):
+        if knows(other, name) and not knows(kind, name):
+            why = (
+                "it asks a table for accuracies, and that space is trained; name one with a table"
+                if space.has_supernet
+                else "it trains a supernet, which that space does not have; what fits: "
+                + ", ".join(plugins.registry.names("search"))
+            )
+            raise UsageError(f"{other} '{name}' does not fit the space '{space.name}': {why}")
+    return kind
