@@ -16,7 +16,8 @@ __all__ = ["METRICS", "MIB", "MetricSpec", "Source", "metric_table", "to_mib", "
 
 MIB = 2**20  # bytes
 
-Source = Literal["measured", "emulated", "predicted"]
+# `tabular`: looked up in a table of what others have measured.
+Source = Literal["measured", "emulated", "predicted", "tabular"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _UNIT_KEYS = {"%": "percent"}  # for units that a name cannot hold
@@ -120,6 +121,9 @@ METRICS: Mapping[str, MetricSpec] = metric_table(
             "transductive_accuracy", "%", more_is_better=True, title="transductive accuracy",
             heading="accuracy together", short="transductive", shows_spread=True,
         ),
+        MetricSpec("regret", "points", more_is_better=False, shows_spread=True),
+        MetricSpec("flops", "MFLOP", title="FLOPs", digits=1),
+        MetricSpec("parameters", "M"),
         MetricSpec(
             "supernet_accuracy", "%", more_is_better=True, heading="accuracy of the supernet",
             short="supernet", shows_spread=True,

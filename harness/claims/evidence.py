@@ -29,7 +29,7 @@ VERDICTS: dict[ClaimVerdict, str] = {
     "not checkable here": "nothing that could be run here decides it",
 }
 
-Mode = Literal["counted", "predicted", "measured", "emulated"]
+Mode = Literal["counted", "predicted", "measured", "emulated", "tabular"]
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from harness.errors import UnknownNameError, UsageError
-from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
+from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting, TabularSetting
 from harness.fields import explain, field_schemas, value_of
 
 __all__ = [
@@ -34,6 +34,9 @@ __all__ = [
 
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
+
+
+LATER = {"finish_epochs", "evaluations"}  # keys that budgets of earlier versions do not have
 
 
 class Budget(BaseModel):
@@ -62,6 +65,9 @@ class Budget(BaseModel):
     wall_clock_s: float | None = Field(default=None, gt=0, description="seconds a trial may take")
     memory_mb: float | None = Field(default=None, gt=0, description="MiB of tensors alive at once")
     channels: Count | None = Field(default=None, description="channels C of a cell")
+    evaluations: Count | None = Field(
+        default=None, description="architectures that a black-box search asks for"
+    )
 
     @model_validator(mode="after")
     def _warm_up_within_meta_epochs(self) -> Budget:
@@ -87,7 +93,7 @@ class Budget(BaseModel):
     ) -> dict[str, Any]:
         """Leave out what was added later and is not used: keys of trials stay what they were."""
         values: dict[str, Any] = dump(self)
-        return {key: value for key, value in values.items() if key != "finish_epochs" or value}
+        return {key: value for key, value in values.items() if key not in LATER or value}
 
 
 NAMED_BUDGETS: dict[str, Budget] = {
@@ -128,13 +134,21 @@ NAMED_BUDGETS: dict[str, Budget] = {
 BOUNDS = {"wall_clock_s", "memory_mb"}
 # What only one kind of task uses.
 UNUSED = {
-    "few-shot": {"epochs", "finish_epochs"},
+    "few-shot": {"epochs", "finish_epochs", "evaluations"},
     "full-task": {
         "meta_epochs", "warmup_epochs", "meta_tasks", "meta_steps", "meta_shots", "meta_batch",
-        "search_steps", "tasks",
+        "search_steps", "tasks", "evaluations",
+    },
+    "tabular": {
+        "meta_epochs", "warmup_epochs", "meta_tasks", "meta_steps", "meta_shots", "meta_batch",
+        "search_steps", "epochs", "finish_epochs", "tasks", "channels", "memory_mb",
     },
 }  # fmt: skip
-SETTINGS: dict[str, Setting] = {"few-shot": FewShotSetting(), "full-task": FullTaskSetting()}
+SETTINGS: dict[str, Setting] = {
+    "few-shot": FewShotSetting(),
+    "full-task": FullTaskSetting(),
+    "tabular": TabularSetting(),
+}
 
 
 def budget_label(budget: Budget, kind: str) -> str:
@@ -142,9 +156,11 @@ def budget_label(budget: Budget, kind: str) -> str:
 
     Args:
         budget: what a trial was allowed.
-        kind: of task, `few-shot` or `full-task`; what that does not use is left out.
+        kind: of task, such as `few-shot`; what that does not use is left out.
     """
     bases = {**NAMED_BUDGETS, "": Budget()}  # keys alone change the default
+    if kind == "tabular":  # no named one says how many evaluations
+        bases = {"": Budget()}
     near = {name: _differing(budget, base, kind, bounds=True) for name, base in bases.items()}
     name = min(near, key=lambda each: len(near[each]))
     changes = [f"{key}={ours:g}" for key, (ours, _) in near[name].items()]
@@ -175,7 +191,8 @@ def _differing(
 def used_keys(budget: Budget, kind: str) -> dict[str, float]:
     """Return the keys that tasks of this kind use, with the width that is really used."""
     values = budget.model_dump(exclude=UNUSED[kind])
-    values["channels"] = values["channels"] or SETTINGS[kind].default_channels
+    if "channels" in values:
+        values["channels"] = values["channels"] or SETTINGS[kind].default_channels
     return {key: value for key, value in values.items() if value is not None}
 
 

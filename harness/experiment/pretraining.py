@@ -111,14 +111,14 @@ class Pretraining(Identity):
 def pretraining_of(trial: Trial, params: dict[str, Any]) -> Pretraining | None:
     """Return the pretraining that a trial starts from; None if its budget or protocol has none.
 
-    A full task is searched from scratch (section 6.3).
+    A full task is searched from scratch (section 6.3); a table has nothing to learn from.
 
     Args:
         trial: the trial.
         params: those of its method's parameters that pretraining depends on.
     """
     setting, budget = trial.setting, trial.budget
-    if setting.kind == "full-task" or budget.meta_epochs == 0:
+    if setting.kind != "few-shot" or budget.meta_epochs == 0:
         return None
     return Pretraining(
         method=PretrainedMethodIdentity(

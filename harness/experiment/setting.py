@@ -24,6 +24,7 @@ __all__ = [
     "Recipe",
     "Schedule",
     "Setting",
+    "TabularSetting",
     "conditions_of",
     "parse_recipe",
 ]
@@ -211,4 +212,39 @@ class FullTaskSetting(BaseModel):
         return "full"
 
 
-Setting = Annotated[FewShotSetting | FullTaskSetting, Field(discriminator="kind")]
+class TabularSetting(BaseModel):
+    """A table of accuracies that others have measured; nothing is trained."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["tabular"] = "tabular"
+    split: str = "val"
+    batch_size: Count = 1
+    recipe: Recipe = Recipe()
+
+    @property
+    def default_channels(self) -> int:
+        """None of a table's own: its networks are as they are."""
+        return 16
+
+    @property
+    def name(self) -> str:
+        """What rows call it."""
+        return "table"
+
+    @property
+    def conditions(self) -> str:
+        """Nothing is trained, so there are none."""
+        return ""
+
+    def __str__(self) -> str:
+        """Say what it is."""
+        return self.name
+
+    @property
+    def slug(self) -> str:
+        """A short name for folders."""
+        return "table"
+
+
+Setting = Annotated[FewShotSetting | FullTaskSetting | TabularSetting, Field(discriminator="kind")]

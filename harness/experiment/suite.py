@@ -31,9 +31,10 @@ from harness.experiment.setting import (
     FewShotSetting,
     FullTaskSetting,
     Setting,
+    TabularSetting,
     parse_recipe,
 )
-from harness.space.spec import METANAS, SPACES
+from harness.space.spec import METANAS
 from harness.system.text import NotTextError, read_text
 
 if sys.version_info >= (3, 11):
@@ -65,7 +66,9 @@ class SuiteEntry(BaseModel):
         default="inductive",
         description="query images judged one by one, or one of each class normalised together",
     )
-    space: str = Field(default=METANAS.name, description="the search space: " + ", ".join(SPACES))
+    space: str = Field(
+        default=METANAS.name, description="the search space, as `harness list spaces` has them"
+    )
     recipe: str = Field(
         default="", description="key=value pairs: batch_size, learning rates, augmentation"
     )
@@ -86,6 +89,10 @@ class SuiteEntry(BaseModel):
             UsageError: the recipe is malformed.
         """
         recipe = parse_recipe(self.recipe)
+        if kind == "tabular":
+            if self.recipe:
+                raise UsageError("a table has no recipe: its architectures are trained already")
+            return TabularSetting()
         if kind == "full-task":
             default = FullTaskSetting()
             return FullTaskSetting(

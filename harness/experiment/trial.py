@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.canonical import digest
-from harness.contracts import DeviceMode
+from harness.contracts import ArchitectureSpace, DeviceMode
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
 from harness.experiment.budget import Budget
@@ -74,7 +74,7 @@ class SpaceIdentity(Identity):
     operations: tuple[str, ...] = Field(description="that an edge can hold, in the order of α")
 
     @classmethod
-    def of(cls, space: SearchSpace) -> SpaceIdentity:
+    def of(cls, space: SearchSpace | ArchitectureSpace) -> SpaceIdentity:
         """Return the identity of a space."""
         return cls(
             name=space.name,

@@ -62,6 +62,8 @@ class CheckpointStore:
 
     def identify(self, trial: Trial) -> Pretraining | None:
         """Return what a trial's method would be pretrained by; None where its budget has none."""
+        if trial.setting.kind == "tabular":
+            return None
         selection = recreate(self.plugins, "method", trial.method.name, trial.method.params)
         return pretraining_of(trial, pretraining_values(selection.parameters))
 

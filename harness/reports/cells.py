@@ -40,6 +40,7 @@ WORDS = {
     "emulated": "emulated: computed on another machine, memory counted and held to the device's "
     "limit.",
     "predicted": "predicted by the device's cost model, or from shapes alone; not measured.",
+    "tabular": "looked up in a table of what others have measured; nothing was trained here.",
     "unfit": "needs more memory than the device has.",
 }
 COUNTS_AS = {
@@ -100,7 +101,7 @@ def metric_cell(record: Record, metric: MetricSpec) -> TableCell:
 
 
 def _mark(source: str) -> Mark:
-    marks: dict[str, Mark] = {"emulated": "emulated", "predicted": "predicted"}
+    marks: dict[str, Mark] = {each: each for each in ("emulated", "predicted", "tabular")}
     return marks.get(source, "")
 
 

@@ -104,7 +104,7 @@ def _cells(judged: JudgedClaim, remarks: Remarks, *, brief: bool) -> Iterator[Ta
         yield TableCell(_published(judged.named))
     else:
         yield from map(TableCell, (published.relation, published.value, published.unit))
-    marks: dict[str | None, Mark] = {"emulated": "emulated", "predicted": "predicted"}
+    marks: dict[str | None, Mark] = {each: each for each in ("emulated", "predicted", "tabular")}
     mark = marks.get(finding.mode, "") if finding.value is not None else ""
     yield TableCell(finding.value, mark=mark)
     yield TableCell(_interval(judged))

@@ -22,10 +22,10 @@ __all__ = [
 ]
 
 # What a value is, where it is not simply measured: `unfit` stands for the value itself.
-Mark = Literal["", "emulated", "predicted", "unfit"]
+Mark = Literal["", "emulated", "predicted", "tabular", "unfit"]
 
 # Before the number, except `emulated`, which stands behind it; as `harness run` prints them.
-SYMBOLS: dict[Mark, str] = {"emulated": "*", "predicted": "~", "unfit": "X"}
+SYMBOLS: dict[Mark, str] = {"emulated": "*", "predicted": "~", "tabular": "†", "unfit": "X"}
 MISSING = "–"
 MINUS = "−"
 PLUS_MINUS = "±"

@@ -24,7 +24,7 @@ from harness.reports.table import Column, Remarks, Table, TableCell
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, metrics_of_rows
-from harness.results.summary import Missing
+from harness.results.summary import Missing, mode_of
 
 __all__ = ["each_trial_table", "run_table", "trials_table"]
 
@@ -188,7 +188,7 @@ def _record_cells(record: Record, metrics: Sequence[MetricSpec]) -> tuple[TableC
     why = "" if error is None else one_line(f"{error.stage}: {error.message}")
     return (
         *_cells(record.label, data.label, record.full_setting),
-        *_cells(device.name, device.mode, record.seed),
+        *_cells(device.name, mode_of(record), record.seed),
         TableCell(STATUS_WORDS[record.status], note=why),
         *(metric_cell(record, metric) for metric in metrics),
     )

@@ -99,8 +99,10 @@ class PretrainingPart(RecordPart):
     curve: list[CurvePoint] = Field(description="while it went on")
 
 
-class Used(RecordPart):
+class Used(SparsePart):
     """What a trial really used of its budget."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluations"})
 
     meta_epochs: int = Field(default=0, description="of pretraining")
     warmup_epochs: int = Field(default=0, description="of these, with w alone learning")
@@ -109,6 +111,9 @@ class Used(RecordPart):
     tasks: int = Field(default=0, description="tasks finished")
     wall_clock_s: float = Field(default=0.0, description="seconds from its start to its end")
     memory_mb: float | None = Field(default=None, description="peak memory in MiB")
+    evaluations: int | None = Field(
+        default=None, description="architectures asked for; absent but of a black-box search"
+    )
 
 
 class TaskResult(SparsePart):

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from harness.contracts import TaskKind
 from harness.experiment.budget import Budget
 from harness.experiment.setting import Evaluation, Recipe, conditions_of
 from harness.experiment.trial import SpaceIdentity, Trial
@@ -73,7 +74,7 @@ class DatasetPart(SparsePart):
     name: str = Field(description="as it is registered")
     label: str = Field(description="name and parameters as people write them")
     fingerprint: str = Field(description="SHA-256 of images, classes and splits")
-    kind: Literal["few-shot", "full-task"] = Field(description="how it was posed")
+    kind: TaskKind = Field(description="how it was posed")
     split: str = Field(description="what its episodes are drawn from")
     ways: int | None = Field(description="classes of an episode")
     shots: int | None = Field(description="support images a class")
@@ -91,7 +92,7 @@ class DatasetPart(SparsePart):
     @property
     def setting(self) -> str:
         """How it was posed, as rows name it: `5-way 1-shot`."""
-        return setting_name(self.ways, self.shots)
+        return "table" if self.kind == "tabular" else setting_name(self.ways, self.shots)
 
 
 class DevicePart(RecordPart):

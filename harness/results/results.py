@@ -15,7 +15,7 @@ from harness.results.outcome import FINAL_STATUSES
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, row_of_bench, rows_of_estimate
-from harness.results.summary import rows_of_records
+from harness.results.summary import mode_of, rows_of_records
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -124,7 +124,7 @@ class Results:
 
     def _of_records(self) -> Iterator[tuple[Any, ...]]:
         for record in self.records:
-            where = (record.device.name, record.device.mode, record.seed)
+            where = (record.device.name, mode_of(record), record.seed)
             place = (record.label, record.dataset.label, record.full_setting, *where)
             for name, metric in record.metrics.items():
                 yield (*place, name, metric.value, metric.unit, metric.source)

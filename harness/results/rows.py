@@ -26,6 +26,9 @@ __all__ = [
     "rows_of_estimate",
 ]
 
+# Of a time, where it is not the row's own.
+TIME_SOURCES: Mapping[Source, Source] = {"emulated": "predicted", "tabular": "tabular"}
+
 # By seed, then by task. A value that has no task, such as a trial's memory, is task 0.
 Samples = Mapping[int, Mapping[int, float]]
 
@@ -76,7 +79,7 @@ class Row:
         conditions: recipe, evaluation and space where they are not the defaults; else empty.
         posed: what else makes two settings the same: split and query images; empty for estimates.
         model: the device's maker and model.
-        mode: `predicted` for an estimate.
+        mode: `predicted` for an estimate, `tabular` where answers came from a table.
         limit_mib: what the device has for tensors; None where there is no limit, or none is known.
         budget: the keys that such a trial uses; of an estimate, those that memory depends on.
         values: by the metric's name, those that were captured.
@@ -120,8 +123,9 @@ class Row:
 
     @property
     def kind(self) -> TaskKind:
-        """`few-shot` or `full-task`."""
-        return "full-task" if self.setting == "full task" else "few-shot"
+        """`few-shot`, `full-task` or `tabular`."""
+        kinds: dict[str, TaskKind] = {"full task": "full-task", "table": "tabular"}
+        return kinds.get(self.setting, "few-shot")
 
     def value(self, name: str) -> float | None:
         """Return the value of a metric; None where none was captured."""
@@ -157,7 +161,7 @@ class Row:
             "accuracy_interval": accuracy.interval if accuracy else None,
             "interval_over": accuracy.interval_over if accuracy else None,
             "search_time_s": self.value("search_time"),
-            "search_time_source": "predicted" if self.mode == "emulated" else "measured",
+            "search_time_source": TIME_SOURCES.get(self.mode, "measured"),
             "host_share": self.host_share,
             "fits": self.fits,
             **({"metrics": others} if others else {}),

@@ -1,20 +1,33 @@
-"""What a run leaves beside its records: `plan.json`, and each trial's `steps.jsonl`."""
+"""What a run leaves beside its records: `plan.json`; of each trial, its steps or evaluations."""
 
 from __future__ import annotations
 
+import csv
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.results.reading import read_part
 
-__all__ = ["PLAN_FILE", "PLAN_SCHEMA", "STEP_FILE", "Plan", "PlannedTrial", "Step", "read_steps"]
+__all__ = [
+    "EVALUATION_FILE",
+    "PLAN_FILE",
+    "PLAN_SCHEMA",
+    "STEP_FILE",
+    "Evaluation",
+    "Plan",
+    "PlannedTrial",
+    "Step",
+    "read_evaluations",
+    "read_steps",
+]
 
 PLAN_FILE = "plan.json"
 PLAN_SCHEMA: Literal[1] = 1
 STEP_FILE = "steps.jsonl"
+EVALUATION_FILE = "evaluations.csv"
 
 MAX_STEPS = 20_000
 MAX_BYTES = 8 * 2**20
@@ -58,6 +71,30 @@ class Step(BaseModel):
     accuracy: float | None = Field(default=None, description="percent, on its own images")
     memory_bytes: int | None = Field(description="its peak; null where memory was not counted")
     seconds: float | None = Field(default=None, description="wall clock")
+
+
+class Evaluation(NamedTuple):
+    """One question of a black-box search and its answer: a row of `evaluations.csv`."""
+
+    number: int  # from 0
+    architecture: str
+    accuracy: float  # percent
+
+
+def read_evaluations(folder: Path) -> list[Evaluation]:
+    """Return the first questions of a trial, in order; empty where it has none.
+
+    A file that was changed by hand is read up to its first wrong row.
+    """
+    text = read_part(folder / EVALUATION_FILE, MAX_BYTES).content.decode(errors="replace")
+    found = []
+    for row in islice(csv.reader(text.splitlines()), 1, MAX_STEPS):
+        try:
+            number, architecture, accuracy = row
+            found.append(Evaluation(int(number), architecture, float(accuracy)))
+        except ValueError:
+            break
+    return found
 
 
 def read_steps(folder: Path) -> list[Step]:

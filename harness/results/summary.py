@@ -14,7 +14,15 @@ from harness.results.outcome import Metric, TaskResult
 from harness.results.record import Record
 from harness.results.rows import Row, Value
 
-__all__ = ["FAILED", "Missing", "group_records", "interval_95", "row_of", "rows_of_records"]
+__all__ = [
+    "FAILED",
+    "Missing",
+    "group_records",
+    "interval_95",
+    "mode_of",
+    "row_of",
+    "rows_of_records",
+]
 
 # How a trial ends that should have ended well; what did not fit is a result, and what was
 # interrupted is run again.
@@ -24,6 +32,8 @@ FAILED = {"error", "over_budget"}
 Missing = Literal["omit", "chance", "zero"]
 
 Metrics = Mapping[str, MetricSpec]
+
+ORDER: tuple[Source, ...] = ("predicted", "emulated", "tabular", "measured")  # least real first
 
 # Two-sided 95 % points of Student's t for 1 to 30 degrees of freedom; beyond, nearly normal.
 T_95 = (
@@ -89,7 +99,7 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
         posed=_posed(first),
         device=first.device.name,
         model=first.device.model,
-        mode=first.device.mode,
+        mode=mode_of(first),
         limit_mib=to_mib(first.device.memory_limit_bytes),
         budget=used_keys(first.budget.allowed, first.dataset.kind),
         values={value.metric.name: value for value in _values(group, good, missing, metrics)},
@@ -101,6 +111,11 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
         records=tuple(group),
         host_share=fmean(shares) if shares else None,
     )
+
+
+def mode_of(record: Record) -> Source:
+    """Say what the numbers of a trial are: its device's, or those of a table."""
+    return "tabular" if record.dataset.kind == "tabular" else record.device.mode
 
 
 def _posed(record: Record) -> str:
@@ -119,7 +134,7 @@ def _values(
     for name in names:
         spec = metrics[name] if name in metrics else undeclared(name, units[name])
         counted_as = _counted_as(group, missing) if name == "accuracy" else []
-        value = _joined(spec, name, good, counted_as, group[0].device.mode)
+        value = _joined(spec, name, good, counted_as, mode_of(group[0]))
         if value is not None:
             yield value
 
@@ -182,7 +197,7 @@ def _by_task(spec: MetricSpec, tasks: Sequence[TaskResult]) -> dict[int, float]:
 def _least_real(sources: Iterable[Source], mode: Source) -> Source:
     """Say what a number is; what is computed for another device is emulated in any case."""
     found = {*sources, mode}
-    return next(each for each in ("predicted", "emulated", "measured") if each in found)
+    return next(each for each in ORDER if each in found)
 
 
 def _mean_end(told: Sequence[Metric], end: Literal["low", "high"]) -> float | None:

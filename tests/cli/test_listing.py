@@ -155,7 +155,7 @@ def test_show_prints_a_budget(call: Call) -> None:
     descriptions = json.loads(call("show", "quick", "--json").stdout)
     (description,) = [each for each in descriptions if each["kind"] == "budget"]
     values = {key["name"]: key["value"] for key in description["keys"]}
-    assert values == NAMED_BUDGETS["quick"].model_dump()
+    assert values == dict(NAMED_BUDGETS["quick"])
 
 
 def test_show_suggests_the_nearest_name(call: Call) -> None:

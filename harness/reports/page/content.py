@@ -36,6 +36,7 @@ SPOKEN: dict[Mark, str] = {
     "": "",
     "emulated": "emulated",
     "predicted": "predicted",
+    "tabular": "looked up in a table",
     "unfit": "does not fit the device",
 }
 

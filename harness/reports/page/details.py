@@ -86,6 +86,9 @@ def _details(trial: FoundTrial) -> dict[str, object]:
 
 def _cells(record: Record) -> tuple[list[tuple[str, str]], str]:
     """Return what each cell is and its SVG, those before the search first; or none and why."""
+    if record.dataset.kind == "tabular":
+        found = (record.architecture or {}).get("architecture", "none")
+        return [], f"The architecture that was found: {found}."
     told = {"before the search": record.initial_architecture, "found": record.architecture}
     try:
         cells = [

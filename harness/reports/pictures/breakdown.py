@@ -25,7 +25,7 @@ MOST_BARS = 16  # of a panel
 ROW = 0.27  # inches a bar
 SHORT = 44  # characters of a name
 PLAIN = "as it is"  # a method with all its parameters at their defaults
-HATCHES: dict[Mark, str] = {"": "", "emulated": "////", "predicted": "...."}
+HATCHES: dict[Mark, str] = {"": "", "emulated": "////", "predicted": "....", "tabular": "----"}
 LEGEND: dict[Mark, str] = {
     "": "Filled bars: measured on the device.",
     "emulated": "Hatched bars, *: emulated; memory counted on another machine.",

@@ -105,6 +105,8 @@ def _of_cells(records: Iterable[Record], notes: Sequence[str]) -> Iterator[Pictu
     for record in records:
         found = settings.setdefault(setting_of(record), {})
         known = found.get(record.label)
+        if record.dataset.kind == "tabular":
+            continue  # its space has cells of its own
         if record.architecture and (known is None or record.seed < known.seed):
             found[record.label] = record
     for place, (setting, found) in enumerate(list(settings.items())[:MOST_SETTINGS], start=1):

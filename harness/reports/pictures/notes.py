@@ -29,6 +29,7 @@ SOURCES: dict[Source, str] = {
     "the device's limit.",
     "predicted": "Hollow marks: predicted, from shapes or by the device's cost model; not read "
     "from a device.",
+    "tabular": "Hollow marks: looked up in a table of what others have measured.",
 }
 COSTS = {
     "search_steps": "search steps a task",
