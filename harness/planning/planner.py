@@ -11,13 +11,19 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
-from harness.contracts import DataRequest, Dataset, DatasetProvider, Device, DeviceMode
+from harness.contracts import (
+    ArchitectureSpace,
+    DataRequest,
+    Dataset,
+    DatasetProvider,
+    Device,
+    DeviceMode,
+)
 from harness.data.dataset import check_setting
 from harness.devices.at_hand import choose_mode, mode_here
 from harness.errors import DataError, PluginError, UnknownNameError, UsageError
 from harness.experiment.budget import Budget, parse_budget, parse_seeds
-from harness.experiment.pretraining import meta_setting
-from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting
+from harness.experiment.setting import FullTaskSetting, Setting, TabularSetting
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import (
     DatasetIdentity,
@@ -27,12 +33,20 @@ from harness.experiment.trial import (
     Trial,
 )
 from harness.planning.code import CodeReader, Made
+from harness.planning.fitting import (
+    as_table,
+    check_fit,
+    check_pretraining,
+    check_uncounted,
+    completed,
+)
 from harness.planning.separation import check_separate
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import ALL
+from harness.plugins.registry import ALL, Kind
 from harness.plugins.selection import Selection, parse, select
+from harness.plugins.spaces import find_space, searched_by
 from harness.plugins.targets import needs_parameters
-from harness.space.spec import space_named
+from harness.space.spec import SearchSpace
 
 __all__ = ["Planner", "UsableMethods", "identify_method", "select_usable"]
 
@@ -81,7 +95,8 @@ class Planner:
             raise UsageError("no method was named; give one with --method, or name a suite")
         # Names first: a misspelt one must not wait for a data set to be decoded.
         budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
-        methods = self._select_methods(entry.methods)
+        space = find_space(self.plugins, entry.space)
+        methods = self._select_methods(entry.methods, space)
         devices = [
             each for text in entry.devices for each in self._select_devices(text, entry.mode)
         ]
@@ -89,20 +104,20 @@ class Planner:
         trials = []
         for dataset, device, seed in product(datasets, devices, seeds):
             if not entry.counts_memory:
-                _check_uncounted(device, budget)
+                check_uncounted(device, budget)
             setting, identity = self._posed(dataset, entry, budget)
             made = (dataset.entry, self._prepared(dataset)), self._devices[device.name]
             is_pretrained = setting.kind == "few-shot" and budget.meta_epochs > 0
-            space = SpaceIdentity.of(space_named(entry.space))
+            check_fit(self._prepared(dataset), dataset.name, space, device, budget)
             trials += [
                 Trial(
                     method=identify_method(method),
                     dataset=identity,
                     setting=setting,
                     device=device,
-                    budget=_with_channels(budget, setting),
+                    budget=completed(budget, setting),
                     seed=seed,
-                    space=space,
+                    space=SpaceIdentity.of(space),
                     counts_memory=entry.counts_memory,
                     code=self._code.identity(method.entry, *made, is_pretrained=is_pretrained),
                 )
@@ -110,9 +125,11 @@ class Planner:
             ]
         return trials
 
-    def _select_methods(self, texts: Sequence[str]) -> Sequence[Selection]:
-        """Resolve methods; say which are passed over, once each."""
-        found = select_usable(self.plugins, texts)
+    def _select_methods(
+        self, texts: list[str], space: SearchSpace | ArchitectureSpace
+    ) -> Sequence[Selection]:
+        """Resolve methods, or searches, of a space; say which are passed over, once each."""
+        found = select_usable(self.plugins, texts, searched_by(self.plugins, space, texts))
         for text, reason in found.passed_over.items():
             if text not in self.passed_over:
                 self.request.report(f"method {text} is passed over: {reason}")
@@ -175,13 +192,16 @@ class Planner:
             label=selection.label,
         )
         setting = entry.setting(dataset.kind)
+        if isinstance(setting, TabularSetting):
+            table = as_table(dataset, selection.name)
+            return setting, identity.model_copy(update={"classes": table.classes})
         if isinstance(setting, FullTaskSetting):
             classes = dataset.splits["train"].classes
             overlap = self._overlap(selection, setting, entry)
             return setting, identity.model_copy(update={"classes": classes, "overlap": overlap})
         check_setting(dataset, setting, selection.name)
         if budget.meta_epochs:
-            _check_pretraining(dataset, setting, budget, selection.name)
+            check_pretraining(dataset, setting, budget, selection.name)
             overlap = self._overlap(selection, setting, entry)
             return setting, identity.model_copy(update={"overlap": overlap})
         return setting, identity
@@ -206,26 +226,6 @@ class Planner:
         return self._datasets[selection.label]
 
 
-def _check_uncounted(device: DeviceIdentity, budget: Budget) -> None:
-    """Refuse not to count memory where it has to be held to a limit."""
-    limits = {
-        f"device '{device.name}'": device.profile.memory_limit_bytes,
-        "the budget's memory_mb": budget.memory_mb,
-    }
-    for name, limit in limits.items():
-        if limit is not None:
-            raise UsageError(f"memory has to be counted, since {name} limits it")
-
-
-def _check_pretraining(
-    dataset: Dataset, setting: FewShotSetting, budget: Budget, name: str
-) -> None:
-    try:
-        check_setting(dataset, meta_setting(setting.ways, budget.meta_shots), name)
-    except UsageError as error:
-        raise UsageError(f"{error} (for pretraining, which meta_epochs=0 does without)") from None
-
-
 def identify_method(selection: Selection) -> MethodIdentity:
     """Return what a record says of a method that was selected."""
     return MethodIdentity(
@@ -237,13 +237,6 @@ def identify_method(selection: Selection) -> MethodIdentity:
     )
 
 
-def _with_channels(budget: Budget, setting: Setting) -> Budget:
-    """Fill in the paper's C, so that the trial's key says which width it ran at."""
-    if budget.channels is not None:
-        return budget
-    return budget.model_copy(update={"channels": setting.default_channels})
-
-
 class UsableMethods(NamedTuple):
     """What was asked for and can be run, and what cannot: for each text the reason."""
 
@@ -251,7 +244,7 @@ class UsableMethods(NamedTuple):
     passed_over: Mapping[str, str]
 
 
-def select_usable(plugins: Plugins, texts: Iterable[str]) -> UsableMethods:
+def select_usable(plugins: Plugins, texts: Iterable[str], kind: Kind = "method") -> UsableMethods:
     """Resolve methods; pass over those that a plugin, and not the person who asks, has wrong.
 
     That is a name that several plugins claim, one of a plugin that cannot be loaded (which has the
@@ -264,9 +257,9 @@ def select_usable(plugins: Plugins, texts: Iterable[str]) -> UsableMethods:
     """
     selections: list[Selection] = []
     passed_over: dict[str, str] = {}
-    for text, of_all in _expanded(plugins, texts):
+    for text, of_all in _expanded(plugins, texts, kind):
         try:
-            selections += _select(plugins, text, of_all=of_all)
+            selections += _select(plugins, text, kind, of_all=of_all)
         except UnknownNameError as error:
             reason = _fault(plugins, text)
             if reason is None:
@@ -275,23 +268,23 @@ def select_usable(plugins: Plugins, texts: Iterable[str]) -> UsableMethods:
         except PluginError as error:
             passed_over[text] = str(error)
     if not selections:
-        raise PluginError("; ".join(passed_over.values()) or "no plugin registers a method")
+        raise PluginError("; ".join(passed_over.values()) or f"no plugin registers a {kind}")
     return UsableMethods(selections, passed_over)
 
 
-def _expanded(plugins: Plugins, texts: Iterable[str]) -> Iterator[tuple[str, bool]]:
+def _expanded(plugins: Plugins, texts: Iterable[str], kind: Kind) -> Iterator[tuple[str, bool]]:
     """Put every name in the place of `all`, and say of each text whether it was."""
     for text in texts:
         if text == ALL:
-            yield from ((name, True) for name in plugins.registry.names("method"))
+            yield from ((name, True) for name in plugins.registry.names(kind))
         else:
             yield text, False
 
 
-def _select(plugins: Plugins, text: str, *, of_all: bool) -> list[Selection]:
-    if of_all and needs_parameters(plugins.registry.get("method", text)):
+def _select(plugins: Plugins, text: str, kind: Kind, *, of_all: bool) -> list[Selection]:
+    if of_all and needs_parameters(plugins.registry.get(kind, text)):
         return []  # `all` leaves out what cannot be made without parameters
-    return select(plugins, "method", text)
+    return select(plugins, kind, text)
 
 
 def _fault(plugins: Plugins, text: str) -> str | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
 
 from harness.canonical import digest
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["INITIAL_WEIGHTS", "seed_for", "seed_generators"]
 
@@ -26,6 +29,8 @@ def seed_generators(
         purpose: what is drawn, in words and numbers.
         generator: is seeded and returned, instead of a new one.
     """
+    import torch  # noqa: PLC0415 - a seed alone needs none
+
     value = seed_for(seed, *purpose)
     torch.manual_seed(value)
     return (generator or torch.Generator()).manual_seed(value)

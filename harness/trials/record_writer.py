@@ -5,8 +5,9 @@ It works in the process that holds the run folder's lock, wherever the trials th
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -19,6 +20,7 @@ from harness.plugins.lifecycle import notify
 from harness.plugins.loading import Plugins
 from harness.pretraining.launcher import PretrainingListener
 from harness.results.record import Record
+from harness.results.run_files import EVALUATION_FILE, Evaluation
 from harness.runtime.files import not_written, write_whole
 
 __all__ = ["RecordWriter", "RunListener"]
@@ -95,6 +97,17 @@ class RecordWriter:
             self._steps[trial.key].write(_line(event))
         self._listener.progressed(trial, event)
         self._tell_step(trial, event)
+
+    def add_evaluations(self, trial: Trial, evaluations: Sequence[Evaluation], log: str) -> None:
+        """Write what a black-box search asked, all at once, and what it printed, if it did."""
+        path = self._folder.trial_path(trial) / EVALUATION_FILE
+        with not_written(path):
+            with path.open("w", encoding="utf-8", newline="") as file:
+                rows = csv.writer(file, lineterminator="\n")
+                rows.writerow(Evaluation._fields)
+                rows.writerows(evaluations)
+            if log:
+                self.log_of(trial).write_text(log, encoding="utf-8")
 
     def finish(self, trial: Trial, timed: TimedOutcome) -> Record:
         """Write the record, last of all; a final one that is there already stays, and is returned.

@@ -29,6 +29,7 @@ from harness.results.record import Record
 from harness.runtime.job import TrialJob
 from harness.runtime.process import ProcessLauncher
 from harness.trials.record_writer import RecordWriter, RunListener
+from harness.trials.tabular import TabularTrials
 
 __all__ = ["RunRequest", "RunResult", "Runner", "run_trials"]
 
@@ -112,6 +113,8 @@ class Runner:
             if (record := done[trial.key]) is not None:
                 self.listener.finished(trial, record, resumed=True)
         missing = [trial for trial in trials if done[trial.key] is None]
+        self._search_tables([t for t in missing if t.setting.kind == "tabular"], done)
+        missing = [trial for trial in missing if trial.setting.kind != "tabular"]
         if not missing:
             return
         launcher = ProcessLauncher()
@@ -119,6 +122,15 @@ class Runner:
         jobs, meta_tasks = self.executor.jobs, self.executor.meta_tasks
         self.store.make_all(missing, launcher, self.listener, jobs=jobs, meta_tasks=meta_tasks)
         self._execute(self._jobs(missing, done), done)
+
+    def _search_tables(self, trials: Sequence[Trial], done: dict[str, Record | None]) -> None:
+        """Run here, one after another, what only looks accuracies up."""
+        searches = TabularTrials(self.plugins, self.store.data_root, self.store.cache_root)
+        for trial in trials:
+            self._writer.begin(trial)
+            found = searches.run(trial)
+            self._writer.add_evaluations(trial, found.evaluations, found.log)
+            done[trial.key] = self._writer.finish(trial, found.timed)
 
     def _execute(self, jobs: Sequence[TrialJob], done: dict[str, Record | None]) -> None:
         """Hand trials to the executor, and write what comes of them."""

@@ -15,7 +15,7 @@ from harness.cost_model.profile import Prediction
 from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 from harness.devices.readings.memory import memory_entry
 from harness.environment import describe_environment
-from harness.experiment.setting import FewShotSetting
+from harness.experiment.setting import FewShotSetting, FullTaskSetting
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
@@ -95,8 +95,10 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
 
     if isinstance(trial.setting, FewShotSetting):
         run_few_shot(session, trial.setting, dataset, create_method)
-    else:
+    elif isinstance(trial.setting, FullTaskSetting):
         run_full_task(session, trial.setting, dataset, create_method)
+    else:
+        raise TypeError("a table has no images that a method could train on")
     take_device_metrics(session)
 
 

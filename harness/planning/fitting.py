@@ -1,0 +1,127 @@
+"""Whether data set, space, device and budget go together; and what a budget leaves open."""
+
+from __future__ import annotations
+
+from harness.contracts import ArchitectureSpace, ArchitectureTable, Dataset
+from harness.data.dataset import check_setting
+from harness.errors import PluginError, UsageError
+from harness.experiment.budget import Budget
+from harness.experiment.pretraining import meta_setting
+from harness.experiment.setting import FewShotSetting, Setting
+from harness.experiment.trial import DeviceIdentity
+from harness.space.spec import SearchSpace
+
+__all__ = ["as_table", "check_fit", "check_pretraining", "check_uncounted", "completed"]
+
+EVALUATIONS = 100  # of a black-box search whose budget leaves it open
+
+
+def check_fit(
+    dataset: Dataset,
+    name: str,
+    space: SearchSpace | ArchitectureSpace,
+    device: DeviceIdentity,
+    budget: Budget,
+) -> None:
+    """Check that what was asked for can be run together.
+
+    Args:
+        dataset: images, or a table of accuracies.
+        name: of the data set, for messages.
+        space: what is searched.
+        device: which a table has nothing to say of.
+        budget: what a trial may use.
+
+    Raises:
+        UsageError: it cannot; the message says what would go.
+    """
+    if dataset.kind == "tabular":
+        _check_table(as_table(dataset, name), name, space, device, budget)
+    elif not space.has_supernet:
+        raise UsageError(
+            f"the space '{space.name}' has no supernet to train on data set '{name}'; it needs a "
+            "data set that is a table of its architectures"
+        )
+    elif budget.evaluations is not None:
+        raise UsageError(
+            f"the budget's evaluations={budget.evaluations} are for black-box searches; the space "
+            f"'{space.name}' is searched in search_steps or epochs"
+        )
+
+
+def _check_table(
+    table: ArchitectureTable,
+    name: str,
+    space: SearchSpace | ArchitectureSpace,
+    device: DeviceIdentity,
+    budget: Budget,
+) -> None:
+    if table.space != space.name:
+        raise UsageError(
+            f"data set '{name}' is a table of the space '{table.space}', not of '{space.name}'; "
+            f"say --space {table.space}"
+        )
+    if device.mode == "emulated" or device.profile.memory_limit_bytes is not None:
+        raise UsageError(
+            f"data set '{name}' is a table, which tells no memory or time of device "
+            f"'{device.name}'; leave out --device"
+        )
+    if budget.memory_mb is not None:
+        raise UsageError(
+            f"data set '{name}' is a table, where nothing takes memory that memory_mb could limit"
+        )
+
+
+def check_uncounted(device: DeviceIdentity, budget: Budget) -> None:
+    """Refuse not to count memory where it has to be held to a limit.
+
+    Raises:
+        UsageError: the device or the budget limits it.
+    """
+    limits = {
+        f"device '{device.name}'": device.profile.memory_limit_bytes,
+        "the budget's memory_mb": budget.memory_mb,
+    }
+    for name, limit in limits.items():
+        if limit is not None:
+            raise UsageError(f"memory has to be counted, since {name} limits it")
+
+
+def check_pretraining(dataset: Dataset, setting: FewShotSetting, budget: Budget, name: str) -> None:
+    """Check that a data set has the tasks that a budget's pretraining draws.
+
+    Raises:
+        UsageError: a class has too few images, or there are too few classes.
+    """
+    try:
+        check_setting(dataset, meta_setting(setting.ways, budget.meta_shots), name)
+    except UsageError as error:
+        raise UsageError(f"{error} (for pretraining, which meta_epochs=0 does without)") from None
+
+
+def as_table(dataset: Dataset, name: str) -> ArchitectureTable:
+    """Return a data set of the kind `tabular` as what it is.
+
+    Raises:
+        PluginError: it lacks what a table has.
+    """
+    if not isinstance(dataset, ArchitectureTable):
+        raise PluginError(
+            f"data set '{name}' is 'tabular', and lacks a part of what "
+            "harness.contracts.ArchitectureTable asks for"
+        )
+    return dataset
+
+
+def completed(budget: Budget, setting: Setting) -> Budget:
+    """Fill in what a budget leaves open, so that the trial's key says it.
+
+    Of images that is the paper's C. Of a table it is how often a search may ask; all that is for
+    training falls away.
+    """
+    if setting.kind == "tabular":
+        evaluations = budget.evaluations or EVALUATIONS
+        return Budget(evaluations=evaluations, wall_clock_s=budget.wall_clock_s)
+    if budget.channels is not None:
+        return budget
+    return budget.model_copy(update={"channels": setting.default_channels})
