@@ -29,6 +29,9 @@ _INTRODUCTIONS: dict[str, str] = {
     "[Reporters](../reporters.md).",
     "claim": "# Claims\n\n`harness claim METHOD` checks them. How verdicts are made: "
     "[Check claims](../claims.md). The keys: [Claim files](claim-file.md).",
+    "space": "# Search spaces\n\n`--space NAME` chooses one: [Search spaces](../spaces.md).",
+    "search": "# Black-box searches\n\n`-m 'NAME[key=value,...]'` sets parameters, where the space "
+    "has a table: [Search spaces and black-box searches](../spaces.md).",
 }
 
 

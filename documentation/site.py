@@ -17,13 +17,13 @@ from documentation.files import (
     suite_page,
 )
 from documentation.names import budgets_page, names_page
-from harness.plugins.registry import KINDS
+from harness.plugins.registry import KINDS, PLURALS
 
 __all__ = ["PAGES", "on_files"]
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/commands.md": commands_page,
-    **{f"reference/{kind}s.md": partial(names_page, kind) for kind in KINDS},
+    **{f"reference/{PLURALS[kind]}.md": partial(names_page, kind) for kind in KINDS},
     "reference/budgets.md": budgets_page,
     "reference/suite-file.md": suite_page,
     "reference/claim-file.md": claim_page,

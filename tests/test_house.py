@@ -45,7 +45,7 @@ CIRCLES = {
 }
 
 SMALL = 60  # lines
-MOST_MODULES, MOST_SMALL, MOST_LONE = 260, 30, 60
+MOST_MODULES, MOST_SMALL, MOST_LONE = 273, 30, 60
 
 
 @dataclass(frozen=True)
@@ -268,11 +268,11 @@ def test_rooms_are_few_and_not_small(record_property: Callable[[str, object], No
 
 
 def test_recipes_name_files_that_are_there() -> None:
-    """CONTRIBUTING.md says how to add seven kinds of things, by files that there are."""
+    """CONTRIBUTING.md says how to add nine kinds of things, by files that there are."""
     text = (HOST.parent / "CONTRIBUTING.md").read_text("utf-8")
     recipes = dict(re.findall(r"\*\*To add an? (\w+)\*\*(.*?)(?=\n- \*\*|\n\n)", text, re.S))
-    kinds = {"metric", "operation", "command", "method", "device", "suite", "claim"}
-    assert set(recipes) == kinds
+    kinds = {"metric", "operation", "command", "method", "space", "search", "device", "suite"}
+    assert set(recipes) == kinds | {"claim"}
     for what, recipe in recipes.items():
         files = re.findall(r"`((?:harness|plugins|docs)/[\w/.-]+)`", recipe)
         assert files, what

@@ -17,6 +17,8 @@ from harness.experiment.budget import parse_budget
 from harness.planning.suites import find_suite
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import select
+from harness.plugins.spaces import find_space
+from harness.space.spec import METANAS
 
 # What pages call a thing of the reader's own.
 OWN = re.compile(r"my-|[A-Z]{2,}|\.\.\.")
@@ -61,7 +63,9 @@ def parsed(words: list[str]) -> click.Context:
 
 def check_names(plugins: Plugins, told: dict[str, Any]) -> None:
     """Look up what was selected by name; what is wrong raises what a person would be told."""
-    for option, kind in SELECTED.items():
+    space = find_space(plugins, told.get("space") or METANAS.name)
+    searcher = "method" if space.has_supernet else "search"
+    for option, kind in {**SELECTED, "methods": searcher}.items():
         for text in told.get(option) or ():
             if not OWN.search(text):
                 select(plugins, kind, text)  # type: ignore[arg-type]  # one of its kinds
