@@ -182,7 +182,7 @@ def _total(widths: Sequence[int]) -> int:
 def _widths(grid: Grid, width: int | None) -> list[int]:
     """Return how wide each column is; sentences take what the others leave of the width."""
     widths = [
-        max(map(_width, [*_heading(column, 0), *(row[n] for row in grid.rows)]))
+        max(map(_width, [*_heading(column, width and 1), *(row[n] for row in grid.rows)]))
         for n, column in enumerate(grid.columns)
     ]
     prose = [n for n, column in enumerate(grid.columns) if column.kind == "prose"]
@@ -194,9 +194,11 @@ def _widths(grid: Grid, width: int | None) -> list[int]:
     return widths
 
 
-def _heading(column: Column, width: int) -> list[str]:
-    """Return a heading, in as many lines as its column's width makes of it."""
+def _heading(column: Column, width: int | None) -> list[str]:
+    """Return a heading, in as many lines as its column's width makes of it; None: in one."""
     words = one_line(" ".join(filter(None, (column.name, column.unit))))
+    if width is None:
+        return [words]
     return wrap(words, max(width, 1), break_long_words=False, break_on_hyphens=False) or [""]
 
 
