@@ -95,7 +95,7 @@ def test_what_there_is_can_be_listed() -> None:
     assert "jetson" in harness.device_names()
     assert "table2" in harness.suites()
     assert harness.budgets()[0] == "quick"
-    assert harness.spaces() == ["metanas", "darts-operations"]
+    assert harness.spaces() == ["metanas", "darts-operations", "nasbench201"]
 
 
 def test_importing_is_quick(run_python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
