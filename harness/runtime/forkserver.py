@@ -7,7 +7,9 @@ writes to standard error goes through this process, which knows its last words i
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext
@@ -79,6 +81,7 @@ def start(process: BaseProcess) -> None:
         with uninterrupted(), spawn_safely():
             process.start()
     except (EOFError, ConnectionError):  # of the connection to the server
+        _SERVED.discard(os.getpid())
         words = last_words(end_of_stderr(wait_s=WAIT_S)) or "it left no word"
         raise NotStartedError(
             f"the process that trials and checks are forked from ended at its start: {words}"
@@ -96,15 +99,24 @@ class NotStartedError(HarnessError):
     """A process that is needed could not be started."""
 
 
+_SERVED: set[int] = set()  # processes that have started their server
+_STARTING = threading.Lock()
+
+
 def _ensure_running() -> None:
+    """Start the server once, elsewhere: other threads, if any, are not to be moved again."""
     # Not on Windows.
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - see above
 
-    with away_from_working_folder():
-        # Before: where the server has to start it, that lets the signals through again.
-        resource_tracker.ensure_running()
-        with uninterrupted(), captured_stderr():
-            forkserver.ensure_running()
+    with _STARTING:
+        if os.getpid() in _SERVED:
+            return
+        with away_from_working_folder():
+            # Before: where the server has to start it, that lets the signals through again.
+            resource_tracker.ensure_running()
+            with uninterrupted(), captured_stderr():
+                forkserver.ensure_running()
+        _SERVED.add(os.getpid())
 
 
 @contextmanager
