@@ -7,6 +7,7 @@ from math import exp, sqrt
 
 import pytest
 
+from documentation.claims import told_verdicts
 from harness.claims.claim import DifferenceCheck, PublishedCheck, RatioCheck
 from harness.claims.loading import NamedClaim, claims_of
 from harness.experiment.budget import parse_budget
@@ -126,3 +127,8 @@ def test_chance_is_as_the_reasons_say() -> None:
     assert "2.16 points" in spread.reason
     assert "0.003" in spread.reason
     assert "± 3.5 points" in margin.reason
+
+
+def test_the_page_has_a_verdict_on_each_claim() -> None:
+    """`python -m documentation.claims` writes the ledger on the page of claims."""
+    assert list(told_verdicts()) == list(CLAIMS)
