@@ -137,7 +137,8 @@ class Evidence:
         rows: of runs and of estimates.
         stand_ins: for the label of a data set, the one that it was run in place of.
         folders: for the key of a trial, its folder.
-        outdated: methods whose rows were left out, since what the label means has changed.
+        outdated: methods of the last claim whose rows were left out: their label means another
+            procedure now.
     """
 
     plugins: Plugins
@@ -164,6 +165,7 @@ class Evidence:
             HarnessError: no plugin here has a method or the data set of the claim.
         """
         methods = [select(self.plugins, "method", text)[0] for text in claim.methods]
+        self.outdated.clear()  # it is told of one claim at a time
         found: dict[int, Match] = {}
         for number, block in enumerate(claim.settings):
             devices = block.devices if claim.is_of_device else None

@@ -188,6 +188,17 @@ def test_records_of_other_parameters_are_left_out(
     assert finding.undecided == "what was run of metanas had other parameters than it has now"
 
 
+def test_a_reason_is_of_one_claim_alone(
+    make_claim: MakeClaim, make_record: MakeRecord, evidence: MakeEvidence
+) -> None:
+    """What another claim's setting has of earlier versions is no reason here."""
+    found = evidence([make_record("metanas", params={"drop_path": 0.9}), make_record("darts")])
+    run = {"datasets": ["omniglot"], "devices": ["jetson"], "shots": 1, "budget": "small"}
+    assert "other parameters" in find(make_claim(ACCURACY, 0.0), found).undecided
+    elsewhere = find(make_claim(ACCURACY, 0.0, run=run), found)
+    assert elsewhere.undecided == "nothing of it has been run"
+
+
 def test_a_method_that_is_not_here_cannot_be_checked(
     make_claim: MakeClaim, evidence: MakeEvidence
 ) -> None:
