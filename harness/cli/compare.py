@@ -89,6 +89,7 @@ def _compare_two(
     # Imports scipy and pydantic, which `--help` need not wait for.
     from harness.comparison.aligning import ALLOWANCES  # noqa: PLC0415 - see above
     from harness.comparison.comparing import parse_thresholds  # noqa: PLC0415 - see above
+    from harness.comparison.findings import findings_of_comparison  # noqa: PLC0415 - see above
     from harness.comparison.result import compare as compare_results  # noqa: PLC0415 - see above
     from harness.reports.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
     from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above
@@ -103,6 +104,8 @@ def _compare_two(
     if as_json:
         print_json({"a": str(folders[0]), "b": str(folders[1]), **result.to_json()})
     else:
+        for sentence in findings_of_comparison(result):
+            click.echo(sentence)
         print_tables(comparison_tables(result), result_console())
     if _tell_problems(a, b) or result.has_failed:
         raise SystemExit(EXIT_WORSE_OR_UNREADABLE)
@@ -110,6 +113,7 @@ def _compare_two(
 
 def _compare_paper(folder: Path, suite: str | None, *, as_json: bool) -> None:
     # As above.
+    from harness.comparison.findings import findings_of_paper  # noqa: PLC0415 - see above
     from harness.comparison.paper import compare_with_paper  # noqa: PLC0415 - see above
     from harness.reports.comparison_tables import paper_tables  # noqa: PLC0415 - see above
     from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above
@@ -122,7 +126,8 @@ def _compare_paper(folder: Path, suite: str | None, *, as_json: bool) -> None:
         print_json({"a": str(folder), "suites": [each.to_json() for each in compared]})
     else:
         for each in compared:
-            console.print(each.suite.title, highlight=False, markup=False)
+            for sentence in findings_of_paper(each) or [each.suite.title]:
+                click.echo(sentence)
             print_tables(paper_tables(each), console)
     if _tell_problems(results):
         raise SystemExit(EXIT_WORSE_OR_UNREADABLE)

@@ -33,6 +33,7 @@ from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
 from harness.reports.estimate_tables import estimate_table
 from harness.reports.terminal import print_tables
 from harness.results.estimates import row_of, save_estimate
+from harness.results.rows import rows_of_estimate
 
 __all__ = ["estimate"]
 
@@ -97,6 +98,10 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     if as_json:
         print_json({"rows": [row.to_json() for row in rows]})
     else:
+        from harness.comparison.findings import findings_of_rows  # noqa: PLC0415 - imports scipy
+
+        for sentence in findings_of_rows([each for row in rows for each in rows_of_estimate(row)]):
+            click.echo(sentence)
         print_tables([estimate_table(rows, brief=True)], result_console())
     if any(row.error for row in rows):
         raise SystemExit(1)

@@ -18,6 +18,7 @@ __all__ = [
     "Comparison",
     "Threshold",
     "Verdict",
+    "compare_metric",
     "compare_pair",
     "is_failed",
     "parse_thresholds",
@@ -78,11 +79,11 @@ def compare_pair(pair: Pair) -> Iterator[Comparison]:
     for metric in metrics:
         has_any = any(row.held(metric.name) for row in (pair.a, pair.b))
         if has_any or _unfit(pair, metric):
-            yield _compare(metric, pair)
+            yield compare_metric(metric, pair)
 
 
-def _compare(metric: MetricSpec, pair: Pair) -> Comparison:
-    """Compare one metric."""
+def compare_metric(metric: MetricSpec, pair: Pair) -> Comparison:
+    """Compare one metric of two rows, be they of one method or of two on the same tasks."""
     a, b = (row.held(metric.name) for row in (pair.a, pair.b))
     if _unfit(pair, metric):
         return _by_fit(metric, pair.a, pair.b)

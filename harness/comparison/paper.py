@@ -14,11 +14,12 @@ from harness.metrics import METRICS, MetricSpec, Source
 from harness.plugins.loading import Plugins
 from harness.results.published import PublishedSuite, RowPlace, find_published, load_published
 from harness.results.results import Results
-from harness.results.rows import Row
+from harness.results.rows import Row, told_of
 
-__all__ = ["PaperComparison", "PaperLine", "compare_with_paper"]
+__all__ = ["PaperComparison", "PaperLine", "compare_with", "compare_with_paper"]
 
 Devices = Mapping[str, Row]  # by device
+Scaled = Mapping[str, tuple[float, float]]  # by key of a budget: ours, and the published value
 
 
 @dataclass(frozen=True)
@@ -89,12 +90,14 @@ class PaperComparison:
         remarks: what every reader has to know: what was scaled, and what the paper contradicts or
             lacks.
         others: rows of ours that were not published.
+        scaled: in what the budgets of ours differ from the published one.
     """
 
     suite: PublishedSuite
     lines: tuple[PaperLine, ...]
     remarks: tuple[str, ...]
     others: tuple[Row, ...]
+    scaled: tuple[Scaled, ...] = ()
 
     def lines_of(self, metric: str, device: str | None) -> list[PaperLine]:
         """Return the lines of a metric, by its short name; of time, those of one device."""
@@ -172,6 +175,20 @@ def compare_with_paper(
     return [_compare(each, rows, results.stand_ins) for each in found]
 
 
+def compare_with(
+    suite: PublishedSuite, rows: Sequence[Row], stand_ins: Mapping[str, str]
+) -> Iterator[PaperComparison]:
+    """Compare the rows of each budget and mode by themselves, where any of them was published."""
+    ways: dict[object, list[Row]] = {}
+    for row in rows:
+        way = (row.mode, row.conditions, tuple(sorted(row.budget.items())))
+        ways.setdefault(way, []).append(row)
+    for own in ways.values():
+        compared = _compare(suite, own, stand_ins)
+        if any(line.ours is not None or line.fits is not None for line in compared.lines):
+            yield compared
+
+
 def _compare(
     suite: PublishedSuite, sides: Sequence[Row], stand_ins: Mapping[str, str]
 ) -> PaperComparison:
@@ -182,7 +199,9 @@ def _compare(
         met += list(ours.values())
         lines += list(_lines(suite.published, place, row, ours))
     others = [side for devices in by_place.values() for side in devices.values()]
-    return PaperComparison(suite, tuple(lines), tuple(_remarks(suite, met)), tuple(others))
+    scaled = tuple(differs for side in met if (differs := _scaled(side, suite)))
+    told = tuple(_remarks(suite, met, scaled))
+    return PaperComparison(suite, tuple(lines), told, tuple(others), scaled)
 
 
 def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[RowPlace, dict[str, Row]]:
@@ -205,7 +224,7 @@ def _lines(
     for name in ("peak_memory", "accuracy", "storage"):
         if name in published.columns:
             number, _ = published.numbers_of(row, name)
-            yield _line(name, place, _first_with(name, ours), number)
+            yield _line(name, place, told_of(list(ours.values()), METRICS[name]), number)
     for device in published.times:
         side = ours.get(device)
         number = published.seconds_of(row, device)
@@ -231,15 +250,8 @@ def _line(
     )
 
 
-def _first_with(metric: str, ours: Devices) -> Row | None:
-    """Return the first device that has a value: memory and accuracy mean the same on all."""
-    having = [side for side in ours.values() if side.held(metric)]
-    return next(iter(having or ours.values()), None)
-
-
-def _remarks(suite: PublishedSuite, ours: Sequence[Row]) -> Iterator[str]:
+def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled]) -> Iterator[str]:
     """Say what is scaled, what stands in for what, and what is known of the published numbers."""
-    scaled = [differs for side in ours if (differs := _scaled(side, suite))]
     if scaled:
         yield scaled_sentence(scaled)
     datasets = {place.dataset for place, _ in suite.rows}
@@ -255,7 +267,7 @@ def _remarks(suite: PublishedSuite, ours: Sequence[Row]) -> Iterator[str]:
         yield f"{about}: {note.text}" if about else note.text
 
 
-def _scaled(side: Row, suite: PublishedSuite) -> dict[str, tuple[float, float]]:
+def _scaled(side: Row, suite: PublishedSuite) -> Scaled:
     """Return in which keys a budget differs from the published one, with both values."""
     budget = suite.budgets.get(side.dataset, next(iter(suite.budgets.values())))
     theirs = used_keys(budget, side.kind)

@@ -16,6 +16,7 @@ __all__ = [
     "INTERVAL",
     "STATUS_WORDS",
     "cell_of",
+    "chance_sentence",
     "column_of",
     "endings",
     "estimate_legend",
@@ -71,9 +72,8 @@ def cell_of(row: Row, metric: MetricSpec) -> TableCell:
 
     An estimate tells how much memory it would take also where the device has less.
     """
-    value = row.values.get(metric.name)
-    told_all_the_same = value is not None and row.mode == "predicted"
-    if metric.needs_fit and row.fits is False and not told_all_the_same:
+    value = row.held(metric.name)
+    if value is None and metric.needs_fit and row.fits is False:
         has = "" if row.limit_mib is None else f" ({row.limit_mib:,.0f} MiB)"
         return TableCell(None, mark="unfit", note=f"needs more memory than the device has{has}")
     if value is None:
@@ -123,6 +123,21 @@ def legend(rows: Iterable[Sequence[TableCell]], machine: str = "another machine"
     if any(cell.value is None and not cell.mark for cell in cells):
         lines.append(f"{MISSING} not known: not captured, not run, or not published.")
     return [line.replace("another machine", machine) for line in lines]
+
+
+def chance_sentence(rows: Sequence[Row]) -> list[str]:
+    """Say what guessing would reach in the settings whose accuracies are shown."""
+    told = {
+        row.full_setting: row.chance
+        for row in rows
+        if row.chance is not None and row.value("accuracy") is not None
+    }
+    if not told:
+        return []
+    if len(set(told.values())) == 1:
+        return [f"Guessing among the classes: {next(iter(told.values())):.3g} %."]
+    each = ", ".join(f"{chance:.3g} % ({setting})" for setting, chance in told.items())
+    return [f"Guessing among the classes: {each}."]
 
 
 def estimate_legend() -> str:

@@ -85,7 +85,7 @@ def _cells(row: ComparedRow, compared: Comparison) -> tuple[TableCell, ...]:
 
 
 def _marked(value: float | None, source: Source | None, fits: bool | None = None) -> TableCell:
-    if fits is False:
+    if fits is False and value is None:
         return TableCell(None, mark="unfit")
     marks: dict[Source | None, Mark] = {"emulated": "emulated", "predicted": "predicted"}
     return TableCell(value, mark=marks.get(source, "") if value is not None else "")

@@ -87,14 +87,15 @@ def _markdown_lines(table: Table) -> Iterator[str]:
             disable_numparse=True,
             colalign=["right" if c.is_flush_right else "left" for c in table.columns],
         )
-    else:
+    elif table.columns:
         yield "No rows."
-    yield ""
+    yield from [""] if table.columns else []
     yield from (f"- {note.sign}: {escaped_markdown(note.text)}" for note in table.notes)
     yield from ([""] if table.notes else [])
     for sentence in table.caption:
-        yield escaped_markdown(sentence)
-        yield ""
+        yield ("" if table.columns else "- ") + escaped_markdown(sentence)
+        yield from [""] if table.columns else []
+    yield from [] if table.columns else [""]
 
 
 def to_latex(tables: Sequence[Table]) -> str:
@@ -109,6 +110,10 @@ def escaped_latex(text: str) -> str:
 
 def _latex_lines(table: Table) -> Iterator[str]:
     yield ""
+    if not table.columns:
+        yield rf"\paragraph{{{escaped_latex(table.title)}}}"
+        yield from map(escaped_latex, table.caption)
+        return
     yield r"\begin{table*}"
     yield r"\centering"
     yield rf"\caption{{{escaped_latex(table.title)}}}"

@@ -11,7 +11,7 @@ from harness.reports.table import TableCell
 from harness.results.estimates import EstimateRow
 from harness.results.published import RowPlace
 from harness.results.record import Record
-from harness.results.rows import Row, rows_of_estimate
+from harness.results.rows import Row, rows_of_estimate, told_of
 
 __all__ = ["Line", "lines_of_estimate", "lines_of_rows"]
 
@@ -34,16 +34,9 @@ class Line:
     remarks: list[str] = field(default_factory=list)
 
     def cell(self, metric: MetricSpec) -> TableCell:
-        """Return a metric of the line.
-
-        It is the largest of the devices that held it, where a device must hold it, such as memory;
-        a cell without value if none did. Otherwise it is that of the first device that has one.
-        """
-        cells = [cell_of(row, metric) for row in self.devices.values()]
-        held = [cell for cell in cells if isinstance(cell.value, float)]
-        if held and metric.needs_fit and metric.aggregate == "largest":
-            return max(held, key=lambda cell: cell.sort_key)
-        return (*held, *cells, TableCell(None))[0]
+        """Return a metric of the line, on the device that stands for all of them."""
+        row = told_of(list(self.devices.values()), metric)
+        return TableCell(None) if row is None else cell_of(row, metric)
 
     @property
     def memory(self) -> TableCell:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from harness.comparison.findings import findings_of
 from harness.experiment.budget import budget_label, scaled_keys, scaled_sentence
 from harness.reports.cells import estimate_legend, failed_sentence
 from harness.reports.estimate_tables import estimate_table
@@ -30,8 +31,9 @@ def tables_of(
 ) -> list[Table]:
     """Return the tables of results.
 
-    For each suite there is a table for each budget that its rows were run with, and one for each
-    estimate of it; then comes the table of all trials, and those of the estimates.
+    First comes, in sentences, what was found. For each suite there is a table for each budget that
+    its rows were run with, and one for each estimate of it; then comes the table of all trials, and
+    those of the estimates.
 
     Args:
         results: what was found.
@@ -40,7 +42,8 @@ def tables_of(
     """
     numbered = [suite for suite in suites if suite.has_numbers]
     told = [text for suite in suites if not suite.has_numbers for text in suite.statements]
-    tables = [table for suite in numbered for table in _published(results, suite, missing)]
+    tables = [_said(findings_of(results, numbered))]
+    tables += [table for suite in numbered for table in _published(results, suite, missing)]
     if results.trials or not results.estimates:
         tables.append(
             trials_table(
@@ -51,7 +54,12 @@ def tables_of(
             )
         )
     tables += [estimate_table(found.rows) for found in results.estimates]
-    return list(_with_own_keys(tables))
+    return [each for each in _with_own_keys(tables) if each.columns or each.caption]
+
+
+def _said(sentences: Sequence[str]) -> Table:
+    """Return a table of no columns: what stands first, in a few sentences."""
+    return Table("findings", "Findings", tuple(sentences), (), ())
 
 
 def _passed_over(results: Results) -> list[str]:

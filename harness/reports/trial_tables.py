@@ -11,6 +11,7 @@ from harness.reports.cells import (
     INTERVAL,
     STATUS_WORDS,
     cell_of,
+    chance_sentence,
     column_of,
     endings,
     failed_sentence,
@@ -60,6 +61,7 @@ def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> I
     over = sorted({value.interval_over for value in accuracies if value.interval_over})
     if over:
         yield f"95 %: half-width of the mean's interval over {' or '.join(over)}."
+    yield from chance_sentence(rows)
     yield from _code_sentences([record for row in rows for record in row.records])
 
 
@@ -104,6 +106,7 @@ def trials_table(
             "Memory: the largest of the seeds. Accuracy: mean ± standard deviation over seeds; "
             "95 %: half-width of the mean's interval over seeds, or over the tasks of a single "
             "seed. Time: the search steps of one task, or all epochs of a full task.",
+            *chance_sentence(rows),
             *legend(cells),
             failed_sentence(records, missing),
             *_code_sentences(records),

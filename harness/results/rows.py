@@ -6,7 +6,7 @@ pictures and data frames are views of rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = [
     "metrics_of_rows",
     "row_of_bench",
     "rows_of_estimate",
+    "told_of",
 ]
 
 # Of a time, where it is not the row's own.
@@ -122,6 +123,13 @@ class Row:
         return ", ".join(filter(None, (self.setting, self.conditions)))
 
     @property
+    def chance(self) -> float | None:
+        """The accuracy of guessing among the classes, in percent; None where these are unknown."""
+        data = self.records[0].dataset if self.records else None
+        classes = data and (data.ways or data.classes)
+        return 100 / classes if classes else None
+
+    @property
     def kind(self) -> TaskKind:
         """`few-shot`, `full-task` or `tabular`."""
         kinds: dict[str, TaskKind] = {"full task": "full-task", "table": "tabular"}
@@ -132,9 +140,13 @@ class Row:
         return self.values[name].value if name in self.values else None
 
     def held(self, name: str) -> Value | None:
-        """Return a metric; None also where the device did not hold what it is of."""
+        """Return a metric; None also where the device did not hold what it is of.
+
+        An estimate tells how much memory it would take also where the device has less.
+        """
         found = self.values.get(name)
-        return None if found and found.metric.needs_fit and self.fits is False else found
+        is_unfit = self.fits is False and self.mode != "predicted"
+        return None if found and found.metric.needs_fit and is_unfit else found
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values; further metrics are in `metrics` where any was read."""
@@ -166,6 +178,18 @@ class Row:
             "fits": self.fits,
             **({"metrics": others} if others else {}),
         }
+
+
+def told_of(rows: Sequence[Row], metric: MetricSpec) -> Row | None:
+    """Return the row whose number stands for one method and setting on several devices.
+
+    It is the largest of those that held it, where a device must hold it, such as memory; else the
+    first that has one.
+    """
+    having = [row for row in rows if row.held(metric.name)]
+    if having and metric.needs_fit and metric.aggregate == "largest":
+        return max(having, key=lambda row: row.values[metric.name].value)
+    return next(iter(having or rows), None)
 
 
 def metrics_of_rows(rows: Iterable[Row], *, always: bool = True) -> list[MetricSpec]:
