@@ -21,7 +21,7 @@ from harness.reports.pictures.cell_layout import (
     lay_out,
     width_of,
 )
-from harness.reports.pictures.frame import framed
+from harness.reports.pictures.frame import framed, titled
 from harness.reports.pictures.notes import label_of
 from harness.reports.pictures.style import FAINT, INK, MUTED, PAPER, drawing
 from harness.space.genotype import Genotype
@@ -55,7 +55,7 @@ def draw_cells(
     with drawing():
         figure, grid = framed(title, said, len(cells), height=cells[0][1].height / PIXELS + 0.3)
         for axes, (name, layout) in zip(grid, cells, strict=True):
-            axes.set_title(name)
+            titled(axes, name)
             _draw(axes, layout)
     return figure
 

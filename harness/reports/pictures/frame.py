@@ -17,6 +17,7 @@ from harness.reports.pictures.style import FAINT, INK, MUTED
 
 __all__ = [
     "MAX_PANELS",
+    "draw_chance",
     "draw_limit",
     "framed",
     "lay_out_finally",
@@ -24,6 +25,7 @@ __all__ = [
     "panels_left_out",
     "scale_up",
     "spread",
+    "titled",
 ]
 
 MAX_PANELS = 8
@@ -32,6 +34,7 @@ NOTE_SIZE = 7.0  # points
 NOTE_LINE = 0.135  # inches
 CHARACTERS = 142  # of a note that fit into the width
 TITLE_CHARACTERS = 72
+PANEL_CHARACTERS = 46  # of a panel's title, where two are side by side
 
 LEAST_SPAN = 4.0  # a narrower logarithmic axis has too few ticks
 MOST_NAMED = 9  # of those that do not fit
@@ -58,6 +61,12 @@ def framed(
         linespacing=1.25, in_layout=False,
     )  # fmt: skip
     return figure, [figure.add_subplot(down, across, 1 + place) for place in range(panels)]
+
+
+def titled(axes: Axes, words: str) -> None:
+    """Write a panel's title, in as many lines as its width makes of it."""
+    lines = [part for line in words.splitlines() for part in wrap(line, PANEL_CHARACTERS)]
+    axes.set_title("\n".join(lines))
 
 
 def panels_left_out(panels: int) -> list[str]:
@@ -98,9 +107,19 @@ def scale_up(axes: Axes, values: Sequence[float], *, is_logarithmic: bool) -> No
     if is_logarithmic:
         logarithmic(axes, "y", spread([value for value in values if value > 0]))
         return
-    low, high = min(values), max(values)
+    # An interval that goes beyond what there can be is cut off there.
+    low, high = max(min(values), 0.0), min(max(values), 100.0)
     room = max(0.08 * (high - low), (LEAST_PERCENT - (high - low)) / 2)
     axes.set_ylim(low - room, high + room)
+
+
+def draw_chance(axes: Axes, chance: float) -> None:
+    """Draw the accuracy of guessing."""
+    axes.axhline(chance, color=MUTED, lw=0.9, ls=(0, (1, 1.5)), zorder=1)
+    axes.annotate(
+        f"guessing {chance:.3g} %", (0, chance), (3, 2), size=6.5, color=MUTED,
+        xycoords=("axes fraction", "data"), textcoords="offset points",
+    ).set_in_layout(False)  # fmt: skip
 
 
 def draw_limit(axes: Axes, limit_mib: float, not_fitting: Sequence[str]) -> None:

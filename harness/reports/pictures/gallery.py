@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
+from harness.comparison.paper import compare_with
 from harness.errors import UsageError
 from harness.reports.lines import lines_of_estimate, lines_of_rows
 from harness.reports.pictures.breakdown import bars_of, draw_breakdown
@@ -21,6 +22,7 @@ from harness.reports.pictures.notes import (
     setting_of,
     statements_of,
 )
+from harness.reports.pictures.paper import draw_paper
 from harness.reports.pictures.scatter import draw_accuracy_memory, draw_time_memory
 from harness.reports.pictures.sweep import draw_sweep, families
 from harness.results.published import PublishedSuite
@@ -58,17 +60,21 @@ def charts_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Ite
         published: whose memory is drawn beside that of the same rows.
     """
     records = results.records
-    notes = budget_notes(records)
+    notes, in_titles = budget_notes(records), budget_notes(records, in_titles=True)
     rows = rows_of_records(records, metrics=results.metrics)
     every = [row for found in results.estimates for row in found.rows]
     estimated = [each for row in every for each in rows_of_estimate(row)]
-    yield Picture("accuracy-memory", draw_accuracy_memory(rows, notes))
-    yield Picture("time-memory", draw_time_memory([*rows, *estimated], notes))
+    yield Picture("accuracy-memory", draw_accuracy_memory(rows, in_titles))
+    yield Picture("time-memory", draw_time_memory([*rows, *estimated], in_titles))
     beside = beside_of(published, results.stand_ins)
     yield from _of_variants(results, published, beside, notes)
     losses = [*notes, *statements_of(published, of_losses=True)]
     yield Picture("pretraining", draw_curves(records, losses, beside))
     yield Picture("steps-memory", draw_steps(results.trials, notes))
+    for suite in published:
+        if suite.has_numbers:
+            for compared in compare_with(suite, results.rows, results.stand_ins):
+                yield Picture(f"paper-{suite.name}", draw_paper(compared))
 
 
 def _of_variants(

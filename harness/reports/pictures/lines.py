@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.reports.pictures.frame import MAX_PANELS, framed, panels_left_out
+from harness.reports.pictures.frame import MAX_PANELS, framed, panels_left_out, titled
 from harness.reports.pictures.style import MUTED, PAPER, Look, looks
 
 __all__ = ["MOST_LINES", "LinePanel", "PlotLine", "draw_line_panels"]
@@ -69,7 +69,8 @@ def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePane
     figure, grid = framed(title, every, len(shown))
     styles = looks(line.name for panel in panels for line in panel.lines[:MOST_LINES])
     for axes, panel in zip(grid, shown, strict=True):
-        axes.set(title=panel.title, xlabel=panel.x_words, ylabel=panel.y_words)
+        axes.set(xlabel=panel.x_words, ylabel=panel.y_words)
+        titled(axes, panel.title)
         panel.dress(axes)
         for line in panel.references:
             axes.plot(line.x, line.y, color=MUTED, lw=0.9, ls=(0, (1, 1.5)))

@@ -40,6 +40,9 @@ COSTS = {
 }
 
 
+MOST_BUDGETS = 4
+
+
 def label_of(text: str, limit: int = 40) -> str:
     """Shorten a label that records hold to what a picture has room for."""
     return one_line(text, limit=limit)
@@ -63,11 +66,20 @@ def source_notes(sources: Iterable[Source]) -> list[str]:
     return [words for source, words in SOURCES.items() if source in found]
 
 
-def budget_notes(records: Sequence[Record]) -> list[str]:
-    """Say how far the budget is scaled from the paper's; nothing where it is not."""
+def budget_notes(records: Sequence[Record], *, in_titles: bool = False) -> list[str]:
+    """Say how far the budget is scaled from the paper's; nothing where it is not.
+
+    Args:
+        records: what is drawn.
+        in_titles: whether the titles of the panels tell budgets, where there are several.
+    """
     used = {(record.budget.allowed, record.dataset.kind): None for record in records}
     if len({budget for budget, _ in used}) > 1:
-        return ["Several budgets: titles of panels say which."]
+        if in_titles:
+            return ["Several budgets: titles of panels say which."]
+        named = dict.fromkeys(budget_label(budget, kind) for budget, kind in used)
+        shown = [*list(named)[:MOST_BUDGETS], *(["..."] if len(named) > MOST_BUDGETS else [])]
+        return [f"Several budgets: {'; '.join(shown)}."]
     scaled = {
         f"{ours:,.10g} {COSTS[key]} (paper: {paper:,.10g})": None
         for budget, kind in used

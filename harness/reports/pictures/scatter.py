@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from harness.comparison.findings import findings_of_rows
 from harness.metrics import METRICS, MetricSpec
 from harness.reports.pictures.frame import (
     MAX_PANELS,
+    draw_chance,
     draw_limit,
     framed,
     lay_out_finally,
@@ -20,6 +22,7 @@ from harness.reports.pictures.frame import (
     panels_left_out,
     scale_up,
     spread,
+    titled,
 )
 from harness.reports.pictures.notes import label_of, setting_of, source_notes
 from harness.reports.pictures.placing import Label, place_labels
@@ -55,7 +58,7 @@ class Upward:
         """Return how far below and above the value its error bar reaches; None for none."""
         value = row.values[self.metric.name]
         if self.metric.shows_spread:
-            return None if value.std is None else (value.std, value.std)
+            return None if value.interval is None else (value.interval, value.interval)
         if value.low is None or value.high is None:
             return None
         return max(value.value - value.low, 0.0), max(value.high - value.value, 0.0)
@@ -83,7 +86,9 @@ def draw_accuracy_memory(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figu
     if not drawn:
         return "No trial has both an accuracy and a peak memory."
     spreads = any(upward.reach(row) for row in drawn)
-    bars = ["Bars: one standard deviation over seeds."] if spreads else []
+    bars = ["Bars: 95 % interval of the mean, over seeds or over the tasks of one."]
+    bars = bars if spreads else ["Bars: none, since no mean has an interval."]
+    bars += [each for each in findings_of_rows(rows) if each.startswith("Accuracy")]
     title = _fit_title("Accuracy against peak memory", rows, upward)
     with drawing():
         return _memory_panels(title, [*notes, *bars], rows, upward)
@@ -178,18 +183,21 @@ def _marks_left_out(panels: Sequence[Panel]) -> list[str]:
 def _draw_panel(axes: Axes, panel: Panel, upward: Upward, comparable: Panel) -> None:
     """Make the axes of a panel, its title and its limit; those of one setting have one scale."""
     first = panel[0]
-    axes.set_title(f"{upward.setting(first)}\n{label_of(first.model)} ({first.mode})")
+    titled(axes, f"{upward.setting(first)}\n{label_of(first.model)} ({first.mode})")
     up = upward.metric.axis(is_logarithmic=upward.is_logarithmic)
     axes.set(xlabel=MEMORY.axis(is_logarithmic=True), ylabel=up)
     places = [place for row in panel if (place := upward.place(row))]
     lacking = [
-        label_of(row.method)
-        for row in panel
-        if row.fits is False and row.value(MEMORY.name) is None
+        label_of(row.method) for row in panel if row.fits is False and upward.place(row) is None
     ]
     logarithmic(axes, "x", _ends([x for x, _ in places], first.limit_mib, bool(lacking)))
-    if reached := [end for row in comparable for end in _reached(row, upward)]:
+    reached = [end for row in comparable for end in _reached(row, upward)]
+    chance = first.chance if upward.metric.name == "accuracy" else None
+    if reached:
+        reached += [] if chance is None else [chance]
         scale_up(axes, reached, is_logarithmic=upward.is_logarithmic)
+    if chance is not None and reached:
+        draw_chance(axes, chance)
     if first.limit_mib is not None:
         draw_limit(axes, first.limit_mib, lacking)
 

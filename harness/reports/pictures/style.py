@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from io import BytesIO
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,9 @@ MUTED = "#5e5f60"
 FAINT = "#c9cacb"
 PAPER = "#fefefd"
 
-MARKERS = "osD^vPX*<>"
+MARKERS = "osD^vPX*<>phd"
+# So that the built-in methods share neither markers nor, as far as there are any, colours.
+SALT = 87220
 Line = str | tuple[int, tuple[int, ...]]
 
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -109,9 +111,32 @@ def drawing() -> Iterator[None]:
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:
-    """Give each label its look, in order, so that a method looks alike in all pictures of a run."""
-    ways = zip(cycle(COLOURS), cycle(WORD_COLOURS), cycle(MARKERS), cycle(LINES), strict=False)
-    return {label: Look(*way) for label, way in zip(dict.fromkeys(labels), ways, strict=False)}
+    """Give each label its look, the same in every picture and page, whatever else is in them.
+
+    Variants of a method have its colour, and markers of their own.
+    """
+    return {label: _look(label) for label in labels}
+
+
+def _look(label: str) -> Look:
+    name, _, parameters = label.partition("[")
+    colour, marker = _chosen("colour", name, len(COLOURS)), _chosen("marker", name, len(MARKERS))
+    line = _chosen("line", name, len(LINES))
+    if parameters:
+        marker += 1 + _chosen("marker", parameters, len(MARKERS) - 1)
+        line += 1 + _chosen("line", parameters, len(LINES) - 1)
+    return Look(
+        COLOURS[colour],
+        WORD_COLOURS[colour],
+        MARKERS[marker % len(MARKERS)],
+        LINES[line % len(LINES)],
+    )
+
+
+def _chosen(what: str, name: str, among: int) -> int:
+    """Choose by name: the same number on every machine."""
+    digest = sha256(f"{SALT}/{what}/{name}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % among
 
 
 def save_picture(figure: Figure, folder: Path, name: str) -> list[Path]:
