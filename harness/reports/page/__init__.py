@@ -11,7 +11,7 @@ from harness.results.reading import without_garbage_collection
 from harness.results.results import Results
 from harness.system.plotting import own_settings
 
-__all__ = ["write_page"]
+__all__ = ["page_text", "write_page"]
 
 
 def write_page(
@@ -31,12 +31,19 @@ def write_page(
     Raises:
         RunFolderError: the file cannot be written.
     """
+    from harness.runtime.files import write_whole  # noqa: PLC0415 - as in `page_text`
+
+    write_whole(destination, page_text(results, tables, published))
+
+
+def page_text(
+    results: Results, tables: Sequence[Table], published: Sequence[PublishedSuite] = ()
+) -> str:
+    """Return the page as HTML; the arguments are those of `write_page`."""
     # Imported here: they import matplotlib and jinja2, only for those who want a page.
     with own_settings():
         from harness.reports.page.content import content_of  # noqa: PLC0415 - see above
         from harness.reports.page.rendering import render  # noqa: PLC0415 - see above
-    from harness.runtime.files import write_whole  # noqa: PLC0415 - see above
 
     with without_garbage_collection():
-        page = render(content_of(results, tables, published))
-    write_whole(destination, page)
+        return render(content_of(results, tables, published))

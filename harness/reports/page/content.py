@@ -8,19 +8,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import isinf
+from math import ceil, isinf
 
 from harness.reports.cells import STATUS_WORDS
+from harness.reports.page.charts import charts_json
 from harness.reports.page.details import Details, details_of
 from harness.reports.page.rendering import InlinePicture, inline_pictures
-from harness.reports.table import SYMBOLS, Column, Mark, Note, Table, TableCell, shown
+from harness.reports.table import MISSING, SYMBOLS, Column, Mark, Note, Table, TableCell, shown
 from harness.reports.trial_tables import each_trial_table
 from harness.results.published import PublishedSuite
+from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.results import Results
+from harness.results.rows import Row, metrics_of_rows
 from harness.results.summary import rows_of_records
 
 __all__ = ["PageContent", "content_of"]
+
+MOST_IN_LEGEND = 40
 
 HEADINGS = {"method": "Method", "dataset": "Data", "device": "Device", "status": "Status"}
 
@@ -76,7 +81,14 @@ class ShownRow:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """A table; `opens` says whether each row opens the details of the trial with its number."""
+    """A table.
+
+    Attributes:
+        alike: columns that say the same in every row, with what they say.
+        columns: the others.
+        opens: for each row, what the details of the trial with its number are headed by; empty
+            where rows open nothing.
+    """
 
     key: str
     title: str
@@ -84,7 +96,8 @@ class ShownTable:
     columns: Sequence[Column]
     rows: Sequence[ShownRow]
     notes: Sequence[Note]
-    opens: bool
+    alike: Sequence[tuple[str, str]]
+    opens: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -92,13 +105,22 @@ class PageContent:
     """What the template shows.
 
     Attributes:
+        findings: sentences that stand first.
+        about: what was run, when, on what and with which version, in words.
         facts: numbers and what they count.
         filters: for each column that can be filtered by, its heading and values.
         trials: one row a trial, each of which opens its details; None where none was run.
         undrawn: in words, which pictures there is nothing to draw for.
         problems: files that were left out, and why.
+        charts: the data of the page's own charts, as JSON.
+        methods: what the legend names.
+        metrics: names and titles of what can be an axis.
+        limit: where the slider of the limit starts, and its end; None where no memory is known.
+        has_paper: whether published numbers stand beside ours.
     """
 
+    findings: Sequence[str]
+    about: Sequence[str]
     facts: Sequence[tuple[str, str]]
     filters: Mapping[str, tuple[str, Sequence[str]]]
     tables: Sequence[ShownTable]
@@ -107,6 +129,18 @@ class PageContent:
     undrawn: Sequence[str]
     details: Details
     problems: Sequence[str]
+    charts: str
+    methods: Sequence[str]
+    metrics: Sequence[tuple[str, str]]
+    limit: tuple[float, float] | None
+    has_paper: bool
+
+    @property
+    def upward(self) -> str:
+        """The metric that stands upwards at first."""
+        names = [name for name, _ in self.metrics]
+        wanted = ("accuracy", "search_time", "storage")
+        return next((name for name in wanted if name in names), names[0] if names else "")
 
 
 def content_of(
@@ -114,11 +148,16 @@ def content_of(
 ) -> PageContent:
     """Gather what the page shows."""
     records = results.records
-    shown = [_shown_table(table) for table in tables]
+    shown = [_shown_table(table) for table in tables if table.columns]
     rows = rows_of_records(records, metrics=results.metrics)
-    trials = _shown_table(each_trial_table(rows, records), opens=True) if records else None
+    opens = [_heading(record) for record in records]
+    trials = _shown_table(each_trial_table(rows, records), opens) if records else None
+    every = results.rows
+    charts = charts_json(results, published)
     pictures = list(inline_pictures(results, published))
     return PageContent(
+        findings=[text for table in tables if not table.columns for text in table.caption],
+        about=list(_about(results, records)),
         facts=list(_facts(results, records)),
         filters=_filters([*shown, *([trials] if trials else [])]),
         tables=shown,
@@ -127,6 +166,48 @@ def content_of(
         undrawn=[each for each in pictures if isinstance(each, str)],
         details=details_of(results.trials),
         problems=[str(problem) for problem in results.problems],
+        charts=charts,
+        methods=list(dict.fromkeys(row.method for row in every))[:MOST_IN_LEGEND],
+        metrics=[(m.name, m.title) for m in metrics_of_rows(every, always=False)],
+        limit=_limit(every),
+        has_paper='"paper":[]' not in charts,
+    )
+
+
+def _limit(rows: Sequence[Row]) -> tuple[float, float] | None:
+    """Return the smallest limit of a device, and where the scale of memory ends.
+
+    The scale holds the limit, unless it is so far beyond that nothing else would be seen.
+    """
+    memory = [value for row in rows if (value := row.value("peak_memory")) is not None]
+    if not memory:
+        return None
+    limits = [row.limit_mib for row in rows if row.limit_mib is not None]
+    near = [limit for limit in limits if limit < 3 * max(memory)]
+    most = ceil(1.05 * max([*memory, *near]))
+    return min([*limits, most]), most
+
+
+def _about(results: Results, records: Sequence[Record]) -> Iterator[str]:
+    """Say what was run, when, on what, and with which version."""
+    if results.suites:
+        yield f"Suites: {', '.join(one_line(each) for each in results.suites)}."
+    times = sorted(record.started_at[:16].replace("T", " ") for record in records)
+    if times and times[0]:
+        ends = dict.fromkeys((times[0], times[-1]))
+        yield f"Run from {' to '.join(ends)} UTC."
+    for key, words in (("processor", "On"), ("harness", "With harness")):
+        named = dict.fromkeys(str(value) for r in records if (value := r.environment.get(key)))
+        if named:
+            yield f"{words} {', '.join(map(one_line, named))}."
+
+
+def _heading(record: Record) -> str:
+    """Say which trial it is."""
+    data, device = record.dataset, record.device
+    return one_line(
+        f"{record.label} on {data.label} {data.setting}, {device.name} ({device.mode}), seed "
+        f"{record.seed}: {STATUS_WORDS[record.status]}"
     )
 
 
@@ -160,17 +241,30 @@ def _filters(tables: Sequence[ShownTable]) -> dict[str, tuple[str, Sequence[str]
     }
 
 
-def _shown_table(table: Table, *, opens: bool = False) -> ShownTable:
-    """Return a table with every cell as it is read."""
+def _shown_table(table: Table, opens: Sequence[str] = ()) -> ShownTable:
+    """Return a table with every cell as it is read; what all rows say is told once."""
+    rows = [_row(row, table.columns) for row in table.rows]
+    alike = [n for n in range(1, len(table.columns)) if _is_alike(table.columns[n], rows, n)]
+    kept = [n for n in range(len(table.columns)) if n not in alike]
+    told = [(table.columns[n].heading, rows[0].cells[n].shown) for n in alike]
     return ShownTable(
         key=table.key,
         title=table.title,
         caption=table.caption,
-        columns=table.columns,
-        rows=[_row(row, table.columns) for row in table.rows],
+        columns=[table.columns[n] for n in kept],
+        rows=[ShownRow([row.cells[n] for n in kept], row.filters) for row in rows],
         notes=table.notes,
+        alike=[(name, text) for name, text in told if text not in ("", MISSING)],
         opens=opens,
     )
+
+
+def _is_alike(column: Column, rows: Sequence[ShownRow], place: int) -> bool:
+    """Tell whether a column says nothing, or the same in several rows."""
+    cells = {(row.cells[place].text, row.cells[place].note) for row in rows}
+    if len(cells) == 1 and next(iter(cells))[0] in ("", MISSING) and column.kind != "difference":
+        return bool(rows)
+    return len(rows) > 1 and len(cells) == 1
 
 
 def _row(row: Sequence[TableCell], columns: Sequence[Column]) -> ShownRow:

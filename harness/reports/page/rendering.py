@@ -29,6 +29,8 @@ ROLES = {INK: "--ink", MUTED: "--muted", FAINT: "--faint", PAPER: "--paper"}
 ROLES |= {colour: f"--series-{n}" for n, colour in enumerate(COLOURS)}
 ROLES |= {colour: f"--word-{n}" for n, colour in enumerate(WORD_COLOURS)}
 
+SCRIPTS = ("page.js", "charts.js", "state.js")  # one after the other, as one script
+
 _NAME = re.compile(r'(\bid="|url\(#|xlink:href="#)')
 _TAG = re.compile(r"<[^>]*>")
 
@@ -51,7 +53,7 @@ def render(content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    script = _source(environment, "page.js")
+    script = "\n".join(_source(environment, name) for name in SCRIPTS)
     return environment.get_template("page.html").render(
         content=content,
         script=Markup(script),  # noqa: S704 - a file of this package

@@ -28,6 +28,7 @@ function chosen() {
 }
 
 function stays(row, { words, values }) {
+  if (hidden.has(row.dataset.method)) return false;
   const matches = ([key, value]) => {
     const own = row.dataset[key];
     if (own === undefined) return true;
@@ -52,9 +53,7 @@ function showAll() {
   one("output", filters).textContent = `${kept.toLocaleString("en")} of ${rows.toLocaleString("en")} rows`;
 }
 
-filters.addEventListener("input", showAll);
 filters.addEventListener("submit", (event) => event.preventDefault());
-filters.addEventListener("reset", () => setTimeout(showAll));
 for (const each of tables) {
   one("button", each.more).addEventListener("click", () => {
     each.showsAll = true;
@@ -75,8 +74,8 @@ function compare(a, b, way) {
   return way * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
 }
 
-function sortBy(each, heading) {
-  const way = heading.ariaSort === "ascending" ? -1 : 1;
+function sortBy(each, heading, wanted) {
+  const way = wanted ?? (heading.ariaSort === "ascending" ? -1 : 1);
   const place = heading.cellIndex;
   const isNumber = heading.classList.contains("number");
   for (const other of all("thead th", each.table)) other.ariaSort = "none";
@@ -84,12 +83,16 @@ function sortBy(each, heading) {
   const keys = new Map(each.rows.map((row) => [row, keyOf(row.cells[place], isNumber)]));
   each.rows.sort((a, b) => compare(keys.get(a), keys.get(b), way));
   each.body.replaceChildren(...each.rows);
+  each.sorted = [place, way];
   show(each, chosen());
 }
 
 for (const each of tables) {
   for (const button of all(".sort", each.table)) {
-    button.addEventListener("click", () => sortBy(each, button.closest("th")));
+    button.addEventListener("click", () => {
+      sortBy(each, button.closest("th"));
+      toAddress();
+    });
   }
 }
 
@@ -138,9 +141,7 @@ function fill(details) {
 
 async function open(button) {
   opened = button;
-  const cells = [...button.closest("tr").cells].map((cell) => cell.firstChild.textContent.trim());
-  const [method, data, setting, device, mode, seed, status] = cells;
-  one("#opened-title").textContent = `${method} on ${data} ${setting}, ${device} (${mode}), seed ${seed}: ${status}`;
+  one("#opened-title").textContent = button.dataset.words;
   for (const stepper of all("[data-by]", dialog)) stepper.disabled = !neighbour(Number(stepper.dataset.by));
   const parts = one("#opened-parts");
   parts.hidden = true;
@@ -195,5 +196,3 @@ for (const input of all("[name=theme]")) {
     kept(() => localStorage.setItem("theme", input.value));
   });
 }
-
-showAll();
