@@ -16,6 +16,7 @@ PACKAGES = Path(__file__).parent / "packages"
 
 # Tiny tensors are computed faster by one thread, and on a busy machine by far; before torch loads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("HARNESS_PAGE", "0")  # drawing takes longer than most trials of tests
 # Where tests are started in the background, Ctrl-C is ignored, and would be by all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -111,6 +111,10 @@ COMMANDS = {
         "harness.cli.report:report",
         "Show what runs and estimates have left, beside published numbers.",
     ),
+    "view": LazyCommand(
+        "harness.cli.view:view",
+        "Serve the page of a run to this machine, and refresh it while the run goes on.",
+    ),
     "compare": LazyCommand(
         "harness.cli.compare:compare", "Compare two runs or estimates, or one with the paper."
     ),

@@ -13,6 +13,7 @@ from harness.cli.output import loaded_plugins, result_console, say
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.claim_tables import ledgers_of
+from harness.reports.serving import newest_run
 from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
 from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
@@ -27,7 +28,7 @@ EXIT_PROBLEMS = 1
 
 
 @click.command()
-@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=UserPath())
+@click.argument("folders", metavar="[DIR...]", nargs=-1, type=UserPath())
 @click.option(
     "--format",
     "formats",
@@ -78,9 +79,11 @@ def report(  # noqa: PLR0913 - one parameter an option
 
     First come the claims about the methods in it that it says something of, each with a verdict.
 
-    DIR is a run folder, a folder with an estimate, or one that holds such folders. What cannot be
-    read there is named on standard error, and the exit status is then 1.
+    DIR is a run folder, a folder with an estimate, or one that holds such folders; without it, the
+    newest run under results/. What cannot be read there is named on standard error, and the exit
+    status is then 1.
     """
+    folders = folders or (newest_run([Path("results")]),)
     formats = (*formats, "html") if opens else formats
     destinations = choose_destinations(formats, output, folders)
     plugins = loaded_plugins()

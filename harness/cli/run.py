@@ -34,12 +34,15 @@ from harness.cli.options import (
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.cli.progress import interruptible_progress
+from harness.errors import HarnessError
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MetricSpec
+from harness.plugins.loading import Plugins
 from harness.reports.cells import side_by_side
 from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table
 from harness.results.summary import rows_of_records
+from harness.runtime.files import write_whole
 from harness.trials.runner import RunRequest, RunResult, run_trials
 
 __all__ = ["run"]
@@ -105,6 +108,14 @@ FINE = {"ok", "out_of_memory"}
 @executor_options(
     "Trials side by side on this machine; their times then share its cores.  [default: 1]"
 )
+@click.option(
+    "--page/--no-page",
+    "writes_page",
+    default=True,
+    show_default=True,
+    envvar="HARNESS_PAGE",
+    help="Write the run folder's page, report.html, at the end.",
+)
 @data_root_option
 @cache_root_option
 @json_option
@@ -120,6 +131,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     checkpoints: tuple[Path, ...],
     reporters: tuple[str, ...],
     saves_models: bool,
+    writes_page: bool,
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -149,7 +161,22 @@ def run(  # noqa: PLR0913 - one parameter an option
     plugins = loaded_plugins()
     result = run_trials(plugins, request, interruptible_progress, say)
     _show(result, plugins.metrics, as_json=as_json)
+    if writes_page and result.records:
+        _write_page(result, plugins)
     _exit(result)
+
+
+def _write_page(result: RunResult, plugins: Plugins) -> None:
+    """Write the page of a run, and name it; a run is no worse for want of one."""
+    from harness.reports.writing import page_of  # noqa: PLC0415 - slow, for pages alone
+
+    path = result.folder / "report.html"
+    try:
+        write_whole(path, page_of(result.folder, plugins)[0])
+    except HarnessError as error:
+        say(f"Warning: the page was not written: {error}")
+    else:
+        say(f"The page is {path}; harness view {result.folder} serves it.")
 
 
 def _show(result: RunResult, metrics: Mapping[str, MetricSpec], *, as_json: bool) -> None:
@@ -166,6 +193,10 @@ def _show(result: RunResult, metrics: Mapping[str, MetricSpec], *, as_json: bool
         }
         print_json(answer)
         return
+    from harness.comparison.findings import findings_of_rows  # noqa: PLC0415 - imports scipy
+
+    for sentence in findings_of_rows(rows):
+        click.echo(sentence)
     print_tables([run_table(rows)], result_console())
     for remark in side_by_side(result.records) if result.records else ():
         click.echo(remark)

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.plugins.loading import Plugins
 from harness.reports.formats import to_csv, to_latex, to_markdown
 from harness.reports.table import Table
-from harness.results.published import PublishedSuite
+from harness.reports.tables import tables_of
+from harness.results.load import load_results
+from harness.results.published import PublishedSuite, find_published
 from harness.results.results import Results
 from harness.runtime.files import made_folder, write_whole
 
-__all__ = ["SUFFIXES", "Report", "choose_destinations", "write_report"]
+__all__ = ["SUFFIXES", "Report", "choose_destinations", "page_of", "write_report"]
 
 SUFFIXES = {"md": ".md", "csv": ".csv", "latex": ".tex", "html": ".html"}
 _FORMATS = {suffix: name for name, suffix in SUFFIXES.items()}
@@ -55,6 +58,20 @@ def write_report(
             write_whole(path, _TEXTS[name](report.tables).rstrip("\n") + "\n")
         written.append(path)
     return written
+
+
+def page_of(folder: Path, plugins: Plugins) -> tuple[str, bool]:
+    """Return the page of a folder as HTML, and whether planned trials have no record yet.
+
+    Raises:
+        UsageError: nothing that a run or an estimate leaves is in the folder.
+    """
+    from harness.reports.page import page_text  # noqa: PLC0415 - slow, for pages alone
+
+    results = load_results([folder], plugins.metrics)
+    published = find_published(results.suites, plugins)
+    tables = tables_of(results, published)
+    return page_text(results, tables, published), results.pending > 0
 
 
 def choose_destinations(
