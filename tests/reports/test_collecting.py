@@ -178,6 +178,6 @@ def test_methods_that_were_passed_over_are_told(run: Path) -> None:
     )
     found = load_results([run])
     assert found.passed_over == {"mine": "no module\n\x1b[1m|x|"}
-    (table,) = tables_of(found, [])
+    (table,) = (each for each in tables_of(found, []) if each.columns)
     assert "Not run: method mine: no module [1m|x|" in table.caption
     assert r"Not run: method mine: no module \[1m\|x\|" in to_markdown([table])

@@ -194,7 +194,7 @@ def test_what_is_read_agrees_to_the_last_digit(
     exact = list(csv.DictReader(io.StringIO(to_csv(tables))))
     parsed = parse(write(tables))
     compared = 0
-    for table in tables:
+    for table in (each for each in tables if each.columns):  # findings are sentences
         _, parsed = parsed[0], parsed[1:]  # the headings
         for _ in table.rows:
             compared += agree(table, parsed.pop(0), exact.pop(0))

@@ -9,12 +9,13 @@ import pytest
 
 from harness.cost_model.profile import Prediction
 from harness.plugins.loading import load_plugins
+from harness.reports import tables as report_tables
 from harness.reports.table import Remarks, Table, TableCell
-from harness.reports.tables import tables_of
 from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
 from harness.results.load import load_results
 from harness.results.published import PublishedSuite, find_published, load_published
 from harness.results.record import Record
+from harness.results.results import Results
 
 MakeRecord = Callable[..., Record]
 WriteRun = Callable[..., Path]
@@ -50,6 +51,11 @@ NUMBERS = """dataset,ways,shots,method,mb,percent,stored,board_days,desk_days
 dots,5,1,one,20,60,2,,0.5
 dots,5,1,two,5,50,1,2,1
 """
+
+
+def tables_of(results: Results, suites: Sequence[PublishedSuite]) -> list[Table]:
+    """Return the tables of a report, without the sentences that stand before them."""
+    return [each for each in report_tables.tables_of(results, suites) if each.columns]
 
 
 @pytest.fixture

@@ -215,8 +215,8 @@ def test_the_limit_says_what_would_fit(page: Page) -> None:
     page.locator("#limit").evaluate(
         "each => { each.value = 9.5; each.dispatchEvent(new Event('input', {bubbles: true})); }"
     )
-    assert told.inner_text().startswith("1 of 3 fit in 9.5 MiB")
-    assert page.locator("#memory-bars li[data-fits=false]").count() == 2
+    assert told.inner_text().startswith("1 of 4 fit in 9.5 MiB")
+    assert page.locator("#memory-bars li[data-fits=false]").count() == 3
     page.locator("#limit-reset").click()
     assert told.inner_text() == own
 
