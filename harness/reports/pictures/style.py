@@ -22,6 +22,8 @@ __all__ = [
     "COLOURS",
     "FAINT",
     "INK",
+    "LINES",
+    "MARKERS",
     "MUTED",
     "PAPER",
     "WORD_COLOURS",

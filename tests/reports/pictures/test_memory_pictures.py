@@ -14,7 +14,7 @@ from matplotlib.text import Text
 from harness.reports.pictures.notes import budget_notes
 from harness.reports.pictures.placing import Label, place_labels
 from harness.reports.pictures.scatter import draw_accuracy_memory, draw_time_memory
-from harness.reports.pictures.style import PAPER
+from harness.reports.pictures.style import MARKERS, PAPER
 from harness.results.record import Record
 from harness.results.summary import rows_of_records
 
@@ -30,7 +30,7 @@ def drawn(records: Iterable[Record]) -> Figure:
 
 def marks(axes: Axes) -> list[Line2D]:
     """The marks that stand for methods."""
-    return [line for line in axes.lines if line.get_marker() in tuple("osD^vPX*<>")]
+    return [line for line in axes.lines if line.get_marker() in tuple(MARKERS)]
 
 
 def words(figure: Figure) -> str:

@@ -14,6 +14,7 @@ from matplotlib.patches import Rectangle
 from harness.reports.pictures.breakdown import Bar, bars_of, draw_breakdown
 from harness.reports.pictures.curves import draw_curves, draw_steps, thinned
 from harness.reports.pictures.notes import Beside
+from harness.reports.pictures.style import MARKERS
 from harness.reports.pictures.sweep import draw_sweep, families
 from harness.reports.table import TableCell
 from harness.results.record import Record
@@ -132,5 +133,5 @@ def test_steps_are_those_of_the_lowest_seed(make_record: Make, tmp_path: Path) -
         trials.append(FoundTrial(folder, make_record(seed=seed), ()))
     figure = draw_steps(trials)
     assert isinstance(figure, Figure)
-    (line,) = (line for line in figure.axes[0].lines if line.get_marker() == "o")
+    (line,) = (line for line in figure.axes[0].lines if line.get_marker() in tuple(MARKERS))
     assert line.get_xydata().tolist() == [[1.0, 1.0], [2.0, 2.0]]  # type: ignore[union-attr]
