@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
+from harness.reports.claim_tables import ledgers_of
 from harness.reports.formats import to_csv, to_latex, to_markdown
 from harness.reports.table import Table
 from harness.reports.tables import tables_of
@@ -70,7 +71,8 @@ def page_of(folder: Path, plugins: Plugins) -> tuple[str, bool]:
 
     results = load_results([folder], plugins.metrics)
     published = find_published(results.suites, plugins)
-    tables = tables_of(results, published)
+    ledgers = ledgers_of(plugins, results, [folder], lambda _: None)  # a report says what is wrong
+    tables = [*ledgers, *tables_of(results, published)]
     return page_text(results, tables, published), results.pending > 0
 
 
