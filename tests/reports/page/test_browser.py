@@ -212,6 +212,7 @@ def test_the_limit_says_what_would_fit(page: Page) -> None:
     """Dragged to 9.5 MiB, 9.0 fits and 10.5 does not; the button returns to the board's own."""
     told = page.locator("#limit-told")
     own = told.inner_text()
+    assert own == "3 of 4 fit in their device"
     page.locator("#limit").evaluate(
         "each => { each.value = 9.5; each.dispatchEvent(new Event('input', {bubbles: true})); }"
     )

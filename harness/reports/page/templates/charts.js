@@ -66,15 +66,15 @@ function grouped(rows, key) {
 // The limit: what fits, and what would fit in more or less.
 
 const slider = one("#limit");
-const limitOf = (row) => (slider.value === slider.dataset.start ? row.limit ?? Infinity : Number(slider.value));
+const isAtItsOwn = () => Number(slider.value) === Number(slider.dataset.start);
+const limitOf = (row) => (isAtItsOwn() ? row.limit ?? Infinity : Number(slider.value));
 
 function memoryBars() {
   const rows = shownRows().filter((row) => row.values[MEMORY] || row.fits === false).slice(0, MOST_DRAWN);
   const most = Number(slider.max);
   const isHeld = (row) => (row.values[MEMORY] ? row.values[MEMORY][0] <= limitOf(row) : false);
   const fit = rows.filter(isHeld).length;
-  const isOwn = slider.value === slider.dataset.start;
-  const where = isOwn ? "their device" : `${format(Number(slider.value))} MiB`;
+  const where = isAtItsOwn() ? "their device" : `${format(Number(slider.value))} MiB`;
   one("#limit-told").textContent = `${fit} of ${rows.length} fit in ${where}`;
   const parts = [...grouped(rows, place)].flatMap(([name, own]) => {
     const limit = Math.min(...own.map(limitOf));

@@ -4,7 +4,7 @@ function toAddress() {
   const state = new URLSearchParams();
   for (const [key, value] of new FormData(filters)) if (value) state.set(key, value);
   for (const method of hidden) state.append("hide", method);
-  if (slider && slider.value !== slider.dataset.start) state.set("limit", slider.value);
+  if (slider && !isAtItsOwn()) state.set("limit", slider.value);
   for (const [key, select] of Object.entries(axes)) if (select && select.value !== select.dataset.start) state.set(key, select.value);
   tables.forEach((each, number) => {
     if (each.sorted) state.set(`sort${number}`, each.sorted.join("."));
