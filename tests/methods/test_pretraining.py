@@ -186,7 +186,7 @@ def test_a_state_of_another_shape_is_refused(name: str, make_context: MakeContex
 def test_a_state_of_another_method_is_refused(make_context: MakeContext) -> None:
     """On-NAS takes no supernet and DARTS no meta cell; the message names what is wrong."""
     for mine, others, words in (
-        ("onnas", "darts", "no meta cell"),
+        ("onnas", "darts", "not a meta cell"),
         ("darts", "onnas", "does not fit"),
     ):
         state = copied(built(others, make_context()))

@@ -48,15 +48,15 @@ def records(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def fails_from_the(number: int, refusal: OSError) -> Callable[..., None]:
-    """A system call that is refused from its n-th call on."""
+def full_behind_the_first_record(folder: Path) -> Callable[..., None]:
+    """A flush that is refused once a record, and the folder that it is in, have been flushed."""
     calls = 0
 
     def call(_: int) -> None:
         nonlocal calls
-        calls += 1
-        if calls >= number:
-            raise refusal
+        calls += bool(records(folder))
+        if calls > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
     return call
 
@@ -65,10 +65,8 @@ def test_a_full_disk_ends_the_run_in_a_sentence(
     scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills up after the first trial: its record is whole, and later the rest is run."""
-    full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
-        # Two flushes for the plan, and four for the architectures and the record of a trial.
-        patch.setattr("harness.runtime.files.os.fsync", fails_from_the(7, full))
+        patch.setattr("os.fsync", full_behind_the_first_record(scratch))
         result = run()
     assert result.exit_code == 1
     assert "cannot be written: No space left on device" in result.stderr
