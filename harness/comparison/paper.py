@@ -212,7 +212,7 @@ def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[RowPla
         if side.device in devices:
             raise UsageError(
                 f"{side.method} on {side.dataset} {side.setting} was run on {side.device} under "
-                "several budgets or modes; give a folder that has one of them"
+                "several budgets, conditions or modes; give a folder that has one of them"
             )
         devices[side.device] = side
     return found

@@ -166,7 +166,7 @@ def test_a_row_that_was_run_twice_is_refused(
     twice = [
         make_record(label="onnas", dataset=OMNIGLOT, budget={"tasks": tasks}) for tasks in (3, 4)
     ]
-    with pytest.raises(UsageError, match="several budgets or modes"):
+    with pytest.raises(UsageError, match="several budgets, conditions or modes"):
         compare_with_paper(found(*twice), plugins, suite)
 
 
