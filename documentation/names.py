@@ -29,7 +29,10 @@ _INTRODUCTIONS: dict[str, str] = {
     "[Reporters](../reporters.md).",
     "claim": "# Claims\n\n`harness claim METHOD` checks them. How verdicts are made: "
     "[Check claims](../claims.md). The keys: [Claim files](claim-file.md).",
-    "space": "# Search spaces\n\n`--space NAME` chooses one: [Search spaces](../spaces.md).",
+    "space": "# Search spaces\n\n`--space NAME` chooses one: [Search spaces](../spaces.md). "
+    "Its name, version, cells, nodes and operations are part of the keys of trials and "
+    "checkpoints, so that a space that changes makes new ones. Supernet methods search where a "
+    "space has a supernet; black-box searches where a table answers for its architectures.",
     "search": "# Black-box searches\n\n`-m 'NAME[key=value,...]'` sets parameters, where the space "
     "has a table: [Search spaces and black-box searches](../spaces.md).",
 }

@@ -86,6 +86,7 @@ LEFT_OUT = {
 # Pages with blocks of `console`, which are not run, and why.
 NEED_MORE = {
     "docs/many-machines.md": "other machines; tests of the fleet have a cluster on this one",
+    "docs/claims.md": "a run folder, or minutes of estimates; a slow test follows every claim",
     "docs/spaces.md": "a table of NAS-Bench-201, which does not come along",
     "docs/reference-results.md": "Omniglot and an hour; a test sets pages and records side by side",
 }
