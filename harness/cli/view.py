@@ -35,10 +35,10 @@ def view(*, folder: Path | None, port: int, opens: bool) -> None:
     plugins = loaded_plugins()
     page_of(shown, plugins)  # a folder that cannot be read is told before a server waits
     with page_server(shown, port, lambda: page_of(shown, plugins)) as server:
-        say(f"The page of {shown} is at {server.address}; Ctrl-C ends it.")
-        if opens and not webbrowser.open(server.address):
-            say("No browser could be opened.")
         try:
+            say(f"The page of {shown} is at {server.address}; Ctrl-C ends it.")
+            if opens and not webbrowser.open(server.address):
+                say("No browser could be opened.")
             server.serve_forever()
         except KeyboardInterrupt:
             say("Stopped.")
