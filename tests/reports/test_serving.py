@@ -106,9 +106,9 @@ def test_ctrl_c_ends_it_cleanly(
     """It says where the page is, and ends with status 0."""
     run = write_run(tmp_path / "run", [make_record()])
     command = [sys.executable, "-m", "harness", "view", str(run), "--port", "0"]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603 - ours
-    assert process.stderr is not None
-    assert "http://127.0.0.1:" in process.stderr.readline()
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=120) == 0
-    assert process.stderr.read().strip() == "Stopped."
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        assert process.stderr is not None
+        assert "http://127.0.0.1:" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=120) == 0
+        assert process.stderr.read().strip() == "Stopped."
