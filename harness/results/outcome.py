@@ -134,8 +134,11 @@ class TaskResult(SparsePart):
 
     def value(self, name: str) -> float | None:
         """Return a number by its key here, or by the name of a metric that the method reports."""
-        own: float | None = getattr(self, name, None) if name in type(self).model_fields else None
-        return self.metrics.get(name, own)
+        own: float | None = getattr(self, name) if name in _TASK_FIELDS else None
+        return self.metrics.get(name, own) if self.metrics else own
+
+
+_TASK_FIELDS = frozenset(TaskResult.model_fields)  # looked up for every task of every record
 
 
 class Outcome(RecordPart):
