@@ -81,6 +81,12 @@ class LazyGroup(SuggestingGroup):
         except KeyboardInterrupt:
             tell("Interrupted.")
             ctx.exit(INTERRUPTED)
+        except ValueError as error:
+            # What pydantic makes of a Ctrl-C that reaches it while it writes a model.
+            if "KeyboardInterrupt" not in str(error):
+                raise
+            tell("Interrupted.")
+            ctx.exit(INTERRUPTED)
         except (OSError, MemoryError, RuntimeError, ImportError) as error:
             reason = in_a_sentence(error)
             if reason is None or isinstance(error, BrokenPipeError):
