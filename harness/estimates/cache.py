@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +24,7 @@ from harness.errors import HarnessError
 from harness.experiment.trial import SpaceIdentity
 from harness.plugins.loading import Plugins
 from harness.runtime.files import made_folder, write_whole
+from harness.runtime.sources import files_of
 from harness.tracing.search import Search
 
 __all__ = ["EstimateCache", "EstimatedCosts"]
@@ -124,20 +124,7 @@ class EstimateCache:
 
 def _sources_digest(package: str) -> str:
     """Return the SHA-256 of the Python files of a top-level package, which is not imported."""
-    spec = find_spec(package)
-    if spec is None:
-        return ""
-    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
-    single = [Path(spec.origin)] if not folders and spec.origin else []
-    found = hashlib.sha256()
-    for name, path in _named(folders, single):
-        content = path.read_bytes()
-        found.update(f"{name}\0{len(content)}\0".encode() + content)
-    return found.hexdigest()
-
-
-def _named(folders: Iterable[Path], single: Iterable[Path]) -> list[tuple[str, Path]]:
-    files = [
-        (path.relative_to(each).as_posix(), path) for each in folders for path in each.rglob("*.py")
-    ]
-    return sorted([*files, *((path.name, path) for path in single)])
+    files = files_of(package, {".py"})
+    return digest(
+        {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
+    )

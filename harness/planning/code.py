@@ -11,9 +11,9 @@ from pathlib import Path
 import harness
 from harness.errors import HarnessError
 from harness.experiment.trial import CodeIdentity
-from harness.planning.sources import SUFFIXES, SourceReader
 from harness.plugins.registry import Entry, Registry
 from harness.runtime.job import Job
+from harness.runtime.sources import SUFFIXES, SourceReader
 
 __all__ = ["CodeChangedError", "CodeReader", "Made", "check_unchanged"]
 

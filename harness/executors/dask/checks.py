@@ -14,7 +14,6 @@ from harness import __version__
 from harness.contracts import DataRequest, Dataset
 from harness.executors.dask.connection import WorkerRefusalError
 from harness.experiment.trial import DatasetIdentity
-from harness.planning.sources import files_of
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.registry import Entry, Kind
 from harness.plugins.selection import recreate
@@ -22,6 +21,7 @@ from harness.pretraining.checkpoint import find_checkpoint
 from harness.pretraining.store import FOLDER
 from harness.runtime.files import write_whole
 from harness.runtime.job import MetaWorkerJob, TrialJob
+from harness.runtime.sources import files_of
 from harness.system.folders import expanded, user_cache
 
 __all__ = ["check", "check_code", "code_of", "settle", "take_checkpoint"]

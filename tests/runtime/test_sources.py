@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.planning.sources import CACHE_FILE, SourceReader, files_of, statements
+from harness.runtime.sources import CACHE_FILE, SourceReader, files_of, statements
 
 SOURCE = '''"""A module."""
 import mine_too
