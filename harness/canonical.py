@@ -1,12 +1,30 @@
-"""One spelling for one meaning: the JSON that keys are made from."""
+"""One spelling for one meaning: the JSON that keys and records are made from."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from typing import Any, ClassVar
 
-__all__ = ["canonical_json", "digest"]
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
+
+__all__ = ["SparseModel", "canonical_json", "digest"]
+
+
+class SparseModel(BaseModel):
+    """A model some of whose fields are written only where they are not the defaults.
+
+    So what was added later and is not used leaves keys and records as they were.
+    """
+
+    SPARSE: ClassVar[frozenset[str]]
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        told: dict[str, Any] = dump(self)
+        fields = type(self).model_fields
+        same = {name for name in self.SPARSE if getattr(self, name) == fields[name].default}
+        return {name: value for name, value in told.items() if name not in same}
 
 
 def canonical_json(value: Any) -> str:

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, ClassVar
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, ValidationError, model_validator
 
+from harness.canonical import SparseModel
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting, TabularSetting
 from harness.fields import explain, field_schemas, value_of
@@ -36,10 +29,7 @@ Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
 
 
-LATER = {"finish_epochs", "evaluations"}  # keys that budgets of earlier versions do not have
-
-
-class Budget(BaseModel):
+class Budget(SparseModel):
     """What one trial may use; the harness enforces it from outside the method.
 
     `channels` belongs to the budget because it scales every cost; left open, it is the paper's:
@@ -47,6 +37,8 @@ class Budget(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"finish_epochs", "evaluations"})
 
     meta_epochs: CountOrNone = Field(default=0, description="meta-epochs of pretraining")
     warmup_epochs: CountOrNone = Field(
@@ -86,14 +78,6 @@ class Budget(BaseModel):
                 "in"
             )
         return self
-
-    @model_serializer(mode="wrap")
-    def _with_later_keys_where_they_say_something(
-        self, dump: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        """Leave out what was added later and is not used: keys of trials stay what they were."""
-        values: dict[str, Any] = dump(self)
-        return {key: value for key, value in values.items() if key not in LATER or value}
 
 
 NAMED_BUDGETS: dict[str, Budget] = {

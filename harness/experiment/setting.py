@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.canonical import SparseModel
 from harness.errors import UnknownNameError, UsageError
 from harness.fields import explain, field_schemas, value_of
 from harness.space.spec import METANAS
@@ -43,7 +38,7 @@ Schedule = Literal["constant", "cosine", "late"]
 """How the learning rate of w goes on, see `harness.search.updates`."""
 
 
-class Recipe(BaseModel):
+class Recipe(SparseModel):
     """How weights and architecture are trained on a data set, by whichever method.
 
     The defaults are those of the reference configuration for few-shot search (On-NAS, section 6.2;
@@ -51,6 +46,8 @@ class Recipe(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"architecture_images"})
 
     batch_size: Count | None = Field(
         default=None, description="images a batch; without it the protocol's"
@@ -72,14 +69,6 @@ class Recipe(BaseModel):
         description="what α learns from in a full task: the half of the training images that w "
         "does not see, or all of them, and then so does w",
     )
-
-    @model_serializer(mode="wrap")
-    def _with_later_keys_where_they_say_something(
-        self, dump: SerializerFunctionWrapHandler
-    ) -> dict[str, Any]:
-        """Leave out what was added later and is not used: keys of trials stay what they were."""
-        values: dict[str, Any] = dump(self)
-        return {k: v for k, v in values.items() if k != "architecture_images" or v != "half"}
 
     def __str__(self) -> str:
         """Say where it differs from the defaults; empty if nowhere."""
@@ -128,10 +117,28 @@ def conditions_of(
     return ", ".join(filter(None, words))
 
 
-class FewShotSetting(BaseModel):
-    """Episodes of `ways` classes with `shots` support and `queries` query images a class."""
+class PosedData(BaseModel):
+    """What all settings have: a name, and conditions where these are not the defaults."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What the field calls it, as rows and published numbers have it: `5-way 1-shot`."""
+
+    @property
+    def conditions(self) -> str:
+        """What is not the default; else empty."""
+        return ""
+
+    def __str__(self) -> str:
+        """Say its name, then what is not the default."""
+        return ", ".join(filter(None, (self.name, self.conditions)))
+
+
+class FewShotSetting(PosedData):
+    """Episodes of `ways` classes with `shots` support and `queries` query images a class."""
 
     kind: Literal["few-shot"] = "few-shot"
     split: str = "test"
@@ -167,20 +174,14 @@ class FewShotSetting(BaseModel):
         """What is not the default: recipe, evaluation; else empty."""
         return conditions_of(self.recipe, self.evaluation)
 
-    def __str__(self) -> str:
-        """Say its name, then what is not the default."""
-        return ", ".join(filter(None, (self.name, self.conditions)))
-
     @property
     def slug(self) -> str:
         """A short name for folders."""
         return f"{self.ways}w{self.shots}s"
 
 
-class FullTaskSetting(BaseModel):
+class FullTaskSetting(PosedData):
     """The whole training set; accuracy on the whole test set, once, at the end."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["full-task"] = "full-task"
     split: str = "test"
@@ -202,20 +203,14 @@ class FullTaskSetting(BaseModel):
         """What is not the default of its recipe; else empty."""
         return conditions_of(self.recipe)
 
-    def __str__(self) -> str:
-        """Say what it is; then what is not the default."""
-        return ", ".join(filter(None, (self.name, self.conditions)))
-
     @property
     def slug(self) -> str:
         """A short name for folders."""
         return "full"
 
 
-class TabularSetting(BaseModel):
+class TabularSetting(PosedData):
     """A table of accuracies that others have measured; nothing is trained."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["tabular"] = "tabular"
     split: str = "val"
@@ -231,15 +226,6 @@ class TabularSetting(BaseModel):
     def name(self) -> str:
         """What rows call it."""
         return "table"
-
-    @property
-    def conditions(self) -> str:
-        """Nothing is trained, so there are none."""
-        return ""
-
-    def __str__(self) -> str:
-        """Say what it is."""
-        return self.name
 
     @property
     def slug(self) -> str:

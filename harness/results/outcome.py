@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from harness.canonical import SparseModel
 from harness.metrics import Source
 from harness.system.names import written
 
@@ -46,17 +40,8 @@ class RecordPart(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-class SparsePart(RecordPart):
+class SparsePart(SparseModel, RecordPart):
     """A part that leaves out fields that are as by default, so that it reads as it did before."""
-
-    SPARSE: ClassVar[frozenset[str]]
-
-    @model_serializer(mode="wrap")
-    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        told: dict[str, Any] = dump(self)
-        fields = type(self).model_fields
-        same = {name for name in self.SPARSE if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in told.items() if name not in same}
 
 
 class Metric(SparsePart):
