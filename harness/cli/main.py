@@ -82,8 +82,11 @@ class LazyGroup(SuggestingGroup):
             tell("Interrupted.")
             ctx.exit(INTERRUPTED)
         except ValueError as error:
+            from pydantic_core import PydanticSerializationError  # noqa: PLC0415 - see the module
+
             # What pydantic makes of a Ctrl-C that reaches it while it writes a model.
-            if "KeyboardInterrupt" not in str(error):
+            wrapped = isinstance(error, PydanticSerializationError)
+            if not (wrapped and "KeyboardInterrupt" in str(error)):
                 raise
             tell("Interrupted.")
             ctx.exit(INTERRUPTED)

@@ -88,14 +88,21 @@ class Results:
         return [trial.record for trial in self.trials]
 
     @cached_property
+    def trial_rows(self) -> list[Row]:
+        """The rows of all trials; those that failed are left out of means."""
+        return rows_of_records(self.records, metrics=self.metrics)
+
+    @cached_property
     def rows(self) -> list[Row]:
         """Every row, of trials first, then of estimates and benchmarks."""
-        return [*rows_of_records(self.records, metrics=self.metrics), *self._other_rows()]
+        return [*self.trial_rows, *self._other_rows()]
 
     @cached_property
     def final_rows(self) -> list[Row]:
         """The same without trials that were interrupted, as comparisons take them."""
         final = [record for record in self.records if record.status in FINAL_STATUSES]
+        if len(final) == len(self.trials):
+            return self.rows
         return [*rows_of_records(final, metrics=self.metrics), *self._other_rows()]
 
     def frame(self) -> DataFrame:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import click
 import pytest
 from click.testing import Result
+from pydantic_core import PydanticSerializationError
 
 from harness import __version__
 from harness.cli.main import COMMANDS, cli
@@ -115,6 +116,16 @@ def test_interrupt_is_said_and_has_its_status(call: Call, monkeypatch: pytest.Mo
     """Ctrl-C ends with 130, as shells expect."""
     result = _call_failing(call, monkeypatch, KeyboardInterrupt())
     assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+
+
+def test_interrupt_that_pydantic_wraps_is_one(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while a model is written ends as any other; another fault in writing one is a bug."""
+    wrapped = PydanticSerializationError("Error calling function `f`: KeyboardInterrupt: ")
+    result = _call_failing(call, monkeypatch, wrapped)
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+    for other in (PydanticSerializationError("no JSON"), ValueError("KeyboardInterrupt")):
+        with pytest.raises(ValueError, match=str(other)):
+            _call_failing(call, monkeypatch, other)
 
 
 def test_bug_is_not_hidden(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,7 +21,6 @@ from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.results import Results
 from harness.results.rows import Row, metrics_of_rows
-from harness.results.summary import rows_of_records
 
 __all__ = ["PageContent", "content_of"]
 
@@ -149,7 +148,7 @@ def content_of(
     """Gather what the page shows."""
     records = results.records
     shown = [_shown_table(table) for table in tables if table.columns]
-    rows = rows_of_records(records, metrics=results.metrics)
+    rows = results.trial_rows
     opens = [_heading(record) for record in records]
     trials = _shown_table(each_trial_table(rows, records), opens) if records else None
     every = results.rows

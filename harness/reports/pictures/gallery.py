@@ -29,7 +29,6 @@ from harness.results.published import PublishedSuite
 from harness.results.record import Record
 from harness.results.results import Results
 from harness.results.rows import rows_of_estimate
-from harness.results.summary import rows_of_records
 from harness.space.genotype import Genotype
 
 __all__ = ["Picture", "charts_of", "pictures_of"]
@@ -61,7 +60,7 @@ def charts_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Ite
     """
     records = results.records
     notes, in_titles = budget_notes(records), budget_notes(records, in_titles=True)
-    rows = rows_of_records(records, metrics=results.metrics)
+    rows = results.trial_rows
     every = [row for found in results.estimates for row in found.rows]
     estimated = [each for row in every for each in rows_of_estimate(row)]
     yield Picture("accuracy-memory", draw_accuracy_memory(rows, in_titles))
@@ -88,8 +87,7 @@ def _of_variants(
     swept = {family.method: family for family in families(records) if family.parameter}
     for place, family in enumerate(swept.values(), start=1):
         yield Picture(f"sweep-{place}", draw_sweep(family, notes))
-    rows = rows_of_records(records, metrics=results.metrics)
-    lines = lines_of_rows(rows, results.stand_ins)
+    lines = lines_of_rows(results.trial_rows, results.stand_ins)
     for estimate in results.estimates:
         lines += lines_of_estimate(estimate.rows, results.stand_ins)
     methods = bars_of(lines, beside)
