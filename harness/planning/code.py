@@ -55,6 +55,7 @@ ON_DEVICE = (
     "trials/models.py",
     "trials/readings.py",
     "trials/session.py",
+    "trials/tabular.py",
     "trials/trial.py",
     "trials/trial_metrics.py",
 )
