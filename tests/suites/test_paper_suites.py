@@ -40,8 +40,9 @@ def plugins() -> Plugins:
 
 
 @pytest.fixture
-def data_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+def data_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Every data set is there, and has classes and images enough."""
+    monkeypatch.chdir(tmp_path_factory.getbasetemp())  # whose sources-1.json all tests share
     splits = {name: SplitSummary(classes=100, images_per_class=500) for name in ("train", "test")}
 
     def prepared(self: Planner, selection: Selection) -> SimpleNamespace:
