@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from documentation.blocks import block_in, with_block
 from documentation.pages import ROOT
 from harness.api.calls import cache_folder
 from harness.claims.checking import REFERENCE, ClaimRequest, check_claims
@@ -19,8 +20,7 @@ from harness.reports.formats import to_markdown
 __all__ = ["PAGE", "told_verdicts"]
 
 PAGE = ROOT / "docs" / "claims.md"
-BEGIN, END = "<!-- claims: begin -->", "<!-- claims: end -->"
-_BLOCK = re.compile(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", re.DOTALL)
+BLOCK = "claims"
 _ROW = re.compile(r"^\| ([\w-]+) +\|.*\| (holds|does not hold|not [\w ]+?) +\|", re.MULTILINE)
 
 
@@ -31,15 +31,12 @@ def main() -> None:
     checked = check_claims(load_plugins(), request, lambda *_: None)
     block = to_markdown(ledger_tables(checked.judged)).partition("\n")[2].strip()
     block = block.replace(f"{ROOT}/", "")
-    page = PAGE.read_text(encoding="utf-8")
-    written = _BLOCK.sub(lambda _: f"{BEGIN}\n\n{block}\n\n{END}", page)
-    PAGE.write_text(written, encoding="utf-8")
+    PAGE.write_text(with_block(PAGE.read_text(encoding="utf-8"), BLOCK, block), encoding="utf-8")
 
 
 def told_verdicts() -> dict[str, str]:
     """Return the verdict that the page has on each claim, by its name."""
-    found = _BLOCK.search(PAGE.read_text(encoding="utf-8"))
-    return dict(_ROW.findall(found[1])) if found else {}
+    return dict(_ROW.findall(block_in(PAGE.read_text(encoding="utf-8"), BLOCK)))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,9 @@ that a test can say when they no longer agree.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 
+from documentation.blocks import with_block
 from documentation.pages import ROOT
 from harness.reports.cells import legend
 from harness.reports.formats import escaped_markdown, shown_frame, to_markdown
@@ -26,21 +26,20 @@ from harness.results.results import Results
 from harness.runtime.files import made_folder, write_whole
 
 __all__ = [
+    "BLOCK",
     "PICTURES",
     "RESULTS",
     "blocks",
     "collected",
     "digest_of_records",
     "drawn_from",
-    "with_block",
 ]
 
 RESULTS = ROOT / "results" / "reference"
 PICTURES = ROOT / "docs" / "assets" / "reference"
 DIGEST = "drawn-from.sha256"
 
-BEGIN, END = "<!-- reference results: begin -->", "<!-- reference results: end -->"
-_BLOCK = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+BLOCK = "reference results"
 
 
 def main() -> None:
@@ -48,7 +47,9 @@ def main() -> None:
     results = collected()
     for name, block in blocks(results).items():
         path = ROOT / name
-        path.write_text(with_block(path.read_text(encoding="utf-8"), block), encoding="utf-8")
+        path.write_text(
+            with_block(path.read_text(encoding="utf-8"), BLOCK, block), encoding="utf-8"
+        )
     for old in made_folder(PICTURES).glob("*.*"):
         old.unlink()
     for picture in pictures_of(results):
@@ -64,19 +65,6 @@ def blocks(results: Results) -> Mapping[str, str]:
         "README.md": _side_by_side(lines_of_rows(rows, results.stand_ins)),
         "docs/reference-results.md": to_markdown([trials_table(rows)]).partition("\n")[2],
     }
-
-
-def with_block(page: str, block: str) -> str:
-    """Return a page with another text between its marks.
-
-    Raises:
-        ValueError: it has no marks, or more than one pair.
-    """
-    marked = f"{BEGIN}\n\n{block.strip()}\n\n{END}"
-    page, count = _BLOCK.subn(lambda _: marked, page)
-    if count != 1:
-        raise ValueError(f"a page must have {BEGIN} and {END} once; here they are {count} times")
-    return page
 
 
 def digest_of_records() -> str:

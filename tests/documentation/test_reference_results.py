@@ -7,14 +7,15 @@ from collections import Counter
 
 import pytest
 
+from documentation.blocks import with_block
 from documentation.pages import ROOT
 from documentation.reference_results import (
+    BLOCK,
     RESULTS,
     blocks,
     collected,
     digest_of_records,
     drawn_from,
-    with_block,
 )
 from harness.results.load import load_results
 
@@ -26,7 +27,7 @@ PATH = re.compile(rb'"(?:/|[A-Z]:\\\\)[^"]')  # in JSON, one that begins at a ro
 def test_tables_agree_with_the_records(name: str) -> None:
     """The tables are what the command writes from the records that are here."""
     page = (ROOT / name).read_text(encoding="utf-8")
-    assert with_block(page, blocks(collected())[name]) == page, AGAIN
+    assert with_block(page, BLOCK, blocks(collected())[name]) == page, AGAIN
 
 
 def test_pictures_were_drawn_from_the_records() -> None:
@@ -38,7 +39,7 @@ def test_a_changed_record_is_noticed() -> None:
     """A page with another number than the records have does not pass for theirs."""
     page = (ROOT / "README.md").read_text(encoding="utf-8")
     block = blocks(collected())["README.md"]
-    changed = with_block(page, re.sub(r"\d\.\d", "0.0", block, count=1))
+    changed = with_block(page, BLOCK, re.sub(r"\d\.\d", "0.0", block, count=1))
     assert changed != page
 
 
