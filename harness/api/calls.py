@@ -50,6 +50,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     seeds: Seeds | None = None,
     jobs: int | None = None,
     count_memory: bool | None = None,
+    allow_shared_classes: bool = False,
     output: str | Path | None = None,
     resume: bool = True,
     data_root: str | Path | None = None,
@@ -77,6 +78,8 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         seeds: a number, a range, or text such as `"0-2"`.
         jobs: trials side by side.
         count_memory: False leaves memory out of a measurement of time.
+        allow_shared_classes: whether to pretrain even on classes or images that are tested, which
+            the records then say.
         output: the run folder; by default one under `results/`.
         resume: whether finished trials of the folder are kept.
         data_root: where data sets are; by default what `HARNESS_DATA` says.
@@ -97,6 +100,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, queries=queries,
         evaluation=evaluation, recipe=recipe, space=space, mode=mode, budget=budget,
         seeds=_seeds(seeds), counts_memory=count_memory,
+        allow_shared_classes=allow_shared_classes or None,
     )  # fmt: skip
     request = RunRequest(
         suite=None if suite is None else str(suite),

@@ -15,7 +15,7 @@ import click
 
 from harness import __version__
 from harness.errors import HarnessError, UnknownNameError
-from harness.system.folders import name_user
+from harness.system.folders import check_working_folder, name_user
 from harness.system.limits import in_a_sentence
 from harness.system.names import written
 from harness.system.streams import guard_streams, tell, unwritten
@@ -202,6 +202,7 @@ def cli() -> None:
     Every method meets the same tasks with the same budget on the same device; the harness writes
     down memory, accuracy and time.
     """
+    check_working_folder()
 
 
 @click.group(cls=LazyGroup, lazy=DEVICES_COMMANDS)

@@ -28,6 +28,7 @@ from harness.runtime.forkserver import (
     start_server,
 )
 from harness.runtime.stderr import end_of_stderr, told
+from harness.system.limits import in_a_sentence
 
 __all__ = ["check", "check_rule", "rule_names"]
 
@@ -77,9 +78,11 @@ def _rules(kind: Kind) -> dict[str, dict[str, Any]]:
         NotStartedError: the process that has imported torch does not live.
     """
     try:
-        rules: dict[str, dict[str, Any]] = _answer(_describe, (kind,), None)
+        rules: dict[str, dict[str, Any]] | str = _answer(_describe, (kind,), None)
     except BrokenRuleError as error:
         raise NotStartedError(f"{error}{told(end_of_stderr(WAIT_S))}") from None
+    if isinstance(rules, str):
+        raise NotStartedError(rules)
     return rules
 
 
@@ -133,8 +136,12 @@ def _judge(connection: Connection, address: Address, name: str) -> None:
 
 
 def _describe(connection: Connection, kind: Kind) -> None:
-    from harness.conformance.judging import RULES  # noqa: PLC0415 - see above
-
+    """Send the rules; or what is missing of the libraries that they need."""
+    try:
+        from harness.conformance.judging import RULES  # noqa: PLC0415 - see above
+    except ImportError as error:
+        connection.send(in_a_sentence(error) or str(error))
+        return
     connection.send(
         {
             rule.name: {"expects": rule.expects, "read": rule.read, "limit_s": rule.limit_s}

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from harness.errors import HarnessError
 from harness.runtime.interpreters import away_from_working_folder, spawn_safely, undo_safe_path
 from harness.runtime.stderr import captured_stderr, end_of_stderr, last_words, pass_on
-from harness.system.folders import keep_sockets_short
+from harness.system.folders import check_working_folder, keep_sockets_short
 from harness.system.limits import advice_on, want_files
 
 __all__ = [
@@ -41,10 +41,12 @@ def processes(preloaded: Sequence[str]) -> BaseContext:
         preloaded: modules that the server imports, so that its processes need not.
 
     Raises:
-        UsageError: there is no folder for the server's socket, or too few files may be open.
+        UsageError: there is no folder for the server's socket, the working folder is gone, or too
+            few files may be open.
     """
     context: BaseContext = multiprocessing.get_context("forkserver" if HAS_SERVER else "spawn")
     if HAS_SERVER:
+        check_working_folder()
         want_files()
         keep_sockets_short()
         context.set_forkserver_preload(list(preloaded))

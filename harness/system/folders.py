@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from harness.system.names import is_unicode, written
 
 __all__ = [
     "can_make",
+    "check_working_folder",
     "expanded",
     "has_home",
     "is_short",
@@ -38,10 +40,7 @@ def expanded(path: Path) -> Path:
         UsageError: nobody knows the home; or the path is not in UTF-8, and no record can name it.
     """
     if not is_unicode(str(path)):
-        raise UsageError(
-            f"the path '{written(str(path))}' is not in UTF-8, and cannot be written down; rename "
-            "it, or reach it through a link with another name"
-        )
+        raise UsageError(f"the path '{written(str(path))}' {_why_not_unicode(path)}")
     found = Path(os.path.expanduser(path))  # noqa: PTH111 - the other raises for nobody's home
     if found == path and path.parts[:1] == ("~",):
         raise UsageError(
@@ -49,6 +48,36 @@ def expanded(path: Path) -> Path:
             "path"
         )
     return found
+
+
+def _why_not_unicode(path: Path) -> str:
+    """Say whether it is the path that is not in UTF-8, or the locale that takes it for less."""
+    encoding = sys.getfilesystemencoding()
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return (
+            "is not in UTF-8 and cannot be written down; rename it, or reach it through a link "
+            "with another name"
+        )
+    return (
+        f"cannot be written down, since the locale takes names for {encoding}; set LC_ALL=C.UTF-8, "
+        "or PYTHONUTF8=1"
+    )
+
+
+def check_working_folder() -> None:
+    """Refuse to work in a folder that has been removed: no process starts in it.
+
+    Raises:
+        UsageError: it has been.
+    """
+    try:
+        Path.cwd()
+    except OSError:
+        raise UsageError(
+            "the working folder is gone; change to another one (cd), and call again"
+        ) from None
 
 
 def has_home() -> bool:

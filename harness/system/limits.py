@@ -70,6 +70,8 @@ def advice_on(error: BaseException) -> str:
 
 def in_a_sentence(error: BaseException) -> str | None:
     """Return what is missing and what to do; None for an error that is no matter of the machine."""
+    if isinstance(error, ImportError) and _is_of_others(error):
+        return f"a library that this needs cannot be loaded ({error}); `harness doctor` says more"
     advice = advice_on(error)
     if not advice and not isinstance(error, OSError):
         return None
@@ -79,3 +81,9 @@ def in_a_sentence(error: BaseException) -> str | None:
     elif isinstance(error, ImportError):
         reason = f"a library cannot be loaded ({error})"
     return f"{reason}; {advice}" if advice else reason
+
+
+def _is_of_others(error: ImportError) -> bool:
+    """Tell whether it is a library that is missing or cannot be loaded, and no part of ours."""
+    name = error.name or ""
+    return bool(name) and not name.startswith("harness") and not advice_on(error)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+import harness
 from harness.cli.main import cli
 from harness.contracts import Dataset, Overlap
 from harness.errors import DataError
@@ -78,6 +79,22 @@ def test_a_person_may_want_it_and_records_say_so(tmp_path: Path) -> None:
     )
     (record,) = json.loads(result.stdout)["trials"]
     assert record["environment"]["shared_with_training"].startswith("1 class of 'test'")
+
+
+def test_python_may_want_it_too(tmp_path: Path) -> None:
+    """`harness.run` refuses with the same sentence, and takes the same permission."""
+    data = f"folder[path={fill(tmp_path / 'own', 'a b', 'b c')},size=8]"
+
+    def call(*, allowed: bool = False) -> harness.RunResults:
+        return harness.run(
+            "learner", dataset=data, ways=2, queries=2, budget=OFFLINE, output="out",
+            allow_shared_classes=allowed, progress=False,
+        )  # fmt: skip
+
+    with pytest.raises(DataError, match=r"1 class of 'test' \('b'\) is in 'train' too"):
+        call()
+    (record,) = call(allowed=True).results.records
+    assert record.environment["shared_with_training"].startswith("1 class of 'test'")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness.experiment.trial import SpaceIdentity
 from harness.reports.terminal import print_tables
-from harness.reports.trial_tables import run_table
+from harness.reports.trial_tables import run_table, trials_table
 from harness.results.outcome import Metric
 from harness.results.record import Record
 from harness.results.summary import Missing, interval_95, rows_of_records
@@ -118,6 +118,35 @@ def test_an_interval_needs_two_values() -> None:
     """Below two values there is no interval; above 30 degrees of freedom it is the normal's."""
     assert interval_95([1.0]) is None
     assert interval_95([0.0, 2.0] * 20) == pytest.approx(1.96 * 1.0127 / 40**0.5, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "says"),
+    [
+        ({"method": "a1"}, {"method": "b2"}, "there are records of different sources of m (2);"),
+        ({"on_device": "a1"}, {"on_device": "b2"}, "different sources of the harness (2);"),
+        (
+            {"method": "a1", "on_device": "a1"},
+            {"method": "b2", "on_device": "b2"},
+            "different sources of m (2), the harness (2);",
+        ),
+        ({"method": "a1", "offline": "a1"}, {"method": "a1", "offline": "b2"}, ""),
+        ({}, {"method": "b2"}, ""),
+    ],
+)
+def test_different_code_in_one_table_is_told(
+    one: dict[str, str], other: dict[str, str], says: str
+) -> None:
+    """Whose sources differ is said below the table; records of earlier versions say nothing."""
+    records = [
+        record(seed, 50.0, environment={"code": code}) for seed, code in enumerate((one, other))
+    ]
+    rows = rows_of_records(records)
+    below = " ".join(printed(*records).split())
+    captions = [*trials_table(rows).caption, below]
+    assert [says in each for each in captions if "Not all of the same code" in each] == (
+        [True, True] if says else []
+    )
 
 
 def test_parameters_are_printed() -> None:

@@ -136,6 +136,23 @@ def test_commands_end_in_a_sentence_where_torch_is_broken(
     assert "Aborted" not in result.stderr
 
 
+@pytest.mark.parametrize("command", ["bench -m toy", "estimate -m toy", "plugins check toy"])
+@pytest.mark.usefixtures("toy_plugin")
+def test_commands_end_in_a_sentence_where_torch_is_missing(
+    tmp_path: Path, scratch: Path, command: str
+) -> None:
+    """Whether it is imported here or in a process: one line, and what to do; exit status 1."""
+    missing = """raise ModuleNotFoundError("No module named 'torch'", name="torch")"""
+    (found(tmp_path, "torch") / "torch.py").write_text(missing)
+    path = os.pathsep.join([str(tmp_path / "found"), os.environ["PYTHONPATH"]])
+    words = [*command.split(), *([] if "check" in command else ["--dataset", "dots"])]
+    result = call("-m", "harness", *words, folder=scratch, module_path=path)
+    assert result.returncode == 1
+    (line,) = [each for each in result.stderr.splitlines() if each.startswith("Error: ")]
+    assert "(No module named 'torch'); `harness doctor` says more" in line
+    assert "Traceback" not in result.stderr
+
+
 def test_a_fresh_interpreter_is_started_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pwd
+import sys
 import tempfile
 from multiprocessing import util
 from pathlib import Path
@@ -152,6 +153,38 @@ def test_sockets_are_short_whatever_the_temporary_folder(
     assert is_short(str(Path(made).parent))
     assert tempfile.gettempdir() == str(long)
     del config["tempdir"]
+
+
+def test_a_working_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing could be started there; commands say so, and so do calls from Python."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = CliRunner().invoke(cli, ["list", "budgets"])
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: the working folder is gone; change to another one")
+    with pytest.raises(UsageError, match="the working folder is gone"):
+        processes(["json"])
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"gr\xc3\xb6", r"the locale takes names for ascii; set LC_ALL=C.UTF-8"),
+        (b"gr\xf6", "rename"),
+    ],
+)
+def test_a_locale_without_the_signs_of_a_path_is_told(
+    content: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path in UTF-8 is not to be renamed because the locale knows ASCII alone."""
+    path = Path(content.decode("ascii", "surrogateescape"))
+    monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
+    with pytest.raises(UsageError, match=says):
+        expanded(path)
 
 
 def test_no_short_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,11 @@ NEEDED = [
     (OSError("AF_UNIX path too long"), "AF_UNIX path too long$"),
     (MemoryError(), "this process may not have more memory; .*ulimit -v"),
     (RuntimeError("can't start new thread"), "can't start new thread; .*ulimit -u"),
+    (ModuleNotFoundError("No module named 'torch'", name="torch"), "a library .*harness doctor"),
+    (
+        ImportError("libc10.so: cannot open", name="torch"),
+        r"a library .*\(libc10.so: cannot open\)",
+    ),
     (ImportError("libtorch.so: failed to map segment"), "a library cannot be loaded .*ulimit -v"),
 ]
 
@@ -44,7 +49,15 @@ def test_what_is_missing_is_a_sentence(
     assert re.match(f"Error: {words}", line)
 
 
-@pytest.mark.parametrize("error", [RuntimeError("a fault"), ImportError("no module"), KeyError()])
+FAULTS = [
+    RuntimeError("a fault"),
+    ImportError("no module"),
+    ImportError("no module", name="harness.gone"),
+    KeyError(),
+]
+
+
+@pytest.mark.parametrize("error", FAULTS)
 def test_a_fault_of_the_harness_is_no_lack(error: BaseException) -> None:
     """What is no matter of the machine stays what it is, for whoever mends it."""
     assert in_a_sentence(error) is None
