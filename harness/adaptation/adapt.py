@@ -24,7 +24,8 @@ from harness.models.folder import publish, read_texts, refuse_taken
 from harness.models.judging import Judgement, judge_model
 from harness.models.model import BATCH, load_model
 from harness.plugins.loading import Plugins
-from harness.plugins.selection import Selection, select
+from harness.plugins.registry import ALL
+from harness.plugins.selection import Selection, select, select_usable
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan
 from harness.trials.record_writer import RunListener
@@ -78,7 +79,7 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
         KeyboardInterrupt: Ctrl-C; the same request goes on with what is missing.
     """
     refuse_taken(request.output)
-    candidates = _candidates(plugins, request.method)
+    candidates = _candidates(plugins, request.method, say)
     photos = _photos(plugins, request, say)
     method, remarks = candidates[0], []
     if request.method == AUTO:
@@ -101,7 +102,7 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
     return Adapted(request.output, record, judgement, tuple(remarks))
 
 
-def _candidates(plugins: Plugins, method: str) -> list[str]:
+def _candidates(plugins: Plugins, method: str, say: Say) -> list[str]:
     """Return the methods to choose from, as people type them.
 
     Raises:
@@ -112,7 +113,10 @@ def _candidates(plugins: Plugins, method: str) -> list[str]:
         for selection in selections:
             _refuse_without_model(selection)
         return [selection.label for selection in selections]
-    found = [each.label for each in select(plugins, "method", "all") if _has_model(each)]
+    usable = select_usable(plugins, [ALL])
+    for name, reason in usable.left_out.items():
+        say(f"method {name} is left out: {reason}")
+    found = [each.label for each in usable.selections if _has_model(each)]
     if not found:
         raise UsageError("no method that is registered has a model to give")
     return found

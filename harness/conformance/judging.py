@@ -111,6 +111,8 @@ def judge(rule: Rule, subject: Subject) -> Verdict:
 
 
 def _outcome(rule: Rule, subject: Subject) -> tuple[Status, str]:
+    if rule is not IMPORT_IS_QUICK and subject.selection.missing:
+        return "not applicable", subject.selection.missing
     try:
         rule.check(subject)
     except BrokenRuleError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.conformance.rule import BrokenRuleError, Rule
+from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
 from harness.conformance.subject import Subject
 from harness.conformance.trials import (
     BUDGET,
@@ -18,7 +18,7 @@ from harness.conformance.trials import (
     context_for,
     run,
 )
-from harness.contracts import SearchBatch, SearchMethod
+from harness.contracts import FindsArchitecture, SearchBatch, SearchMethod
 from harness.errors import UsageError
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
@@ -137,6 +137,8 @@ NO_QUERY_LABELS = Rule(
 
 
 def _check_architecture(subject: Subject) -> None:
+    if not isinstance(subject.create(), FindsArchitecture):
+        raise NotApplicableError("the method has no architecture to tell")
     session = run(subject, budget=SHORTEST).session
     initial = [] if session.initial_architecture is None else [session.initial_architecture]
     for found in [*initial, *session.architectures]:
@@ -158,7 +160,7 @@ def _build(genotype: Genotype) -> None:
 
 ARCHITECTURE_IS_VALID = Rule(
     "architecture-is-valid",
-    "architecture() returns a Genotype of the shared space, which survives its JSON file and from "
-    "which the network can be built again",
+    "architecture(), where there is one, returns a Genotype of the shared space, which survives "
+    "its JSON file and from which the network can be built again",
     _check_architecture,
 )

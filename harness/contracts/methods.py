@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from harness.experiment.budget import Budget
     from harness.experiment.setting import Recipe
-    from harness.space.architecture import CellArchitecture
+    from harness.space.architecture import NetworkArchitecture
     from harness.space.genotype import Genotype
     from harness.space.spec import SearchSpace
 
@@ -21,7 +21,9 @@ __all__ = [
     "Deployable",
     "DeployableMethod",
     "DerivesNetwork",
+    "FindsArchitecture",
     "MetaTask",
+    "NeedsFiles",
     "OperationLatency",
     "PredictsTogether",
     "PretrainedMethod",
@@ -96,9 +98,6 @@ class SearchMethod(Protocol):
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
         """Do one search step, which updates α, β and w: one pass over `batches`, not a second."""
 
-    def architecture(self) -> Genotype:
-        """Return the discrete architecture that the search has arrived at."""
-
     def predict(self, images: torch.Tensor) -> torch.Tensor:
         """Return logits of shape (N, classes) for images of shape (N, channels, height, width).
 
@@ -147,6 +146,29 @@ class PretrainedMethod(Protocol):
 
 
 @runtime_checkable
+class FindsArchitecture(Protocol):
+    """What a search method has besides if it arrives at an architecture of the space.
+
+    All that search have it. One that trains a network which is given has none to tell; its records
+    are without an architecture.
+    """
+
+    def architecture(self) -> Genotype:
+        """Return the discrete architecture that the search has arrived at."""
+
+
+@runtime_checkable
+class NeedsFiles(Protocol):
+    """What a parameters model has besides if its method needs files that may not be there.
+
+    Such a method is left out of `all`, and refused where it is named.
+    """
+
+    def missing(self) -> str:
+        """Return a sentence on what is missing, and how to get it; empty if nothing is."""
+
+
+@runtime_checkable
 class PredictsTogether(Protocol):
     """What a search method has besides if it can be judged transductively."""
 
@@ -183,7 +205,7 @@ class ReportsMetrics(Protocol):
 class Deployable(NamedTuple):
     """A network that can be kept: plain data from which the host builds it, and its tensors."""
 
-    architecture: CellArchitecture
+    architecture: NetworkArchitecture
     tensors: Mapping[str, torch.Tensor]  # by the names of the network that is built; no copies
 
 

@@ -6,10 +6,9 @@ whose plugin is at fault does not keep the others from being run.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import product
-from typing import NamedTuple
 
 from harness.contracts import (
     ArchitectureSpace,
@@ -21,7 +20,7 @@ from harness.contracts import (
 )
 from harness.data.dataset import check_setting
 from harness.devices.at_hand import choose_mode, mode_here
-from harness.errors import DataError, PluginError, UnknownNameError, UsageError
+from harness.errors import DataError, UsageError
 from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.setting import FullTaskSetting, Setting, TabularSetting
 from harness.experiment.suite import SuiteEntry
@@ -42,13 +41,12 @@ from harness.planning.fitting import (
 )
 from harness.planning.separation import check_separate
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import ALL, Kind
-from harness.plugins.selection import Selection, parse, select
+from harness.plugins.registry import ALL
+from harness.plugins.selection import Selection, select, select_usable
 from harness.plugins.spaces import find_space, searched_by
-from harness.plugins.targets import needs_parameters
 from harness.space.spec import SearchSpace
 
-__all__ = ["Planner", "UsableMethods", "identify_method", "select_usable"]
+__all__ = ["Planner", "identify_method"]
 
 
 # What a device is where the trials will run, given what is wanted of it; see `Executor.mode_of`.
@@ -75,6 +73,7 @@ class Planner:
     _datasets: dict[str, Dataset] = field(default_factory=dict)
     _overlaps: dict[tuple[str, str, bool], str] = field(default_factory=dict)
     _devices: dict[str, Made] = field(default_factory=dict)  # any of each name
+    _left_out: set[str] = field(default_factory=set)  # methods that were told of
 
     def __post_init__(self) -> None:
         """Read what of the harness trials depend on."""
@@ -133,6 +132,10 @@ class Planner:
         for text, reason in found.passed_over.items():
             if text not in self.passed_over:
                 self.request.report(f"method {text} is passed over: {reason}")
+        for text, reason in found.left_out.items():
+            if text not in self._left_out:
+                self.request.report(f"method {text} is left out: {reason}")
+                self._left_out.add(text)
         self.passed_over |= found.passed_over
         return found.selections
 
@@ -235,59 +238,3 @@ def identify_method(selection: Selection) -> MethodIdentity:
         params=selection.params,
         label=selection.label,
     )
-
-
-class UsableMethods(NamedTuple):
-    """What was asked for and can be run, and what cannot: for each text the reason."""
-
-    selections: Sequence[Selection]
-    passed_over: Mapping[str, str]
-
-
-def select_usable(plugins: Plugins, texts: Iterable[str], kind: Kind = "method") -> UsableMethods:
-    """Resolve methods; pass over those that a plugin, and not the person who asks, has wrong.
-
-    That is a name that several plugins claim, one of a plugin that cannot be loaded (which has the
-    name of the method itself: what it would have registered is not known), and one whose parameters
-    cannot be imported.
-
-    Raises:
-        UsageError: a name, parameter or value is wrong.
-        PluginError: nothing is left.
-    """
-    selections: list[Selection] = []
-    passed_over: dict[str, str] = {}
-    for text, of_all in _expanded(plugins, texts, kind):
-        try:
-            selections += _select(plugins, text, kind, of_all=of_all)
-        except UnknownNameError as error:
-            reason = _fault(plugins, text)
-            if reason is None:
-                raise error from None
-            passed_over[text] = reason
-        except PluginError as error:
-            passed_over[text] = str(error)
-    if not selections:
-        raise PluginError("; ".join(passed_over.values()) or f"no plugin registers a {kind}")
-    return UsableMethods(selections, passed_over)
-
-
-def _expanded(plugins: Plugins, texts: Iterable[str], kind: Kind) -> Iterator[tuple[str, bool]]:
-    """Put every name in the place of `all`, and say of each text whether it was."""
-    for text in texts:
-        if text == ALL:
-            yield from ((name, True) for name in plugins.registry.names(kind))
-        else:
-            yield text, False
-
-
-def _select(plugins: Plugins, text: str, kind: Kind, *, of_all: bool) -> list[Selection]:
-    if of_all and needs_parameters(plugins.registry.get(kind, text)):
-        return []  # `all` leaves out what cannot be made without parameters
-    return select(plugins, kind, text)
-
-
-def _fault(plugins: Plugins, text: str) -> str | None:
-    """Return what is wrong with the plugin that has the name of a method."""
-    problem = plugins.problem_of(parse(text)[0])
-    return None if problem is None else str(problem)

@@ -7,11 +7,12 @@ quotes: `folder[path="/data/a, b",size=84]`; within double quotes a double quote
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.errors import UsageError
+from harness.contracts import NeedsFiles
+from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.fields import spelled
 from harness.plugins.registry import ALL, Entry, Kind
 from harness.plugins.targets import load_target, needs_parameters, restore, validate
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
 
     from harness.plugins.loading import Plugins
 
-__all__ = ["Selection", "parse", "recreate", "select", "spell"]
+__all__ = [
+    "Selection",
+    "UsableMethods",
+    "parse",
+    "recreate",
+    "select",
+    "select_usable",
+    "spell",
+]
 
 _WHOLE = re.compile(r"\s*(?P<name>[^\[\]\s]+)\s*(?:\[(?P<body>.*)\])?\s*", re.DOTALL)
 _PLAIN = r"[^\s,\[\]\"'](?:[^,\[\]]*[^\s,\[\]])?"
@@ -120,6 +129,11 @@ class Selection:
                 given = rest
         return spell(self.name, given)
 
+    @property
+    def missing(self) -> str:
+        """What the method cannot do without and is not there, in a sentence; empty if nothing."""
+        return self.parameters.missing() if isinstance(self.parameters, NeedsFiles) else ""
+
     def create(self) -> Any:
         """Call the target with the parameters model; with nothing if it registered none.
 
@@ -174,3 +188,72 @@ def recreate(plugins: Plugins, kind: Kind, name: str, params: Mapping[str, Any])
     """
     entry = plugins.registry.get(kind, name)
     return Selection(kind, name, entry, restore(entry, params))
+
+
+class UsableMethods(NamedTuple):
+    """What was asked for and can be run, and what cannot: for each text the reason.
+
+    Attributes:
+        passed_over: since a plugin is at fault.
+        left_out: of `all`, since files that they need are not there.
+    """
+
+    selections: Sequence[Selection]
+    passed_over: Mapping[str, str]
+    left_out: Mapping[str, str]
+
+
+def select_usable(plugins: Plugins, texts: Iterable[str], kind: Kind = "method") -> UsableMethods:
+    """Resolve methods; pass over those that a plugin, and not the person who asks, has wrong.
+
+    That is a name that several plugins claim, one of a plugin that cannot be loaded (which has the
+    name of the method itself: what it would have registered is not known), and one whose parameters
+    cannot be imported.
+
+    Raises:
+        UsageError: a name, parameter or value is wrong, or what was named lacks its files.
+        PluginError: nothing is left.
+    """
+    selections: list[Selection] = []
+    passed_over: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for text, of_all in _expanded(plugins, texts, kind):
+        try:
+            found = _select(plugins, text, kind, of_all=of_all)
+            absent = {each.label: each.missing for each in found if of_all and each.missing}
+            selections += [each for each in found if each.label not in absent]
+            left_out |= absent
+        except UnknownNameError as error:
+            reason = _fault(plugins, text)
+            if reason is None:
+                raise error from None
+            passed_over[text] = reason
+        except PluginError as error:
+            passed_over[text] = str(error)
+    if not selections:
+        raise PluginError("; ".join(passed_over.values()) or f"no plugin registers a {kind}")
+    for each in selections:
+        if each.missing:
+            raise UsageError(f"method {each.label} cannot be run: {each.missing}")
+    return UsableMethods(selections, passed_over, left_out)
+
+
+def _expanded(plugins: Plugins, texts: Iterable[str], kind: Kind) -> Iterator[tuple[str, bool]]:
+    """Put every name in the place of `all`, and say of each text whether it was."""
+    for text in texts:
+        if text == ALL:
+            yield from ((name, True) for name in plugins.registry.names(kind))
+        else:
+            yield text, False
+
+
+def _select(plugins: Plugins, text: str, kind: Kind, *, of_all: bool) -> list[Selection]:
+    if of_all and needs_parameters(plugins.registry.get(kind, text)):
+        return []  # `all` leaves out what cannot be made without parameters
+    return select(plugins, kind, text)
+
+
+def _fault(plugins: Plugins, text: str) -> str | None:
+    """Return what is wrong with the plugin that has the name of a method."""
+    problem = plugins.problem_of(parse(text)[0])
+    return None if problem is None else str(problem)

@@ -11,6 +11,7 @@ import torch
 
 from harness.contracts import (
     DatasetForm,
+    FindsArchitecture,
     OperationLatency,
     ReportsMetrics,
     SearchBatch,
@@ -83,7 +84,7 @@ class Session:
         tasks: the results of the tasks that are finished.
         initial_architecture: what the first task's search started from, as JSON; None where the
             method starts from none.
-        architectures: what each of them found, as JSON.
+        architectures: what each of them found, as JSON; none where the method tells none.
         peak_bytes: peak memory of the search steps so far; None before the first.
         form: that of the data set, once it is open.
         operation_latency: predicts for the device, where it has a cost model.
@@ -209,7 +210,8 @@ class Session:
     def conclude(self, method: SearchMethod) -> None:
         """Ask for the architecture, and for what the device would have to store."""
         with self.calling("end"):
-            self.architectures.append(method.architecture().model_dump(mode="json"))
+            if isinstance(method, FindsArchitecture):
+                self.architectures.append(method.architecture().model_dump(mode="json"))
             state = method.state_dict()
             reported = method.metrics() if isinstance(method, ReportsMetrics) else {}
         self.reported = check_reported(reported, self.metrics.keys() - METRICS, "the method")

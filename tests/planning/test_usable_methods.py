@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from harness.errors import PluginError, UnknownNameError, UsageError
-from harness.planning.planner import select_usable
 from harness.planning.run_directory import Origin, RunFolder
 from harness.plugins.loading import load_plugins
+from harness.plugins.selection import select_usable
 
 Install = Callable[[str, str], Path]
 
@@ -38,7 +38,7 @@ def plugins(plugin_factory: Install) -> None:
 def test_what_plugins_have_wrong_is_passed_over() -> None:
     """A plugin that fails, a contested name and a missing parameters model leave the others."""
     texts = ["broken", "contested", "unfit", "good"]
-    selections, passed_over = select_usable(load_plugins(), texts)
+    selections, passed_over, _ = select_usable(load_plugins(), texts)
     assert [each.name for each in selections] == ["good"]
     assert list(passed_over) == texts[:3]
     assert (
@@ -50,7 +50,7 @@ def test_what_plugins_have_wrong_is_passed_over() -> None:
 
 def test_all_passes_over_contested_names() -> None:
     """`all` is every method that can be used; a name claimed twice is told apart."""
-    selections, passed_over = select_usable(load_plugins(), ["all"])
+    selections, passed_over, _ = select_usable(load_plugins(), ["all"])
     assert {"good", "random"} <= {each.name for each in selections}
     assert {"contested", "unfit"} >= set(passed_over) >= {"contested"}
 
