@@ -1,6 +1,6 @@
 """The folder of a model: a few plain files, and checksums of all of them.
 
-MODEL/architecture.json      what the network is, see `CellArchitecture`
+MODEL/architecture.json      what the network is, see `NetworkArchitecture`
 MODEL/weights.safetensors    its tensors
 MODEL/classes.json           the names of the classes, by label
 MODEL/preprocessing.json     what is done to an image before
@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness import __version__
 from harness.errors import UsageError
-from harness.space.architecture import CellArchitecture
+from harness.space.architecture import NetworkArchitecture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -98,6 +98,8 @@ class Preparation(_Strict):
     deviation: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field()]
 
 
+# Made once: what reads a stranger's file makes nothing more of pydantic's while it does.
+Architecture: TypeAdapter[NetworkArchitecture] = TypeAdapter(NetworkArchitecture)
 Classes = TypeAdapter(
     Annotated[
         tuple[Annotated[str, Field(min_length=1, max_length=1000)], ...],
@@ -107,7 +109,7 @@ Classes = TypeAdapter(
 
 
 def pack_model(
-    architecture: CellArchitecture,
+    architecture: NetworkArchitecture,
     tensors: Mapping[str, Tensor],
     classes: tuple[str, ...],
     preprocessing: Preparation,
@@ -203,14 +205,14 @@ def read_listed(folder: Path, manifest: Manifest, name: FileName, most: int) -> 
 
 def read_parts(
     folder: Path, files: ModelFiles
-) -> tuple[CellArchitecture, tuple[str, ...], Preparation]:
+) -> tuple[NetworkArchitecture, tuple[str, ...], Preparation]:
     """Return architecture, class names and preprocessing, checked against each other.
 
     Raises:
         ModelError: one of them is not what it must be.
     """
-    parts: tuple[CellArchitecture, tuple[str, ...], Preparation] = (
-        _parsed(TypeAdapter(CellArchitecture), folder, files, "architecture.json"),
+    parts: tuple[NetworkArchitecture, tuple[str, ...], Preparation] = (
+        _parsed(Architecture, folder, files, "architecture.json"),
         _parsed(Classes, folder, files, "classes.json"),
         _parsed(TypeAdapter(Preparation), folder, files, "preprocessing.json"),
     )

@@ -22,8 +22,8 @@ from harness.models.folder import (
     read_parts,
     read_texts,
 )
-from harness.space.architecture import CellArchitecture
-from harness.space.deployed import DeployedNetwork
+from harness.models.network import network_of
+from harness.space.architecture import NetworkArchitecture
 
 __all__ = ["BATCH", "ImagePrediction", "KeptModel", "load_model", "prepared", "standardised"]
 
@@ -57,7 +57,7 @@ class KeptModel:
         size_bytes: of its weights' file.
     """
 
-    architecture: CellArchitecture
+    architecture: NetworkArchitecture
     classes: tuple[str, ...]
     preprocessing: Preparation
     network: nn.Module
@@ -134,7 +134,7 @@ def load_model(folder: Path) -> KeptModel:
     manifest, files = read_texts(folder)
     architecture, classes, preprocessing = read_parts(folder, files)
     with torch.device("meta"):
-        network = DeployedNetwork(architecture)
+        network = network_of(architecture)
     size = _load_weights(folder, manifest, network)
     return KeptModel(architecture, classes, preprocessing, network.eval(), size)
 

@@ -16,7 +16,16 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from harness.space.genotype import Genotype
 from harness.space.spec import CELL_KINDS, NODES, SPACES, edge_count
 
-__all__ = ["BYPASS", "CellArchitecture", "ImageShape", "Summand", "architecture_of"]
+__all__ = [
+    "BYPASS",
+    "BackboneArchitecture",
+    "BackboneName",
+    "CellArchitecture",
+    "ImageShape",
+    "NetworkArchitecture",
+    "Summand",
+    "architecture_of",
+]
 
 BYPASS = "bypass"
 """What the channels take that the operations of an edge do not see, where they see only a part."""
@@ -75,6 +84,40 @@ class CellArchitecture(BaseModel):
             for number, node in enumerate(getattr(self, kind)):
                 _check_node(f"node {number} of the {kind} cell", number, node, self.share)
         return self
+
+
+BackboneName = Literal["mobilenet_v3_small", "mobilenet_v3_large", "resnet18"]
+
+
+class BackboneArchitecture(BaseModel):
+    """A network of torchvision's with a last layer of its own.
+
+    Attributes:
+        image_shape: channels, one or three, height, width.
+        classes: number of logits.
+        backbone: torchvision's name of it.
+        size: smaller images are enlarged to this height and width.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    kind: Literal["backbone"] = "backbone"
+    image_shape: ImageShape
+    classes: Annotated[int, Field(ge=1, le=100_000)]
+    backbone: BackboneName
+    size: Annotated[int, Field(ge=32, le=1024)]
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> BackboneArchitecture:
+        if self.image_shape[0] not in {1, 3}:
+            raise ValueError(f"a backbone takes one channel or three, not {self.image_shape[0]}")
+        return self
+
+
+NetworkArchitecture = Annotated[
+    CellArchitecture | BackboneArchitecture, Field(discriminator="kind")
+]
+"""All that `architecture.json` of a model can describe."""
 
 
 def _check_node(where: str, number: int, node: tuple[Summand, ...], share: int) -> None:

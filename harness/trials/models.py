@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.contracts import (
     Batch,
@@ -24,13 +24,12 @@ from harness.contracts import (
 )
 from harness.experiment.setting import Recipe
 from harness.models.folder import Preparation, pack_model, publish
+from harness.models.network import network_of
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.search.updates import rate_at, step_metrics
 from harness.space.backpropagation import BatchOutcome, judge
 from harness.space.batch_norm import recalibrate
-from harness.space.deployed import DeployedNetwork
-from harness.space.genotype import Genotype
 from harness.trials.session import Session
 
 __all__ = ["Finishing", "keep_model"]
@@ -74,10 +73,6 @@ class Finishing(SearchMethod):
         self.network.zero_grad()
         recalibrate(self.network, recent)
         return metrics
-
-    def architecture(self) -> Genotype:
-        """Refuse: what the search has found was told before."""
-        raise NotImplementedError
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
@@ -157,8 +152,8 @@ def _different(batch: SearchBatch) -> list[Batch]:
     return [batch.weights] if same else [batch.weights, batch.architecture]
 
 
-def _built(model: Deployable) -> DeployedNetwork:
-    network = DeployedNetwork(model.architecture)
+def _built(model: Deployable) -> nn.Module:
+    network = network_of(model.architecture)
     network.load_state_dict(dict(model.tensors))
     return network
 
