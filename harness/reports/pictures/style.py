@@ -41,8 +41,9 @@ FAINT = "#c9cacb"
 PAPER = "#fefefd"
 
 MARKERS = "osD^vPX*<>phd"
-# So that the built-in methods share neither markers nor, as far as there are any, colours.
-SALT = 87220
+# So that the built-in methods share neither markers nor, as far as there are any, colours: the two
+# random controls do, and the two that search nothing.
+SALTS = {"colour": 87220, "marker": 92333, "line": 87220}
 Line = str | tuple[int, tuple[int, ...]]
 
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -137,7 +138,7 @@ def _look(label: str) -> Look:
 
 def _chosen(what: str, name: str, among: int) -> int:
     """Choose by name: the same number on every machine."""
-    digest = sha256(f"{SALT}/{what}/{name}".encode()).digest()
+    digest = sha256(f"{SALTS[what]}/{what}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % among
 
 

@@ -12,11 +12,13 @@ def test_a_look_follows_from_the_name_alone() -> None:
 
 
 def test_built_in_methods_are_told_apart_without_colour() -> None:
-    """No two of them share a marker; and only the two random controls share a colour."""
+    """No two of them share a marker; and only controls share a colour, two of them each."""
     names = load_plugins().registry.names("method")
     found = looks(names)
     assert len({look.marker for look in found.values()}) == len(names) >= 8
-    assert len({look.colour for look in found.values()}) >= len(names) - 1
+    assert found["random"].colour == found["random-alpha"].colour
+    assert found["transfer"].colour == found["weights-only"].colour
+    assert len({look.colour for look in found.values()}) == len(names) - 2
 
 
 def test_a_variant_has_its_methods_colour_and_a_marker_of_its_own() -> None:
