@@ -88,7 +88,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
             key += tuple((name, _shape(value)) for name, value in kwargs.items())
         known = _known.get(key)
         if known is None:
-            result = func(*args, **kwargs)
+            result = _as_devices_do(func, args, func(*args, **kwargs))
             known = _known[key] = _learn(func, args, result)
         else:
             result = known.make(args) if known.make else func(*args, **kwargs)
@@ -164,6 +164,17 @@ def _fill_gradients(optimizer: torch.optim.Optimizer) -> None:
         for parameter in group["params"]:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
+
+
+def _as_devices_do(operation: Any, args: tuple[Any, ...], result: Any) -> Any:
+    """Return a result without what `meta` alone makes.
+
+    Batch norm that normalises by running statistics has none of the batch to keep.
+    """
+    if operation is aten.native_batch_norm.default and not args[5]:  # not in training
+        normalised, mean, deviation = result
+        return normalised, mean.new_empty(0), deviation.new_empty(0)
+    return result
 
 
 def _learn(operation: Any, args: tuple[Any, ...], result: Any) -> Known:
