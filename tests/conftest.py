@@ -128,3 +128,24 @@ def double_precision() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="session")
+def backbone_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of weights as torchvision publishes them, but drawn at random."""
+    import torch  # noqa: PLC0415 - as above
+    from safetensors.torch import save_file  # noqa: PLC0415 - as above
+    from torchvision import models  # noqa: PLC0415 - as above
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = models.mobilenet_v3_small().train()
+        for part in network.modules():  # without statistics of its own, hardly any signal is left
+            if isinstance(part, torch.nn.BatchNorm2d):
+                part.momentum = 1.0
+        with torch.no_grad():
+            network(torch.randn(16, 3, 64, 64))
+        state = network.state_dict()
+    path = tmp_path_factory.mktemp("weights") / "mobilenet_v3_small.safetensors"
+    save_file(state, path)
+    return path

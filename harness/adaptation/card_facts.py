@@ -73,7 +73,8 @@ def _facts(
     yield "time of the search", _told(record.metrics["search_time"], 0)
     allowed = record.budget.allowed
     finishing = f", the last {allowed.finish_epochs} of the derived network" if supernet else ""
-    yield "budget", f"{allowed.epochs} epochs{finishing}; C = {allowed.channels} channels"
+    width = f"; C = {allowed.channels} channels" if record.architecture else ""
+    yield "budget", f"{allowed.epochs} epochs{finishing}{width}"
     yield "method", f"{record.label}, {record.method.distribution} {record.method.version}"
     yield "seed", str(record.seed)
     yield "made by", f"onnas-harness {__version__}, {record.ended_at[:10]}"

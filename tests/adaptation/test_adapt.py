@@ -97,7 +97,24 @@ def test_supernet_is_kept_where_that_is_asked(photos: Path, scratch: Path) -> No
     assert "supernet_accuracy" not in record["metrics"]
     assert "finish_epochs" not in record["budget"]["allowed"]
     kept = load_model(scratch / "model").architecture
+    assert kept.kind == "cells"
     assert len(kept.normal[0]) == 2 * 7  # every operation on both edges
+
+
+def test_fine_tuned_network_is_kept_as_others_are(
+    photos: Path, scratch: Path, backbone_weights: Path
+) -> None:
+    """What was trained before becomes a model folder too, which needs no weights but its own."""
+    method = f"transfer[weights={backbone_weights},size=32]"
+    result = call("adapt", photos, "-m", method, "-d", "jetson", *TINY, "-o", "model", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    record = told["record"]
+    assert record["architecture"] is None
+    assert told["accuracy"]["value"] == pytest.approx(record["metrics"]["accuracy"]["value"])
+    assert load_model(scratch / "model").architecture.kind == "backbone"
+    assert "C = " not in (scratch / "model" / "card.md").read_text()
+    assert call("predict", "model", "new.png").exit_code == 0
 
 
 def test_what_is_done_is_not_done_again(photos: Path, scratch: Path) -> None:

@@ -40,6 +40,13 @@ def test_built_in_methods_keep_every_rule(method: str, tmp_path: Path) -> None:
     assert broken("method", method, tmp_path) == {}
 
 
+@pytest.mark.slow
+def test_fine_tuning_keeps_every_rule(backbone_weights: Path, tmp_path: Path) -> None:
+    """So does the control that needs weights, whatever of it learns."""
+    text = f"transfer[weights={backbone_weights},size=32,tune=all]"
+    assert broken("method", text, tmp_path) == {}
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_built_in_devices_keep_every_rule(device: str, tmp_path: Path) -> None:
     """Every device that comes with the harness keeps all rules, at hand or emulated."""

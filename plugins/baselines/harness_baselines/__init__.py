@@ -36,6 +36,11 @@ _METHODS = (
         "Control: a random architecture on pretrained weights, only w adapts",
     ),
     (
+        "transfer",
+        "transfer:Transfer",
+        "Control: a network trained on ImageNet is fine-tuned, nothing is searched",
+    ),
+    (
         "weights-only",
         "weights_only:WeightsOnly",
         "Control: the initial architecture is kept, only w adapts",

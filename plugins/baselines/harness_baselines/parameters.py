@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.fields import SEARCH_ONLY
 from harness.search.parameters import (
@@ -15,6 +18,7 @@ from harness.search.parameters import (
     Temperature,
     WeightParameters,
 )
+from harness.space.architecture import BackboneName
 
 __all__ = [
     "DartsParameters",
@@ -23,6 +27,7 @@ __all__ = [
     "ProxylessNasParameters",
     "RandomAlphaParameters",
     "RandomSearchParameters",
+    "TransferParameters",
     "WeightsOnlyParameters",
 ]
 
@@ -96,3 +101,76 @@ class RandomAlphaParameters(WeightsOnlyParameters):
         json_schema_extra=SEARCH_ONLY,
         description="standard deviation of α and β, which are drawn from a normal distribution",
     )
+
+
+PUBLISHED: dict[BackboneName, str] = {
+    "mobilenet_v3_small": "mobilenet_v3_small-047dcff4.pth",
+    "mobilenet_v3_large": "mobilenet_v3_large-5c1a4163.pth",
+    "resnet18": "resnet18-f37072fd.pth",
+}
+"""How torchvision's cache calls the weights that it publishes of each backbone."""
+
+
+class TransferParameters(WeightParameters):
+    """Which network was trained before, where its weights are, and what of it learns."""
+
+    backbone: BackboneName = Field(
+        default="mobilenet_v3_small", description="torchvision's network, trained on ImageNet"
+    )
+    tune: Literal["last", "bias", "all"] = Field(
+        default="last",
+        description="what learns: the last layer; with every bias; or all. But for the last layer "
+        "it does so at a tenth of the learning rate",
+    )
+    size: int = Field(
+        default=96,
+        ge=32,
+        le=1024,
+        description="smaller images are enlarged to this height and width, in pixels",
+    )
+    weights: Path | None = Field(
+        default=None,
+        description="a safetensors file of the backbone's weights; none for torchvision's cache",
+    )
+    sha256: str | None = Field(
+        default=None,
+        pattern="^[0-9a-f]{64}$",
+        description="of that file, which is filled in; another file is refused",
+    )
+    download: bool = Field(
+        default=False, description="whether torchvision may fetch what its cache lacks"
+    )
+
+    @model_validator(mode="after")
+    def _know_the_file(self) -> TransferParameters:
+        """Make what the file holds a part of every trial's identity."""
+        if self.weights is None:
+            return self
+        try:
+            found = hashlib.sha256(self.weights.read_bytes()).hexdigest()
+        except OSError as error:
+            raise ValueError(
+                f"the weights '{self.weights}' cannot be read: {error.strerror or error}"
+            ) from None
+        if self.sha256 not in {None, found}:
+            raise ValueError(f"'{self.weights}' is not the file of that sha256; it has {found}")
+        object.__setattr__(self, "sha256", found)  # which is frozen for everyone else
+        return self
+
+    def missing(self) -> str:
+        """Say that there are no weights, and how to get them; empty if there are."""
+        if self.weights is not None or self.download:
+            return ""
+        path = _torch_home() / "hub" / "checkpoints" / PUBLISHED[self.backbone]
+        if path.is_file():
+            return ""
+        return (
+            f"the published weights of {self.backbone} are not at hand: '{path}' does not exist; "
+            "copy them there, name a safetensors file with weights=FILE, or say download=true"
+        )
+
+
+def _torch_home() -> Path:
+    """Return where torch keeps what it downloads, which it tells only once it is imported."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"))
+    return Path(os.environ.get("TORCH_HOME", cache / "torch")).expanduser()

@@ -1,0 +1,141 @@
+"""Fine-tuning a network that was trained before: what a search has to be better than."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torchvision import models
+
+from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, StepMetrics
+from harness.errors import DataError
+from harness.experiment.setting import Recipe
+from harness.models.network import BackboneNetwork
+from harness.search.optimizers import WeightOptimizer
+from harness.search.updates import rate_at, step_metrics
+from harness.space.architecture import BackboneArchitecture
+from harness.space.backpropagation import BatchOutcome, judge
+from harness_baselines.parameters import TransferParameters
+
+__all__ = ["Transfer"]
+
+BODY_RATE = 0.1  # learning rate of what was trained before, as a share of the last layer's
+
+
+class Transfer:
+    """Trains on a torchvision network that was trained on ImageNet; nothing is searched.
+
+    The last layer is new, and drawn from the trial's seed. Besides it learns nothing (`tune=last`),
+    every bias, batch norm's shifts included, or all, at a tenth of the last layer's rate. Batch
+    norm always normalises by the statistics that were published with the weights: a few images
+    have none to put in their place. `channels` and the search space mean nothing to it.
+    """
+
+    def __init__(self, parameters: TransferParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = parameters or TransferParameters()
+
+    def build(self, context: SearchContext) -> None:
+        """Build the network with its published weights on the context's device.
+
+        Raises:
+            DataError: there are no weights, or not those of this network.
+        """
+        given, recipe = self.parameters, context.recipe or Recipe()
+        self.described = BackboneArchitecture(
+            image_shape=context.image_shape,
+            classes=context.classes,
+            backbone=given.backbone,
+            size=given.size,
+        )
+        network = BackboneNetwork(self.described)
+        if context.device.type != "meta":  # an estimate asks for shapes alone
+            _load(network, given)
+        self.network = network.to(context.device).eval()
+        self.step, self.steps, self.schedule = -1, context.steps, given.schedule or recipe.schedule
+        last = set(self.network.last_layer().parameters())
+        for name, parameter in self.network.named_parameters():
+            is_tuned = given.tune == "all" or (given.tune == "bias" and name.endswith(".bias"))
+            parameter.requires_grad_(is_tuned or parameter in last)
+        learning = [each for each in self.network.parameters() if each.requires_grad]
+        rate = given.weight_lr or recipe.weight_lr
+        groups = {
+            rate: [each for each in learning if each in last],
+            BODY_RATE * rate: [each for each in learning if each not in last],
+        }
+        self.optimizers = {
+            rate: WeightOptimizer(of_rate, rate, given.optimizer)
+            for rate, of_rate in groups.items()
+            if of_rate
+        }
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Update the weights once for each batch."""
+        self.step += 1
+        for rate, optimizer in self.optimizers.items():
+            optimizer.lr = rate_at(self.step, self.steps, rate, self.schedule)
+        return step_metrics(self._update(batch.weights) for batch in batches)
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return logits (N, classes) for images (N, channels, height, width)."""
+        logits: Tensor = self.network(images)
+        return logits
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return all weights and statistics: a device stores those that stay as they are, too."""
+        state: Mapping[str, Tensor] = self.network.state_dict()
+        return state
+
+    def deployable(self) -> Deployable:
+        """Return the network."""
+        return Deployable(self.described, self.state_dict())
+
+    def _update(self, batch: Batch) -> BatchOutcome:
+        self.network.zero_grad()
+        loss, outcome = judge(self.network(batch.images), batch.labels, share=1.0)
+        torch.autograd.backward(loss)
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+        return outcome
+
+
+def _load(network: BackboneNetwork, given: TransferParameters) -> None:
+    """Load published weights, all but those of the last layer.
+
+    Raises:
+        DataError: they are not there, cannot be read, or are not those of this network.
+    """
+    found, wanted = _published(given), network.body.state_dict()
+    new = {name for name in wanted if network.is_of_last_layer(name)}
+    state = {name: each for name, each in found.items() if name not in new}
+    for name in sorted(state.keys() ^ (wanted.keys() - new)):
+        fault = "lack" if name in wanted else "have, other than that network,"
+        raise DataError(f"the weights are not those of {given.backbone}: they {fault} '{name}'")
+    for name, each in state.items():
+        if each.shape != wanted[name].shape:
+            raise DataError(
+                f"the weights are not those of {given.backbone}: '{name}' has shape "
+                f"{tuple(each.shape)} instead of {tuple(wanted[name].shape)}"
+            )
+    network.body.load_state_dict({**wanted, **state})
+
+
+def _published(given: TransferParameters) -> dict[str, Tensor]:
+    """Read the weights; whatever the file holds, no code of it runs."""
+    if given.weights is not None:
+        try:
+            return dict(load_file(given.weights))
+        except (OSError, SafetensorError, ValueError) as error:
+            raise DataError(f"'{given.weights}' holds no tensors: {error}") from None
+    if not given.download and (missing := given.missing()):
+        raise DataError(missing)
+    weights: Any = models.get_model_weights(given.backbone).DEFAULT
+    try:  # takes what is in torchvision's cache, and checks what it has to fetch
+        return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
+    except Exception as error:  # a socket's, a disk's, or that of a file which holds code
+        raise DataError(f"the weights of {given.backbone} cannot be had: {error}") from None
