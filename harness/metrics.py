@@ -122,6 +122,12 @@ METRICS: Mapping[str, MetricSpec] = metric_table(
             heading="accuracy together", short="transductive", shows_spread=True,
         ),
         MetricSpec("regret", "points", more_is_better=False, shows_spread=True),
+        MetricSpec("reward", "", more_is_better=True, shows_spread=True),
+        MetricSpec(
+            "hypervolume", "%", more_is_better=True, title="hypervolume of the front",
+            heading="hypervolume", shows_spread=True,
+        ),
+        MetricSpec("latency", "ms", more_is_better=False),
         MetricSpec("flops", "MFLOP", title="FLOPs", digits=1),
         MetricSpec("parameters", "M"),
         MetricSpec(

@@ -51,6 +51,9 @@ from harness.contracts.spaces import (
     ArchitectureTable,
     BlackBoxSearch,
     CountsCost,
+    FrontSearch,
+    KnowsLatency,
+    ListsArchitectures,
     SearchTask,
 )
 
@@ -75,8 +78,11 @@ __all__ = [
     "DeviceMode",
     "Episode",
     "FindsArchitecture",
+    "FrontSearch",
     "ImageDescription",
     "ImageSet",
+    "KnowsLatency",
+    "ListsArchitectures",
     "MetaTask",
     "NamesClasses",
     "NeedsFiles",

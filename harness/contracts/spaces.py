@@ -21,6 +21,9 @@ __all__ = [
     "ArchitectureTable",
     "BlackBoxSearch",
     "CountsCost",
+    "FrontSearch",
+    "KnowsLatency",
+    "ListsArchitectures",
     "SearchTask",
 ]
 
@@ -98,6 +101,22 @@ class ArchitectureTable(Dataset, Protocol):
         """Return the accuracy of an architecture in its canonical form, in percent."""
 
 
+@runtime_checkable
+class KnowsLatency(Protocol):
+    """What a table has besides if it knows how long the networks take on a device."""
+
+    def latency(self, architecture: str) -> float | None:
+        """Return it in ms, more than 0; None where the table was opened without latencies."""
+
+
+@runtime_checkable
+class ListsArchitectures(Protocol):
+    """What a table has besides if it can be gone through: limits, formulas and fronts need it."""
+
+    def architectures(self) -> Sequence[str]:
+        """Return all architectures of the table, each once, in a fixed order."""
+
+
 @dataclass(frozen=True)
 class SearchTask:
     """All that a black-box search learns before it asks for the first time."""
@@ -105,6 +124,7 @@ class SearchTask:
     space: ArchitectureSpace
     evaluations: int  # how many questions it has
     random: np.random.Generator  # seeded for this trial; the only source of what it draws
+    objectives: int = 1  # how many numbers a `FrontSearch` is told
 
 
 class BlackBoxSearch(Protocol):
@@ -121,4 +141,22 @@ class BlackBoxSearch(Protocol):
         """Return the architecture to evaluate next."""
 
     def tell(self, architecture: str, accuracy: float) -> None:
-        """Take the accuracy, in percent, of what was asked for."""
+        """Take the accuracy, in percent, of what was asked for.
+
+        Where the objective weighs accuracy against a cost, it is that number; it is 0 for an
+        architecture that exceeds a limit.
+        """
+
+
+@runtime_checkable
+class FrontSearch(BlackBoxSearch, Protocol):
+    """A search that can look for a front; it is told all objectives, and not `tell`."""
+
+    def tell_losses(self, architecture: str, losses: Sequence[float], excess: float) -> None:
+        """Take what is to be small: 100 less the accuracy first, where there are several.
+
+        Args:
+            architecture: what was asked for.
+            losses: `SearchTask.objectives` numbers.
+            excess: by which shares of the limits its costs exceed them, in all; 0 if by none.
+        """

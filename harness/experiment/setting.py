@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.canonical import SparseModel
 from harness.errors import UnknownNameError, UsageError
+from harness.experiment.objective import Objective
 from harness.fields import explain, field_schemas, value_of
 from harness.space.spec import METANAS
 
@@ -106,10 +107,13 @@ def parse_recipe(text: str) -> Recipe:
 
 
 def conditions_of(
-    recipe: Recipe, evaluation: Evaluation = "inductive", space: str = METANAS.name
+    recipe: Recipe,
+    evaluation: Evaluation = "inductive",
+    space: str = METANAS.name,
+    objective: Objective | None = None,
 ) -> str:
     """Say under what a search was done, where that is not the default: `w 0.005, transductive`."""
-    words = [str(recipe)]
+    words = [str(recipe), str(objective or "")]
     if evaluation != "inductive":
         words.append(evaluation)
     if space != METANAS.name:
@@ -209,13 +213,16 @@ class FullTaskSetting(PosedData):
         return "full"
 
 
-class TabularSetting(PosedData):
+class TabularSetting(SparseModel, PosedData):
     """A table of accuracies that others have measured; nothing is trained."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"objective"})
 
     kind: Literal["tabular"] = "tabular"
     split: str = "val"
     batch_size: Count = 1
     recipe: Recipe = Recipe()
+    objective: Objective = Objective()
 
     @property
     def default_channels(self) -> int:
@@ -226,6 +233,11 @@ class TabularSetting(PosedData):
     def name(self) -> str:
         """What rows call it."""
         return "table"
+
+    @property
+    def conditions(self) -> str:
+        """What is to be found, if that is not the most accurate of all."""
+        return conditions_of(self.recipe, objective=self.objective)
 
     @property
     def slug(self) -> str:

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.contracts import DeviceMode, TaskKind
 from harness.errors import UnknownNameError, UsageError
+from harness.experiment.objective import Objective, parse_objective
 from harness.experiment.published import Published
 from harness.experiment.setting import (
     Evaluation,
@@ -72,6 +73,16 @@ class SuiteEntry(BaseModel):
     recipe: str = Field(
         default="", description="key=value pairs: batch_size, learning rates, augmentation"
     )
+    objective: str = Field(
+        default="accuracy",
+        description="of a black-box search: accuracy; accuracy,latency for a front; or "
+        "accuracy*(latency/20)^-0.07",
+    )
+    limits: str = Field(
+        default="",
+        description="of a black-box search: pairs such as latency=20 (ms), flops=100 (MFLOP), "
+        "parameters=0.5 (M), which an answer may not exceed",
+    )
     budget: str = Field(default="quick", description="a name, key=value pairs, or both")
     seeds: str = Field(default="0", description="such as 0-2 or 0,4")
     counts_memory: bool = Field(
@@ -86,13 +97,19 @@ class SuiteEntry(BaseModel):
         """Return how a data set of a kind is posed.
 
         Raises:
-            UsageError: the recipe is malformed.
+            UsageError: the recipe or the objective is malformed, or is not for this kind.
         """
         recipe = parse_recipe(self.recipe)
+        objective = parse_objective(self.objective, self.limits)
         if kind == "tabular":
             if self.recipe:
                 raise UsageError("a table has no recipe: its architectures are trained already")
-            return TabularSetting()
+            return TabularSetting(objective=objective)
+        if objective != Objective():
+            raise UsageError(
+                f"the objective '{objective}' is for black-box searches that a table answers; what "
+                "is trained here is judged by its accuracy"
+            )
         if kind == "full-task":
             default = FullTaskSetting()
             return FullTaskSetting(

@@ -7,12 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from harness.canonical import SparseModel
+from harness.experiment.objective import Cost
 from harness.metrics import Source
 from harness.system.names import written
 
 __all__ = [
     "FINAL_STATUSES",
     "CurvePoint",
+    "FrontPoint",
     "Metric",
     "Outcome",
     "PretrainingPart",
@@ -123,6 +125,14 @@ class TaskResult(SparsePart):
         return self.metrics.get(name, own) if self.metrics else own
 
 
+class FrontPoint(RecordPart):
+    """An architecture that nothing else that was asked for is better than in all objectives."""
+
+    architecture: str = Field(description="as the space writes it")
+    accuracy: float = Field(description="percent")
+    costs: dict[Cost, float] = Field(description="latency in ms, flops and parameters in millions")
+
+
 _TASK_FIELDS = frozenset(TaskResult.model_fields)  # looked up for every task of every record
 
 
@@ -136,6 +146,7 @@ class Outcome(RecordPart):
     tasks: list[TaskResult] = []
     initial_architecture: dict[str, Any] | None = None
     architectures: list[dict[str, Any]] = []
+    front: list[FrontPoint] = []
     pretraining: PretrainingPart | None = None
     environment: dict[str, Any] = {}
     method_s: float = 0.0

@@ -8,9 +8,11 @@ from pydantic import ConfigDict, Field, model_validator
 
 from harness.contracts import TaskKind
 from harness.experiment.budget import Budget
+from harness.experiment.objective import Objective
 from harness.experiment.setting import Evaluation, Recipe, conditions_of
 from harness.experiment.trial import SpaceIdentity, Trial
 from harness.results.outcome import (
+    FrontPoint,
     Metric,
     Outcome,
     PretrainingPart,
@@ -69,7 +71,7 @@ class MethodPart(RecordPart):
 class DatasetPart(SparsePart):
     """The data set and how it was posed; ways, shots and queries are null for a full task."""
 
-    SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluation", "recipe"})
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluation", "recipe", "objective"})
 
     name: str = Field(description="as it is registered")
     label: str = Field(description="name and parameters as people write them")
@@ -87,6 +89,9 @@ class DatasetPart(SparsePart):
     )
     recipe: Recipe = Field(
         default=Recipe(), description="batches, learning rates; absent where all are the defaults"
+    )
+    objective: Objective = Field(
+        default=Objective(), description="of a black-box search; absent where it is accuracy alone"
     )
 
     @property
@@ -107,7 +112,7 @@ class DevicePart(RecordPart):
 class Record(SparsePart):
     """`record.json`: everything about one finished trial, without tensors."""
 
-    SPARSE: ClassVar[frozenset[str]] = frozenset({"space"})
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"space", "front"})
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -132,6 +137,9 @@ class Record(SparsePart):
         default=None, description="what the first task's search started from; null if from none"
     )
     architecture: dict[str, Any] | None = Field(description="that of the first task")
+    front: list[FrontPoint] = Field(
+        default=[], description="what a search for a front found, the most accurate first"
+    )
     pretraining: PretrainingPart | None = Field(description="null for a search from scratch")
     environment: dict[str, Any] = Field(description="the machine and its software")
     timing: Timing
@@ -148,7 +156,8 @@ class Record(SparsePart):
     @property
     def conditions(self) -> str:
         """What it was done under, where that is not the default: recipe, evaluation, space."""
-        return conditions_of(self.dataset.recipe, self.dataset.evaluation, self.space.name)
+        data = self.dataset
+        return conditions_of(data.recipe, data.evaluation, self.space.name, data.objective)
 
     @property
     def full_setting(self) -> str:
@@ -185,6 +194,7 @@ class Record(SparsePart):
                 classes=trial.dataset.classes,
                 evaluation=getattr(setting, "evaluation", "inductive"),
                 recipe=setting.recipe,
+                objective=getattr(setting, "objective", Objective()),
             ),
             device=DevicePart(
                 name=trial.device.name,
@@ -204,6 +214,7 @@ class Record(SparsePart):
             tasks=outcome.tasks,
             initial_architecture=outcome.initial_architecture,
             architecture=outcome.architectures[0] if outcome.architectures else None,
+            front=outcome.front,
             pretraining=outcome.pretraining,
             environment={**outcome.environment, **_of_plan(trial)},
             timing=Timing(

@@ -74,11 +74,15 @@ class Step(BaseModel):
 
 
 class Evaluation(NamedTuple):
-    """One question of a black-box search and its answer: a row of `evaluations.csv`."""
+    """One question of a black-box search and its answer: a row of `evaluations.csv`.
+
+    The file has a column for each cost of the objective besides.
+    """
 
     number: int  # from 0
     architecture: str
     accuracy: float  # percent
+    costs: tuple[float, ...] = ()
 
 
 def read_evaluations(folder: Path) -> list[Evaluation]:
@@ -90,8 +94,9 @@ def read_evaluations(folder: Path) -> list[Evaluation]:
     found = []
     for row in islice(csv.reader(text.splitlines()), 1, MAX_STEPS):
         try:
-            number, architecture, accuracy = row
-            found.append(Evaluation(int(number), architecture, float(accuracy)))
+            number, architecture, accuracy, *costs = row
+            numbers = tuple(map(float, costs))
+            found.append(Evaluation(int(number), architecture, float(accuracy), numbers))
         except ValueError:
             break
     return found

@@ -12,7 +12,10 @@ import pytest
 from harness_spaces.nasbench201 import EDGES, OPERATIONS, NasBench201
 
 WORTH = {"none": 0, "skip_connect": 2, "nor_conv_1x1": 3, "nor_conv_3x3": 5, "avg_pool_3x3": 1}
-HEADER = ("index", "architecture", "cifar10_val_percent", "imagenet16_120_val_percent")
+MILLISECONDS = (1, 2, 4, 9, 3)  # of each operation, in their order
+HEADER = (
+    "index", "architecture", "cifar10_val_percent", "imagenet16_120_val_percent", "toy_ms",
+)  # fmt: skip
 
 
 def made_up(decisions: Iterable[int]) -> float:
@@ -25,11 +28,22 @@ def made_up(decisions: Iterable[int]) -> float:
 BEST = 50.0 + 5 * 5 + 2 + 3.5
 
 
+def made_up_latency(decisions: Iterable[int]) -> float:
+    """Return a latency: that of all operations together."""
+    return sum(MILLISECONDS[decision] for decision in decisions)
+
+
 def rows() -> list[tuple[str, ...]]:
     space = NasBench201()
     every = product(range(len(OPERATIONS)), repeat=len(EDGES))
     return [
-        (str(number), space.architecture(each), f"{made_up(each):g}", f"{made_up(each) / 2:g}")
+        (
+            str(number),
+            space.architecture(each),
+            f"{made_up(each):g}",
+            f"{made_up(each) / 2:g}",
+            f"{made_up_latency(each):g}",
+        )
         for number, each in enumerate(every)
     ]
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from harness_spaces.nasbench201 import NasBench201
 from harness_spaces.parameters import NasBench201TableParameters
-from harness_spaces.table import NasBench201Table, TabularAccuracies, read_accuracies
+from harness_spaces.table import NasBench201Table, TabularAccuracies, read_columns
 
-from harness.contracts import ArchitectureTable, DataRequest
+from harness.contracts import ArchitectureTable, DataRequest, KnowsLatency, ListsArchitectures
 from harness.errors import DataError, UsageError
-from tests.spaces.conftest import BEST, made_up, rows, write_table
+from tests.spaces.conftest import BEST, made_up, made_up_latency, rows, write_table
 
 SPACE = NasBench201()
 REAL = Path(os.environ.get("HARNESS_DATA", "")) / "nasbench201.csv.gz"
@@ -47,6 +47,19 @@ def test_metric_names_images_and_column(table_root: Path) -> None:
     assert table.fingerprint != prepared(table_root).fingerprint
 
 
+def test_latencies_are_those_of_the_device_that_was_named(table_root: Path) -> None:
+    """They change the fingerprint; without a device there are none, and it is as it was."""
+    table = prepared(table_root, latency="toy")
+    assert isinstance(table, KnowsLatency)
+    assert isinstance(table, ListsArchitectures)
+    assert len(table.architectures()) == 15_625
+    chosen = (0, 1, 2, 3, 4, 0)
+    assert table.latency(SPACE.architecture(chosen)) == made_up_latency(chosen)
+    without = prepared(table_root)
+    assert without.latency(SPACE.architecture(chosen)) is None
+    assert without.fingerprint != table.fingerprint
+
+
 def test_order_and_numbers_of_rows_do_not_matter(table_root: Path, tmp_path: Path) -> None:
     """A table that numbers its architectures otherwise is the same table."""
     renumbered = [(str(n), *row[1:]) for n, row in enumerate(reversed(rows()))]
@@ -72,15 +85,20 @@ Change = Callable[[list[tuple[str, ...]]], object]
             "wrong in line 5: the architecture .* comes twice",
         ),
         (
-            lambda lines: lines.insert(0, ("0", "x", "1", "1")),
+            lambda lines: lines.insert(0, ("0", "x", "1", "1", "1")),
             "wrong in line 2: the architecture 'x'",
         ),
-        (lambda lines: lines.insert(1, (*lines[0][:2], "nan", "1")), "line 3: the accuracy 'nan'"),
-        (lambda lines: lines.insert(1, (*lines[0][:2], "101", "1")), "from 0 to 100"),
+        (
+            lambda lines: lines.insert(1, (*lines[0][:2], "nan", "1", "1")),
+            "line 3: the accuracy 'nan'",
+        ),
+        (lambda lines: lines.insert(1, (*lines[0][:2], "101", "1", "1")), "from 0 to 100"),
         (
             lambda lines: lines.insert(1, lines[0][:3]),
-            "line 3: it has 3 cells, and the header has 4",
+            "line 3: it has 3 cells, and the header has 5",
         ),
+        (lambda lines: lines.insert(1, (*lines[0][:4], "0")), "line 3: the latency '0' must be"),
+        (lambda lines: lines.insert(1, (*lines[0][:4], "inf")), "a number of ms, more than 0"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(change: Change, message: str, tmp_path: Path) -> None:
@@ -88,7 +106,7 @@ def test_what_is_wrong_is_told_with_its_line(change: Change, message: str, tmp_p
     lines = rows()
     change(lines)
     with pytest.raises(DataError, match=message):
-        read_accuracies(write_table(tmp_path / "wrong.csv.gz", lines), COLUMN)
+        prepared(None, path=write_table(tmp_path / "wrong.csv.gz", lines), latency="toy")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +126,7 @@ def test_what_is_no_table_is_refused(content: bytes, message: str, tmp_path: Pat
     path = tmp_path / "table.csv"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):
-        read_accuracies(path, COLUMN)
+        read_columns(path, {COLUMN: float})
 
 
 def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
@@ -116,7 +134,7 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.csv.gz"
     path.write_bytes(gzip.compress(b"architecture\n" * 1000)[:-20])
     with pytest.raises(DataError, match="cannot be read"):
-        read_accuracies(path, COLUMN)
+        read_columns(path, {COLUMN: float})
 
 
 def test_a_missing_table_says_how_to_give_it(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 __all__ = [
     "EvolutionParameters",
     "NasBench201TableParameters",
+    "Nsga2Parameters",
     "PredictorParameters",
     "ReinforceParameters",
 ]
@@ -28,6 +29,11 @@ class NasBench201TableParameters(FrozenParameters):
 
     metric: Literal["cifar10", "cifar100", "imagenet16-120"] = Field(
         default="cifar10", description="the images whose validation accuracies are asked for"
+    )
+    latency: str | None = Field(
+        default=None,
+        pattern="^[a-z0-9_]{1,40}$",
+        description="the device whose latencies are asked for, such as raspi4: a column raspi4_ms",
     )
     path: Path | None = Field(
         default=None,
@@ -51,6 +57,17 @@ class EvolutionParameters(FrozenParameters):
                 "drawn from"
             )
         return self
+
+
+class Nsga2Parameters(FrozenParameters):
+    """The two choices of NSGA-II that are not in its definition."""
+
+    population: Annotated[int, Field(ge=2)] = Field(
+        default=20, description="architectures of a generation, and as many children"
+    )
+    crossover: float = Field(
+        default=0.5, ge=0, le=1, description="how likely two parents are crossed; else one is taken"
+    )
 
 
 class ReinforceParameters(FrozenParameters):

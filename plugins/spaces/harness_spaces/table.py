@@ -1,4 +1,4 @@
-"""Accuracies of all architectures of NAS-Bench-201, read from a table that a person gives.
+"""Accuracies and latencies of all architectures of NAS-Bench-201, from a table a person gives.
 
 The benchmark's numbers come with no copy here. Rows are found by the architecture's string alone:
 the number that a table gives an architecture differs from table to table.
@@ -10,7 +10,7 @@ import csv
 import gzip
 import math
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -22,12 +22,15 @@ from harness.system.text import NotTextError, decoded
 from harness_spaces.nasbench201 import NasBench201
 from harness_spaces.parameters import NasBench201TableParameters
 
-__all__ = ["NasBench201Table", "TabularAccuracies", "read_accuracies"]
+__all__ = ["NasBench201Table", "TabularAccuracies", "read_columns"]
 
 FILES = ("nasbench201.csv.gz", "nasbench201.csv")
 MOST_BYTES = 64 * 2**20  # unpacked; the whole table has 2 MiB
 ARCHITECTURE = "architecture"
+LATENCY = "_ms"  # the end of the names of columns with latencies
 ALL_ARCHITECTURES = math.prod(NasBench201.options)
+
+Reads = Callable[[str], float]  # a number; raises UsageError
 
 # The images that the accuracies are of: channels, height, width, and how many classes.
 IMAGES = {
@@ -38,22 +41,36 @@ IMAGES = {
 
 
 class TabularAccuracies:
-    """Validation accuracies by architecture (an `ArchitectureTable`); it has no images."""
+    """Validation accuracies by architecture (an `ArchitectureTable`), and latencies; no images."""
 
     kind: TaskKind = "tabular"
     space = NasBench201.name
     splits: Mapping[str, SplitSummary] = {}
 
-    def __init__(self, accuracies: Mapping[str, float], metric: str) -> None:
-        """Take accuracies in percent, of images that `metric` names."""
-        self._accuracies, self._metric = accuracies, metric
+    def __init__(
+        self,
+        accuracies: Mapping[str, float],
+        metric: str,
+        latencies: Mapping[str, float] | None = None,
+    ) -> None:
+        """Take accuracies in percent, of images that `metric` names, and latencies in ms."""
+        self._accuracies, self._latencies = accuracies, latencies or {}
         self.image_shape, self.classes = IMAGES[metric]
-        self.fingerprint = digest({"metric": metric, "accuracies": dict(accuracies)})
+        told = {"latencies": dict(latencies)} if latencies else {}
+        self.fingerprint = digest({"metric": metric, "accuracies": dict(accuracies), **told})
         self.best = max(accuracies.values())
 
     def accuracy(self, architecture: str) -> float:
         """Return the accuracy of an architecture, in percent."""
         return self._accuracies[architecture]
+
+    def latency(self, architecture: str) -> float | None:
+        """Return the latency of an architecture in ms; None where no device was named."""
+        return self._latencies.get(architecture)
+
+    def architectures(self) -> Sequence[str]:
+        """Return all architectures, in the order of their strings."""
+        return list(self._accuracies)
 
     def episode(self, split: str, **_: int) -> Episode:
         """Refuse: there are no images.
@@ -89,10 +106,13 @@ class NasBench201Table:
         Raises:
             DataError: it is not there, not readable, or not the table of all architectures.
         """
-        metric = self.parameters.metric
+        metric, device = self.parameters.metric, self.parameters.latency
         path = self.parameters.path or _find(request.data_root)
-        column = f"{metric.replace('-', '_')}_val_percent"
-        return TabularAccuracies(read_accuracies(path, column), metric)
+        columns = {f"{metric.replace('-', '_')}_val_percent": _percent}
+        if device is not None:
+            columns[device + LATENCY] = _milliseconds
+        accuracies, *latencies = read_columns(path, columns)
+        return TabularAccuracies(accuracies, metric, *latencies)
 
 
 def _find(data_root: Path | None) -> Path:
@@ -106,34 +126,36 @@ def _find(data_root: Path | None) -> Path:
     raise DataError(f"there is no table of nasbench201 in '{data_root}'; {wanted}")
 
 
-def read_accuracies(path: Path, column: str) -> dict[str, float]:
-    """Read the accuracies of all architectures, in the order of their strings.
+def read_columns(path: Path, columns: Mapping[str, Reads]) -> list[dict[str, float]]:
+    """Read columns of all architectures, each in the order of the architectures' strings.
 
     Args:
         path: a CSV file, packed by gzip if its name ends in `.gz`, with a column `architecture`.
-        column: the one with the accuracies, in percent.
+        columns: what reads a number of each, by the column's name.
 
     Raises:
         DataError: the file cannot be read, a column is missing, a row is wrong (the message has
             its line), or an architecture is missing or there twice.
     """
     rows = csv.reader(StringIO(_text(path), newline=""), strict=True)
-    accuracies: dict[str, float] = {}
+    found: dict[str, list[float]] = {}
     try:
         header = next(rows, [])
-        places = [_place(header, name, path) for name in (ARCHITECTURE, column)]
-        for architecture, accuracy in _rows(rows, len(header), places, path):
-            if architecture in accuracies:
+        places = [_place(header, name, path) for name in (ARCHITECTURE, *columns)]
+        reads = list(columns.values())
+        for architecture, numbers in _rows(rows, len(header), places, reads, path):
+            if architecture in found:
                 raise _wrong(path, rows.line_num, f"the architecture '{architecture}' comes twice")
-            accuracies[architecture] = accuracy
+            found[architecture] = numbers
     except csv.Error as error:
         raise _wrong(path, rows.line_num, str(error)) from None
-    if len(accuracies) != ALL_ARCHITECTURES:
+    if len(found) != ALL_ARCHITECTURES:
         raise DataError(
-            f"the table '{path}' has {len(accuracies):,} architectures; nasbench201 has "
+            f"the table '{path}' has {len(found):,} architectures; nasbench201 has "
             f"{ALL_ARCHITECTURES:,}, and all are needed to know the best"
         )
-    return dict(sorted(accuracies.items()))
+    every = sorted(found.items())
+    return [{name: numbers[place] for name, numbers in every} for place in range(len(columns))]
 
 
 def _text(path: Path) -> str:
@@ -159,27 +181,39 @@ def _place(header: list[str], name: str, path: Path) -> int:
 
 
 def _rows(
-    rows: Iterator[list[str]], width: int, places: list[int], path: Path
-) -> Iterator[tuple[str, float]]:
+    rows: Iterator[list[str]], width: int, places: list[int], reads: list[Reads], path: Path
+) -> Iterator[tuple[str, list[float]]]:
     space = NasBench201()
     for line, row in enumerate(rows, start=2):
         if len(row) != width:
             raise _wrong(path, line, f"it has {len(row)} cells, and the header has {width}")
-        architecture, value = (row[place] for place in places)
+        architecture, *texts = (row[place] for place in places)
         try:
-            yield space.check(architecture), _percent(value)
+            numbers = [read(text) for read, text in zip(reads, texts, strict=True)]
+            yield space.check(architecture), numbers
         except UsageError as error:
             raise _wrong(path, line, str(error)) from None
 
 
 def _percent(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = _number(text)
     if not 0 <= value <= 100:
         raise UsageError(f"the accuracy '{text:.40}' must be a number from 0 to 100")
     return value
+
+
+def _milliseconds(text: str) -> float:
+    value = _number(text)
+    if not 0 < value < math.inf:
+        raise UsageError(f"the latency '{text:.40}' must be a number of ms, more than 0")
+    return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def _wrong(path: Path, line: int, what: str) -> DataError:
