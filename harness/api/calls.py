@@ -44,6 +44,8 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     evaluation: Literal["inductive", "transductive", "both"] | None = None,
     recipe: str | None = None,
     space: str | None = None,
+    objective: str | None = None,
+    limits: str | None = None,
     device: Names | None = None,
     mode: Literal["measured", "emulated"] | None = None,
     budget: str | None = None,
@@ -72,6 +74,8 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         evaluation: how query images are judged.
         recipe: `key=value` pairs of how every method trains, see docs/protocol.md.
         space: the search space.
+        objective: what a search of a table is to find, such as `"accuracy,latency"`.
+        limits: what its answer may not exceed, such as `"latency=20"`.
         device: one or several devices to run on or emulate.
         mode: insists on the device itself, or on its emulation.
         budget: a name, `key=value` pairs, or both.
@@ -98,8 +102,8 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
 
     wanted = _wanted(
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, queries=queries,
-        evaluation=evaluation, recipe=recipe, space=space, mode=mode, budget=budget,
-        seeds=_seeds(seeds), counts_memory=count_memory,
+        evaluation=evaluation, recipe=recipe, space=space, objective=objective, limits=limits,
+        mode=mode, budget=budget, seeds=_seeds(seeds), counts_memory=count_memory,
         allow_shared_classes=allow_shared_classes or None,
     )  # fmt: skip
     request = RunRequest(

@@ -26,9 +26,11 @@ __all__ = [
     "executor_options",
     "given",
     "json_option",
+    "limits_option",
     "memory_option",
     "method_option",
     "mode_option",
+    "objective_option",
     "queries_option",
     "recipe_option",
     "seed_option",
@@ -166,6 +168,19 @@ space_option = click.option(
     "--space",
     envvar="HARNESS_SPACE",
     help="The search space, as `harness list spaces` has them.  [default: metanas]",
+)
+objective_option = click.option(
+    "--objective",
+    envvar="HARNESS_OBJECTIVE",
+    help="What a search of a table is to find: accuracy; accuracy,latency for a front; or "
+    "'accuracy*(latency/20)^-0.07'.  [default: accuracy]",
+)
+limits_option = click.option(
+    "--limit",
+    "limits",
+    metavar="COST=MOST,...",
+    envvar="HARNESS_LIMIT",
+    help="What an answer may not exceed: latency (ms), flops (MFLOP), parameters (M).",
 )
 recipe_option = click.option(
     "--recipe",

@@ -21,9 +21,11 @@ from harness.cli.options import (
     executor_options,
     given,
     json_option,
+    limits_option,
     memory_option,
     method_option,
     mode_option,
+    objective_option,
     queries_option,
     recipe_option,
     seed_option,
@@ -67,6 +69,8 @@ FINE = {"ok", "out_of_memory"}
 @evaluation_option
 @recipe_option
 @space_option
+@objective_option
+@limits_option
 @budget_option
 @shared_classes_option
 @seed_option

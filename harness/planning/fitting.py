@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from harness.contracts import ArchitectureSpace, ArchitectureTable, Dataset
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from harness.contracts import (
+    ArchitectureSpace,
+    ArchitectureTable,
+    CountsCost,
+    Dataset,
+    FrontSearch,
+    KnowsLatency,
+    ListsArchitectures,
+)
 from harness.data.dataset import check_setting
 from harness.errors import PluginError, UsageError
 from harness.experiment.budget import Budget
+from harness.experiment.objective import Objective
 from harness.experiment.pretraining import meta_setting
 from harness.experiment.setting import FewShotSetting, Setting
 from harness.experiment.trial import DeviceIdentity
+from harness.plugins.selection import Selection
 from harness.space.spec import SearchSpace
 
-__all__ = ["as_table", "check_fit", "check_pretraining", "check_uncounted", "completed"]
+__all__ = [
+    "as_table",
+    "check_fit",
+    "check_objective",
+    "check_pretraining",
+    "check_uncounted",
+    "completed",
+]
 
 EVALUATIONS = 100  # of a black-box search whose budget leaves it open
 
@@ -70,6 +90,59 @@ def _check_table(
         raise UsageError(
             f"data set '{name}' is a table, where nothing takes memory that memory_mb could limit"
         )
+
+
+def check_objective(
+    objective: Objective,
+    table: ArchitectureTable,
+    name: str,
+    space: SearchSpace | ArchitectureSpace,
+    searches: Sequence[Selection],
+) -> None:
+    """Check that an objective can be answered, and that searches can look for it.
+
+    Args:
+        objective: beyond accuracy alone, which needs nothing.
+        table: that answers.
+        name: of the table, for messages.
+        space: that counts FLOPs and parameters, if it can.
+        searches: that are to look for it.
+
+    Raises:
+        UsageError: it cannot; the message says what would go.
+    """
+    if not objective.costs:
+        return
+    if not isinstance(table, ListsArchitectures):
+        raise UsageError(
+            f"data set '{name}' cannot be gone through to find the best of '{objective}'"
+        )
+    if "latency" in objective.costs and not _tells_latency(table):
+        raise UsageError(
+            f"data set '{name}' was opened without the latencies that '{objective}' needs; name a "
+            f"device of its own, such as {name}[latency=raspi4]"
+        )
+    if {"flops", "parameters"}.intersection(objective.costs) and not isinstance(space, CountsCost):
+        raise UsageError(
+            f"the space '{space.name}' does not count the cost that '{objective}' needs"
+        )
+    if not objective.front:
+        return
+    if find_spec("pymoo") is None:
+        raise UsageError(
+            f"the front of '{objective}' is found by pymoo, which is not installed; install the "
+            "extra 'fronts': pip install 'onnas-harness[fronts]'"
+        )
+    for search in searches:
+        if not isinstance(search.create(), FrontSearch):
+            raise UsageError(
+                f"search '{search.name}' looks for one number, and '{objective}' is a front; take "
+                "nsga2 or random, or one number such as accuracy*(latency/20)^-0.07"
+            )
+
+
+def _tells_latency(table: ListsArchitectures) -> bool:
+    return isinstance(table, KnowsLatency) and table.latency(table.architectures()[0]) is not None
 
 
 def check_uncounted(device: DeviceIdentity, budget: Budget) -> None:

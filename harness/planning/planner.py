@@ -35,6 +35,7 @@ from harness.planning.code import CodeReader, Made
 from harness.planning.fitting import (
     as_table,
     check_fit,
+    check_objective,
     check_pretraining,
     check_uncounted,
     completed,
@@ -108,6 +109,9 @@ class Planner:
             made = (dataset.entry, self._prepared(dataset)), self._devices[device.name]
             is_pretrained = setting.kind == "few-shot" and budget.meta_epochs > 0
             check_fit(self._prepared(dataset), dataset.name, space, device, budget)
+            if isinstance(setting, TabularSetting):
+                table = as_table(self._prepared(dataset), dataset.name)
+                check_objective(setting.objective, table, dataset.name, space, methods)
             trials += [
                 Trial(
                     method=identify_method(method),

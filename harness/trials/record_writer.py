@@ -98,14 +98,23 @@ class RecordWriter:
         self._listener.progressed(trial, event)
         self._tell_step(trial, event)
 
-    def add_evaluations(self, trial: Trial, evaluations: Sequence[Evaluation], log: str) -> None:
-        """Write what a black-box search asked, all at once, and what it printed, if it did."""
+    def add_evaluations(
+        self, trial: Trial, evaluations: Sequence[Evaluation], costs: Sequence[str], log: str
+    ) -> None:
+        """Write what a black-box search asked, all at once, and what it printed, if it did.
+
+        Args:
+            trial: that asked.
+            evaluations: in order.
+            costs: what their `costs` are of.
+            log: what it printed.
+        """
         path = self._folder.trial_path(trial) / EVALUATION_FILE
         with not_written(path):
             with path.open("w", encoding="utf-8", newline="") as file:
                 rows = csv.writer(file, lineterminator="\n")
-                rows.writerow(Evaluation._fields)
-                rows.writerows(evaluations)
+                rows.writerow((*Evaluation._fields[:-1], *costs))
+                rows.writerows((*told, *costs_told) for *told, costs_told in evaluations)
             if log:
                 self.log_of(trial).write_text(log, encoding="utf-8")
 

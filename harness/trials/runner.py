@@ -129,7 +129,7 @@ class Runner:
         for trial in trials:
             self._writer.begin(trial)
             found = searches.run(trial)
-            self._writer.add_evaluations(trial, found.evaluations, found.log)
+            self._writer.add_evaluations(trial, found.evaluations, found.costs, found.log)
             done[trial.key] = self._writer.finish(trial, found.timed)
 
     def _execute(self, jobs: Sequence[TrialJob], done: dict[str, Record | None]) -> None:

@@ -20,21 +20,25 @@ from harness.contracts import (
     ArchitectureSpace,
     ArchitectureTable,
     BlackBoxSearch,
-    CountsCost,
+    FrontSearch,
     SearchTask,
 )
 from harness.environment import describe_environment
+from harness.errors import UsageError
 from harness.executors.base import TimedOutcome, TrialClock
+from harness.experiment.objective import Objective
+from harness.experiment.setting import TabularSetting
 from harness.experiment.trial import SpaceIdentity, Trial
 from harness.metrics import METRICS, Source
 from harness.planning.fitting import as_table
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
-from harness.results.outcome import Metric, Outcome, TaskResult, TrialError, Used
+from harness.results.outcome import FrontPoint, Metric, Outcome, TaskResult, TrialError, Used
 from harness.results.run_files import Evaluation
 from harness.runtime.factory import open_dataset
 from harness.runtime.job import TrialJob
 from harness.runtime.seeding import seed_for
+from harness.trials.answers import Answer, Judge
 
 __all__ = ["TabularTrial", "TabularTrials"]
 
@@ -44,22 +48,25 @@ class TabularTrial(NamedTuple):
 
     timed: TimedOutcome
     evaluations: list[Evaluation]
+    costs: tuple[str, ...]  # what of each architecture was looked up beside its accuracy
     log: str
 
 
 @dataclass
 class TabularTrials:
-    """Runs trials; each table is read once, each space made once."""
+    """Runs trials; each table is read once and judged once by each objective."""
 
     plugins: Plugins
     data_root: Path | None
     cache_root: Path
     _tables: dict[str, ArchitectureTable] = field(default_factory=dict)
     _spaces: dict[str, ArchitectureSpace] = field(default_factory=dict)
+    _judges: dict[tuple[str, str], Judge] = field(default_factory=dict)
 
     def run(self, trial: Trial) -> TabularTrial:
         """Run a trial; whatever its search raises is an outcome."""
         clock, log, asked = TrialClock(), StringIO(), _Questions(trial)
+        costs = _objective(trial).costs
         with redirect_stdout(log), redirect_stderr(log):
             try:
                 outcome = self._search(trial, asked)
@@ -67,15 +74,24 @@ class TabularTrials:
                 traceback.print_exc()
                 outcome = _failed(asked, error)
         outcome.environment = describe_environment()
-        return TabularTrial(clock.timed(outcome), asked.evaluations, log.getvalue())
+        return TabularTrial(clock.timed(outcome), asked.evaluations, costs, log.getvalue())
 
     def _search(self, trial: Trial, asked: _Questions) -> Outcome:
-        table, space = self._table(trial), self._space(trial.space)
+        judge = self._judge(trial)
+        if judge.best is None:
+            raise UsageError(f"no architecture of the table keeps to {judge.objective}")
         search: BlackBoxSearch = recreate(
             self.plugins, "search", trial.method.name, trial.method.params
         ).create()
-        asked.go_through(search, space, table)
-        return _concluded(asked, space, table)
+        asked.go_through(search, judge)
+        return _concluded(asked, judge)
+
+    def _judge(self, trial: Trial) -> Judge:
+        objective = _objective(trial)
+        key = trial.dataset.label, objective.model_dump_json()
+        if key not in self._judges:
+            self._judges[key] = Judge(objective, self._table(trial), self._space(trial.space))
+        return self._judges[key]
 
     def _table(self, trial: Trial) -> ArchitectureTable:
         label = trial.dataset.label
@@ -94,41 +110,54 @@ class TabularTrials:
         return self._spaces[identity.name]
 
 
+def _objective(trial: Trial) -> Objective:
+    return trial.setting.objective if isinstance(trial.setting, TabularSetting) else Objective()
+
+
 class _Questions:
     """The questions of one trial, within its budget, and the best answer so far."""
 
     def __init__(self, trial: Trial) -> None:
         self._trial = trial
-        self.evaluations: list[Evaluation] = []
-        self.best: Evaluation | None = None
+        self.answers: list[Answer] = []
+        self.best: Answer | None = None  # of those that keep the limits
         self.is_over_budget = False
         self.seconds = 0.0  # of the search itself and of looking up
 
-    def go_through(
-        self, search: BlackBoxSearch, space: ArchitectureSpace, table: ArchitectureTable
-    ) -> None:
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """The questions as rows."""
+        return [
+            Evaluation(number, each.architecture, each.accuracy, tuple(each.costs.values()))
+            for number, each in enumerate(self.answers)
+        ]
+
+    def go_through(self, search: BlackBoxSearch, judge: Judge) -> None:
         """Ask and tell until the budget is used up."""
         budget, started = self._trial.budget, time.perf_counter()
         count = budget.evaluations or 0
         random = np.random.default_rng(seed_for(self._trial.seed, "search"))
-        search.start(SearchTask(space, count, random))
+        objectives = 1 + len(judge.objective.front)
+        search.start(SearchTask(judge.space, count, random, objectives))
         for number in range(count):
-            architecture = space.check(search.ask())
-            accuracy = table.accuracy(architecture)
-            self._note(Evaluation(number, architecture, accuracy))
-            search.tell(architecture, accuracy)
+            answer = judge.answer(judge.space.check(search.ask()))
+            self._note(answer)
+            if isinstance(search, FrontSearch):
+                search.tell_losses(answer.architecture, judge.losses(answer), answer.excess)
+            else:
+                search.tell(answer.architecture, answer.told)
             self.seconds = time.perf_counter() - started
             if budget.wall_clock_s is not None and self.seconds > budget.wall_clock_s:
                 self.is_over_budget = number + 1 < count
                 return
 
-    def _note(self, evaluation: Evaluation) -> None:
-        self.evaluations.append(evaluation)
-        if self.best is None or evaluation.accuracy > self.best.accuracy:
-            self.best = evaluation
+    def _note(self, answer: Answer) -> None:
+        self.answers.append(answer)
+        if not answer.excess and (self.best is None or answer.value > self.best.value):
+            self.best = answer
 
 
-def _concluded(asked: _Questions, space: ArchitectureSpace, table: ArchitectureTable) -> Outcome:
+def _concluded(asked: _Questions, judge: Judge) -> Outcome:
     outcome = Outcome(status="ok", used=_used(asked), method_s=asked.seconds)
     if asked.is_over_budget:
         outcome.status = "over_budget"
@@ -137,41 +166,46 @@ def _concluded(asked: _Questions, space: ArchitectureSpace, table: ArchitectureT
             message="the budget's wall_clock_s is used up",
             stage="search",
         )
-    best = asked.best
-    if best is None:
-        return outcome
-    regret = table.best - best.accuracy
-    told: dict[str, tuple[float | None, Source]] = {
-        "peak_memory": (None, "tabular"),
-        "storage": (None, "tabular"),
-        "search_time": (None, "tabular"),
-        "accuracy": (best.accuracy, "tabular"),
-        "regret": (regret, "tabular"),
-    }
-    if isinstance(space, CountsCost):
-        cost = space.cost(best.architecture, table.image_shape, table.classes)
-        told["flops"] = cost.flops / 1e6, "predicted"
-        told["parameters"] = cost.parameters / 1e6, "predicted"
-    outcome.metrics = {
-        name: Metric(value=value, unit=METRICS[name].unit, source=source)
-        for name, (value, source) in told.items()
-    }
-    outcome.architectures = [{"space": space.name, "architecture": best.architecture}]
+    if judge.objective.front:
+        front = judge.front(asked.answers)
+        outcome.front = [
+            FrontPoint(architecture=each.architecture, accuracy=each.accuracy, costs=each.costs)
+            for each in front
+        ]
+        outcome.metrics["hypervolume"] = _metric("hypervolume", judge.hypervolume(front))
+    if asked.best is not None:
+        _add_best(outcome, asked.best, judge, asked.seconds)
+    return outcome
+
+
+def _add_best(outcome: Outcome, best: Answer, judge: Judge, seconds: float) -> None:
+    """Add what the best answer is, has and costs; nothing was trained for it."""
+    regret = None if judge.best is None else judge.best - best.value
+    told = {"peak_memory": None, "storage": None, "search_time": None, "accuracy": best.accuracy}
+    told |= {"regret": regret} | ({"reward": best.value} if judge.objective.weight else {})
+    outcome.metrics = {name: _metric(name, value) for name, value in told.items()} | outcome.metrics
+    for cost, value in judge.all_costs(best.architecture).items():
+        outcome.metrics[cost] = _metric(cost, value, counted=cost != "latency")
+    outcome.architectures = [{"space": judge.space.name, "architecture": best.architecture}]
     outcome.tasks = [
         TaskResult(
             index=0,
             accuracy=best.accuracy,
-            search_s=asked.seconds,
+            search_s=seconds,
             peak_memory_bytes=None,
-            metrics={"regret": regret},
+            metrics={} if regret is None else {"regret": regret},
         )
     ]
-    return outcome
+
+
+def _metric(name: str, value: float | None, *, counted: bool = False) -> Metric:
+    source: Source = "predicted" if counted else "tabular"
+    return Metric(value=value, unit=METRICS[name].unit, source=source)
 
 
 def _failed(asked: _Questions, error: Exception) -> Outcome:
     message = str(error) or type(error).__name__
-    where = f" (evaluation {len(asked.evaluations) + 1})"
+    where = f" (evaluation {len(asked.answers) + 1})"
     return Outcome(
         status="error",
         used=_used(asked),
@@ -181,4 +215,4 @@ def _failed(asked: _Questions, error: Exception) -> Outcome:
 
 
 def _used(asked: _Questions) -> Used:
-    return Used(evaluations=len(asked.evaluations), tasks=1)
+    return Used(evaluations=len(asked.answers), tasks=1)
