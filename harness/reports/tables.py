@@ -13,7 +13,7 @@ from harness.reports.estimate_tables import estimate_table
 from harness.reports.lines import lines_of_estimate, lines_of_rows
 from harness.reports.published_table import Frame, published_table
 from harness.reports.table import Table
-from harness.reports.trial_tables import trials_table
+from harness.reports.trial_tables import front_table, trials_table
 from harness.results.estimates import EstimateRow
 from harness.results.published import PublishedSuite, RowPlace, place_of
 from harness.results.reading import one_line
@@ -53,6 +53,8 @@ def tables_of(
                 caption=[*told, *_passed_over(results), *_pending(results)],
             )
         )
+    if any(record.front for record in results.records):
+        tables.append(front_table(results.trial_rows))
     tables += [estimate_table(found.rows) for found in results.estimates]
     return [each for each in _with_own_keys(tables) if each.columns or each.caption]
 

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.experiment.budget import budget_label
-from harness.metrics import MetricSpec
+from harness.experiment.objective import Cost
+from harness.metrics import METRICS, MetricSpec
 from harness.reports.cells import (
     INTERVAL,
     STATUS_WORDS,
@@ -22,15 +23,18 @@ from harness.reports.cells import (
     side_by_side,
 )
 from harness.reports.table import Column, Remarks, Table, TableCell
+from harness.results.outcome import FrontPoint
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, metrics_of_rows
 from harness.results.summary import Missing, mode_of
 
-__all__ = ["each_trial_table", "run_table", "trials_table"]
+__all__ = ["each_trial_table", "front_table", "run_table", "trials_table"]
 
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 SETTING, DEVICE, MODE = (Column(name, name) for name in ("setting", "device", "mode"))
+MOST_OF_A_FRONT = 12  # architectures that are shown
+
 SEEDS = Column("seeds", "seeds", kind="number", digits=0)
 NOTES = Column("notes", "notes", kind="notes")
 
@@ -195,3 +199,54 @@ def _record_cells(record: Record, metrics: Sequence[MetricSpec]) -> tuple[TableC
         TableCell(STATUS_WORDS[record.status], note=why),
         *(metric_cell(record, metric) for metric in metrics),
     )
+
+
+def front_table(rows: Sequence[Row]) -> Table:
+    """Return the front that each row's first seed found, the most accurate first."""
+    fronts = [next(r for r in row.records if r.front) for row in rows if _has_front(row)]
+    costs = list(dict.fromkeys(cost for each in fronts for cost in each.front[0].costs))
+    known = [METRICS[cost] for cost in costs]
+    return Table(
+        key="fronts",
+        title="Fronts",
+        caption=(
+            "Of each search the first seed: what nothing else that it asked for is better than in "
+            f"all objectives. Of more than {MOST_OF_A_FRONT}, as many at even distances; "
+            "record.json has all.",
+        ),
+        columns=(
+            METHOD,
+            DATA,
+            SETTING,
+            Column("seed", "seed", kind="number", digits=0),
+            Column("of", "of", kind="number", digits=0),
+            Column("architecture", "architecture"),
+            *(column_of(metric, has_spread=False) for metric in (METRICS["accuracy"], *known)),
+        ),
+        rows=tuple(
+            (
+                *_cells(record.label, record.dataset.label, record.full_setting, record.seed),
+                *_cells(len(record.front), point.architecture),
+                TableCell(point.accuracy, mark="tabular"),
+                *(_cost_cell(point, cost) for cost in costs),
+            )
+            for record in fronts
+            for point in _spread(record.front)
+        ),
+    )
+
+
+def _has_front(row: Row) -> bool:
+    return any(record.front for record in row.records)
+
+
+def _cost_cell(point: FrontPoint, cost: Cost) -> TableCell:
+    return TableCell(point.costs.get(cost), mark="tabular" if cost == "latency" else "predicted")
+
+
+def _spread(front: Sequence[FrontPoint]) -> list[FrontPoint]:
+    """Return at most so many of a front, its ends among them."""
+    last, most = len(front) - 1, MOST_OF_A_FRONT - 1
+    if last <= most:
+        return list(front)
+    return [front[round(place * last / most)] for place in range(most + 1)]

@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from harness.api import load
 from harness.cli.main import cli
 from harness.experiment.budget import NAMED_BUDGETS, Budget, budget_label
 from harness.results.run_files import read_evaluations
 
 TABLE = ["--space", "nasbench201", "--dataset", "nasbench201"]
+FRONT = [
+    *("--space", "nasbench201", "--dataset", "nasbench201[latency=toy]"),
+    *("--objective", "accuracy,latency"),
+]
 
 
 def harness(*arguments: str | Path) -> Result:
@@ -109,6 +114,16 @@ def test_a_report_tells_a_table_apart(table_root: Path, scratch: Path) -> None:
         ),
         (["-m", "random", "--space", "nasbench20"], "did you mean 'nasbench201'"),
         (["-m", "evolution[sample=31]", *TABLE], "sample=31 is more than population=30"),
+        (
+            ["-m", "evolution", *FRONT],
+            "search 'evolution' looks for one number, and 'accuracy,latency' is a front",
+        ),
+        (["-m", "random", *TABLE, *FRONT[4:]], "such as nasbench201[latency=raspi4]"),
+        (["-m", "random", *TABLE, "--limit", "latency=9"], "without the latencies"),
+        (
+            ["-m", "darts", "--dataset", "dots", "--objective", "accuracy,flops"],
+            "is for black-box searches that a table answers",
+        ),
     ],
 )
 def test_what_does_not_go_together_is_refused(
@@ -159,3 +174,50 @@ def test_other_budgets_are_as_they_were() -> None:
     asked = Budget(evaluations=300)
     assert Budget.model_validate_json(asked.model_dump_json()) == asked
     assert budget_label(asked, "tabular") == "evaluations=300"
+
+
+def ran(wanted: list[str], root: Path, folder: Path) -> Result:
+    budget = ["--budget", "evaluations=60"]
+    return harness("run", *wanted, *budget, "--data-root", root, "-o", folder, "--json")
+
+
+def test_a_front_is_in_record_report_and_frame(table_root: Path, scratch: Path) -> None:
+    """Hypervolume is a metric like any other; what the front is made of stands in a table."""
+    wanted = ["-m", "nsga2", "-m", "random", *FRONT, "--limit", "latency=30,parameters=0.9"]
+    result = ran(wanted, table_root, scratch / "run")
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    for record in answer["trials"]:
+        assert record["dataset"]["objective"] == {
+            "front": ["latency"],
+            "limits": {"latency": 30, "parameters": 0.9},
+        }
+        assert 0 < record["metrics"]["hypervolume"]["value"] <= 100
+        front = [(each["accuracy"], each["costs"]["latency"]) for each in record["front"]]
+        assert front == sorted(front, reverse=True)
+        assert all(slow <= 30 for _, slow in front)
+    assert {row["conditions"] for row in answer["rows"]} == {
+        "accuracy,latency, latency≤30, parameters≤0.9, space nasbench201"
+    }
+    report = harness("report", scratch / "run", "--format", "md").stdout
+    assert "## Fronts" in report
+    assert "hypervolume (%)" in report
+    frame = load(scratch / "run").frame()
+    assert {"hypervolume", "latency"} <= set(frame["metric"])
+    (folder, _) = sorted((scratch / "run" / "trials").iterdir())
+    header = (folder / "evaluations.csv").read_text().splitlines()[0]
+    assert header == "number,architecture,accuracy,latency,parameters"
+    assert len(read_evaluations(folder)[0].costs) == 2
+
+
+def test_a_weighted_objective_has_a_reward(table_root: Path, scratch: Path) -> None:
+    """Regret is then what the best reward lacks to the best of the table."""
+    wanted = ["-m", "evolution", *FRONT[:4], "--objective", "accuracy*(latency/10)^-0.5"]
+    result = ran(wanted, table_root, scratch / "run")
+    assert result.exit_code == 0, result.output
+    (record,) = json.loads(result.stdout)["trials"]
+    metrics = {name: each["value"] for name, each in record["metrics"].items()}
+    reward = metrics["accuracy"] * (metrics["latency"] / 10) ** -0.5
+    assert metrics["reward"] == pytest.approx(reward)
+    assert metrics["regret"] >= 0
+    assert "hypervolume" not in metrics

@@ -9,16 +9,22 @@ import pytest
 from harness_spaces.evolution import Evolution
 from harness_spaces.local_search import LocalSearch
 from harness_spaces.nasbench201 import NasBench201
-from harness_spaces.parameters import EvolutionParameters, PredictorParameters, ReinforceParameters
+from harness_spaces.nsga2 import Nsga2
+from harness_spaces.parameters import (
+    EvolutionParameters,
+    Nsga2Parameters,
+    PredictorParameters,
+    ReinforceParameters,
+)
 from harness_spaces.predictor import PredictorSearch, normal_scores
 from harness_spaces.random_search import RandomArchitectures
 from harness_spaces.reinforce import Reinforce
 
 from harness.contracts import BlackBoxSearch, SearchTask
-from tests.spaces.conftest import BEST, made_up
+from tests.spaces.conftest import BEST, made_up, made_up_latency
 
 SPACE = NasBench201()
-SEARCHES = [RandomArchitectures, Evolution, LocalSearch, Reinforce, PredictorSearch]
+SEARCHES = [RandomArchitectures, Evolution, LocalSearch, Reinforce, PredictorSearch, Nsga2]
 Make = Callable[[], BlackBoxSearch]
 
 
@@ -55,7 +61,7 @@ def test_every_question_is_an_architecture_of_the_space(make: Make) -> None:
     assert all(SPACE.check(each) == each for each in asked(make(), 3, 45))
 
 
-@pytest.mark.parametrize("make", [Evolution, LocalSearch, Reinforce, PredictorSearch])
+@pytest.mark.parametrize("make", [Evolution, LocalSearch, Reinforce, PredictorSearch, Nsga2])
 def test_searching_beats_drawing_at_random(make: Make) -> None:
     """Where accuracies are mostly a sum over edges, what was told helps."""
     assert mean_regret(make, 120) < mean_regret(RandomArchitectures, 120)
@@ -128,3 +134,37 @@ def test_the_predictor_asks_for_what_is_new() -> None:
     questions = asked(PredictorSearch(PredictorParameters(start=10)), 0, 60)
     assert len(set(questions[10:])) == 50
     assert not set(questions[10:]) & set(questions[:10])
+
+
+def told_of_fronts(search: Nsga2, evaluations: int, most: float = float("inf")) -> list[str]:
+    """Let a search for accuracy and latency ask, within a limit of latency."""
+    search.start(SearchTask(SPACE, evaluations, np.random.default_rng(0), objectives=2))
+    questions = []
+    for _ in range(evaluations):
+        questions.append(search.ask())
+        slow = made_up_latency(SPACE.decisions(questions[-1]))
+        search.tell_losses(
+            questions[-1], [100 - accuracy(questions[-1]), slow], max(slow / most - 1, 0.0)
+        )
+    return questions
+
+
+def test_nsga2_asks_for_nothing_twice() -> None:
+    """A question costs an evaluation, so what is known is not asked for again."""
+    questions = told_of_fronts(Nsga2(Nsga2Parameters(population=10)), 200)
+    assert len(set(questions)) == 200
+
+
+def test_nsga2_goes_to_both_ends_of_the_front() -> None:
+    """It finds what is among the fastest of all, and among the most accurate."""
+    questions = told_of_fronts(Nsga2(), 400)
+    assert min(made_up_latency(SPACE.decisions(each)) for each in questions) <= 8
+    assert max(map(accuracy, questions)) > BEST - 3
+
+
+def test_nsga2_keeps_to_limits() -> None:
+    """Of what it asks for late most keeps a limit that few architectures keep."""
+    questions = told_of_fronts(Nsga2(), 300, most=12)
+    kept = [made_up_latency(SPACE.decisions(each)) <= 12 for each in questions]
+    assert sum(kept[:20]) < 5
+    assert sum(kept[-100:]) > 50

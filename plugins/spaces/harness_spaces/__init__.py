@@ -56,6 +56,12 @@ _SEARCHES = (
         "PredictorParameters",
         "a Gaussian process says which to ask for next (after White et al., 2021)",
     ),
+    (
+        "nsga2",
+        "nsga2:Nsga2",
+        "Nsga2Parameters",
+        "looks for a front: NSGA-II (Deb et al., 2002), by pymoo; the extra `fronts`",
+    ),
 )
 
 

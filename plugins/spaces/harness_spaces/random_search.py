@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.contracts import SearchTask
 
 __all__ = ["RandomArchitectures"]
@@ -20,3 +22,6 @@ class RandomArchitectures:
 
     def tell(self, architecture: str, accuracy: float) -> None:
         """Learn nothing of it."""
+
+    def tell_losses(self, architecture: str, losses: Sequence[float], excess: float) -> None:
+        """Learn nothing of several objectives either."""
