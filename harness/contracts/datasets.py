@@ -117,6 +117,7 @@ class Overlap:
 
     classes: tuple[str, ...] = ()  # their names
     images: int = 0  # different ones that are in both, by their pixels
+    alike: int = 0  # of the second, those that are all but the same in the first
 
 
 @runtime_checkable

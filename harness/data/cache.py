@@ -66,6 +66,7 @@ class _Meta(BaseModel):
 class Cache:
     """The decoded images of a data set, read from disk as they are used."""
 
+    folder: Path
     fingerprint: str
     layout: DatasetLayout
     mean: list[float]  # of each channel, in units of 0 to 255
@@ -125,7 +126,7 @@ def _open(folder: Path, key: str) -> Cache | None:
         }
     except Exception:  # whatever is wrong with it, the remedy is to build it again
         return None
-    return Cache(meta.fingerprint, layout, meta.mean, meta.deviation, arrays, digests)
+    return Cache(folder, meta.fingerprint, layout, meta.mean, meta.deviation, arrays, digests)
 
 
 def _is_of_other_decoder(folder: Path) -> bool:

@@ -14,12 +14,15 @@ from harness.canonical import digest
 from harness.contracts import Dataset, Episode, ImageDescription, Overlap, SplitSummary, TaskKind
 from harness.data.cache import Cache
 from harness.data.layout import HARNESS_RULE, EpisodeIdentity, EpisodeRule
+from harness.data.likeness import Images, alike, sketches
 from harness.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from harness.experiment.setting import FewShotSetting, FullTaskSetting
 
 __all__ = ["CachedDataset", "CachedImages", "check_setting"]
+
+COLOURS = 3  # channels of a photograph, most likely
 
 
 def check_setting(dataset: Dataset, setting: FewShotSetting | FullTaskSetting, name: str) -> None:
@@ -158,7 +161,24 @@ class CachedDataset:
         names = [set(map(self._name_of, part.counts)) for part in parts]
         first, second = (self._cache.digests[part.stored][part.rows] for part in parts)
         shared = np.intersect1d(first, second)
-        return Overlap(tuple(sorted((names[0] & names[1]) - {""})), len(shared))
+        return Overlap(
+            tuple(sorted((names[0] & names[1]) - {""})), len(shared), self._alike(*parts, shared)
+        )
+
+    def _alike(self, one: SplitPart, other: SplitPart, same: NDArray[np.uint64]) -> int:
+        """Count the images of `other` that are all but the same in `one`, for photographs.
+
+        Drawings of few strokes are alike by nature, and classes of a full task by intention.
+        """
+        if self.kind != "few-shot" or self.image_shape[0] != COLOURS:
+            return 0
+        first, second = (
+            Images(self._cache.arrays[p.stored], p.rows, sketches(self._cache, p.stored)[p.rows])
+            for p in (one, other)
+        )
+        places = alike(first, second)
+        digests = self._cache.digests[other.stored][other.rows[places]]
+        return int(np.count_nonzero(~np.isin(digests, same)))
 
     def episode(  # noqa: PLR0913 - the identity of an episode is what it is
         self, split: str, *, ways: int, shots: int, queries: int, seed: int, index: int

@@ -19,7 +19,8 @@ def check_separate(
 ) -> str:
     """Refuse to pretrain on classes, or on images, that are tested.
 
-    Of a full task the classes are the same by intention; images that are in both splits are told.
+    Of a full task the classes are the same by intention; images that are in both splits are told,
+    and so are photographs that are all but the same.
 
     Args:
         dataset: is prepared.
@@ -53,6 +54,7 @@ def check_separate(
             "have been learned; keep splits apart, search without pretraining (meta_epochs=0), or "
             "say --allow-shared-classes, which the records then say, too"
         )
+    found = "; ".join(filter(None, (found, _alike_in_words(shared.alike, split))))
     if found:
         report(f"warning: of data set '{name}', {found}")
     return found
@@ -78,6 +80,16 @@ def _in_words(classes: list[str], images: int, split: str) -> str:
     number = len(classes) + images
     return (
         f"{' and '.join(found)} {'is' if number == 1 else 'are'} in '{TRAIN}' too" if found else ""
+    )
+
+
+def _alike_in_words(number: int, split: str) -> str:
+    if not number:
+        return ""
+    what = _counted(number, "image", "images")
+    return (
+        f"{what} of '{split}' {'is' if number == 1 else 'are'} almost the same as in '{TRAIN}', as "
+        "if saved again or in another size"
     )
 
 

@@ -14,9 +14,11 @@ from PIL import Image
 
 import harness
 from harness.cli.main import cli
-from harness.contracts import Dataset, Overlap
+from harness.contracts import DataRequest, Dataset, Overlap
 from harness.errors import DataError
 from harness.planning.separation import check_separate
+from harness.plugins.loading import load_plugins
+from harness.plugins.selection import select
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
@@ -79,6 +81,53 @@ def test_a_person_may_want_it_and_records_say_so(tmp_path: Path) -> None:
     )
     (record,) = json.loads(result.stdout)["trials"]
     assert record["environment"]["shared_with_training"].startswith("1 class of 'test'")
+
+
+def photograph(seed: int) -> Image.Image:
+    """Return something with the smooth shades that photographs have."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC)
+
+
+def saved_worse(image: Image.Image, path: Path) -> None:
+    image.save(path.with_suffix(".jpg"), quality=80)
+
+
+def saved_smaller(image: Image.Image, path: Path) -> None:
+    image.resize((48, 48), Image.Resampling.LANCZOS).save(path.with_suffix(".png"))
+
+
+def saved_as_webp(image: Image.Image, path: Path) -> None:
+    image.save(path.with_suffix(".webp"), quality=90)
+
+
+@pytest.mark.parametrize("save", [saved_worse, saved_smaller, saved_as_webp])
+@pytest.mark.parametrize("mode", ["rgb", "gray"])
+def test_photographs_that_are_almost_the_same_are_told(
+    tmp_path: Path, save: Callable[[Image.Image, Path], None], mode: str
+) -> None:
+    """A copy in another class, saved again, is a warning that records repeat; no drawing is."""
+    photos = tmp_path / "photos"
+    for split, names in (("train", "ab"), ("test", "cd")):
+        for place, name in enumerate(names):
+            (photos / split / name).mkdir(parents=True)
+            for number in range(3):
+                is_copy = split == "test" and (place, number) in ((0, 1), (1, 2))
+                seed = 1000 * (split == "test" and not is_copy) + 10 * place + number
+                path = photos / split / name / f"{number}"
+                if is_copy:
+                    save(photograph(seed), path)
+                else:
+                    photograph(seed).save(path.with_suffix(".png"))
+    plugins = load_plugins()
+    provider = select(plugins, "dataset", f"folder[path={photos},size=32,mode={mode}]")[0].create()
+    heard: list[str] = []
+    for _ in range(2):  # the second time from what is kept of the first
+        dataset = provider.prepare(DataRequest(None, tmp_path / "cache", print))
+        says = check_separate(dataset, "test", "folder", allowed=False, report=heard.append)
+        assert says.startswith("2 images of 'test' are almost the same as") == (mode == "rgb")
+    assert heard == ([f"warning: of data set 'folder', {says}"] * 2 if mode == "rgb" else [])
+    assert len(list((tmp_path / "cache").glob("*/*-sketches.npy"))) == 2 * (mode == "rgb")
 
 
 def test_python_may_want_it_too(tmp_path: Path) -> None:
