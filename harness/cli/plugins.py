@@ -10,8 +10,8 @@ import click
 
 from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
-from harness.conformance.isolation import check, rule_names
-from harness.conformance.rule import Status, Verdict
+from harness.conformance.isolation import check, conditions_here, rule_names
+from harness.conformance.rule import Conditions, Status, Verdict
 from harness.conformance.subject import CHECKED, Address, find
 from harness.errors import UnknownNameError
 from harness.plugins.description import plugin_rows
@@ -86,6 +86,11 @@ def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
 @click.command("check")
 @click.argument("name")
 @click.option("--rule", "only", multiple=True, help="A rule to check, and no other; repeats.")
+@click.option(
+    "--thorough",
+    is_flag=True,
+    help="Methods do several search steps, and a check may take five times as long.",
+)
 @data_root_option
 @cache_root_option
 @json_option
@@ -95,6 +100,7 @@ def check_plugin(  # noqa: PLR0913 - one parameter an option
     *,
     name: str,
     only: tuple[str, ...],
+    thorough: bool,
     data_root: Path | None,
     cache_root: Path,
     as_json: bool,
@@ -102,8 +108,9 @@ def check_plugin(  # noqa: PLR0913 - one parameter an option
     """Hold a method, data set or device to the rules that the harness relies on.
 
     NAME is what is registered, such as onnas or 'onnas[q=1]', or a plugin: then all that it
-    registers is checked. A rule whose check takes too long is not decided, as may be where much
-    else is done. Exits with 1 if a rule is broken or not decided.
+    registers is checked. Every rule is checked, by trials of a single search step unless --thorough
+    is given. How long a check may take goes by how fast the machine is at the moment; one that
+    takes longer is not decided. Exits with 1 if a rule is broken or not decided.
 
     Example: harness plugins check onnas --rule memory-is-released
     """
@@ -112,21 +119,36 @@ def check_plugin(  # noqa: PLR0913 - one parameter an option
     for rule in only:
         if rule not in known:
             raise UnknownNameError("rule", rule, known)
-    checked = [(address, _checked(address, only, silent=as_json)) for address in addresses]
+    conditions = conditions_here(thorough=thorough)
+    if not as_json:
+        click.echo(_conditions(conditions))
+    checked = [
+        (address, _checked(address, conditions, only, silent=as_json)) for address in addresses
+    ]
     verdicts = [verdict for _, each in checked for verdict in each]
     if as_json:
-        print_json([_address_row(address, each) for address, each in checked])
+        print_json([_address_row(address, conditions, each) for address, each in checked])
     else:
         click.echo(_summary(verdicts))
     ctx.exit(1 if any(verdict.status in FAILED for verdict in verdicts) else 0)
 
 
-def _checked(address: Address, only: tuple[str, ...], *, silent: bool) -> list[Verdict]:
+def _conditions(conditions: Conditions) -> str:
+    extent = "thorough" if conditions.thorough else "quick, and --thorough checks more"
+    return (
+        f"{extent}; limits of time are {conditions.slowness:.1f} times their usual ones, as a "
+        "small network took so much longer here just now"
+    )
+
+
+def _checked(
+    address: Address, conditions: Conditions, only: tuple[str, ...], *, silent: bool
+) -> list[Verdict]:
     """Check every rule, or those asked for; print each verdict as it comes, each cause once."""
     if not silent:
         click.echo(f"{address.kind} {address.text}")
     verdicts: list[Verdict] = []
-    for verdict in check(address, only):
+    for verdict in check(address, conditions, only):
         if not silent:
             _print_verdict(verdict, verdicts)
         verdicts.append(verdict)
@@ -135,8 +157,8 @@ def _checked(address: Address, only: tuple[str, ...], *, silent: bool) -> list[V
 
 def _print_verdict(verdict: Verdict, before: list[Verdict]) -> None:
     click.echo(f"  {verdict.status.ljust(WIDTH)}  {verdict.rule}")
-    told = [each.rule for each in before if each.status == "broken" and each.came == verdict.came]
-    if verdict.status == "broken" and told:
+    told = [each.rule for each in before if _has_cause(each, verdict.cause)]
+    if _has_cause(verdict, verdict.cause) and told:
         click.echo(f"  {'':{WIDTH}}  for the same reason as {told[0]}")
     elif verdict.status == "broken":
         for what in ("expected", "came", "read"):
@@ -145,10 +167,17 @@ def _print_verdict(verdict: Verdict, before: list[Verdict]) -> None:
         click.echo(f"  {'':{WIDTH}}  {verdict.came}")
 
 
-def _address_row(address: Address, verdicts: list[Verdict]) -> dict[str, Any]:
+def _has_cause(verdict: Verdict, cause: str) -> bool:
+    return verdict.status in FAILED and verdict.cause == cause
+
+
+def _address_row(
+    address: Address, conditions: Conditions, verdicts: list[Verdict]
+) -> dict[str, Any]:
     return {
         "kind": address.kind,
         "name": address.text,
+        **asdict(conditions),
         "rules": [asdict(verdict) for verdict in verdicts],
     }
 

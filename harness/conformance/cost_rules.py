@@ -13,6 +13,7 @@ from harness.conformance.trials import (
     SHORTEST,
     NoiseImages,
     begin,
+    budget_for,
     context_for,
     run,
     support_of,
@@ -47,8 +48,9 @@ class _Pass:
 
 def _check_budget(subject: Subject) -> None:
     pairs = support_of(shots=4)  # a batch of fifteen images, and one of five
-    method = begin(subject, context_for())
-    for step in range(BUDGET.search_steps):
+    budget = budget_for(subject)
+    method = begin(subject, context_for(budget=budget))
+    for step in range(budget.search_steps):
         one_pass = _Pass(pairs)
         method.search_step(one_pass)
         _check_pass(one_pass, step + 1)
@@ -106,7 +108,7 @@ MEMORY_IS_RELEASED = Rule(
 )
 
 
-# What is estimated from shapes is what a trial counts.
+# What is estimated from shapes is what a trial counts, of more than one step.
 
 
 def _check_estimate(subject: Subject) -> None:
@@ -124,8 +126,8 @@ def _check_estimate(subject: Subject) -> None:
     )
     estimated = estimate(search)
     if estimated.error:
-        raise BrokenRuleError(f"its estimate failed: {estimated.error}")
-    counted = run(subject).session
+        raise BrokenRuleError(f"its estimate failed: {estimated.error}", estimated.error)
+    counted = run(subject, budget=BUDGET).session
     lowest, highest = estimated.lowest_bytes or 0, estimated.peak_bytes or 0
     if counted.peak_bytes is None or not lowest <= counted.peak_bytes <= highest:
         band = f"{highest:,}" if lowest == highest else f"{lowest:,} to {highest:,}"

@@ -33,10 +33,11 @@ def _check(subject: Subject) -> None:
     found = _probe(entry.plugin.name, entry.parameters or "")
     if found["slow"]:
         raise BrokenRuleError(f"registering it imports {', '.join(found['slow'])}")
-    if found["seconds"] > ALLOWED_S:
+    allowed = ALLOWED_S * subject.conditions.slowness
+    if found["seconds"] > allowed:
         raise BrokenRuleError(
             f"registering it takes {found['seconds']:.1f} s of the processor; "
-            f"{ALLOWED_S:g} s are allowed"
+            f"{allowed:.2g} s are allowed here"
         )
 
 

@@ -15,7 +15,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from harness.conformance.rule import BrokenRuleError, NotDecidedError, Status, Verdict
+from harness.conformance.rule import BrokenRuleError, Conditions, NotDecidedError, Status, Verdict
 from harness.conformance.subject import Address
 from harness.errors import DataError
 from harness.plugins.registry import Kind
@@ -30,13 +30,24 @@ from harness.runtime.forkserver import (
 from harness.runtime.stderr import end_of_stderr, told
 from harness.system.limits import in_a_sentence
 
-__all__ = ["check", "check_rule", "rule_names"]
+__all__ = ["check", "check_rule", "conditions_here", "rule_names"]
 
 # Torch's optimizers import its compiler at their first use, which takes seconds.
 PRELOADED = ["__main__", "harness.conformance.judging", "torch._dynamo"]
 
 
-def check(address: Address, only: Collection[str] = ()) -> Iterator[Verdict]:
+def conditions_here(*, thorough: bool = True) -> Conditions:
+    """Return the conditions of checks on this machine, whose speed is measured at the first call.
+
+    Raises:
+        NotStartedError: the process that has imported torch does not live.
+    """
+    return Conditions(thorough, _slowness())
+
+
+def check(
+    address: Address, conditions: Conditions, only: Collection[str] = ()
+) -> Iterator[Verdict]:
     """Check every rule for what an address names, one after another, or only those named.
 
     Raises:
@@ -44,10 +55,10 @@ def check(address: Address, only: Collection[str] = ()) -> Iterator[Verdict]:
     """
     for name in rule_names(address.kind):
         if not only or name in only:
-            yield check_rule(address, name)
+            yield check_rule(address, name, conditions)
 
 
-def check_rule(address: Address, name: str) -> Verdict:
+def check_rule(address: Address, name: str, conditions: Conditions) -> Verdict:
     """Check one rule.
 
     Raises:
@@ -55,11 +66,12 @@ def check_rule(address: Address, name: str) -> Verdict:
     """
     about, started = _rules(address.kind)[name], time.monotonic()
     try:
-        answer = _answer(_judge, (address, name), about["limit_s"])
+        limit_s = conditions.limit_of(about["limit_s"])
+        answer = _answer(_judge, (address, name, conditions), limit_s)
     except (BrokenRuleError, NotDecidedError) as error:
         status: Status = "broken" if isinstance(error, BrokenRuleError) else "not decided"
-        seconds = time.monotonic() - started
-        return Verdict(name, status, about["expects"], str(error), about["read"], seconds)
+        came, seconds = str(error), time.monotonic() - started
+        return Verdict(name, status, about["expects"], came, came, about["read"], seconds)
     if isinstance(answer, str):
         raise DataError(answer)
     return Verdict(**answer)
@@ -72,18 +84,30 @@ def rule_names(kind: Kind) -> list[str]:
 
 @cache
 def _rules(kind: Kind) -> dict[str, dict[str, Any]]:
-    """Describe the rules for a kind by name; their checks stay where torch is imported.
+    """Describe the rules for a kind by name; their checks stay where torch is imported."""
+    rules: dict[str, dict[str, Any]] = _asked(_describe, kind)
+    return rules
+
+
+@cache
+def _slowness() -> float:
+    slowness: float = _asked(_calibrate)
+    return slowness
+
+
+def _asked(work: Callable[..., None], *arguments: Any) -> Any:
+    """Return what work of the harness's own sends; a sentence says what is missing for it.
 
     Raises:
-        NotStartedError: the process that has imported torch does not live.
+        NotStartedError: the process that has imported torch does not live, or something is missing.
     """
     try:
-        rules: dict[str, dict[str, Any]] | str = _answer(_describe, (kind,), None)
+        answer = _answer(work, arguments, None)
     except BrokenRuleError as error:
         raise NotStartedError(f"{error}{told(end_of_stderr(WAIT_S))}") from None
-    if isinstance(rules, str):
-        raise NotStartedError(rules)
-    return rules
+    if isinstance(answer, str):
+        raise NotStartedError(answer)
+    return answer
 
 
 @cache
@@ -117,7 +141,7 @@ def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: floa
 
 def _received(connection: Connection, process: BaseProcess, limit_s: float | None) -> Any:
     if not connection.poll(limit_s):
-        raise NotDecidedError(f"the check was not done after {limit_s:g} s")
+        raise NotDecidedError(f"the check was not done after {limit_s:.0f} s")
     try:
         return connection.recv()
     except (EOFError, ConnectionResetError):
@@ -127,12 +151,18 @@ def _received(connection: Connection, process: BaseProcess, limit_s: float | Non
         raise BrokenRuleError(f"the process of the check ended {how}") from None
 
 
-def _judge(connection: Connection, address: Address, name: str) -> None:
+def _judge(connection: Connection, address: Address, name: str, conditions: Conditions) -> None:
     begin(signal.SIGTERM, signal.SIGINT)  # a plugin meets them as it does anywhere
     # Imported here, in the child: the parent has no need of torch.
     from harness.conformance.judging import main  # noqa: PLC0415 - see above
 
-    main(connection, address, name)
+    main(connection, address, name, conditions)
+
+
+def _calibrate(connection: Connection) -> None:
+    from harness.conformance.trials import measured_slowness  # noqa: PLC0415 - see above
+
+    connection.send(measured_slowness())
 
 
 def _describe(connection: Connection, kind: Kind) -> None:

@@ -36,8 +36,17 @@ from harness.conformance.repetition_rules import (
     SAME_SEED_SAME_RESULT,
     STATE_ROUND_TRIPS,
 )
-from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Status, Verdict
+from harness.conformance.rule import (
+    BrokenRuleError,
+    Conditions,
+    NotApplicableError,
+    NotDecidedError,
+    Rule,
+    Status,
+    Verdict,
+)
 from harness.conformance.subject import Address, Subject
+from harness.conformance.trials import use_few_threads
 from harness.errors import DataError
 from harness.plugins.loading import in_one_line
 from harness.plugins.registry import Kind
@@ -76,18 +85,19 @@ RULES: dict[Kind, tuple[Rule, ...]] = {
 """All rules, by the kind of what they are for."""
 
 
-def main(connection: Connection, address: Address, rule: str) -> None:
+def main(connection: Connection, address: Address, rule: str, conditions: Conditions) -> None:
     """Send the verdict as a dict, or, if images are missing, the sentence that says so."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's business
     os.dup2(2, 1)  # standard output is for results, also of what a plugin prints
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr] # TextIO lacks it
+    use_few_threads()
     with suppress(BrokenPipeError):  # the parent was killed
-        connection.send(_answer(address, rule))
+        connection.send(_answer(address, rule, conditions))
 
 
-def _answer(address: Address, rule: str) -> dict[str, Any] | str:
+def _answer(address: Address, rule: str, conditions: Conditions) -> dict[str, Any] | str:
     try:
-        return asdict(judge(rule_named(address, rule), Subject.at(address)))
+        return asdict(judge(rule_named(address, rule), Subject.at(address, conditions)))
     except DataError as error:
         return str(error)
 
@@ -105,23 +115,27 @@ def judge(rule: Rule, subject: Subject) -> Verdict:
         DataError: the images of a data set are missing.
     """
     started = time.monotonic()
-    status, came = _outcome(rule, subject)
+    status, came, cause = _outcome(rule, subject)
     seconds = time.monotonic() - started
-    return Verdict(rule.name, status, rule.expects, came, rule.read, seconds)
+    return Verdict(rule.name, status, rule.expects, came, cause, rule.read, seconds)
 
 
-def _outcome(rule: Rule, subject: Subject) -> tuple[Status, str]:
+def _outcome(rule: Rule, subject: Subject) -> tuple[Status, str, str]:
+    """Check a rule; return its status, what came, and the cause."""
     if rule is not IMPORT_IS_QUICK and subject.selection.missing:
-        return "not applicable", subject.selection.missing
+        return "not applicable", subject.selection.missing, subject.selection.missing
     try:
         rule.check(subject)
     except BrokenRuleError as error:
-        return "broken", str(error)
+        return "broken", str(error), error.cause
     except NotApplicableError as error:
-        return "not applicable", str(error)
+        return "not applicable", str(error), str(error)
+    except NotDecidedError as error:
+        return "not decided", str(error), str(error)
     except DataError:
         raise
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        return "broken", f"it raised {in_one_line(error)}"
-    return "kept", ""
+        cause = in_one_line(error)
+        return "broken", f"it raised {cause}", cause
+    return "kept", "", ""

@@ -15,6 +15,7 @@ from harness.conformance.trials import (
     SHORTEST,
     NoiseImages,
     begin,
+    budget_for,
     context_for,
     run,
 )
@@ -84,7 +85,8 @@ def _check_predictions(subject: Subject) -> None:
 
 def _searched(subject: Subject) -> tuple[SearchMethod, Tensor]:
     """Return a method at the end of a search, and the query images."""
-    context, episode = context_for(), draw(NoiseImages(), SETTING, 0, 0)
+    budget = budget_for(subject)
+    context, episode = context_for(budget=budget), draw(NoiseImages(), SETTING, 0, 0)
     support, queries = (
         batches(images, labels, len(images), context.device)
         for images, labels in (
@@ -93,7 +95,7 @@ def _searched(subject: Subject) -> tuple[SearchMethod, Tensor]:
         )
     )
     method = begin(subject, context)
-    for _ in range(BUDGET.search_steps):
+    for _ in range(budget.search_steps):
         method.search_step([SearchBatch(batch, batch) for batch in support])
     return method, queries[0].images
 

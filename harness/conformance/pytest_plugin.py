@@ -38,10 +38,13 @@ class ContractRule:
     name: str
 
     def check(self) -> None:
-        """Fail the test, in a few lines for a person, if the rule is not kept; skip it if idle."""
-        from harness.conformance.isolation import check_rule  # noqa: PLC0415 - see the module
+        """Check the rule thoroughly: fail the test in a few lines for a person, or skip it."""
+        from harness.conformance.isolation import (  # noqa: PLC0415 - see the module
+            check_rule,
+            conditions_here,
+        )
 
-        verdict = check_rule(self.address, self.name)
+        verdict = check_rule(self.address, self.name, conditions_here())
         if verdict.status == "not applicable":
             pytest.skip(verdict.came)
         if verdict.status in {"broken", "not decided"}:

@@ -18,12 +18,18 @@ from numpy.typing import NDArray
 from safetensors.numpy import load, save
 from torch import Tensor
 
-from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
+from harness.conformance.rule import (
+    BrokenRuleError,
+    NotApplicableError,
+    NotDecidedError,
+    Rule,
+)
 from harness.conformance.subject import Subject
 from harness.conformance.trials import (
     BUDGET,
     Watched,
     begin,
+    budget_for,
     context_for,
     run,
     support_of,
@@ -89,7 +95,7 @@ def _check_state(subject: Subject) -> None:
     pretrained = isinstance(subject.create(), PretrainedMethod)
     method = begin(subject, context_for(pretraining=pretrained))
     if isinstance(method, PretrainedMethod):
-        _check_adaptation(method)
+        _check_adaptation(method, budget_for(subject).meta_steps)
     else:
         method.search_step(support_of())
     state = _state(method)
@@ -101,12 +107,12 @@ def _check_state(subject: Subject) -> None:
         begin(subject, context_for(initial_state=stored)).search_step(support_of())
 
 
-def _check_adaptation(method: PretrainedMethod) -> None:
+def _check_adaptation(method: PretrainedMethod, meta_steps: int) -> None:
     """Learn a meta-epoch of two tasks; neither may move the meta parameters."""
     meta = _state(method)  # type: ignore[arg-type] # a pretrained method has a state, too
     adapted = []
     for _ in range(2):
-        steps = [support_of() for _ in range(BUDGET.meta_steps)]
+        steps = [support_of() for _ in range(meta_steps)]
         adaptation = method.adapt(MetaTask(steps=steps, warm_up=False))
         adapted.append(_through_a_file(dict(adaptation.parameters)))
         _compare(meta, _state(method), "after adapt")  # type: ignore[arg-type] # as above
@@ -158,6 +164,7 @@ STATE_ROUND_TRIPS = Rule(
 # A trial that is ended in the middle of a search leaves no process and no file behind.
 
 
+# As long as a thorough check may take on a machine that is as fast as the one they were set on.
 START_S = 120.0  # for the first search step
 END_S = 8.0  # for a helper that notices that its parent is gone; torch's own look every 5 s
 
@@ -170,7 +177,7 @@ def _check_interruption(subject: Subject) -> None:
         os.kill(process, signal.SIGKILL)  # as the harness ends a trial
         os.waitpid(process, 0)
         try:
-            _check_processes(process)
+            _check_processes(process, END_S * subject.conditions.slowness)
             _check_files(Path(folder))
         finally:
             _end_group(process)
@@ -188,38 +195,55 @@ def _start(subject: Subject, folder: str) -> int:
         _search_on(subject, folder, theirs)
     os.close(theirs)
     try:
-        ready, _, _ = select.select([ours], [], [], START_S)
-        if not (ready and os.read(ours, 1)):
-            _end_group(process)
-            raise BrokenRuleError("its trial ended, or hung, before its first search step")
+        _await_step(ours, subject.conditions.limit_of(START_S))
+    except (BrokenRuleError, NotDecidedError):
+        _end_group(process)
+        raise
     finally:
         os.close(ours)
     return process
 
 
+def _await_step(told: int, limit_s: float | None) -> None:
+    """Wait for the first step, of which `told` has a byte, or the error that was there instead."""
+    ready, _, _ = select.select([told], [], [], limit_s)
+    if not ready:
+        raise NotDecidedError(f"its first search step was not done after {limit_s:.3g} s")
+    answer = os.read(told, MESSAGE)
+    if answer != STEP_DONE:
+        cause, _, message = answer.decode().partition("\n")
+        raise BrokenRuleError(message or "its trial ended before its first search step", cause)
+
+
+STEP_DONE = b"."
+MESSAGE = 4096  # bytes, which a pipe takes at once
+
+
 def _search_on(subject: Subject, folder: str, told: int) -> NoReturn:
-    """Search in `folder` without end, and write a byte after the first step."""
+    """Search in `folder` without end; write a byte after the first step, or what ended it."""
     os.setsid()
     os.chdir(folder)
     os.environ["TMPDIR"] = tempfile.tempdir = folder
 
     def send(event: dict[str, Any]) -> None:
         if event["task"] == event["step"] == 0:
-            os.write(told, b".")
+            os.write(told, STEP_DONE)
 
     try:
         run(subject, budget=BUDGET.model_copy(update={"search_steps": 10**6}), send=send)
+    except BrokenRuleError as error:
+        os.write(told, f"{error.cause}\n{error}".encode()[:MESSAGE])
     finally:
         os._exit(1)
 
 
-def _check_processes(group: int) -> None:
-    deadline = time.monotonic() + END_S
+def _check_processes(group: int, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
     while _is_alive(group):
         if time.monotonic() > deadline:
             raise BrokenRuleError(
-                f"a process that it had started was still running {END_S:g} s after its trial was "
-                "ended"
+                f"a process that it had started was still running {limit_s:.3g} s after its trial "
+                "was ended"
             )
         time.sleep(0.05)
 

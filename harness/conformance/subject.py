@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.conformance.rule import Conditions
 from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.registry import Entry, Kind
@@ -38,14 +39,15 @@ class Address:
 
 @dataclass(frozen=True)
 class Subject:
-    """A name that was found, ready to be made."""
+    """A name that was found, ready to be made, and the conditions under which it is checked."""
 
     address: Address
     plugins: Plugins
     selection: Selection
+    conditions: Conditions = field(default_factory=Conditions)
 
     @classmethod
-    def at(cls, address: Address) -> Subject:
+    def at(cls, address: Address, conditions: Conditions | None = None) -> Subject:
         """Find what an address names, among the plugins of this process.
 
         Raises:
@@ -53,7 +55,7 @@ class Subject:
         """
         plugins = load_plugins()
         (selection,) = select(plugins, address.kind, address.text)
-        return cls(address, plugins, selection)
+        return cls(address, plugins, selection, conditions or Conditions())
 
     def create(self) -> Any:
         """Call the target with its parameters.

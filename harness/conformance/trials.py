@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,6 +33,9 @@ from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIden
 from harness.planning.planner import identify_method
 from harness.plugins.loading import in_one_line
 from harness.runtime.seeding import seed_generators
+from harness.runtime.threads import choose_threads
+from harness.space.backpropagation import ordinary
+from harness.space.supernet import Supernet
 from harness.trials.episode import MethodDriver, batches, draw, for_both
 from harness.trials.few_shot import run_few_shot
 from harness.trials.guards import TrialLimits
@@ -45,11 +49,14 @@ __all__ = [
     "NoiseImages",
     "Watched",
     "begin",
+    "budget_for",
     "context_for",
+    "measured_slowness",
     "open_session",
     "reference_trial",
     "run",
     "support_of",
+    "use_few_threads",
 ]
 
 
@@ -98,8 +105,10 @@ class NoiseImages:
 
 
 SETTING = FewShotSetting(ways=5, shots=1, queries=3)
-BUDGET = Budget(search_steps=3, tasks=1, channels=4)
-SHORTEST = BUDGET.model_copy(update={"search_steps": 1})  # where another step shows nothing new
+_CHANNELS = 4
+BUDGET = Budget(search_steps=3, tasks=1, channels=_CHANNELS)
+# Where another step shows nothing new, and where a check is quick.
+SHORTEST = BUDGET.model_copy(update={"search_steps": 1, "meta_steps": 1})
 
 _PROFILE = DeviceProfile(
     name="check", model="the processor of this machine", kind="cpu", recognised_by=["*"]
@@ -127,7 +136,7 @@ def run(
     subject: Subject,
     *,
     images: NoiseImages | None = None,
-    budget: Budget = BUDGET,
+    budget: Budget | None = None,
     send: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> Watched:
     """Run a whole trial of a method.
@@ -135,13 +144,13 @@ def run(
     Args:
         subject: the method.
         images: what it searches on.
-        budget: of the trial.
+        budget: of the trial; by default that of the subject's conditions.
         send: is called with the event of each search step.
 
     Raises:
         BrokenRuleError: the trial ended with an error; the message has it.
     """
-    session = open_session(_trial(subject, budget), send)
+    session = open_session(_trial(subject, budget or budget_for(subject)), send)
     watched = Watched(session)
 
     def create() -> SearchMethod:
@@ -151,9 +160,15 @@ def run(
     try:
         run_few_shot(session, SETTING, images or NoiseImages(), create)
     except Exception as error:
+        cause = in_one_line(error)
         where = f" ({session.where})" if session.where not in str(error) else ""
-        raise BrokenRuleError(f"its trial ended with {in_one_line(error)}{where}") from error
+        raise BrokenRuleError(f"its trial ended with {cause}{where}", cause) from error
     return watched
+
+
+def budget_for(subject: Subject) -> Budget:
+    """Return the budget of small trials: of several search steps where a check is thorough."""
+    return BUDGET if subject.conditions.thorough else SHORTEST
 
 
 def begin(subject: Subject, context: SearchContext) -> SearchMethod:
@@ -174,21 +189,47 @@ def support_of(shots: int = SETTING.shots) -> list[SearchBatch]:
 
 
 def context_for(
-    *, initial_state: Mapping[str, Tensor] | None = None, pretraining: bool = False
+    *,
+    budget: Budget = BUDGET,
+    initial_state: Mapping[str, Tensor] | None = None,
+    pretraining: bool = False,
 ) -> SearchContext:
     """Return the context of a small trial; its generator is seeded anew."""
     return SearchContext(
         image_shape=NoiseImages.image_shape,
         classes=SETTING.ways,
         channels=BUDGET.channels or SETTING.default_channels,
-        budget=BUDGET,
-        steps=BUDGET.search_steps,
+        budget=budget,
+        steps=budget.search_steps,
         device=torch.device("cpu"),
         generator=seed_generators(0, "method", 0),
         initial_state=initial_state,
         operation_latency=lambda *_: 0.0,
         pretraining=pretraining,
     )
+
+
+def use_few_threads() -> None:
+    """Have this process compute with one thread: two would wait for each other, or spin."""
+    choose_threads(SETTING.batch_size, NoiseImages.image_shape, _CHANNELS)
+
+
+# Seconds of the passes below on the machine that limits were set on, with nothing beside them.
+PASSES_S = 0.2
+
+
+def measured_slowness() -> float:
+    """Return how many times as long this machine takes now as the one limits were set on.
+
+    It is measured by two passes through a supernet like that of small trials, and is at least 1.
+    """
+    use_few_threads()
+    net = Supernet(1, SETTING.ways, _CHANNELS)
+    (pair,) = support_of()
+    started = time.monotonic()
+    for _ in range(2):
+        ordinary(net, pair.weights, net.mixing(1.0))
+    return max(1.0, (time.monotonic() - started) / PASSES_S)
 
 
 def open_session(

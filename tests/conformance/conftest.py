@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.conformance.judging import judge, rule_named
-from harness.conformance.rule import Verdict
+from harness.conformance.rule import Conditions, Verdict
 from harness.conformance.subject import Address, Subject
 from harness.plugins.registry import Kind
 
@@ -17,16 +17,18 @@ Install = Callable[[str, str], Path]
 
 @pytest.fixture
 def judged(tmp_path: Path, plugin_factory: Install) -> Callable[..., Verdict]:
-    """Return `judged(kind, rule, code, plugin="")`: what a rule says of a class `Mine`.
+    """Return `judged(kind, rule, code, plugin="", conditions=None)`: what is said of `Mine`.
 
-    `code` defines it in a module of its own; `plugin` is put before the registration.
+    `code` defines that class in a module of its own; `plugin` is put before the registration.
     """
 
-    def judged(kind: Kind, rule: str, code: str, plugin: str = "") -> Verdict:
+    def judged(
+        kind: Kind, rule: str, code: str, plugin: str = "", conditions: Conditions | None = None
+    ) -> Verdict:
         folder = plugin_factory("mine", plugin + REGISTRATION.replace("KIND", kind))
         (folder / "mine_code.py").write_text(code, encoding="utf-8")
         address = Address(kind, "mine", None, tmp_path / "cache")
-        return judge(rule_named(address, rule), Subject.at(address))
+        return judge(rule_named(address, rule), Subject.at(address, conditions))
 
     return judged
 

@@ -19,7 +19,7 @@ from harness import hookimpl
 
 @hookimpl
 def harness_register_methods(register):
-    for name in ("sound", "dies", "hangs"):
+    for name in ("sound", "dies", "hangs", "raises", "later"):
         register(name, f"shop_code:{name.capitalize()}")
 """
 
@@ -36,6 +36,16 @@ class Dies(Reference):
 
 class Hangs(Reference):
     def search_step(self, batches): time.sleep(600)
+
+class Raises(Reference):
+    def search_step(self, batches): raise ValueError("two and two are five")
+
+class Later(Reference):
+    steps = 0
+
+    def search_step(self, batches):
+        self.steps += 1
+        return {**super().search_step(batches), "accuracy": 50.0 * self.steps}
 """
 
 
@@ -43,6 +53,7 @@ class Hangs(Reference):
 def shop(plugin_factory: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install a plugin with one sound method and two that end a check in other ways."""
     (plugin_factory("shop", PLUGIN) / "shop_code.py").write_text(CODE)
+    monkeypatch.setattr(isolation, "_slowness", lambda: 2.0)  # of a busy machine
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
@@ -58,11 +69,12 @@ def choose(monkeypatch: pytest.MonkeyPatch, *names: str, **changes: float) -> No
 
 
 def test_a_sound_method_exits_with_0(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each rule is a line, and a last one counts them."""
+    """The first line tells of conditions, each rule is a line, and the last one counts them."""
     choose(monkeypatch, "metrics-are-numbers", "no-query-labels")
     result = check("sound")
     assert result.exit_code == 0, result.output
-    head, *lines, summary = result.stdout.splitlines()
+    conditions, head, *lines, summary = result.stdout.splitlines()
+    assert conditions.startswith("quick, and --thorough checks more; limits of time are 2.0 times")
     assert head == "method sound"
     assert [line.split() for line in lines] == [
         ["kept", "metrics-are-numbers"], ["kept", "no-query-labels"]
@@ -81,22 +93,42 @@ def test_a_crash_is_a_broken_rule(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_hang_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A check that takes too long accuses no one, but is no success either."""
-    choose(monkeypatch, "metrics-are-numbers", limit_s=3.0)
+    """A check that takes too long accuses no one, but is no success; the cause is told once."""
+    choose(monkeypatch, "metrics-are-numbers", "no-query-labels", limit_s=5.0)
     result = check("hangs")
     assert result.exit_code == 1
-    assert "the check was not done after 3 s" in result.stdout
+    # A quick check has a fifth of the time, and on a machine that is half as fast twice that.
+    assert result.stdout.count("the check was not done after 2 s") == 1
     assert "broken" not in result.stdout
-    assert result.stdout.splitlines()[-1] == "1 rules: 1 not decided"
+    assert result.stdout.splitlines()[-1] == "2 rules: 2 not decided"
 
 
 def test_one_cause_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What breaks a second rule for the same reason refers to the first."""
-    choose(monkeypatch, "metrics-are-numbers", "no-query-labels")
-    result = check("dies")
-    assert result.stdout.count("ended with exit status 7") == 1
-    assert "for the same reason as metrics-are-numbers" in result.stdout
-    assert result.stdout.splitlines()[-1] == "2 rules: 2 broken"
+    """What breaks a second rule for the same reason refers to the first, whatever its words."""
+    rules = ["metrics-are-numbers", "budget-is-respected", "interruption-is-clean"]
+    choose(monkeypatch, *rules)
+    result = check("raises")
+    assert result.stdout.count("ValueError: two and two are five") == 1
+    assert result.stdout.count("for the same reason as metrics-are-numbers") == 2
+    assert result.stdout.splitlines()[-1] == "3 rules: 3 broken"
+
+
+def test_later_steps_are_checked_thoroughly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong at the third search step is found with --thorough alone."""
+    choose(monkeypatch, "metrics-are-numbers")
+    assert check("later").exit_code == 0
+    thorough = check("later", "--thorough", "--json")
+    assert thorough.exit_code == 1
+    (subject,) = json.loads(thorough.stdout)
+    assert (subject["thorough"], subject["slowness"]) == (True, 2.0)
+    assert subject["rules"][0]["came"] == "the accuracy was 150.0 at task 1, search step 3"
+
+
+def test_speed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine is at least as slow as the one that limits were set on: none has less time."""
+    monkeypatch.undo()
+    isolation._slowness.cache_clear()
+    assert isolation.conditions_here().slowness >= 1.0
 
 
 def test_rules_can_be_named(monkeypatch: pytest.MonkeyPatch) -> None:

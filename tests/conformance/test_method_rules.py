@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from harness.conformance.judging import RULES
-from harness.conformance.rule import Verdict
+from harness.conformance.rule import Conditions, Verdict
 
 Judged = Callable[..., Verdict]
 
@@ -44,6 +44,16 @@ class Learner(Reference):
 
     def meta_update(self, adapted):
         self.layer.load_state_dict(adapted[0])
+"""
+)
+
+HANGS = (
+    HEAD
+    + """
+class Mine(Reference):
+    def search_step(self, batches):
+        import time
+        time.sleep(600)
 """
 )
 
@@ -236,3 +246,11 @@ def test_every_rule_has_a_wrong_method() -> None:
     """No rule for methods goes without a plugin that breaks it."""
     proved = {*WRONG, "interruption-is-clean", "import-is-quick"}
     assert proved == {rule.name for rule in RULES["method"]}
+
+
+def test_a_trial_that_hangs_is_not_decided(judged: Judged) -> None:
+    """Where no search step is done in time to be interrupted, nothing is said of the method."""
+    at_once = Conditions(thorough=False, slowness=0.01)
+    verdict = judged("method", "interruption-is-clean", HANGS, conditions=at_once)
+    assert verdict.status == "not decided"
+    assert "its first search step was not done" in verdict.came

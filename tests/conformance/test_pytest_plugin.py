@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from harness.conformance.pytest_plugin import ContractRule
-from harness.conformance.rule import Status, Verdict
+from harness.conformance.rule import Conditions, Status, Verdict
 from harness.conformance.subject import Address
 
 RULE = ContractRule(Address("method", "mine", None, Path()), "no-query-labels")
@@ -17,8 +17,9 @@ RULE = ContractRule(Address("method", "mine", None, Path()), "no-query-labels")
 
 def answer(monkeypatch: pytest.MonkeyPatch, status: Status, came: str) -> None:
     """Have every check end so."""
-    verdict = Verdict("no-query-labels", status, "none is read", came, "page#anchor", 0.1)
+    verdict = Verdict("no-query-labels", status, "none is read", came, came, "page#anchor", 0.1)
     monkeypatch.setattr("harness.conformance.isolation.check_rule", lambda *_: verdict)
+    monkeypatch.setattr("harness.conformance.isolation.conditions_here", Conditions)
 
 
 def test_a_kept_rule_passes(monkeypatch: pytest.MonkeyPatch) -> None:
