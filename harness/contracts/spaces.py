@@ -14,12 +14,14 @@ from harness.contracts.datasets import Dataset
 
 if TYPE_CHECKING:
     import numpy as np
+    from torch import nn
 
 __all__ = [
     "ArchitectureCost",
     "ArchitectureSpace",
     "ArchitectureTable",
     "BlackBoxSearch",
+    "BuildsNetwork",
     "CountsCost",
     "FrontSearch",
     "KnowsLatency",
@@ -80,6 +82,19 @@ class ArchitectureCost(NamedTuple):
 
 
 @runtime_checkable
+class BuildsNetwork(Protocol):
+    """What a space has besides if it can build the network of an architecture."""
+
+    def network(
+        self, architecture: str, image_shape: tuple[int, int, int], classes: int
+    ) -> nn.Module:
+        """Return the network, from images to logits, with random weights.
+
+        It has `features(images)`: what its head pools, (N, channels, height, width).
+        """
+
+
+@runtime_checkable
 class CountsCost(Protocol):
     """What a space has besides if it can count the cost of an architecture's network."""
 
@@ -103,10 +118,15 @@ class ArchitectureTable(Dataset, Protocol):
 
 @runtime_checkable
 class KnowsLatency(Protocol):
-    """What a table has besides if it knows how long the networks take on a device."""
+    """What a table has besides if it knows how long the networks take on devices."""
 
-    def latency(self, architecture: str) -> float | None:
-        """Return it in ms, more than 0; None where the table was opened without latencies."""
+    devices: Sequence[str]  # whose latencies it was opened with
+
+    def latency(self, architecture: str, device: str | None = None) -> float | None:
+        """Return it in ms, more than 0.
+
+        Without a device it is that of the only one; None where there is none, or are several.
+        """
 
 
 @runtime_checkable

@@ -6,15 +6,19 @@ from itertools import product
 
 import numpy as np
 import pytest
+import torch
 from harness_spaces.nasbench201 import EDGES, OPERATIONS, NasBench201
+from harness_spaces.network import Nb201Cell
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from harness.contracts import ArchitectureCost
 from harness.errors import UnknownNameError, UsageError
 
 SPACE = NasBench201()
 CIFAR10 = ((3, 32, 32), 10)
+QUICK = {(0, 0), (2, 1), (0, 6)}  # numbers of convolutions that are counted without `-m slow`, too
 
 decisions = st.tuples(*[st.integers(0, 4)] * 6)
 seeds = st.integers(0, 2**32)
@@ -130,3 +134,51 @@ def test_an_unknown_operation_is_named() -> None:
     """The message has the nearest one."""
     with pytest.raises(UnknownNameError, match="did you mean 'skip_connect'"):
         SPACE.check(all_of("skip_connect").replace("skip_connect~2", "skip~2"))
+
+
+def counted(architecture: str) -> ArchitectureCost:
+    """Count the network itself: a multiplication with its addition is one FLOP."""
+    with torch.device("meta"):
+        network = SPACE.network(architecture, *CIFAR10).eval()
+        flops = []
+
+        def count(layer: nn.Module, _: object, output: Tensor) -> None:
+            assert isinstance(layer, (nn.Conv2d, nn.Linear))
+            flops.append(layer.weight.numel() * output[0, 0].numel())
+            if isinstance(layer, nn.Linear):
+                flops.append(layer.bias.numel())  # of a head, as the authors count
+
+        for layer in network.modules():
+            if isinstance(layer, (nn.Conv2d, nn.Linear)):
+                layer.register_forward_hook(count)
+        logits = network(torch.empty(1, *CIFAR10[0]))
+    assert logits.shape == (1, CIFAR10[1])
+    parameters = sum(each.numel() for each in network.parameters())
+    return ArchitectureCost(sum(flops), parameters)
+
+
+@pytest.mark.parametrize(
+    ("small", "large"),
+    [
+        pytest.param(*each, marks=[] if each in QUICK else pytest.mark.slow)
+        for each in product(range(7), repeat=2)
+        if sum(each) <= 6
+    ],
+)
+def test_cost_is_that_of_the_network(small: int, large: int) -> None:
+    """For each number of 1x1 and 3x3 convolutions a cell can have, wherever they are."""
+    random = np.random.default_rng(10 * small + large)
+    kinds = ["nor_conv_1x1"] * small + ["nor_conv_3x3"] * large
+    others = random.choice(["none", "skip_connect", "avg_pool_3x3"], 6 - small - large)
+    chosen = random.permutation([*kinds, *others]).tolist()
+    architecture = SPACE.architecture([OPERATIONS.index(each) for each in chosen])
+    assert SPACE.cost(architecture, *CIFAR10) == counted(architecture)
+
+
+def test_a_cell_sums_what_its_edges_make() -> None:
+    """Of shortcuts alone the nodes are x, x, 2x and 4x; a cut edge adds nothing."""
+    images = torch.randn(2, 3, 4, 4)
+    skip, none = OPERATIONS.index("skip_connect"), OPERATIONS.index("none")
+    torch.testing.assert_close(Nb201Cell([skip] * 6, 3)(images), 4 * images)
+    torch.testing.assert_close(Nb201Cell([skip] * 3 + [none, skip, none], 3)(images), images)
+    assert not Nb201Cell([none] * 6, 3)(images).any()

@@ -11,10 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from harness.contracts import ArchitectureCost
 from harness.errors import UnknownNameError, UsageError
 from harness.space.choices import ChoiceSpace
+
+if TYPE_CHECKING:
+    from torch import nn
 
 __all__ = ["NasBench201"]
 
@@ -60,6 +64,14 @@ class NasBench201(ChoiceSpace):
             for decision, (_, source) in zip(decisions, EDGES, strict=True)
         ]
         return f"|{edges[0]}|+|{'|'.join(edges[1:3])}|+|{'|'.join(edges[3:])}|"
+
+    def network(
+        self, architecture: str, image_shape: tuple[int, int, int], classes: int
+    ) -> nn.Module:
+        """Build the network of an architecture, with random weights."""
+        from harness_spaces.network import NasBench201Network  # noqa: PLC0415 - imports torch
+
+        return NasBench201Network(self.decisions(architecture), image_shape[0], classes, STAGES)
 
     def cost(
         self, architecture: str, image_shape: tuple[int, int, int], classes: int

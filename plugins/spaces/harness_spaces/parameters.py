@@ -33,7 +33,8 @@ class NasBench201TableParameters(FrozenParameters):
     latency: str | None = Field(
         default=None,
         pattern="^[a-z0-9_]{1,40}$",
-        description="the device whose latencies are asked for, such as raspi4: a column raspi4_ms",
+        description="the device whose latencies are asked for, such as raspi4: a column raspi4_ms; "
+        "all of them by `all`, for `harness correlate`",
     )
     path: Path | None = Field(
         default=None,

@@ -27,6 +27,7 @@ __all__ = ["NasBench201Table", "TabularAccuracies", "read_columns"]
 FILES = ("nasbench201.csv.gz", "nasbench201.csv")
 MOST_BYTES = 64 * 2**20  # unpacked; the whole table has 2 MiB
 ARCHITECTURE = "architecture"
+ALL = "all"  # devices
 LATENCY = "_ms"  # the end of the names of columns with latencies
 ALL_ARCHITECTURES = math.prod(NasBench201.options)
 
@@ -51,12 +52,17 @@ class TabularAccuracies:
         self,
         accuracies: Mapping[str, float],
         metric: str,
-        latencies: Mapping[str, float] | None = None,
+        latencies: Mapping[str, Mapping[str, float]] | None = None,
     ) -> None:
-        """Take accuracies in percent, of images that `metric` names, and latencies in ms."""
+        """Take accuracies in percent, of images that `metric` names, and latencies in ms.
+
+        Latencies are by device, then by architecture.
+        """
         self._accuracies, self._latencies = accuracies, latencies or {}
+        self.devices: Sequence[str] = tuple(self._latencies)
         self.image_shape, self.classes = IMAGES[metric]
-        told = {"latencies": dict(latencies)} if latencies else {}
+        told = {"latencies": {d: dict(each) for d, each in self._latencies.items()}}
+        told = told if latencies else {}
         self.fingerprint = digest({"metric": metric, "accuracies": dict(accuracies), **told})
         self.best = max(accuracies.values())
 
@@ -64,9 +70,10 @@ class TabularAccuracies:
         """Return the accuracy of an architecture, in percent."""
         return self._accuracies[architecture]
 
-    def latency(self, architecture: str) -> float | None:
-        """Return the latency of an architecture in ms; None where no device was named."""
-        return self._latencies.get(architecture)
+    def latency(self, architecture: str, device: str | None = None) -> float | None:
+        """Return the latency of an architecture in ms; of the only device where none is named."""
+        named = device or (self.devices[0] if len(self.devices) == 1 else "")
+        return self._latencies[named][architecture] if named else None
 
     def architectures(self) -> Sequence[str]:
         """Return all architectures, in the order of their strings."""
@@ -108,11 +115,12 @@ class NasBench201Table:
         """
         metric, device = self.parameters.metric, self.parameters.latency
         path = self.parameters.path or _find(request.data_root)
-        columns = {f"{metric.replace('-', '_')}_val_percent": _percent}
-        if device is not None:
-            columns[device + LATENCY] = _milliseconds
-        accuracies, *latencies = read_columns(path, columns)
-        return TabularAccuracies(accuracies, metric, *latencies)
+        column = f"{metric.replace('-', '_')}_val_percent"
+        named = [] if device is None else [device]
+        devices = _devices(path) if device == ALL else named
+        read = {column: _percent} | {each + LATENCY: _milliseconds for each in devices}
+        accuracies, *latencies = read_columns(path, read)
+        return TabularAccuracies(accuracies, metric, dict(zip(devices, latencies, strict=True)))
 
 
 def _find(data_root: Path | None) -> Path:
@@ -124,6 +132,12 @@ def _find(data_root: Path | None) -> Path:
         if (data_root / name).is_file():
             return data_root / name
     raise DataError(f"there is no table of nasbench201 in '{data_root}'; {wanted}")
+
+
+def _devices(path: Path) -> list[str]:
+    """Return the devices that the table has latencies of, in the order of its columns."""
+    header = next(csv.reader(StringIO(_text(path), newline="")), [])
+    return [name.removesuffix(LATENCY) for name in header if name.endswith(LATENCY)]
 
 
 def read_columns(path: Path, columns: Mapping[str, Reads]) -> list[dict[str, float]]:
