@@ -1,0 +1,1 @@
+"""Scores of untrained networks, and how well they rank what a table has measured."""

@@ -1,0 +1,222 @@
+"""Ranks architectures of a table by scores, and says how well each ranking agrees with the table.
+
+FLOPs and parameters are always among the scores: what does not rank better than they do tells
+nothing that counting does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.contracts import (
+    ArchitectureSpace,
+    ArchitectureTable,
+    BuildsNetwork,
+    CountsCost,
+    DataRequest,
+    Dataset,
+    KnowsLatency,
+    ListsArchitectures,
+)
+from harness.errors import UnknownNameError, UsageError
+from harness.planning.fitting import as_table
+from harness.plugins.loading import Plugins
+from harness.plugins.selection import select
+from harness.plugins.spaces import find_space
+from harness.runtime.seeding import seed_for
+from harness.scores.rank_correlation import Interval, kendall, spearman
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+__all__ = ["CONTROLS", "Correlation", "CorrelationRequest", "Correlations", "correlate"]
+
+Floats = NDArray[np.float64]
+
+CONTROLS = ("flops", "parameters")
+SAMPLE = 100  # architectures that are built and scored where nothing else is said
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrelationRequest:
+    """What is to be ranked, and by what.
+
+    Attributes:
+        table: a data set of the kind `tabular`, with parameters as people write them.
+        scores: zero-cost scores beside the controls.
+        images: the data set that a batch of training images is taken from.
+        batch: how many images.
+        sample: how many architectures, drawn at random; None: all, or `SAMPLE` that are built.
+        seed: of the sample, the batch and the initial weights.
+    """
+
+    table: str
+    scores: Sequence[str] = ()
+    images: str = "cifar10"
+    batch: int = 64
+    sample: int | None = None
+    seed: int = 0
+    data_root: Path | None = None
+    cache_root: Path
+
+
+class Correlation(NamedTuple):
+    """How well a score ranks architectures by one column of the table; None where all are alike."""
+
+    score: str
+    target: str
+    spearman: Interval | None
+    kendall: Interval | None
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """All of them, and the numbers that they are of, by name and in the order of architectures."""
+
+    table: str
+    architectures: Sequence[str]
+    scores: Mapping[str, Floats]
+    targets: Mapping[str, Floats]
+    found: Sequence[Correlation] = field(default=())
+
+
+def correlate(
+    plugins: Plugins, request: CorrelationRequest, say: Callable[[str], None]
+) -> Correlations:
+    """Score architectures of a table, and correlate scores with accuracies and latencies.
+
+    Raises:
+        UsageError: a score, the table or the images are not what this needs.
+        DataError: the table or the images are missing or unreadable.
+    """
+    _check_scores(request.scores)
+    table, space = _open_table(plugins, request, say)
+    architectures = _sampled(table, request)
+    costs = [space.cost(each, table.image_shape, table.classes) for each in architectures]
+    scores = {name: np.array([getattr(cost, name) for cost in costs]) for name in CONTROLS}
+    if request.scores:
+        if not isinstance(space, BuildsNetwork):
+            raise UsageError(f"the space '{table.space}' builds no networks, which scores need")
+        batch = _batch(plugins, request, table, say)
+        make = partial(space.network, image_shape=table.image_shape, classes=table.classes)
+        scores |= _scored(request, make, _counted(architectures, say), batch)
+    targets = {"accuracy": np.array([table.accuracy(each) for each in architectures])}
+    if isinstance(table, KnowsLatency):
+        for device in table.devices:
+            latencies = [table.latency(each, device) for each in architectures]
+            targets[f"latency on {device}"] = np.array(latencies, dtype=float)
+    found = [
+        Correlation(
+            name, target, spearman(values, told, request.seed), kendall(values, told, request.seed)
+        )
+        for target, told in targets.items()
+        for name, values in scores.items()
+    ]
+    return Correlations(request.table, architectures, scores, targets, found)
+
+
+def _check_scores(names: Sequence[str]) -> None:
+    from harness.scores.zero_cost import ZERO_COST  # noqa: PLC0415 - imports torch
+
+    for name in names:
+        if name not in ZERO_COST:
+            raise UnknownNameError("score", name, ZERO_COST)
+
+
+class _ListedTable(ArchitectureTable, ListsArchitectures):
+    """A table that can be gone through."""
+
+
+class _CountingSpace(ArchitectureSpace, CountsCost):
+    """A space that counts FLOPs and parameters."""
+
+
+def _open_table(
+    plugins: Plugins, request: CorrelationRequest, say: Callable[[str], None]
+) -> tuple[_ListedTable, _CountingSpace]:
+    dataset, name = _prepared(plugins, request.table, request, say)
+    if dataset.kind != "tabular":
+        raise UsageError(f"data set '{name}' is no table of architectures to correlate with")
+    table = as_table(dataset, name)
+    space = find_space(plugins, table.space)
+    if not isinstance(table, ListsArchitectures) or not isinstance(space, CountsCost):
+        raise UsageError(f"'{name}' cannot be gone through, or its space counts no FLOPs")
+    return table, space  # type: ignore[return-value] # mypy makes no intersections
+
+
+def _prepared(
+    plugins: Plugins, text: str, request: CorrelationRequest, say: Callable[[str], None]
+) -> tuple[Dataset, str]:
+    selections = select(plugins, "dataset", text)
+    if len(selections) != 1:
+        raise UsageError("name one data set, not all")
+    made = DataRequest(request.data_root, request.cache_root, say)
+    dataset: Dataset = selections[0].create().prepare(made)
+    return dataset, selections[0].name
+
+
+def _sampled(table: ListsArchitectures, request: CorrelationRequest) -> list[str]:
+    """Return architectures of the table in its order, each once."""
+    every = list(table.architectures())
+    count = request.sample or (SAMPLE if request.scores else len(every))
+    if count >= len(every):
+        return every
+    random = np.random.default_rng(seed_for(request.seed, "architectures"))
+    places = np.sort(random.choice(len(every), count, replace=False))
+    return [every[place] for place in places.tolist()]
+
+
+def _batch(
+    plugins: Plugins,
+    request: CorrelationRequest,
+    table: ArchitectureTable,
+    say: Callable[[str], None],
+) -> tuple[Tensor, Tensor]:
+    """Return images of the split for training, drawn at random, and their labels."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    dataset, name = _prepared(plugins, request.images, request, say)
+    if dataset.kind != "full-task" or dataset.image_shape != table.image_shape:
+        raise UsageError(
+            f"data set '{name}' has no training images of the shape {table.image_shape} that the "
+            "table's networks take; name another with --images"
+        )
+    images = dataset.images("train")
+    random = np.random.default_rng(seed_for(request.seed, "images"))
+    pixels, labels = images.batch(random.choice(len(images), request.batch, replace=False))
+    return torch.from_numpy(pixels), torch.from_numpy(labels)
+
+
+def _scored(
+    request: CorrelationRequest,
+    make: Callable[[str], nn.Module],
+    architectures: Iterable[str],
+    batch: tuple[Tensor, Tensor],
+) -> dict[str, Floats]:
+    """Score each architecture; every score has a fresh network with the same initial weights."""
+    import torch  # noqa: PLC0415 - slow to import
+
+    from harness.scores.zero_cost import ZERO_COST  # noqa: PLC0415 - imports torch
+
+    found: dict[str, list[float]] = {name: [] for name in request.scores}
+    for number, architecture in enumerate(architectures):
+        for name in request.scores:
+            torch.manual_seed(seed_for(request.seed, "weights", number))
+            found[name].append(ZERO_COST[name](make(architecture), *batch))
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def _counted(architectures: Sequence[str], say: Callable[[str], None]) -> Iterator[str]:
+    """Give one after another, and say every tenth of the way where it is."""
+    every = max(1, len(architectures) // 10)
+    for number, architecture in enumerate(architectures):
+        if number % every == 0:
+            say(f"scoring architecture {number + 1:,} of {len(architectures):,}")
+        yield architecture

@@ -1,0 +1,142 @@
+"""Zero-cost scores: what a network tells before it is trained, from one batch of images.
+
+Each takes a network fresh from its initialization, the images and their labels; the larger, the
+better the network is said to become. A score that has no number, since nothing reaches the head, is
+minus infinity: the last of all.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+__all__ = ["ZERO_COST", "ScoredNetwork", "grad_norm", "naswot", "snip", "synflow", "zen"]
+
+WEIGHTED = (nn.Conv2d, nn.Linear)
+
+
+class ScoredNetwork(Protocol):
+    """A module of torch that also tells what its head pools."""
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return (N, channels, height, width)."""
+
+
+def grad_norm(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Sum the Euclidean norms of the loss's gradients of all layers (Abdelfattah et al., 2021)."""
+    return sum(float(gradient.norm()) for _, gradient in _gradients(network, images, labels))
+
+
+def snip(network: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Sum |weight x gradient| over all weights (Lee et al., 2019, as a score of networks)."""
+    found = _gradients(network, images, labels)
+    return sum(float((weight.detach() * gradient).abs().sum()) for weight, gradient in found)
+
+
+def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001
+    """Sum weight x gradient of the summed output, weights made positive (Tanaka et al., 2020).
+
+    The image is of ones, and no labels are used. Batch norm is left out: a fresh one in evaluation
+    mode changes nothing but by its epsilon. In double precision, since products over layers grow.
+    """
+    network = network.double().eval()
+    weights = _weights(network)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.abs_()
+    output = network(torch.ones(1, *images.shape[1:], dtype=torch.float64)).sum()
+    gradients = torch.autograd.grad(output, weights, allow_unused=True)
+    pairs = zip(weights, gradients, strict=True)
+    flow = sum(float((w.detach() * g).sum()) for w, g in pairs if g is not None)
+    return flow if math.isfinite(flow) else math.inf
+
+
+def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001
+    """Return log |det K| of how alike images' patterns of ReLUs are (Mellor et al., 2021).
+
+    K_ij counts the units that are on for both images i and j, or off for both.
+    """
+    count = len(images)
+    kernel = torch.zeros(count, count, dtype=torch.float64)
+
+    def add(_: nn.Module, __: Any, output: Tensor) -> None:
+        on = (output > 0).reshape(count, -1).double()
+        kernel.add_(on @ on.T + (1 - on) @ (1 - on).T)
+
+    with _hooked(network, nn.ReLU, add), torch.no_grad():
+        network(images)
+    sign, logarithm = torch.linalg.slogdet(kernel)
+    return float(logarithm) if float(sign) else -math.inf
+
+
+def zen(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001
+    """Return the Zen-score (Lin et al., 2021): how much noise in noise changes the features.
+
+    It is log E||f(x) - f(x + 0.01 e)|| of what is pooled, with what batch norms divide by given
+    back: the logarithm of the root of each one's mean variance. A batch norm that nothing reaches
+    divides nothing, and is left out. Shortcuts stay, which are part of the space here.
+    """
+    variances: list[float] = []
+
+    def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        variances.append(float(inputs[0].var(dim=(0, 2, 3), unbiased=False).mean()))
+
+    generator = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(images.shape, generator=generator) for _ in range(2))
+    scored: Any = network.train()  # a ScoredNetwork
+    with torch.no_grad():
+        with _hooked(network, nn.BatchNorm2d, note, before=True):
+            features = scored.features(one)
+        moved = scored.features(one + 0.01 * other)
+    change = float((features - moved).flatten(1).norm(dim=1).mean())
+    if not change > 0:
+        return -math.inf
+    return math.log(change) + sum(0.5 * math.log(each) for each in variances if each > 0)
+
+
+ZERO_COST: Mapping[str, Callable[[nn.Module, Tensor, Tensor], float]] = {
+    "naswot": naswot,
+    "synflow": synflow,
+    "snip": snip,
+    "grad-norm": grad_norm,
+    "zen": zen,
+}
+
+
+def _weights(network: nn.Module) -> list[Tensor]:
+    return [each.weight for each in network.modules() if isinstance(each, WEIGHTED)]
+
+
+def _gradients(
+    network: nn.Module, images: Tensor, labels: Tensor
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Give the weights that the loss of a batch depends on, each with its gradient."""
+    weights = _weights(network.train())
+    loss = cross_entropy(network(images), labels)
+    gradients = torch.autograd.grad(loss, weights, allow_unused=True)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if gradient is not None:
+            yield weight, gradient
+
+
+@contextmanager
+def _hooked(
+    network: nn.Module, kind: type[nn.Module], hook: Callable[..., None], *, before: bool = False
+) -> Iterator[None]:
+    """Call a hook with what each layer of a kind is given, or returns."""
+    layers = [each for each in network.modules() if isinstance(each, kind)]
+    handles = [
+        each.register_forward_pre_hook(hook) if before else each.register_forward_hook(hook)
+        for each in layers
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
