@@ -45,7 +45,7 @@ CIRCLES = {
 }
 
 SMALL = 60  # lines
-MOST_MODULES, MOST_SMALL, MOST_LONE = 288, 20, 60
+MOST_MODULES, MOST_SMALL, MOST_LONE = 292, 20, 60
 
 
 @dataclass(frozen=True)

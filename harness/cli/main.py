@@ -116,6 +116,10 @@ COMMANDS = {
     "bench": LazyCommand(
         "harness.cli.bench:bench", "Measure seconds and memory of a search step on this machine."
     ),
+    "correlate": LazyCommand(
+        "harness.cli.correlate:correlate_command",
+        "Say how well scores rank architectures by what a table has measured.",
+    ),
     "report": LazyCommand(
         "harness.cli.report:report",
         "Show what runs and estimates have left, beside published numbers.",

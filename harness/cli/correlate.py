@@ -1,0 +1,170 @@
+"""`harness correlate`: how well scores rank architectures by what a table has measured."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import (
+    Names,
+    UserPath,
+    cache_root_option,
+    data_root_option,
+    json_option,
+)
+from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.reports.table import Column, Table, TableCell
+from harness.reports.terminal import print_tables
+from harness.runtime.files import write_whole
+
+if TYPE_CHECKING:
+    from harness.scores.correlating import Correlations
+    from harness.scores.rank_correlation import Interval
+
+__all__ = ["correlate_command"]
+
+
+@click.command("correlate")
+@click.option(
+    "-s",
+    "--score",
+    "scores",
+    multiple=True,
+    type=Names(),
+    help="A zero-cost score: naswot, synflow, snip, grad-norm or zen; can be repeated.",
+)
+@click.option(
+    "--dataset",
+    "table",
+    default="nasbench201",
+    show_default=True,
+    help="The table, such as 'nasbench201[metric=cifar100,latency=all]'.",
+)
+@click.option(
+    "--images",
+    default="cifar10",
+    show_default=True,
+    help="The data set whose training images a score is given.",
+)
+@click.option(
+    "--batch", type=click.IntRange(min=2), default=64, show_default=True, help="How many images."
+)
+@click.option(
+    "--sample",
+    type=click.IntRange(min=3),
+    help="Architectures, drawn at random.  [default: all; with a score, 100]",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of all that is drawn.")
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(dir_okay=False),
+    help="A CSV file for the numbers of each architecture.",
+)
+@data_root_option
+@cache_root_option
+@json_option
+def correlate_command(  # noqa: PLR0913 - one parameter an option
+    *,
+    scores: tuple[str, ...],
+    table: str,
+    images: str,
+    batch: int,
+    sample: int | None,
+    seed: int,
+    output: Path | None,
+    data_root: Path | None,
+    cache_root: Path,
+    as_json: bool,
+) -> None:
+    """Say how well scores rank architectures by what a table has measured.
+
+    FLOPs and parameters, counted from shapes, always stand among the scores: what ranks no better
+    than they do tells nothing that counting does not. Brackets are 95 % bootstrap intervals.
+
+    Example: harness correlate --dataset 'nasbench201[latency=all]'
+    """
+    # Imports scipy, which `--help` need not wait for.
+    from harness.scores.correlating import (  # noqa: PLC0415 - see above
+        CorrelationRequest,
+        correlate,
+    )
+
+    request = CorrelationRequest(
+        table=table,
+        scores=tuple(dict.fromkeys(scores)),
+        images=images,
+        batch=batch,
+        sample=sample,
+        seed=seed,
+        data_root=data_root,
+        cache_root=cache_root,
+    )
+    result = correlate(loaded_plugins(), request, say)
+    if output is not None:
+        write_whole(output, _csv(result))
+        say(f"The numbers of each architecture are in {output}")
+    if as_json:
+        print_json(_json(result))
+    else:
+        print_tables([_table(result)], result_console())
+
+
+def _table(result: Correlations) -> Table:
+    return Table(
+        key="correlations",
+        title="",
+        caption=(
+            f"{len(result.architectures):,} architectures of {result.table}. Brackets: 95 % "
+            "bootstrap intervals over architectures. flops and parameters are the controls.",
+        ),
+        columns=(
+            Column("target", "ranked by"),
+            Column("score", "score"),
+            Column("spearman", "Spearman's ρ", kind="words"),
+            Column("kendall", "Kendall's τ", kind="words"),
+        ),
+        rows=tuple(
+            (
+                TableCell(each.target),
+                TableCell(each.score),
+                TableCell(_words(each.spearman)),
+                TableCell(_words(each.kendall)),
+            )
+            for each in result.found
+        ),
+    )
+
+
+def _words(interval: Interval | None) -> str | None:
+    if interval is None:
+        return None
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")
+
+
+def _json(result: Correlations) -> dict[str, object]:
+    return {
+        "table": result.table,
+        "architectures": len(result.architectures),
+        "correlations": [
+            {
+                "score": each.score,
+                "target": each.target,
+                "spearman": each.spearman and each.spearman._asdict(),
+                "kendall": each.kendall and each.kendall._asdict(),
+            }
+            for each in result.found
+        ],
+    }
+
+
+def _csv(result: Correlations) -> str:
+    text, columns = StringIO(), {**result.scores, **result.targets}
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["architecture", *columns])
+    rows.writerows(zip(result.architectures, *(c.tolist() for c in columns.values()), strict=True))
+    return text.getvalue()
