@@ -243,7 +243,10 @@ def _write_meta(folder: Path, key: str, layout: DatasetLayout) -> None:
 def _publish(temporary: Path, folder: Path, key: str) -> None:
     """Give the finished folder its name, unless another process was first to do so."""
     if _open(folder, key) is None:
-        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=folder.parent) as aside:
+        # Where another process still reads it, NFS keeps its files, and so the folder.
+        with tempfile.TemporaryDirectory(
+            prefix=TEMPORARY, dir=folder.parent, ignore_cleanup_errors=True
+        ) as aside:
             with suppress(FileNotFoundError):  # what is there is damaged or out of date
                 folder.rename(Path(aside) / "old")
             try:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,10 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.data.images import Preprocessing, decode
-from harness.errors import DataError, HarnessError
+from harness.errors import DataError, HarnessError, NotWrittenError
 from harness.models.folder import ModelError
 from harness.models.images import read_images
 from harness.models.model import BATCH, KeptModel, standardised
+from harness.runtime.files import write_whole
 
 __all__ = ["ExportFailedError", "Parity", "export_onnx"]
 
@@ -204,20 +203,10 @@ def _run(content: bytes, batches: Sequence[NDArray[np.float32]]) -> NDArray[np.f
 
 
 def _write(path: Path, content: bytes) -> None:
-    temporary: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.rename(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        raise ModelError(f"'{path}' cannot be written: {error.strerror or error}") from None
+        write_whole(path, content)
+    except NotWrittenError as error:
+        raise ModelError(str(error)) from None
 
 
 @contextmanager

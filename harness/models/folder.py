@@ -29,6 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from harness import __version__
 from harness.errors import UsageError
 from harness.space.architecture import NetworkArchitecture
+from harness.system.durable import sync_file
+from harness.system.names import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -142,7 +144,9 @@ def publish(folder: Path, files: ModelFiles) -> None:
     temporary: Path | None = None
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        temporary = Path(
+            tempfile.mkdtemp(prefix=f".{shortened(folder.name, 40)}-", dir=folder.parent)
+        )
         for name, content in {**files, MANIFEST: manifest}.items():
             _write(temporary / name, content)
         temporary.chmod(0o755)
@@ -274,7 +278,7 @@ def _write(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        sync_file(file.fileno(), path)
 
 
 def _text(value: Any) -> bytes:

@@ -6,13 +6,15 @@ Requests that name another host are refused, so that no web site reaches it by a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 
-from harness.errors import UsageError
+from harness.errors import HarnessError, UsageError
+from harness.system.names import written
 
 __all__ = ["LOCALHOST", "PageServer", "newest_run", "page_server"]
 
@@ -39,6 +41,11 @@ class PageServer(ThreadingHTTPServer):
         """Where a browser finds the page."""
         return f"http://{LOCALHOST}:{self.server_port}/"
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a browser that has gone before it had its answer."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type] # as it came
+
     def page(self) -> tuple[str, bool]:
         """Return the page, and whether trials are still to come."""
         with self._lock:
@@ -60,7 +67,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/":
             self.send_error(404, "there is one page here, at /")
             return
-        text, goes_on = self.server.page()
+        try:
+            text, goes_on = self.server.page()
+        except (HarnessError, OSError) as error:  # such as of a folder that was removed
+            self.send_error(500, "the page cannot be made", written(str(error)))
+            return
         content = text.encode()
         self.send_response(200)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -94,8 +105,11 @@ def page_server(folder: Path, port: int, make_page: MakePage) -> Iterator[PageSe
 def _stamp(folder: Path) -> object:
     """Return what changes when a trial or an estimate is written."""
     names = ("record.json", "estimate.json", "plan.json")
-    found = [path for name in names for path in folder.glob(f"**/{name}")]
-    return len(found), max((path.stat().st_mtime_ns for path in found), default=0)
+    found = []
+    for path in (path for name in names for path in folder.glob(f"**/{name}")):
+        with suppress(OSError):  # removed meanwhile
+            found.append(path.stat().st_mtime_ns)
+    return len(found), max(found, default=0)
 
 
 def newest_run(folders: Sequence[Path]) -> Path:

@@ -116,7 +116,7 @@ class RecordWriter:
                 rows.writerow((*Evaluation._fields[:-1], *costs))
                 rows.writerows((*told, *costs_told) for *told, costs_told in evaluations)
             if log:
-                self.log_of(trial).write_text(log, encoding="utf-8")
+                self.log_of(trial).write_text(log, encoding="utf-8", errors="backslashreplace")
 
     def finish(self, trial: Trial, timed: TimedOutcome) -> Record:
         """Write the record, last of all; a final one that is there already stays, and is returned.

@@ -157,3 +157,12 @@ def test_description_names_classes_and_statistics(photos: Path, prepare: Prepare
     assert description.classes == ("cat", "dog")
     assert len(description.mean) == len(description.deviation) == 3
     assert json.dumps(description)
+
+
+@pytest.mark.parametrize("name", ["@eaDir", "#recycle", ".thumbnails", "$RECYCLE.BIN"])
+def test_folders_that_a_system_leaves_are_no_classes(photos: Path, name: str) -> None:
+    """A network disk's own folder holds no photo, and is none that was forgotten."""
+    before = held_out(photos)
+    (photos / name).mkdir()
+    (photos / name / "0.png").write_bytes(b"a thumbnail")
+    assert held_out(photos) == before

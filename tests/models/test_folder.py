@@ -153,7 +153,7 @@ def test_nothing_half_made_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("harness.models.folder.os.fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(ModelError, match="cannot be written: No space left on device") as caught:
         publish(tmp_path / "model", {"classes.json": b"[]"})
     assert caught.value.exit_code == 2

@@ -62,6 +62,24 @@ def test_it_is_made_anew_when_a_trial_has_ended(server: PageServer, tmp_path: Pa
     assert len(MADE) == 2
 
 
+def test_a_page_that_cannot_be_made_is_an_answer(
+    server: PageServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The browser reads why; standard error says nothing, neither of that nor of one that left."""
+
+    def fail() -> tuple[str, bool]:
+        raise UsageError("/runs/one does not exist")
+
+    monkeypatch.setattr(server, "page", fail)
+    status, body, _ = ask(server, "/")
+    assert (status, "/runs/one does not exist" in body) == (500, True)
+    try:
+        raise BrokenPipeError
+    except BrokenPipeError:
+        server.handle_error(None, None)
+    assert capfd.readouterr().err == ""
+
+
 @pytest.mark.parametrize(
     "path", ["/plan.json", "/../etc/passwd", "//etc/passwd", "/?x", "/%2e%2e/"]
 )

@@ -16,6 +16,7 @@ import pytest
 from harness.data.cache import DatasetContent, open_or_build
 from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import RunFolderError
+from harness.models.folder import publish
 from harness.planning.run_directory import RunFolder
 from harness.runtime.files import write_whole
 from harness.system import durable
@@ -89,6 +90,8 @@ def test_what_cannot_be_flushed_is_written_all_the_same(
     images = [(ImagePlace("train", 0), np.zeros((1, 2, 2), np.uint8))]
     cache = open_or_build(tmp_path / "cache", {}, lambda: DatasetContent(layout, images))
     assert cache.arrays["train"].shape == (1, 1, 2, 2)
+    publish(tmp_path / "model", {"classes.json": b"[]"})
+    assert (tmp_path / "model" / "classes.json").read_bytes() == b"[]"
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])

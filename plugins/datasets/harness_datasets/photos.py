@@ -18,6 +18,7 @@ from harness.data.sources import Source, check_data_root, open_source
 from harness.errors import DataError
 from harness.models.images import SUFFIXES
 from harness.system.folders import expanded
+from harness.system.names import is_leftover
 from harness_datasets.folder import find_images
 from harness_datasets.parameters import PhotosParameters
 
@@ -158,8 +159,7 @@ def _check_empty_classes(path: Path, full: Collection[str], depth: int) -> None:
     """Name a folder of a class that holds no photo: it may be one that was forgotten."""
     for folder in sorted(path.glob("*/" * depth)):
         name = folder.relative_to(path).as_posix()
-        is_hidden = any(part.startswith(".") for part in name.split("/"))
-        if folder.is_dir() and not is_hidden and name not in full:
+        if folder.is_dir() and name not in full and not any(map(is_leftover, name.split("/"))):
             raise DataError(
                 f"class '{folder.name}' in '{path}' holds no photos; put some there, or remove it"
             )
