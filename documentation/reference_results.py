@@ -23,7 +23,7 @@ from harness.reports.table import Column, Table, TableCell
 from harness.reports.trial_tables import trials_table
 from harness.results.load import load_results
 from harness.results.results import Results
-from harness.runtime.files import made_folder, write_whole
+from harness.system.files import made_folder, write_whole
 
 __all__ = [
     "BLOCK",

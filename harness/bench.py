@@ -10,6 +10,7 @@ import torch
 
 from harness.contracts import Batch, Device, SearchBatch, SearchMethod
 from harness.experiment.setting import conditions_of
+from harness.loop.episode import MethodDriver, search_steps
 from harness.measure.clock import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
@@ -19,7 +20,6 @@ from harness.results.bench import BenchRow
 from harness.runtime.threads import choose_threads
 from harness.tracing.search import Search
 from harness.tracing.workload import Workload, workload_of
-from harness.trials.episode import MethodDriver, search_steps
 
 __all__ = ["Stepper", "bench_all", "counted_mib"]
 

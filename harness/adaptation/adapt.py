@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
+from harness.adaptation.card import card_files
 from harness.adaptation.card_facts import facts_of
 from harness.adaptation.request import AUTO, AdaptRequest
 from harness.contracts import DataRequest, Dataset, DeployableMethod, ImageSet
 from harness.errors import HarnessError, UsageError
-from harness.models.card import card_files
 from harness.models.folder import publish, read_texts, refuse_taken
 from harness.models.judging import Judgement, judge_model
 from harness.models.model import BATCH, load_model

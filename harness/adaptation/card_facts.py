@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from harness import __version__
+from harness.adaptation.card import CardFacts
 from harness.adaptation.request import AdaptRequest
 from harness.contracts import Dataset
-from harness.models.card import CardFacts
+from harness.experiment.outcome import Metric
 from harness.models.judging import Judgement
-from harness.results.outcome import Metric
 from harness.results.record import Record
 
 __all__ = ["accuracy_sentence", "facts_of"]

@@ -194,10 +194,10 @@ def report(results: RunResults, path: str | Path) -> Path:
         UsageError: the suffix is of no format.
         RunFolderError: it cannot be written.
     """
+    from harness.comparison.published import find_published  # noqa: PLC0415 - see the module
     from harness.reports.claim_tables import ledgers_of  # noqa: PLC0415 - see the module
     from harness.reports.tables import tables_of  # noqa: PLC0415 - see the module
     from harness.reports.writing import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
-    from harness.results.published import find_published  # noqa: PLC0415 - see the module
 
     target = _path(path)
     formats = {suffix: name for name, suffix in SUFFIXES.items()}

@@ -19,7 +19,7 @@ from harness.cli.options import (
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.reports.table import Column, Table, TableCell
 from harness.reports.terminal import print_tables
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 if TYPE_CHECKING:
     from harness.scores.correlating import Correlations

@@ -20,7 +20,7 @@ from harness.planning.suites import find_suite
 from harness.plugins.profile_files import DEVICES_VARIABLE
 from harness.plugins.registry import check_name
 from harness.plugins.selection import select
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 if TYPE_CHECKING:
     from harness.cost_model.calibrate.fit import Calibration, LeftOut

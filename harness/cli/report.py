@@ -10,6 +10,7 @@ import click
 
 from harness.cli.options import UserPath
 from harness.cli.output import loaded_plugins, result_console, say
+from harness.comparison.published import PublishedSuite, find_published, load_published
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.claim_tables import ledgers_of
@@ -18,7 +19,6 @@ from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
 from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
 from harness.results.load import load_results
-from harness.results.published import PublishedSuite, find_published, load_published
 from harness.results.results import Results
 from harness.results.summary import Missing
 

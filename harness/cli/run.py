@@ -44,7 +44,7 @@ from harness.reports.cells import side_by_side
 from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table
 from harness.results.summary import rows_of_records
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 from harness.trials.runner import RunRequest, RunResult, run_trials
 
 __all__ = ["run"]

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from harness.comparison.aligning import Pair
 from harness.comparison.comparing import Comparison, compare_metric
 from harness.comparison.paper import PaperComparison, PaperLine, compare_with
+from harness.comparison.published import PublishedSuite
 from harness.comparison.result import ResultsComparison
 from harness.metrics import METRICS
-from harness.results.published import PublishedSuite
 from harness.results.results import Results
 from harness.results.rows import Row
 

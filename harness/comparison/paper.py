@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from harness.comparison.published import PublishedSuite, RowPlace, find_published, load_published
 from harness.errors import UsageError
 from harness.experiment.budget import scaled_sentence, used_keys
 from harness.experiment.published import Published, PublishedRow
 from harness.metrics import METRICS, MetricSpec, Source
 from harness.plugins.loading import Plugins
-from harness.results.published import PublishedSuite, RowPlace, find_published, load_published
 from harness.results.results import Results
 from harness.results.rows import Row, told_of
 

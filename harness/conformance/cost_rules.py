@@ -20,8 +20,8 @@ from harness.conformance.trials import (
 )
 from harness.contracts import DatasetForm, SearchBatch
 from harness.estimates.estimates import estimate
+from harness.loop.guards import BudgetExceededError
 from harness.tracing.search import Search
-from harness.trials.guards import BudgetExceededError
 
 __all__ = ["BUDGET_IS_RESPECTED", "ESTIMATE_EQUALS_COUNT", "MEMORY_IS_RELEASED"]
 

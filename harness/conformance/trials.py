@@ -30,15 +30,15 @@ from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
+from harness.loop.episode import MethodDriver, batches, draw, for_both
+from harness.loop.guards import TrialLimits
 from harness.planning.planner import identify_method
 from harness.plugins.loading import in_one_line
 from harness.runtime.seeding import seed_generators
 from harness.runtime.threads import choose_threads
 from harness.space.backpropagation import ordinary
 from harness.space.supernet import Supernet
-from harness.trials.episode import MethodDriver, batches, draw, for_both
 from harness.trials.few_shot import run_few_shot
-from harness.trials.guards import TrialLimits
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 

@@ -23,8 +23,8 @@ from harness.cost_model.profile import Kernel, KernelClass
 from harness.errors import HarnessError
 from harness.experiment.trial import SpaceIdentity
 from harness.plugins.loading import Plugins
-from harness.runtime.files import made_folder, write_whole
 from harness.runtime.sources import files_of
+from harness.system.files import made_folder, write_whole
 from harness.tracing.search import Search
 
 __all__ = ["EstimateCache", "EstimatedCosts"]

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from harness.contracts import Device, DeviceMode
 from harness.errors import UsageError
+from harness.experiment.outcome import Outcome, Status, TrialError
 from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection
-from harness.pretraining.meta_tasks import MetaTaskExecutor
-from harness.results.outcome import Outcome, Status, TrialError
 from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
+from harness.runtime.meta_tasks import MetaTaskExecutor
 
 __all__ = [
     "Executor",

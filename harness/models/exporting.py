@@ -25,7 +25,7 @@ from harness.errors import DataError, HarnessError, NotWrittenError
 from harness.models.folder import ModelError
 from harness.models.images import read_images
 from harness.models.model import BATCH, KeptModel, standardised
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 __all__ = ["ExportFailedError", "Parity", "export_onnx"]
 

@@ -32,14 +32,14 @@ LEARNING = (
     "runtime/threads.py",
     "search",
     "space",
-    "trials/episode.py",
+    "loop/episode.py",
 )
 OFFLINE = (
     *LEARNING,
     "experiment/pretraining.py",
     "pretraining/inner_loop.py",
     "pretraining/loop.py",
-    "pretraining/meta_tasks.py",
+    "runtime/meta_tasks.py",
     "pretraining/validation.py",
     "runtime/process_group.py",
 )
@@ -53,7 +53,7 @@ ON_DEVICE = (
     "trials/answers.py",
     "trials/few_shot.py",
     "trials/full_task.py",
-    "trials/guards.py",
+    "loop/guards.py",
     "trials/models.py",
     "trials/readings.py",
     "trials/session.py",

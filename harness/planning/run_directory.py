@@ -22,12 +22,12 @@ from pydantic import ValidationError
 
 from harness.canonical import digest
 from harness.errors import RunFolderError
+from harness.experiment.outcome import FINAL_STATUSES, Outcome
 from harness.experiment.trial import Trial
-from harness.results.outcome import FINAL_STATUSES, Outcome
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
-from harness.runtime.files import write_whole
 from harness.system.durable import remove_folder, take_lock, warn_once
+from harness.system.files import write_whole
 from harness.system.names import is_leftover, shortened
 from harness.system.text import NotTextError, read_text
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import UsageError
+from harness.experiment.outcome import CurvePoint
 from harness.experiment.pretraining import Pretraining
-from harness.results.outcome import CurvePoint
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,18 +22,18 @@ from harness.contracts import (
     SearchMethod,
 )
 from harness.experiment.budget import Budget
+from harness.experiment.outcome import Outcome, TrialError
 from harness.experiment.pretraining import Pretraining, meta_setting
+from harness.loop.episode import batches, draw, for_both
+from harness.loop.guards import NotFiniteError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import arrays_of, pack, tensors_of, unpack
-from harness.pretraining.meta_tasks import MetaTaskRequest, MetaTaskResult, received
-from harness.results.outcome import Outcome, TrialError
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import MetaWorkerJob
+from harness.runtime.meta_tasks import MetaTaskRequest, MetaTaskResult, received
 from harness.runtime.process_group import ProcessGroup
 from harness.runtime.seeding import INITIAL_WEIGHTS, seed_for, seed_generators
 from harness.runtime.threads import choose_threads
-from harness.trials.episode import batches, draw, for_both
-from harness.trials.guards import NotFiniteError
 
 __all__ = [
     "InnerLoop",

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from harness.experiment.outcome import Outcome
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.plugins.loading import Plugins
-from harness.pretraining.meta_tasks import (
+from harness.runtime.factory import make_device, open_device
+from harness.runtime.job import PretrainingJob
+from harness.runtime.meta_tasks import (
     MetaTaskExecutor,
     MetaTaskFailedError,
     RemoteClient,
     serve,
 )
-from harness.results.outcome import Outcome
-from harness.runtime.factory import make_device, open_device
-from harness.runtime.job import PretrainingJob
 from harness.runtime.process import ProcessLauncher
 from harness.runtime.process_group import ProcessGroup, ProcessGroupError
 

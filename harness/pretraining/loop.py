@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Adaptation, Dataset, PretrainedMethod, SearchMethod, StepMetrics
+from harness.experiment.outcome import CurvePoint, Outcome, Used
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import (
     Checkpoint,
@@ -27,11 +28,10 @@ from harness.pretraining.checkpoint import (
     write_partial,
 )
 from harness.pretraining.inner_loop import InnerLoop, MethodName, Pretrainable, failure_of
-from harness.pretraining.meta_tasks import MetaTaskRequest
 from harness.pretraining.validation import is_point, validate
-from harness.results.outcome import CurvePoint, Outcome, Used
 from harness.runtime.factory import create, open_dataset
 from harness.runtime.job import PretrainingJob
+from harness.runtime.meta_tasks import MetaTaskRequest
 from harness.runtime.process_group import ALONE, ProcessGroup
 
 __all__ = ["run_pretraining"]

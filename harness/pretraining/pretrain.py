@@ -16,8 +16,8 @@ from harness.planning.plan import PlanRequest
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import Progress, find_checkpoint
 from harness.pretraining.launcher import PretrainingListener
-from harness.pretraining.meta_tasks import MetaTaskExecutor
 from harness.pretraining.store import CheckpointStore, PretrainingFailedError
+from harness.runtime.meta_tasks import MetaTaskExecutor
 from harness.runtime.process import ProcessLauncher
 
 __all__ = ["PretrainRequest", "PretrainResult", "Pretrained", "pretrain", "pretrain_all"]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import UsageError
+from harness.experiment.outcome import Outcome
 from harness.experiment.pretraining import Pretraining, pretraining_of
 from harness.experiment.trial import Trial
 from harness.fields import pretraining_values
@@ -17,8 +18,7 @@ from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.pretraining.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
 from harness.pretraining.launcher import PretrainingLauncher, PretrainingListener
-from harness.pretraining.meta_tasks import MetaTaskExecutor
-from harness.results.outcome import Outcome
+from harness.runtime.meta_tasks import MetaTaskExecutor
 from harness.runtime.process import ProcessLauncher
 from harness.runtime.threads import is_worth_threads, usable_cores
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.experiment.outcome import Status
 from harness.metrics import MetricSpec
 from harness.reports.table import MISSING, SYMBOLS, Column, Mark, TableCell
-from harness.results.outcome import Status
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, Value

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.comparison.published import RowPlace
 from harness.metrics import METRICS, MetricSpec
 from harness.reports.cells import cell_of, failures, side_by_side
 from harness.reports.table import TableCell
 from harness.results.estimates import EstimateRow
-from harness.results.published import RowPlace
 from harness.results.record import Record
 from harness.results.rows import Row, rows_of_estimate, told_of
 

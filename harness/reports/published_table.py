@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from harness.comparison.published import PublishedSuite, RowPlace
 from harness.experiment.published import DAY_S, Published, PublishedRow
 from harness.metrics import METRICS, MetricSpec
 from harness.reports.cells import cell_of, column_of, legend
 from harness.reports.lines import Line
 from harness.reports.table import Column, Remarks, Table, TableCell
-from harness.results.published import PublishedSuite, RowPlace
 from harness.results.rows import Row
 
 __all__ = ["Frame", "published_table"]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.comparison.findings import findings_of
+from harness.comparison.published import PublishedSuite, RowPlace, place_of
 from harness.experiment.budget import budget_label, scaled_keys, scaled_sentence
 from harness.reports.cells import estimate_legend, failed_sentence
 from harness.reports.estimate_tables import estimate_table
@@ -15,7 +16,6 @@ from harness.reports.published_table import Frame, published_table
 from harness.reports.table import Table
 from harness.reports.trial_tables import front_table, trials_table
 from harness.results.estimates import EstimateRow
-from harness.results.published import PublishedSuite, RowPlace, place_of
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.results import FoundTrial, Results

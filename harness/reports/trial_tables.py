@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.experiment.budget import budget_label
 from harness.experiment.objective import Cost
+from harness.experiment.outcome import FrontPoint
 from harness.metrics import METRICS, MetricSpec
 from harness.reports.cells import (
     INTERVAL,
@@ -23,7 +24,6 @@ from harness.reports.cells import (
     side_by_side,
 )
 from harness.reports.table import Column, Remarks, Table, TableCell
-from harness.results.outcome import FrontPoint
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, metrics_of_rows

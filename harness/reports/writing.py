@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.comparison.published import PublishedSuite, find_published
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.claim_tables import ledgers_of
@@ -13,9 +14,8 @@ from harness.reports.formats import to_csv, to_latex, to_markdown
 from harness.reports.table import Table
 from harness.reports.tables import tables_of
 from harness.results.load import load_results
-from harness.results.published import PublishedSuite, find_published
 from harness.results.results import Results
-from harness.runtime.files import made_folder, write_whole
+from harness.system.files import made_folder, write_whole
 
 __all__ = ["SUFFIXES", "Report", "choose_destinations", "page_of", "write_report"]
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.environment import describe_environment
-from harness.runtime.files import made_folder, write_whole
+from harness.system.files import made_folder, write_whole
 
 __all__ = [
     "BENCH_FILE",

@@ -14,7 +14,7 @@ from harness.devices.profile import DeviceProfile
 from harness.estimates.estimates import Estimate
 from harness.experiment.setting import conditions_of
 from harness.metrics import to_mib
-from harness.runtime.files import made_folder, write_whole
+from harness.system.files import made_folder, write_whole
 
 __all__ = [
     "ESTIMATE_FILE",

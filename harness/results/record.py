@@ -9,9 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from harness.contracts import TaskKind
 from harness.experiment.budget import Budget
 from harness.experiment.objective import Objective
-from harness.experiment.setting import Evaluation, Recipe, conditions_of
-from harness.experiment.trial import SpaceIdentity, Trial
-from harness.results.outcome import (
+from harness.experiment.outcome import (
     FrontPoint,
     Metric,
     Outcome,
@@ -23,6 +21,8 @@ from harness.results.outcome import (
     TrialError,
     Used,
 )
+from harness.experiment.setting import Evaluation, Recipe, conditions_of
+from harness.experiment.trial import SpaceIdentity, Trial
 from harness.space.spec import METANAS
 
 __all__ = [

@@ -9,8 +9,8 @@ from typing import Literal
 
 from harness.canonical import canonical_json
 from harness.experiment.budget import used_keys
+from harness.experiment.outcome import Metric, TaskResult
 from harness.metrics import METRICS, MetricSpec, Source, to_mib, undeclared
-from harness.results.outcome import Metric, TaskResult
 from harness.results.record import Record
 from harness.results.rows import Row, Value
 

@@ -18,8 +18,8 @@ from harness.experiment.trial import CodeIdentity, DatasetIdentity, DeviceIdenti
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from harness.experiment.outcome import Outcome, Stage
     from harness.plugins.loading import Plugins
-    from harness.results.outcome import Outcome, Stage
     from harness.runtime.process_group import ProcessGroup
 
 __all__ = ["Job", "MetaWorkerJob", "PretrainingJob", "TrialJob"]

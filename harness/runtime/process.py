@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.devices.readings.memory import OomKills
+from harness.experiment.outcome import Outcome, TrialError, Used
 from harness.plugins.loading import load_plugins
-from harness.results.outcome import Outcome, TrialError, Used
 from harness.runtime.forkserver import begin, processes, start, start_server
 from harness.runtime.job import Job, TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup

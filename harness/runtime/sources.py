@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from harness.canonical import digest
 from harness.errors import NotWrittenError
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 __all__ = ["SUFFIXES", "SourceReader", "files_of", "statements"]
 

@@ -19,16 +19,16 @@ from harness.contracts import (
     SearchContext,
     SearchMethod,
 )
+from harness.experiment.outcome import TaskResult
 from harness.experiment.setting import FewShotSetting
-from harness.results.outcome import TaskResult
-from harness.runtime.seeding import seed_for
-from harness.trials.episode import (
+from harness.loop.episode import (
     MethodDriver,
     draw,
     percent_right,
     predict_together,
     run_episode,
 )
+from harness.runtime.seeding import seed_for
 from harness.trials.models import keep_model
 from harness.trials.session import Session
 

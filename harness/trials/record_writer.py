@@ -21,7 +21,7 @@ from harness.plugins.loading import Plugins
 from harness.pretraining.launcher import PretrainingListener
 from harness.results.record import Record
 from harness.results.run_files import EVALUATION_FILE, Evaluation
-from harness.runtime.files import not_written, write_whole
+from harness.system.files import not_written, write_whole
 
 __all__ = ["RecordWriter", "RunListener"]
 

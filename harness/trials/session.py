@@ -20,20 +20,20 @@ from harness.contracts import (
     StartsFromArchitecture,
     StepMetrics,
 )
+from harness.experiment.outcome import PretrainingPart, Stage, TaskResult, Used
 from harness.experiment.trial import Trial
-from harness.measure.clock import Stopwatch
-from harness.measure.memory import MemoryCounter
-from harness.metrics import METRICS, MIB
-from harness.results.outcome import PretrainingPart, Stage, TaskResult, Used
-from harness.results.run_files import Step
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
-from harness.trials.guards import (
+from harness.loop.guards import (
     RssGuard,
     TrialLimits,
     check_logits,
     check_metrics,
     check_reported,
 )
+from harness.measure.clock import Stopwatch
+from harness.measure.memory import MemoryCounter
+from harness.metrics import METRICS, MIB
+from harness.results.run_files import Step
+from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
 from harness.trials.readings import TrialReadings
 
 __all__ = ["OnePass", "Session"]

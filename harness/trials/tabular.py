@@ -27,13 +27,13 @@ from harness.environment import describe_environment
 from harness.errors import UsageError
 from harness.executors.base import TimedOutcome, TrialClock
 from harness.experiment.objective import Objective
+from harness.experiment.outcome import FrontPoint, Metric, Outcome, TaskResult, TrialError, Used
 from harness.experiment.setting import TabularSetting
 from harness.experiment.trial import SpaceIdentity, Trial
 from harness.metrics import METRICS, Source
 from harness.planning.fitting import as_table
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
-from harness.results.outcome import FrontPoint, Metric, Outcome, TaskResult, TrialError, Used
 from harness.results.run_files import Evaluation
 from harness.runtime.factory import open_dataset
 from harness.runtime.job import TrialJob

@@ -15,12 +15,13 @@ from harness.cost_model.profile import Prediction
 from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
 from harness.devices.readings.memory import memory_entry
 from harness.environment import describe_environment
+from harness.experiment.outcome import Outcome, PretrainingPart, Status, TrialError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
 from harness.experiment.trial import DeviceIdentity, Trial
+from harness.loop.guards import BudgetExceededError, TrialLimits
 from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
-from harness.results.outcome import Outcome, PretrainingPart, Status, TrialError
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
@@ -30,7 +31,6 @@ from harness.tracing.trace import predict_search_time
 from harness.tracing.workload import latency_of
 from harness.trials.few_shot import run_few_shot
 from harness.trials.full_task import run_full_task
-from harness.trials.guards import BudgetExceededError, TrialLimits
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 from harness.trials.trial_metrics import metrics_of, take_device_metrics

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from statistics import fmean
 
 from harness.cost_model.profile import Prediction
+from harness.experiment.outcome import Metric, TaskResult
+from harness.loop.guards import check_reported
 from harness.metrics import METRICS, MetricSpec, to_mib
-from harness.results.outcome import Metric, TaskResult
-from harness.trials.guards import check_reported
 from harness.trials.session import Session
 
 __all__ = ["metrics_of", "take_device_metrics"]

@@ -10,11 +10,11 @@ import pytest
 from documentation.claims import told_verdicts
 from harness.claims.claim import DifferenceCheck, PublishedCheck, RatioCheck
 from harness.claims.loading import NamedClaim, claims_of
+from harness.comparison.published import PublishedSuite, load_published
 from harness.experiment.budget import parse_budget
 from harness.experiment.published import PublishedRow
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import select
-from harness.results.published import PublishedSuite, load_published
 
 PLUGINS = load_plugins()
 CLAIMS = {each.name: each for each in claims_of(PLUGINS, "onnas")}

@@ -13,8 +13,8 @@ from harness.executors.base import TrialClock, TrialDelivery, TrialFinished, Tri
 from harness.executors.dask.connection import FleetError
 from harness.executors.dask.executor import Dispatcher
 from harness.executors.dask.protocol import RunProtocol, TrialReply, TrialRequest
+from harness.experiment.outcome import Outcome
 from harness.plugins.loading import load_plugins
-from harness.results.outcome import Outcome
 from harness.runtime.job import TrialJob
 from tests.executors.scripted import KilledWorker, Link
 

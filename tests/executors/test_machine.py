@@ -11,8 +11,8 @@ import pytest
 from harness.executors.dask.meta_worker import MetaWorker, WorkerMachine, guarded
 from harness.experiment.pretraining import pretraining_of
 from harness.pretraining.checkpoint import pack, unpack
-from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest
 from harness.runtime.job import MetaWorkerJob, TrialJob
+from harness.runtime.meta_tasks import MetaTaskFailedError, MetaTaskRequest
 
 Planned = Callable[..., list[TrialJob]]
 

@@ -25,9 +25,9 @@ from harness.experiment.trial import Trial
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
 from harness.pretraining.checkpoint import read_checkpoint
-from harness.pretraining.meta_tasks import MetaTaskExecutor
 from harness.pretraining.pretrain import Pretrained, pretrain_all
 from harness.pretraining.store import CheckpointStore
+from harness.runtime.meta_tasks import MetaTaskExecutor
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,12 +11,12 @@ import pytest
 from harness.executors.dask.connection import FleetError
 from harness.executors.dask.executor import DaskMetaTaskExecutor
 from harness.executors.dask.protocol import LearnReply, LearnRequest, RunProtocol
+from harness.experiment.outcome import Outcome, TrialError
 from harness.experiment.pretraining import pretraining_of
 from harness.plugins.loading import load_plugins
 from harness.pretraining.checkpoint import pack
-from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
-from harness.results.outcome import Outcome, TrialError
 from harness.runtime.job import PretrainingJob, TrialJob
+from harness.runtime.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
 from tests.executors.scripted import KilledWorker, Link
 
 pytestmark = pytest.mark.usefixtures("scripted_dask")

@@ -15,10 +15,10 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.contracts import DataRequest
+from harness.experiment.outcome import Metric, Outcome
 from harness.experiment.suite import SuiteEntry
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.results.outcome import Metric, Outcome
 from harness.results.record import Record
 from harness.trials.runner import Runner, RunResult
 from tests.fuzz.guard import watched_writes, within_seconds

@@ -10,10 +10,10 @@ import pytest
 from harness.devices.profile import DeviceProfile
 from harness.errors import RunFolderError
 from harness.experiment.budget import Budget
+from harness.experiment.outcome import Outcome, Status
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.planning.run_directory import Origin, RunFolder, choose_folder
-from harness.results.outcome import Outcome, Status
 from harness.results.record import Record
 
 

@@ -15,6 +15,7 @@ import pytest
 from harness.contracts import DataRequest
 from harness.errors import UsageError
 from harness.executors.dask.meta_worker import MetaWorker
+from harness.experiment.outcome import Outcome, TrialError
 from harness.experiment.suite import SuiteEntry
 from harness.experiment.trial import DeviceIdentity
 from harness.planning.planner import Planner
@@ -22,16 +23,15 @@ from harness.plugins.loading import load_plugins
 from harness.pretraining import loop as stage
 from harness.pretraining.checkpoint import Checkpoint, read_checkpoint
 from harness.pretraining.launcher import PretrainingLauncher
-from harness.pretraining.meta_tasks import (
+from harness.pretraining.store import CheckpointStore
+from harness.runtime.job import PretrainingJob
+from harness.runtime.meta_tasks import (
     MetaTaskFailedError,
     MetaTaskRequest,
     MetaTaskResult,
     RemoteClient,
     serve,
 )
-from harness.pretraining.store import CheckpointStore
-from harness.results.outcome import Outcome, TrialError
-from harness.runtime.job import PretrainingJob
 from harness.runtime.process import ProcessLauncher
 from tests.pretraining.planned import planned
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from harness.contracts import DataRequest
+from harness.experiment.outcome import Outcome
 from harness.experiment.suite import SuiteEntry
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.pretraining.launcher import PretrainingLauncher
 from harness.pretraining.store import CheckpointStore
-from harness.results.outcome import Outcome
 from harness.runtime.process import ProcessLauncher
 from harness.runtime.process_group import ALONE, ProcessGroup, ProcessGroupError
 

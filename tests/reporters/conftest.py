@@ -12,11 +12,11 @@ import pytest
 from harness.contracts import DeviceMode
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
+from harness.experiment.outcome import Metric, Outcome, TrialError
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
 from harness.plugins.lifecycle import make_reporters, notify, reporting
 from harness.plugins.loading import Plugins, load_plugins
-from harness.results.outcome import Metric, Outcome, TrialError
 from harness.results.record import Record
 
 STEP = {"task": 0, "step": 0, "loss": 1.5, "accuracy": 40.0, "memory_bytes": 2**21, "seconds": 0.5}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harness.results.outcome import Metric
+from harness.experiment.outcome import Metric
 from harness.results.record import Record
 
 METHOD = {"version": "1", "distribution": "d", "params": {}}

@@ -9,11 +9,11 @@ import pytest
 
 from harness.comparison.findings import findings_of_paper, findings_of_rows
 from harness.comparison.paper import compare_with
+from harness.comparison.published import PublishedSuite, load_published
 from harness.plugins.loading import Plugins, load_plugins
 from harness.reports.tables import tables_of
 from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
 from harness.results.load import load_results
-from harness.results.published import PublishedSuite, load_published
 from harness.results.record import Record
 from harness.results.results import Results
 from harness.results.rows import rows_of_estimate

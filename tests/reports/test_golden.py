@@ -15,13 +15,13 @@ from statistics import fmean, stdev
 
 import pytest
 
+from harness.comparison.published import load_published
 from harness.comparison.result import compare
 from harness.plugins.loading import load_plugins
 from harness.reports.formats import to_csv, to_latex, to_markdown
 from harness.reports.table import Column, Table, shown_number
 from harness.reports.tables import tables_of
 from harness.results.load import load_results
-from harness.results.published import load_published
 from harness.results.record import Record
 from harness.results.results import Results
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.experiment.outcome import Metric
 from harness.experiment.trial import SpaceIdentity
 from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table, trials_table
-from harness.results.outcome import Metric
 from harness.results.record import Record
 from harness.results.summary import Missing, interval_95, rows_of_records
 from harness.space.spec import space_named

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from harness.experiment.outcome import Outcome
 from harness.plugins.loading import Plugins
-from harness.results.outcome import Outcome
 from harness.runtime.job import Job
 from harness.runtime.process_group import ProcessGroup
 

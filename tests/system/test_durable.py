@@ -18,8 +18,8 @@ from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import RunFolderError
 from harness.models.folder import publish
 from harness.planning.run_directory import RunFolder
-from harness.runtime.files import write_whole
 from harness.system import durable
+from harness.system.files import write_whole
 
 
 @pytest.fixture(autouse=True)

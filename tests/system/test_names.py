@@ -19,12 +19,12 @@ from harness.data.images import Preprocessing
 from harness.data.prepare import prepare_source
 from harness.data.sources import ArchiveSource, FolderSource, open_source
 from harness.errors import DataError, UsageError
+from harness.experiment.outcome import Outcome, TrialError
 from harness.planning.run_directory import DEFAULT_PARENT, RunFolder, choose_folder
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
 from harness.results.load import load_results
-from harness.results.outcome import Outcome, TrialError
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 from harness.system.names import is_leftover, split_outside_brackets, written
 
 LEFTOVERS = [

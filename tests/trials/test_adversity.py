@@ -22,12 +22,12 @@ from harness.cli.main import cli
 from harness.contracts import DataRequest
 from harness.errors import NotWrittenError
 from harness.executors.base import TrialClock
+from harness.experiment.outcome import Outcome
 from harness.experiment.suite import SuiteEntry
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
-from harness.results.outcome import Outcome
 from harness.results.record import Record
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
@@ -118,7 +118,7 @@ def test_a_real_limit_on_files_leaves_them_whole(scratch: Path) -> None:
     program = """
 import resource, signal, sys
 from pathlib import Path
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 write_whole(Path("record.json"), "old")
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
@@ -145,7 +145,7 @@ def test_ctrl_c_amid_a_write_leaves_the_old_file_alone(
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("harness.runtime.files.os.fsync", interrupt)
+    monkeypatch.setattr("harness.system.files.os.fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_whole(scratch / "record.json", "new")
     assert [path.name for path in scratch.iterdir()] == ["record.json"]

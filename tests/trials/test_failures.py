@@ -9,8 +9,8 @@ import torch
 
 from harness.devices.profile import DeviceProfile, MemoryProfile
 from harness.experiment.trial import DeviceIdentity
+from harness.loop.guards import BudgetExceededError, NotFiniteError
 from harness.measure.memory import EmulatedOutOfMemoryError
-from harness.trials.guards import BudgetExceededError, NotFiniteError
 from harness.trials.trial import machine_suffices, status_of
 
 OUT_OF_MEMORY = [

@@ -15,7 +15,7 @@ from harness.errors import UnknownNameError, UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting, FullTaskSetting, Recipe, parse_recipe
 from harness.experiment.suite import SuiteEntry
-from harness.trials.episode import MethodDriver, predict_together, run_episode
+from harness.loop.episode import MethodDriver, predict_together, run_episode
 
 WAYS, SHOTS, QUERIES, STEPS = 3, 5, 2, 3
 

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 import torch
 
-from harness.metrics import MIB
-from harness.trials.few_shot import _query_order
-from harness.trials.guards import (
+from harness.loop.guards import (
     NotFiniteError,
     RssGuard,
     UncountedMemoryError,
     check_logits,
     check_metrics,
 )
+from harness.metrics import MIB
+from harness.trials.few_shot import _query_order
 
 IMAGES = torch.zeros(4, 1, 8, 8)
 

@@ -19,9 +19,9 @@ from harness.plugins.registry import Entry, Kind
 from harness.plugins.selection import recreate
 from harness.pretraining.checkpoint import find_checkpoint
 from harness.pretraining.store import FOLDER
-from harness.runtime.files import write_whole
 from harness.runtime.job import MetaWorkerJob, TrialJob
 from harness.runtime.sources import files_of
+from harness.system.files import write_whole
 from harness.system.folders import expanded, user_cache
 
 __all__ = ["check", "check_code", "code_of", "settle", "take_checkpoint"]

@@ -28,18 +28,18 @@ from harness.executors.dask.task_queue import (
 )
 from harness.executors.dask.worker import learn, perform
 from harness.executors.dask.worker_pool import mode_on_workers
+from harness.experiment.outcome import Outcome, TrialError
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection
 from harness.pretraining.checkpoint import NoTensorsError, unpack
-from harness.pretraining.meta_tasks import (
+from harness.runtime.job import MetaWorkerJob, PretrainingJob, TrialJob
+from harness.runtime.meta_tasks import (
     MetaTaskExecutor,
     MetaTaskFailedError,
     MetaTaskRequest,
     MetaTaskResult,
 )
-from harness.results.outcome import Outcome, TrialError
-from harness.runtime.job import MetaWorkerJob, PretrainingJob, TrialJob
 
 __all__ = ["DaskExecutor", "DaskMetaTaskExecutor", "Dispatcher", "connected"]
 

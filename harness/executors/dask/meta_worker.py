@@ -15,10 +15,10 @@ from typing import TypeVar
 
 from harness.errors import HarnessError
 from harness.executors.dask.worker_context import end_of
+from harness.experiment.outcome import Outcome
 from harness.plugins.loading import in_one_line
-from harness.pretraining.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
-from harness.results.outcome import Outcome
 from harness.runtime.job import MetaWorkerJob
+from harness.runtime.meta_tasks import MetaTaskFailedError, MetaTaskRequest, MetaTaskResult
 from harness.runtime.process import ProcessLauncher, StopSignal
 from harness.runtime.process_group import ProcessGroup
 

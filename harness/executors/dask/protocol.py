@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harness.executors.base import TrialDelivery
 from harness.executors.dask.checks import code_of
 from harness.executors.dask.connection import FleetError
+from harness.experiment.outcome import Outcome
 from harness.plugins.loading import Plugins
-from harness.results.outcome import Outcome
 from harness.runtime.job import MetaWorkerJob, TrialJob
 
 __all__ = ["LearnReply", "LearnRequest", "RunProtocol", "TrialReply", "TrialRequest"]

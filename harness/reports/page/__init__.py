@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.comparison.published import PublishedSuite
 from harness.reports.table import Table
-from harness.results.published import PublishedSuite
 from harness.results.reading import without_garbage_collection
 from harness.results.results import Results
 from harness.system.plotting import own_settings
@@ -31,7 +31,7 @@ def write_page(
     Raises:
         RunFolderError: the file cannot be written.
     """
-    from harness.runtime.files import write_whole  # noqa: PLC0415 - as in `page_text`
+    from harness.system.files import write_whole  # noqa: PLC0415 - as in `page_text`
 
     write_whole(destination, page_text(results, tables, published))
 

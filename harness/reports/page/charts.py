@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.comparison.paper import compare_with
+from harness.comparison.published import PublishedSuite
 from harness.reports.pictures.style import COLOURS, LINES, MARKERS, looks
-from harness.results.published import PublishedSuite
 from harness.results.results import Results
 from harness.results.rows import Row, Value, metrics_of_rows
 

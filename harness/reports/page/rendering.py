@@ -18,9 +18,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from seaborn import light_palette
 
+from harness.comparison.published import PublishedSuite
 from harness.reports.pictures.gallery import charts_of
 from harness.reports.pictures.style import COLOURS, FAINT, INK, MUTED, PAPER, WORD_COLOURS, svg_of
-from harness.results.published import PublishedSuite
 from harness.results.results import Results
 
 __all__ = ["InlinePicture", "inline_pictures", "render"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.results.published import PublishedSuite
+from harness.comparison.published import PublishedSuite
 from harness.results.results import Results
 from harness.system.plotting import own_settings
 

@@ -10,12 +10,12 @@ from statistics import fmean
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from harness.experiment.outcome import CurvePoint
 from harness.metrics import METRICS, MIB, to_mib
 from harness.reports.pictures.frame import logarithmic, spread
 from harness.reports.pictures.lines import MOST_LINES, LinePanel, PlotLine, draw_line_panels
 from harness.reports.pictures.notes import Beside, Loss, label_of, setting_of, source_notes
 from harness.reports.pictures.style import INK, drawing
-from harness.results.outcome import CurvePoint
 from harness.results.record import Record
 from harness.results.results import FoundTrial
 from harness.results.run_files import read_steps

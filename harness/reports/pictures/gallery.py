@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from matplotlib.figure import Figure
 
 from harness.comparison.paper import compare_with
+from harness.comparison.published import PublishedSuite
 from harness.errors import UsageError
 from harness.reports.lines import lines_of_estimate, lines_of_rows
 from harness.reports.pictures.breakdown import bars_of, draw_breakdown
@@ -25,7 +26,6 @@ from harness.reports.pictures.notes import (
 from harness.reports.pictures.paper import draw_paper
 from harness.reports.pictures.scatter import draw_accuracy_memory, draw_time_memory
 from harness.reports.pictures.sweep import draw_sweep, families
-from harness.results.published import PublishedSuite
 from harness.results.record import Record
 from harness.results.results import Results
 from harness.results.rows import rows_of_estimate

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from harness.comparison.published import PublishedSuite, RowPlace, place_of
 from harness.experiment.budget import NAMED_BUDGETS, budget_label, scaled_keys
 from harness.metrics import Source
-from harness.results.published import PublishedSuite, RowPlace, place_of
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row

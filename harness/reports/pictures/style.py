@@ -15,7 +15,7 @@ import seaborn as sns
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from harness.runtime.files import made_folder, write_whole
+from harness.system.files import made_folder, write_whole
 from harness.system.plotting import drawn_with
 
 __all__ = [

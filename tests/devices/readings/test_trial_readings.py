@@ -14,11 +14,11 @@ import torch
 from harness.contracts import Batch, DeviceMode, SearchBatch, SearchMethod, StepMetrics
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
+from harness.experiment.outcome import Metric, TaskResult
 from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity, MethodIdentity, Trial
+from harness.loop.guards import TrialLimits
 from harness.measure.memory import AllocatorPeaks
-from harness.results.outcome import Metric, TaskResult
-from harness.trials.guards import TrialLimits
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
 from harness.trials.trial_metrics import metrics_of

@@ -9,11 +9,11 @@ from random import Random
 
 import pytest
 
+from harness.comparison.published import PublishedSuite, load_published
 from harness.plugins.loading import load_plugins
 from harness.reports.page import write_page
 from harness.reports.tables import tables_of
 from harness.results.load import load_results
-from harness.results.published import PublishedSuite, load_published
 from harness.results.record import Record
 from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import RunFolderError
-from harness.runtime.files import write_whole
+from harness.system.files import write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def card_files(facts: CardFacts) -> dict[str, bytes]:
 
 def _filled(name: str, facts: CardFacts) -> str:
     environment = Environment(
-        loader=PackageLoader("harness.models"),
+        loader=PackageLoader("harness.adaptation"),
         autoescape=select_autoescape(["html"]),  # Markdown has other rules, see the filter
         undefined=StrictUndefined,
         trim_blocks=True,

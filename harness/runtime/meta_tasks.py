@@ -14,8 +14,8 @@ from multiprocessing.connection import Connection
 from typing import NamedTuple, Protocol
 
 from harness.contracts import StepMetrics
+from harness.experiment.outcome import Outcome
 from harness.experiment.trial import DeviceIdentity
-from harness.results.outcome import Outcome
 from harness.runtime.job import PretrainingJob
 from harness.runtime.process_group import ProcessGroup
 
