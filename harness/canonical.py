@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
@@ -22,9 +23,17 @@ class SparseModel(BaseModel):
     @model_serializer(mode="wrap")
     def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         told: dict[str, Any] = dump(self)
-        fields = type(self).model_fields
-        same = {name for name in self.SPARSE if getattr(self, name) == fields[name].default}
-        return {name: value for name, value in told.items() if name not in same}
+        for name, default in _defaults(type(self)):
+            if getattr(self, name) == default:
+                told.pop(name, None)
+        return told
+
+
+@cache
+def _defaults(model: type[SparseModel]) -> list[tuple[str, Any]]:
+    """Return the fields that may be left out, with their defaults."""
+    fields = model.model_fields
+    return [(name, fields[name].get_default(call_default_factory=True)) for name in model.SPARSE]
 
 
 def canonical_json(value: Any) -> str:

@@ -94,9 +94,11 @@ def _compare_two(
     from harness.reports.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
     from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above
     from harness.results.load import load_results  # noqa: PLC0415 - see above
+    from harness.results.reading import without_garbage_collection  # noqa: PLC0415 - see above
 
     metrics = loaded_plugins().metrics
     thresholds = None if tolerance is None else parse_thresholds(tolerance, metrics)
+    click.get_current_context().with_resource(without_garbage_collection())
     a, b = (load_results([folder], metrics) for folder in folders)
     result = compare_results(
         a, b, allowed=[each for each in ALLOWANCES if each in allowed], thresholds=thresholds

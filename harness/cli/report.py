@@ -19,6 +19,7 @@ from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
 from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
 from harness.results.load import load_results
+from harness.results.reading import without_garbage_collection
 from harness.results.results import Results
 from harness.results.summary import Missing
 
@@ -87,6 +88,7 @@ def report(  # noqa: PLR0913 - one parameter an option
     formats = (*formats, "html") if opens else formats
     destinations = choose_destinations(formats, output, folders)
     plugins = loaded_plugins()
+    click.get_current_context().with_resource(without_garbage_collection())
     results = load_results(folders, plugins.metrics)
     if results.benches and not (results.trials or results.estimates):
         raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")

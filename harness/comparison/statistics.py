@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
-from statistics import fmean, variance
+from statistics import fmean
 from typing import Literal
 
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import special  # type: ignore[import-untyped]
 
 from harness.results.rows import Samples
+from harness.results.summary import variance
 
 __all__ = ["MIN_SEEDS", "MIN_TASKS", "Difference", "paired", "unpaired"]
 
@@ -109,10 +110,10 @@ def _are_alike(groups: Groups) -> bool:
         return False
     mean = fmean(_values(groups, pooled=True))
     between = sum(len(group) * (fmean(group) - mean) ** 2 for group in groups) / (len(groups) - 1)
-    within = sum((value - fmean(group)) ** 2 for group in groups for value in group) / freedom
+    within = sum((len(group) - 1) * variance(group) for group in groups if len(group) > 1) / freedom
     if within == 0:
         return between == 0
-    return bool(stats.f.sf(between / within, len(groups) - 1, freedom) > POOL_ABOVE)
+    return bool(special.fdtrc(len(groups) - 1, freedom, between / within) > POOL_ABOVE)
 
 
 def _interval(mean: float, samples: Groups) -> tuple[float | None, float | None]:
@@ -124,5 +125,5 @@ def _interval(mean: float, samples: Groups) -> tuple[float | None, float | None]
         return mean, mean
     # Welch and Satterthwaite; for one sample it is the usual n - 1.
     scale = sum(error**2 / (len(values) - 1) for error, values in zip(errors, samples, strict=True))
-    half = float(stats.t.ppf(0.975, sum(errors) ** 2 / scale)) * sqrt(sum(errors))
+    half = float(special.stdtrit(sum(errors) ** 2 / scale, 0.975)) * sqrt(sum(errors))
     return mean - half, mean + half

@@ -19,6 +19,7 @@ from harness.results.estimates import EstimateRow
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.results import FoundTrial, Results
+from harness.results.rows import Row
 from harness.results.summary import Missing, rows_of_records
 
 __all__ = ["tables_of"]
@@ -47,7 +48,7 @@ def tables_of(
     if results.trials or not results.estimates:
         tables.append(
             trials_table(
-                rows_of_records(results.records, missing, results.metrics),
+                _every_row(results, missing),
                 missing=missing,
                 stand_ins=results.stand_ins,
                 caption=[*told, *_passed_over(results), *_pending(results)],
@@ -57,6 +58,13 @@ def tables_of(
         tables.append(front_table(results.trial_rows))
     tables += [estimate_table(found.rows) for found in results.estimates]
     return [each for each in _with_own_keys(tables) if each.columns or each.caption]
+
+
+def _every_row(results: Results, missing: Missing) -> Sequence[Row]:
+    """Return the rows of all trials, those that are there already where they are the same."""
+    if missing == "omit":
+        return results.trial_rows
+    return rows_of_records(results.records, missing, results.metrics)
 
 
 def _said(sentences: Sequence[str]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field
 
 from harness.contracts import TaskKind
 from harness.experiment.budget import Budget
@@ -40,9 +40,6 @@ class BudgetUse(RecordPart):
 
     allowed: Budget
     used: Used
-
-
-_TASK_FIELDS = set(TaskResult.model_fields)  # one for all tasks, of which there are many
 
 
 class Timing(RecordPart):
@@ -145,13 +142,6 @@ class Record(SparsePart):
     timing: Timing
     started_at: str = Field(description="ISO 8601, UTC")
     ended_at: str = Field(description="ISO 8601, UTC")
-
-    @model_validator(mode="after")
-    def _share_what_tasks_have_alike(self) -> Record:
-        """Let all tasks have one set of field names: of thousands of records it is a tenth."""
-        for task in self.tasks:
-            object.__setattr__(task, "__pydantic_fields_set__", _TASK_FIELDS)
-        return self
 
     @property
     def conditions(self) -> str:

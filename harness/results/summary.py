@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from math import sqrt
-from statistics import fmean, stdev
+from math import fsum, sqrt
+from statistics import fmean
 from typing import Literal
 
 from harness.canonical import canonical_json
@@ -22,6 +22,7 @@ __all__ = [
     "mode_of",
     "row_of",
     "rows_of_records",
+    "variance",
 ]
 
 # How a trial ends that should have ended well; what did not fit is a result, and what was
@@ -76,7 +77,18 @@ def interval_95(values: Sequence[float]) -> float | None:
         return None
     freedom = len(values) - 1
     t = T_95[freedom - 1] if freedom <= len(T_95) else 1.96
-    return t * stdev(values) / sqrt(len(values))
+    return t * sqrt(variance(values)) / sqrt(len(values))
+
+
+def variance(values: Sequence[float]) -> float:
+    """Return the variance of a sample of at least two.
+
+    The standard library's counts in fractions, which is slow.
+    Values are counted from the first of them, so that equal ones have none, however sums round.
+    """
+    shifted = [value - values[0] for value in values]
+    mean = fmean(shifted)
+    return fsum([(value - mean) ** 2 for value in shifted]) / (len(values) - 1)
 
 
 def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics = METRICS) -> Row:
@@ -165,7 +177,7 @@ def _joined(
         metric=spec,
         value=max(values) if spec.aggregate == "largest" else fmean(values),
         source=source,
-        std=stdev(values) if len(values) > 1 else None,
+        std=sqrt(variance(values)) if len(values) > 1 else None,
         interval=interval,
         interval_over=over if interval is not None else None,
         low=_mean_end(told, "low"),
@@ -190,8 +202,9 @@ def _by_task(spec: MetricSpec, tasks: Sequence[TaskResult]) -> dict[int, float]:
         return {}
     if spec.warms_up:
         tasks = tasks[1:] or tasks
-    every = {task.index: task.value(spec.per_task or spec.name) for task in tasks}
-    return {index: value for index, value in every.items() if value is not None}
+    values = TaskResult.values(tasks, spec.per_task or spec.name)
+    pairs = zip(tasks, values, strict=True)
+    return {task.index: value for task, value in pairs if value is not None}
 
 
 def _least_real(sources: Iterable[Source], mode: Source) -> Source:
@@ -208,5 +221,7 @@ def _mean_end(told: Sequence[Metric], end: Literal["low", "high"]) -> float | No
 def _is_constant(spec: MetricSpec, records: Sequence[Record]) -> bool:
     """Tell whether a count is the same for all seeds and, of memory, for all of their tasks."""
     counts = {record.metrics[spec.name].value for record in records}
-    tasks = [task for record in records for task in record.tasks] if spec.per_task else []
-    return len(counts) == 1 and len({task.value(spec.per_task) for task in tasks}) <= 1
+    if len(counts) > 1 or not spec.per_task:
+        return len(counts) == 1
+    every = (TaskResult.values(record.tasks, spec.per_task) for record in records)
+    return len({value for values in every for value in values}) <= 1

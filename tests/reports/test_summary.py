@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import statistics
 from statistics import fmean, stdev
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 from harness.experiment.outcome import Metric
@@ -14,7 +17,7 @@ from harness.experiment.trial import SpaceIdentity
 from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table, trials_table
 from harness.results.record import Record
-from harness.results.summary import Missing, interval_95, rows_of_records
+from harness.results.summary import Missing, interval_95, rows_of_records, variance
 from harness.space.spec import space_named
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
@@ -225,3 +228,10 @@ def test_a_record_leaves_out_what_is_as_by_default() -> None:
     told = record(0, 50.0, dataset={**DATASET, "evaluation": "both"}).model_dump(by_alias=True)
     assert told["dataset"]["evaluation"] == "both"
     assert Record.model_validate(told).conditions == "both"
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=20))
+def test_the_variance_is_the_standard_librarys(values: list[float]) -> None:
+    """It is the exact one to rounding, and that of equal values is 0, not nearly."""
+    assert variance(values) == pytest.approx(statistics.variance(values), rel=1e-9, abs=1e-9)
+    assert variance([values[0]] * len(values)) == 0

@@ -25,13 +25,14 @@ def charts_json(results: Results, published: Sequence[PublishedSuite]) -> str:
     """Return the data of the charts, safe to stand in a `script` element."""
     rows = [row for row in results.rows if row.values or row.fits is False][:MOST_ROWS]
     labels = dict.fromkeys(row.method for row in rows)
+    places = {id(record): place for place, record in enumerate(results.records)}
     content = {
         "metrics": [
             {"name": m.name, "title": m.title, "unit": m.unit, "more": m.more_is_better}
             for m in metrics_of_rows(rows, always=False)
         ],
         "looks": dict(_looks(labels)),
-        "rows": [_row(row, _first_trials(results)) for row in rows],
+        "rows": [_row(row, places) for row in rows],
         "paper": list(_paper(results, published)),
     }
     text = json.dumps(content, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
@@ -45,11 +46,6 @@ def _looks(labels: Mapping[str, None]) -> Iterator[tuple[str, list[int]]]:
 
 def _line(line: object) -> int:
     return list(LINES).index(line)  # type: ignore[arg-type]
-
-
-def _first_trials(results: Results) -> Mapping[int, int]:
-    """Return the place of each record among the trials."""
-    return {id(record): place for place, record in enumerate(results.records)}
 
 
 def _row(row: Row, places: Mapping[int, int]) -> dict[str, Any]:

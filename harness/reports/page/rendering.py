@@ -14,13 +14,21 @@ from html import escape
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from seaborn import light_palette
 
 from harness.comparison.published import PublishedSuite
 from harness.reports.pictures.gallery import charts_of
-from harness.reports.pictures.style import COLOURS, FAINT, INK, MUTED, PAPER, WORD_COLOURS, svg_of
+from harness.reports.pictures.style import (
+    COLOURS,
+    DARK_COLOURS,
+    DARK_WORDS,
+    FAINT,
+    INK,
+    MUTED,
+    PAPER,
+    WORD_COLOURS,
+    svg_of,
+)
 from harness.results.results import Results
 
 __all__ = ["InlinePicture", "inline_pictures", "render"]
@@ -84,19 +92,9 @@ def _source(environment: Environment, name: str) -> str:
 
 def _series() -> str:
     """Write the colours of the series as custom properties; the style sheet has the greys."""
-    light = {role: colour for colour, role in ROLES.items()}
-    return "".join(
-        f"{role}:light-dark({light[role]},{dark});" for role, dark in _dark_colours().items()
-    )
-
-
-def _dark_colours() -> dict[str, str]:
-    """Return for each colour of a series, and of its name, the one that a dark page needs."""
-    return {
-        role: to_hex(light_palette(colour, 10)[3 if role.startswith("--word") else 6])
-        for colour, role in ROLES.items()
-        if role.startswith(("--series", "--word"))
-    }
+    light, dark = [*COLOURS, *WORD_COLOURS], [*DARK_COLOURS, *DARK_WORDS]
+    pairs = zip(light, dark, strict=True)
+    return "".join(f"{ROLES[each]}:light-dark({each},{other});" for each, other in pairs)
 
 
 def _inline(figure: Figure, name: str, title: str) -> str:

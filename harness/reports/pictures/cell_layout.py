@@ -7,7 +7,8 @@ al., 1981): layers, few crossings, arcs nearly straight.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -115,6 +116,12 @@ def curves_of(route: Sequence[Point]) -> list[Point]:
 
 def lay_out(graph: Graph) -> CellLayout:
     """Place the nodes of a graph from top to bottom, every arc downwards."""
+    nodes = (Node(node.name, "x" * len(node.words), node.kind) for node in graph.nodes)
+    return replace(_laid_out(Graph(tuple(nodes), graph.arcs)), nodes=graph.nodes)
+
+
+@lru_cache(maxsize=2048)  # of words only lengths count, and so cells are often laid out alike
+def _laid_out(graph: Graph) -> CellLayout:
     layer = _layers(graph)
     chains = [_chain(arc, layer) for arc in graph.arcs]
     steps = [step for chain in chains for step in pairwise(chain)]

@@ -11,8 +11,6 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import seaborn as sns
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from harness.system.files import made_folder, write_whole
@@ -20,6 +18,8 @@ from harness.system.plotting import drawn_with
 
 __all__ = [
     "COLOURS",
+    "DARK_COLOURS",
+    "DARK_WORDS",
     "FAINT",
     "INK",
     "LINES",
@@ -48,10 +48,14 @@ Line = str | tuple[int, tuple[int, ...]]
 
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 
-# seaborn's colour-blind palette without its yellow and light grey, too pale for lines on white.
-COLOURS = [sns.color_palette("colorblind").as_hex()[i] for i in (0, 1, 2, 3, 4, 5, 9)]
-# The same for words, which need more contrast than marks do.
-WORD_COLOURS = [to_hex(sns.dark_palette(colour, 10, as_cmap=False)[5]) for colour in COLOURS]
+# The colour-blind palette of seaborn 0.13, which takes a second to import, without its yellow and
+# light grey, too pale for lines on white.
+COLOURS = ["#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc", "#ca9161", "#56b4e9"]
+# The same for words, which need more contrast than marks do: the middle of its `dark_palette`.
+WORD_COLOURS = ["#105176", "#8e6012", "#106950", "#8a440f", "#84537a", "#826146", "#407594"]
+# Both on a dark page: its `light_palette`.
+DARK_COLOURS = ["#509dc8", "#e5af53", "#4fba9c", "#df8f50", "#d9a0ce", "#d7b190", "#89c8ec"]
+DARK_WORDS = ["#a5bcc9", "#d1c0a5", "#a1c5ba", "#d0b7a5", "#cdbcc9", "#cdc1b7", "#b5c8d3"]
 
 RC: dict[str, Any] = {
     "font.size": 8,
@@ -80,6 +84,11 @@ RC: dict[str, Any] = {
     "xtick.labelcolor": INK,
     "ytick.labelcolor": INK,
     "text.color": INK,
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["Arial", "DejaVu Sans", "Liberation Sans", "sans-serif"],
+    "lines.solid_capstyle": "round",
+    "patch.edgecolor": "w",
+    "patch.force_edgecolor": True,
     "text.parse_math": False,  # a label may hold a dollar sign
     "hatch.linewidth": 0.4,
     "hatch.color": FAINT,
@@ -109,7 +118,7 @@ class Look:
 @contextmanager
 def drawing() -> Iterator[None]:
     """Draw, or save what was drawn, in this style."""
-    with drawn_with({**sns.axes_style("ticks"), **RC}):
+    with drawn_with(RC):
         yield
 
 
