@@ -7,6 +7,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from itertools import count
 from types import FrameType
 from typing import Any, Protocol
 
@@ -15,6 +17,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -26,6 +29,7 @@ from harness.experiment.setting import FewShotSetting
 from harness.experiment.trial import Trial
 from harness.metrics import MIB
 from harness.results.record import Record
+from harness.results.summary import FAILED
 from harness.system.streams import is_terminal, tell
 
 __all__ = [
@@ -91,48 +95,76 @@ def terminate_as_interrupt() -> Iterator[None]:
 
 
 class LineProgress:
-    """Plain lines: each trial's start and end, and now and then a step between."""
+    """Plain lines, one in ten seconds at most: how far the run is, and how long it may still take.
+
+    What is not progress, such as a warning or why a trial failed, is told at once.
+    """
 
     def __init__(self, total: int) -> None:
         """Expect `total` trials."""
-        self._total, self._done = total, 0
-        self._last_line = 0.0
+        self._total, self._done, self._earlier = total, 0, 0
+        self._began, self._last_line = time.monotonic(), float("-inf")
+        self._untold = ""
+        self._failures: set[str] = set()
 
     def __enter__(self) -> LineProgress:
         """Nothing to prepare."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to clean up."""
+        """Print how it stands in the end."""
+        if self._untold:
+            self.said(self._untold)
 
     def said(self, sentence: str) -> None:
         """Print the sentence."""
-        self._last_line = time.monotonic()
+        self._last_line, self._untold = time.monotonic(), ""
         tell(sentence)
 
     def started(self, trial: Trial) -> None:
-        """Print which trial it is."""
-        self.said(f"[{self._done + 1}/{self._total}] {trial}")
+        """Print which trial it is, if there was no line for ten seconds, as for all below."""
+        self.now_and_then(f"[{self._done + 1}/{self._total}] {trial}{self._left()}")
 
     def progressed(self, trial: Trial, event: Event) -> None:
-        """Print the step, if nothing was printed for ten seconds."""
-        if time.monotonic() - self._last_line >= LINE_EVERY_S:
-            self.said(f"[{self._done + 1}/{self._total}] {describe_step(trial, event)}")
+        """Print the step."""
+        step = describe_step(trial, event)
+        self.now_and_then(f"[{self._done + 1}/{self._total}] {step}{self._left()}")
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
         """Print what is pretrained, and for how long."""
-        earlier = f", of which {done:,} are done" if done else ""
-        self.said(f"{pretraining}, {pretraining.budget.meta_epochs:,} meta-epochs{earlier}")
+        told = f"{pretraining}, {pretraining.budget.meta_epochs:,} meta-epochs"
+        self.now_and_then(told + (f", of which {done:,} are done" if done else ""))
 
     def pretraining_progressed(self, pretraining: Pretraining, event: Event) -> None:
-        """Print the meta-epoch, if nothing was printed for ten seconds."""
-        if time.monotonic() - self._last_line >= LINE_EVERY_S:
-            self.said(describe_meta_epoch(pretraining, event))
+        """Print the meta-epoch."""
+        self.now_and_then(describe_meta_epoch(pretraining, event))
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
-        """Print how it ended."""
+        """Print how it ended; what failed in a way of its own is told at once."""
         self._done += 1
-        self.said(f"[{self._done}/{self._total}] {describe_end(trial, record, resumed=resumed)}")
+        self._earlier += resumed
+        end = describe_end(trial, record, resumed=resumed)
+        line = f"[{self._done}/{self._total}] {end}{self._left()}"
+        if record.status in FAILED and record.error and record.error.message not in self._failures:
+            self._failures.add(record.error.message)
+            self.said(line)
+        else:
+            self.now_and_then(line)
+
+    def now_and_then(self, line: str) -> None:
+        """Print a line if there was none for ten seconds."""
+        self._untold = line
+        if time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self.said(line)
+
+    def _left(self) -> str:
+        """Say how long the rest takes if trials go on as they did; nothing before the first."""
+        done = self._done - self._earlier
+        rest = self._total - self._done
+        if not done or not rest:
+            return ""
+        seconds = round((time.monotonic() - self._began) / done * rest)
+        return f"; about {timedelta(seconds=seconds)} left"
 
 
 class BarProgress:
@@ -140,16 +172,7 @@ class BarProgress:
 
     def __init__(self, total: int) -> None:
         """Expect `total` trials."""
-        console = Console(stderr=True)
-        self._progress = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            console=console,
-        )
+        self._progress = Progress(*_columns(), console=Console(stderr=True))
         self._all = self._progress.add_task("trials", total=total, visible=False)
         self._running: dict[str, TaskID] = {}
         self._offline: dict[str, TaskID] = {}
@@ -246,7 +269,16 @@ def _steps(trial: Trial) -> int:
     return trial.budget.epochs
 
 
-LINE_EVERY_S = 10.0
+def _columns() -> tuple[ProgressColumn, ...]:
+    """Return what stands in a bar's line: name, bar, how much of it, how long, how long still."""
+    return (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
 
 
 @contextmanager
@@ -255,28 +287,12 @@ def work_on_stderr(total: int) -> Iterator[Callable[[str], None]]:
     if not is_terminal(sys.stderr):
         yield _lines(total)
         return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*_columns(), console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=total)
         yield lambda name: progress.update(bar, advance=1, description=name)
 
 
 def _lines(total: int) -> Callable[[str], None]:
     """Say the first piece of work, and then no more than one in ten seconds."""
-    number, last = 0, float("-inf")
-
-    def started(name: str) -> None:
-        nonlocal number, last
-        number += 1
-        if time.monotonic() - last >= LINE_EVERY_S:
-            last = time.monotonic()
-            tell(f"[{number}/{total}] {name}")
-
-    return started
+    numbers, lines = count(1), LineProgress(total)
+    return lambda name: lines.now_and_then(f"[{next(numbers)}/{total}] {name}")

@@ -151,6 +151,7 @@ class TaskResult:
             return [task.value(name) for task in tasks]
         return [getattr(task, name) for task in tasks]
 
+
 class FrontPoint(RecordPart):
     """An architecture that nothing else that was asked for is better than in all objectives."""
 
