@@ -148,6 +148,17 @@ def test_host_imports_no_plugin(name: str) -> None:
     assert not any(package.startswith("harness_") for package in packages)
 
 
+def test_nothing_is_built_on_the_command_line() -> None:
+    """Commands call what works, and what works knows no command; Python calls it as well."""
+    users = {
+        name
+        for name in modules()
+        if not is_in(name, ["harness.cli"])
+        and any(is_in(each, ["harness.cli"]) for each in imports(name, late=True))
+    }
+    assert users == {"harness.__main__"}
+
+
 @pytest.mark.parametrize("name", modules())
 def test_only_one_module_uses_private_torch(name: str) -> None:
     """Torch's private names may change with any release, so one module alone depends on them."""

@@ -95,7 +95,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         UsageError: what was asked for makes no sense; the message says what would.
         DataError: images are missing or unreadable.
     """
-    from harness.cli.progress import interruptible_progress  # noqa: PLC0415 - see the module
+    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - see the module
     from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - see the module
     from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - see the module
     from harness.trials.runner import RunRequest, run_trials  # noqa: PLC0415 - see the module
@@ -264,9 +264,9 @@ def _path(given: str | Path) -> Path:
 
 def say_on_stderr(sentence: str) -> None:
     """Say a sentence as commands do."""
-    from harness.cli.output import say  # noqa: PLC0415 - see the module
+    from harness.system.streams import tell  # noqa: PLC0415 - see the module
 
-    say(sentence)
+    tell(sentence)
 
 
 def ignore(_: object) -> None:

@@ -62,7 +62,7 @@ def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
     """
     from harness.adaptation.adapt import adapt as adapt_photos  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
-    from harness.cli.progress import interruptible_progress  # noqa: PLC0415 - as above
+    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - as above
     from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
 
     request = AdaptRequest(

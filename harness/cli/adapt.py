@@ -11,9 +11,9 @@ import click
 from harness.adaptation.adapt import Adapted, adapt
 from harness.adaptation.card_facts import accuracy_sentence
 from harness.adaptation.request import AUTO, AdaptRequest, Keep
+from harness.api.progress import interruptible_progress
 from harness.cli.options import UserPath, cache_root_option, json_option, mode_option
 from harness.cli.output import loaded_plugins, print_json, say
-from harness.cli.progress import interruptible_progress
 
 __all__ = ["adapt_command"]
 

@@ -127,8 +127,8 @@ def _run(
     plugins: Plugins, request: ClaimRequest, budget: str | None, executor: ExecutorOptions
 ) -> int:
     """Run what is missing; return the exit status."""
+    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - as above
     from harness.claims.checking import run_missing  # noqa: PLC0415 - imports the trials' rooms
-    from harness.cli.progress import interruptible_progress  # noqa: PLC0415 - as above
     from harness.results.summary import FAILED  # noqa: PLC0415 - as above
 
     result = run_missing(

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import click
 
+from harness.api.progress import interruptible_progress
 from harness.cli.options import (
     budget_option,
     cache_root_option,
@@ -26,7 +27,6 @@ from harness.cli.options import (
     ways_option,
 )
 from harness.cli.output import loaded_plugins, print_json, print_table, say
-from harness.cli.progress import interruptible_progress
 from harness.executors.base import ExecutorOptions
 from harness.pretraining.pretrain import Pretrained, PretrainRequest
 from harness.pretraining.pretrain import pretrain as pretrain_methods

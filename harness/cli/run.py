@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import click
 
+from harness.api.progress import interruptible_progress
 from harness.cli.options import (
     Names,
     UserPath,
@@ -35,7 +36,6 @@ from harness.cli.options import (
     ways_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
-from harness.cli.progress import interruptible_progress
 from harness.errors import HarnessError
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MetricSpec

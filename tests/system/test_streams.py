@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harness.api.progress import LineProgress
 from harness.cli.output import print_json, result_console
-from harness.cli.progress import LineProgress
 from harness.reports.table import Column, Table, TableCell
 from harness.reports.terminal import print_tables
 from harness.system.streams import SafeStream, is_terminal, tell
