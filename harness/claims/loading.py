@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +15,7 @@ from harness.fields import explain
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Entry
 from harness.plugins.targets import file_path
-from harness.system.text import NotTextError, read_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from harness.system.text import NotTextError, read_toml
 
 __all__ = ["NamedClaim", "claims_of", "claims_of_plugins", "read_claim"]
 
@@ -105,13 +99,9 @@ def read_claim(path: Path) -> Claim:
             the file, the key, and what would be right.
     """
     try:
-        text = read_text(path)
-    except (OSError, NotTextError) as error:
-        raise UsageError(f"claim {path} cannot be read: {error}") from None
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
-        raise UsageError(f"claim {path} is not valid TOML: {error}") from None
+        _, table = read_toml(path)
+    except NotTextError as error:
+        raise UsageError(f"claim {path}: {error}") from None
     check = table.get("check")
     if isinstance(check, dict):
         _validate_check(path, check)

@@ -23,7 +23,6 @@ compute.fp32_flops = "the data sheet"
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,12 +34,7 @@ from harness.canonical import digest
 from harness.cost_model.profile import CostProfile
 from harness.errors import UsageError
 from harness.fields import explain
-from harness.system.text import NotTextError, read_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from harness.system.text import NotTextError, parsed_toml, read_toml
 
 __all__ = [
     "ANY_MACHINE",
@@ -193,11 +187,9 @@ def read_profile(path: Path) -> DeviceProfile:
         ProfileError: the file cannot be read, or is wrong; see `parse_profile`.
     """
     try:
-        text = read_text(path)
+        text, _ = read_toml(path)
     except NotTextError as error:
         raise ProfileError(str(path), str(error)) from None
-    except OSError as error:
-        raise ProfileError(str(path), f"it cannot be read: {error.strerror or error}") from None
     return parse_profile(text, str(path))
 
 
@@ -213,11 +205,11 @@ def parse_profile(text: str, where: str) -> DeviceProfile:
             message has the key and what it takes).
     """
     try:
-        return DeviceProfile.model_validate(tomllib.loads(text))
+        return DeviceProfile.model_validate(parsed_toml(text))
     except ValidationError as error:
         raise ProfileError(where, explain(error, DeviceProfile)) from None
-    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
-        raise ProfileError(where, f"it is not valid TOML: {error}") from None
+    except NotTextError as error:
+        raise ProfileError(where, str(error)) from None
 
 
 def _flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

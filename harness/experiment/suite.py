@@ -17,7 +17,6 @@ Each `[[trials]]` table stands for all combinations of what it lists.
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,12 +35,7 @@ from harness.experiment.setting import (
     parse_recipe,
 )
 from harness.space.spec import METANAS
-from harness.system.text import NotTextError, read_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from harness.system.text import NotTextError, read_toml
 
 __all__ = ["Suite", "SuiteEntry", "load_suite"]
 
@@ -142,13 +136,9 @@ def load_suite(path: Path) -> Suite:
             file, line and key.
     """
     try:
-        text = read_text(path)
-    except (OSError, NotTextError) as error:
-        raise UsageError(f"suite {path} cannot be read: {error}") from None
-    try:
-        table = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
-        raise UsageError(f"suite {path} is not valid TOML: {error}") from None
+        text, table = read_toml(path)
+    except NotTextError as error:
+        raise UsageError(f"suite {path}: {error}") from None
     try:
         return Suite.model_validate(table)
     except ValidationError as error:

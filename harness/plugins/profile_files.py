@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import PluginError
 from harness.plugins.registry import Entry, PluginSource, check_name
 from harness.system.names import is_leftover
-from harness.system.text import read_text
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from harness.system.text import read_toml
 
 __all__ = ["DEVICES_VARIABLE", "ProfileFile", "device_of", "profile_files"]
 
@@ -84,7 +78,7 @@ def _in(path: Path) -> list[Path]:
 def _name_in(path: Path) -> str:
     """Return the device's name, or the file's own if it cannot be read."""
     try:
-        name: str = tomllib.loads(read_text(path))["name"]
+        name: str = read_toml(path).table["name"]
         check_name("device", name)
     except (OSError, ValueError, KeyError, PluginError):
         return path.stem

@@ -11,9 +11,18 @@ import codecs
 import csv
 import io
 import re
+import sys
 from pathlib import Path
+from typing import Any, NamedTuple
 
-__all__ = ["NotTextError", "decoded", "read_cells", "read_text"]
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = [
+    "NotTextError", "TomlFile", "decoded", "parsed_toml", "read_cells", "read_text", "read_toml",
+]  # fmt: skip
 
 # UTF-32 little-endian begins like UTF-16 little-endian does, so that it is asked for first.
 MARKS = {
@@ -29,7 +38,7 @@ _BLANK_ENDS = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
 
 
 class NotTextError(ValueError):
-    """Bytes that are no text in UTF-8; the message is a clause that has `it` as subject."""
+    """What is no text, or none of its kind; the message is a clause that has `it` as subject."""
 
 
 def read_text(path: Path) -> str:
@@ -40,6 +49,38 @@ def read_text(path: Path) -> str:
         OSError: it cannot be read.
     """
     return decoded(path.read_bytes())
+
+
+class TomlFile(NamedTuple):
+    """The text of a TOML file, in which mistakes have their lines, and what it says."""
+
+    text: str
+    table: dict[str, Any]
+
+
+def read_toml(path: Path) -> TomlFile:
+    """Read a TOML file of a person's.
+
+    Raises:
+        NotTextError: it cannot be read, is in another encoding, or is not TOML.
+    """
+    try:
+        text = read_text(path)
+    except OSError as error:
+        raise NotTextError(f"it cannot be read: {error.strerror or error}") from None
+    return TomlFile(text, parsed_toml(text))
+
+
+def parsed_toml(text: str) -> dict[str, Any]:
+    """Return what TOML says.
+
+    Raises:
+        NotTextError: it is not TOML; the message has the line.
+    """
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # also of numbers and nesting without end
+        raise NotTextError(f"it is not valid TOML: {error}") from None
 
 
 def decoded(content: bytes) -> str:

@@ -103,7 +103,7 @@ def test_what_is_wrong_is_said(tmp_path: Path, old: str, new: str, message: str)
 
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     """A file that cannot be read is named."""
-    with pytest.raises(UsageError, match=r"claim .*nothing\.toml cannot be read"):
+    with pytest.raises(UsageError, match=r"claim .*nothing\.toml: it cannot be read"):
         read_claim(tmp_path / "nothing.toml")
 
 
