@@ -21,8 +21,9 @@ from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
 from harness.results.record import Record
 from harness.trials.runner import Runner, RunResult
+from tests.fuzz import habits, inputs
 from tests.fuzz.guard import watched_writes, within_seconds
-from tests.fuzz.inputs import KINDS, VARIABLES_FILE
+from tests.fuzz.inputs import VARIABLES_FILE
 from tests.fuzz.sound import PRETRAINED, Sound, images, sound_of
 
 MOST_S = 10.0  # of the processor
@@ -91,7 +92,8 @@ def attempt(
         work.mkdir()
         given.mkdir()
         monkeypatch.chdir(work)
-        arguments = KINDS[kind](Random(f"{kind} {number}"), given, sound)  # noqa: S311 - a seed is what is wanted
+        make = (inputs.KINDS | habits.KINDS)[kind]
+        arguments = make(Random(f"{kind} {number}"), given, sound)  # noqa: S311 - a seed is what is wanted
         board, variables = given / "board.toml", given / VARIABLES_FILE
         environment = {"HARNESS_DEVICES": str(board) if board.exists() else ""}
         if variables.exists():

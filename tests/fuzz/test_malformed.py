@@ -14,8 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.fuzz import inputs
-from tests.fuzz.inputs import KINDS
+from tests.fuzz import habits, inputs
 
 Attempt = Callable[[str, int], Any]
 
@@ -24,7 +23,7 @@ SAMPLE, ALL = 20, 340  # of each kind
 # What is merely odd is mostly understood.
 LEAST_REFUSED = {"record": 0.4, "command-line": 0.5, "saved-elsewhere": 0.1, "odd-names": 0.1}
 LEAST_REFUSED |= {"environment": 0.0, "special-files": 0.3}
-ODD, FEWER = {"saved-elsewhere", "odd-names", "environment", "special-files"}, 120
+FEWER = 120  # of the kinds that need a whole data set each time
 
 
 def check(attempt: Attempt, kind: str, numbers: range) -> None:
@@ -45,7 +44,7 @@ def check(attempt: Attempt, kind: str, numbers: range) -> None:
     assert refused >= LEAST_REFUSED.get(kind, 0.6) * len(numbers), statuses
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"command-line"} - ODD))
+@pytest.mark.parametrize("kind", sorted(set(inputs.KINDS) - {"command-line"}))
 def test_what_is_damaged_was_sound(
     attempt: Attempt, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,14 +58,14 @@ def test_what_is_damaged_was_sound(
         assert tried.result.exit_code == 0, f"{kind} {number}: {tried}"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*habits.KINDS, *inputs.KINDS])
 def test_malformed_input_is_refused_in_a_sentence(attempt: Attempt, kind: str) -> None:
     """A sample of malformed inputs ends with status 1 or 2, in time, and leaves nothing about."""
     check(attempt, kind, range(SAMPLE))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [*habits.KINDS, *inputs.KINDS])
 def test_two_thousand_malformed_inputs_are_refused(attempt: Attempt, kind: str) -> None:
     """So do many more, two thousand of all kinds together."""
-    check(attempt, kind, range(SAMPLE, FEWER if kind in ODD else ALL))
+    check(attempt, kind, range(SAMPLE, FEWER if kind in habits.KINDS else ALL))

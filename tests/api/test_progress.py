@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from harness.cli.progress import LineProgress
+from harness.api.progress import LineProgress
 from harness.experiment.trial import Trial
 from harness.results.record import Record
 
