@@ -41,7 +41,8 @@ class Register(Protocol):
                 that imports no torch. Without it the target takes no parameters; a TOML file never
                 does. A field marked by `harness.fields.SEARCH_ONLY` is none that a method's
                 pretraining depends on.
-            summary: one line for `harness list`.
+            summary: one line for `harness list`. A method or search whose summary begins with
+                `Control:` is one that reports compare the accuracy of all others with.
         """
 
 

@@ -209,7 +209,8 @@ def report(results: RunResults, path: str | Path) -> Path:
     plugins, told = plugins_here(), results.results
     published = find_published(told.suites, plugins, ignore)
     ledgers = ledgers_of(plugins, told, results.folders, ignore)
-    found = Report(told, published, [*ledgers, *tables_of(told, published)])
+    tables = tables_of(told, published, controls=plugins.controls)
+    found = Report(told, published, [*ledgers, *tables])
     write_report(found, {formats[target.suffix]: target}, ignore)
     return target
 

@@ -94,7 +94,7 @@ def report(  # noqa: PLR0913 - one parameter an option
         raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")
     published = _published(plugins, results, suites)
     ledgers = ledgers_of(plugins, results, folders, lambda why: say(f"Warning: {why}"))
-    tables = [*ledgers, *tables_of(results, published, missing)]
+    tables = [*ledgers, *tables_of(results, published, missing, plugins.controls)]
     found = Report(results, published, tables)
     console = result_console()
     if console.is_terminal and not formats and output is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +37,6 @@ from harness.cli.options import (
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.errors import HarnessError
 from harness.executors.base import ExecutorOptions
-from harness.metrics import MetricSpec
 from harness.plugins.loading import Plugins
 from harness.reports.cells import side_by_side
 from harness.reports.terminal import print_tables
@@ -164,7 +162,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     )
     plugins = loaded_plugins()
     result = run_trials(plugins, request, interruptible_progress, say)
-    _show(result, plugins.metrics, as_json=as_json)
+    _show(result, plugins, as_json=as_json)
     if writes_page and result.records:
         _write_page(result, plugins)
     _exit(result)
@@ -183,8 +181,8 @@ def _write_page(result: RunResult, plugins: Plugins) -> None:
         say(f"The page is {path}; harness view {result.folder} serves it.")
 
 
-def _show(result: RunResult, metrics: Mapping[str, MetricSpec], *, as_json: bool) -> None:
-    rows = rows_of_records(result.records, metrics=metrics)
+def _show(result: RunResult, plugins: Plugins, *, as_json: bool) -> None:
+    rows = rows_of_records(result.records, metrics=plugins.metrics)
     if as_json:
         answer = {
             "run_folder": str(result.folder),
@@ -201,7 +199,7 @@ def _show(result: RunResult, metrics: Mapping[str, MetricSpec], *, as_json: bool
 
     for sentence in findings_of_rows(rows):
         click.echo(sentence)
-    print_tables([run_table(rows)], result_console())
+    print_tables([run_table(rows, plugins.controls)], result_console())
     for remark in side_by_side(result.records) if result.records else ():
         click.echo(remark)
     for method, reason in result.passed_over.items():

@@ -7,7 +7,7 @@ accuracy differs, and between which methods no difference in accuracy is shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from harness.comparison.aligning import Pair
 from harness.comparison.comparing import Comparison, compare_metric
@@ -18,7 +18,13 @@ from harness.metrics import METRICS
 from harness.results.results import Results
 from harness.results.rows import Row
 
-__all__ = ["findings_of", "findings_of_comparison", "findings_of_paper", "findings_of_rows"]
+__all__ = [
+    "against_controls",
+    "findings_of",
+    "findings_of_comparison",
+    "findings_of_paper",
+    "findings_of_rows",
+]
 
 MEMORY, ACCURACY = METRICS["peak_memory"], METRICS["accuracy"]
 NEAR = 0.10  # of the published number
@@ -91,6 +97,34 @@ def findings_of_rows(rows: Sequence[Row]) -> Iterator[str]:
     yield from told[:MOST_SETTINGS]
     if len(told) > MOST_SETTINGS:
         yield f"Accuracies of {len(told) - MOST_SETTINGS} more settings are in the table."
+
+
+def against_controls(
+    rows: Sequence[Row], controls: Collection[str]
+) -> dict[int, dict[str, Comparison]]:
+    """Compare the accuracy of each row with those of the controls under the same conditions.
+
+    Args:
+        rows: of any methods, controls among them.
+        controls: names of the methods that show what a search is worth.
+
+    Returns:
+        By the identity of the row, then by the control's label; rows of controls, and those beside
+        which there is none, are left out.
+    """
+    found: dict[int, dict[str, Comparison]] = {}
+    for group in _groups(rows):
+        told = [row for row in group if _name(row) in controls]
+        for row in (row for row in group if _name(row) not in controls):
+            compared = {each.method: _compared(each, row) for each in told}
+            known = {name: each for name, each in compared.items() if each is not None}
+            if known:
+                found[id(row)] = known
+    return found
+
+
+def _name(row: Row) -> str:
+    return row.method.partition("[")[0]
 
 
 def _groups(rows: Iterable[Row]) -> list[list[Row]]:

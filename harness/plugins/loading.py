@@ -21,7 +21,15 @@ from harness import hookspecs
 from harness.errors import PluginError
 from harness.metrics import METRICS, MetricSpec
 from harness.plugins.profile_files import device_of, profile_files
-from harness.plugins.registry import KINDS, PLURALS, Collector, Conflict, PluginSource, Registry
+from harness.plugins.registry import (
+    KINDS,
+    PLURALS,
+    Collector,
+    Conflict,
+    Kind,
+    PluginSource,
+    Registry,
+)
 
 __all__ = [
     "PROJECT",
@@ -143,6 +151,13 @@ class Plugins:
     sources: tuple[PluginSource, ...]
     problems: tuple[PluginProblem, ...]
     metrics: Mapping[str, MetricSpec] = field(default_factory=lambda: METRICS)
+
+    @property
+    def controls(self) -> frozenset[str]:
+        """The names of methods and searches that others are compared with."""
+        kinds: tuple[Kind, ...] = ("method", "search")
+        entries = (each for kind in kinds for each in self.registry.entries(kind))
+        return frozenset(each.name for each in entries if each.is_control)
 
     @property
     def complaints(self) -> tuple[PluginProblem | Conflict, ...]:

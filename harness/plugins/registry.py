@@ -33,6 +33,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 # What hooks, commands and JSON call several of a kind.
 PLURALS: Mapping[Kind, str] = {kind: f"{kind}s" for kind in KINDS} | {"search": "searches"}
 
+CONTROL = "Control:"  # how the summary of a method or search begins that others are compared with
 ALL = "all"  # stands for every name of a kind, so no plugin may claim it
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -78,6 +79,11 @@ class Entry:
         """Whether the target is a TOML file that describes it, not something to import."""
         is_profile = self.kind == "device" and self.target.lower().endswith(".toml")
         return self.kind in ("suite", "claim") or is_profile
+
+    @property
+    def is_control(self) -> bool:
+        """Whether others are compared with it, to show what a search is worth."""
+        return self.summary.startswith(CONTROL)
 
     @property
     def distribution(self) -> str:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from harness.comparison.comparing import Comparison
+from harness.comparison.comparing import Comparison, Verdict
+from harness.comparison.findings import against_controls
 from harness.comparison.paper import PaperComparison, PaperLine
 from harness.comparison.result import ComparedRow, ResultsComparison
 from harness.metrics import MetricSpec, Source
 from harness.reports.cells import column_of
 from harness.reports.table import MISSING, SYMBOLS, Column, Mark, Table, TableCell, shown_number
+from harness.results.rows import Row
 
-__all__ = ["comparison_tables", "paper_tables"]
+__all__ = ["comparison_tables", "control_cells", "paper_tables"]
+
+PHRASES: dict[Verdict, str] = {
+    "better": "better than",
+    "no difference shown": "no difference shown to",
+    "worse": "worse than",
+    "not enough to tell": "not enough to tell from",
+    "not compared": "not compared with",
+}
 
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 DIFFERENCE = Column("difference", "B − A", kind="difference", figures=2)
@@ -32,6 +42,24 @@ def comparison_tables(result: ResultsComparison) -> list[Table]:
     metrics = {c.metric.name: c.metric for row in result.rows for c in row.comparisons}
     tables = [_metric_table(metric, result) for metric in metrics.values()]
     return [*tables, _said([*_legend(result), *_remarks(result)])]
+
+
+def control_cells(rows: Sequence[Row], controls: Collection[str]) -> list[TableCell]:
+    """Return for each row whether it is shown better than the controls; nothing if no row has any.
+
+    The verdicts are those of `harness compare`, under the same conditions.
+    """
+    found = against_controls(rows, controls)
+    return [TableCell(_against(found.get(id(row), {}))) for row in rows] if found else []
+
+
+def _against(compared: Mapping[str, Comparison]) -> str:
+    """Write `better than random; no difference shown to weights-only`."""
+    told = {
+        phrase: [name for name, each in compared.items() if each.verdict == verdict]
+        for verdict, phrase in PHRASES.items()
+    }
+    return "; ".join(f"{phrase} {', '.join(names)}" for phrase, names in told.items() if names)
 
 
 def _said(sentences: Iterable[str]) -> Table:

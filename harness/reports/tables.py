@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,10 @@ SCALED = "The budget is scaled."
 
 
 def tables_of(
-    results: Results, suites: Sequence[PublishedSuite], missing: Missing = "omit"
+    results: Results,
+    suites: Sequence[PublishedSuite],
+    missing: Missing = "omit",
+    controls: Collection[str] = (),
 ) -> list[Table]:
     """Return the tables of results.
 
@@ -40,6 +43,7 @@ def tables_of(
         results: what was found.
         suites: whose published numbers to set beside ours.
         missing: what the accuracy of a failed trial counts as.
+        controls: names of methods that the others' accuracies are compared with.
     """
     numbered = [suite for suite in suites if suite.has_numbers]
     told = [text for suite in suites if not suite.has_numbers for text in suite.statements]
@@ -52,6 +56,7 @@ def tables_of(
                 missing=missing,
                 stand_ins=results.stand_ins,
                 caption=[*told, *_passed_over(results), *_pending(results)],
+                controls=controls,
             )
         )
     if any(record.front for record in results.records):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from harness.experiment.budget import budget_label
 from harness.experiment.objective import Cost
@@ -31,30 +31,51 @@ from harness.results.summary import Missing, mode_of
 
 __all__ = ["each_trial_table", "front_table", "run_table", "trials_table"]
 
+CONTROLS = (
+    "Against controls: by the 95 % interval of the difference, paired over tasks and seeds where "
+    "both have met the same, as harness compare judges."
+)
+AGAINST_CONTROLS = Column("against_controls", "accuracy against controls", kind="prose")
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 SETTING, DEVICE, MODE = (Column(name, name) for name in ("setting", "device", "mode"))
 MOST_OF_A_FRONT = 12  # architectures that are shown
 
 SEEDS = Column("seeds", "seeds", kind="number", digits=0)
-NOTES = Column("notes", "notes", kind="notes")
+NOTES, ENDED = Column("notes", "notes", kind="notes"), Column("ended", "ended")
 
 
-def run_table(rows: Sequence[Row]) -> Table:
-    """Return the table after a run: what was asked for, side by side in few columns."""
-    metrics = metrics_of_rows(rows)
+def run_table(rows: Sequence[Row], controls: Collection[str] = ()) -> Table:
+    """Return the table after a run: what was asked for, side by side in few columns.
+
+    Args:
+        rows: of the run's records.
+        controls: names of methods that the others' accuracies are compared with.
+    """
+    metrics, against = metrics_of_rows(rows), _against(rows, controls)
     cells = tuple(
         (
             TableCell(row.method),
             TableCell(f"{row.dataset} {row.full_setting}"),
             TableCell(len(row.records)),
             *_metric_cells(row, metrics),
+            *against[place : place + 1],
             TableCell(f"{row.device} ({row.mode})"),
             TableCell(endings(row.records)),
         )
-        for row in rows
+        for place, row in enumerate(rows)
     )
-    columns = (METHOD, DATA, SEEDS, *_metric_columns(metrics), DEVICE, Column("ended", "ended"))
+    beside = [AGAINST_CONTROLS] if against else []
+    columns = (METHOD, DATA, SEEDS, *_metric_columns(metrics), *beside, DEVICE, ENDED)
     return Table("run", "", tuple(_run_caption(rows, cells)), columns, cells)
+
+
+def _against(rows: Sequence[Row], controls: Collection[str]) -> Sequence[TableCell]:
+    """Return what is to be said of each row beside the controls; nothing where there are none."""
+    if not controls:
+        return ()
+    from harness.reports.comparison_tables import control_cells  # noqa: PLC0415 - imports scipy
+
+    return control_cells(rows, controls)
 
 
 def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> Iterator[str]:
@@ -91,6 +112,7 @@ def trials_table(
     missing: Missing = "omit",
     stand_ins: Mapping[str, str] | None = None,
     caption: Sequence[str] = (),
+    controls: Collection[str] = (),
 ) -> Table:
     """Return the table of all trials: a row for each method, setting, device and budget.
 
@@ -99,9 +121,13 @@ def trials_table(
         missing: what the accuracy of a failed trial counts as in them.
         stand_ins: for the label of a data set, the one that it was run in place of.
         caption: sentences that come after those about the table's own numbers.
+        controls: names of methods that the others' accuracies are compared with.
     """
-    remarks, metrics = Remarks(), metrics_of_rows(rows)
-    cells = tuple(_trial_cells(row, metrics, stand_ins or {}, remarks) for row in rows)
+    remarks, metrics, against = Remarks(), metrics_of_rows(rows), _against(rows, controls)
+    cells = tuple(
+        _trial_cells(row, metrics, against[place : place + 1], stand_ins or {}, remarks)
+        for place, row in enumerate(rows)
+    )
     records = [record for row in rows for record in row.records]
     return Table(
         key="trials",
@@ -111,6 +137,7 @@ def trials_table(
             "95 %: half-width of the mean's interval over seeds, or over the tasks of a single "
             "seed. Time: the search steps of one task, or all epochs of a full task.",
             *chance_sentence(rows),
+            *([CONTROLS] if against else []),
             *legend(cells),
             failed_sentence(records, missing),
             *_code_sentences(records),
@@ -125,7 +152,8 @@ def trials_table(
             Column("budget", "budget"),
             SEEDS,
             *_metric_columns(metrics),
-            Column("ended", "ended"),
+            *([AGAINST_CONTROLS] if against else []),
+            ENDED,
             NOTES,
         ),
         rows=cells,
@@ -134,7 +162,11 @@ def trials_table(
 
 
 def _trial_cells(
-    row: Row, metrics: Sequence[MetricSpec], stand_ins: Mapping[str, str], remarks: Remarks
+    row: Row,
+    metrics: Sequence[MetricSpec],
+    against: Sequence[TableCell],
+    stand_ins: Mapping[str, str],
+    remarks: Remarks,
 ) -> tuple[TableCell, ...]:
     told = [*failures(row.records), *side_by_side(row.records)]
     if row.dataset in stand_ins:
@@ -144,6 +176,7 @@ def _trial_cells(
         TableCell(budget_label(row.records[0].budget.allowed, row.kind)),
         TableCell(len(row.records)),
         *_metric_cells(row, metrics),
+        *against,
         TableCell(endings(row.records)),
         remarks.cell(told),
     )

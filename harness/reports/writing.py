@@ -72,7 +72,7 @@ def page_of(folder: Path, plugins: Plugins) -> tuple[str, bool]:
     results = load_results([folder], plugins.metrics)
     published = find_published(results.suites, plugins)
     ledgers = ledgers_of(plugins, results, [folder], lambda _: None)  # a report says what is wrong
-    tables = [*ledgers, *tables_of(results, published)]
+    tables = [*ledgers, *tables_of(results, published, controls=plugins.controls)]
     return page_text(results, tables, published), results.pending > 0
 
 

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison.findings import findings_of_paper, findings_of_rows
+from harness.comparison.aligning import Pair
+from harness.comparison.comparing import compare_metric
+from harness.comparison.findings import against_controls, findings_of_paper, findings_of_rows
 from harness.comparison.paper import compare_with
 from harness.comparison.published import PublishedSuite, load_published
+from harness.metrics import METRICS
 from harness.plugins.loading import Plugins, load_plugins
 from harness.reports.tables import tables_of
 from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
@@ -86,6 +89,37 @@ def test_narrowed_cells_are_not_held_against_the_paper(plugins: Plugins) -> None
     rows = rows_of_estimate(estimated("darts", 464.4, channels=8))
     (compared,) = compare_with(suite, rows, {})
     assert "C = 8 instead of 28" in findings_of_paper(compared)[0]
+
+
+def test_a_row_says_whether_it_is_better_than_the_controls(
+    make_record: Callable[..., Record],
+    plugins: Plugins,
+    tmp_path: Path,
+    write_run: Callable[..., Path],
+) -> None:
+    """Under the same conditions alone, as `compare` would judge the two; controls say nothing."""
+    many = [
+        {"index": i, "accuracy": 50.0 + i % 7, "search_s": 1.0, "peak_memory_bytes": 1}
+        for i in range(20)
+    ]
+    more = [{**task, "accuracy": 60.0 + (3 * i) % 5} for i, task in enumerate(many)]
+    records = [
+        make_record("weights-only", tasks=many),
+        make_record("random", tasks=more),
+        make_record("m", tasks=more),
+        make_record("m", tasks=more, budget={"search_steps": 3}),  # no control had that budget
+    ]
+    results = load_results([write_run(tmp_path / "run", records)], plugins.metrics)
+    assert {"weights-only", "random"} <= plugins.controls
+    (table,) = (t for t in tables_of(results, [], controls=plugins.controls) if t.key == "trials")
+    place = [column.key for column in table.columns].index("against_controls")
+    told = [row[place].value for row in table.rows]
+    assert told == ["", "", "better than weights-only; no difference shown to random", ""]
+    control, other, row, _ = results.trial_rows
+    found = against_controls(results.trial_rows, plugins.controls)[id(row)]
+    accuracy = METRICS["accuracy"]
+    assert found["weights-only"] == compare_metric(accuracy, Pair(control, row))
+    assert found["random"] == compare_metric(accuracy, Pair(other, row))
 
 
 def folders(tmp_path: Path, make: Callable[..., Record], write: Callable[..., Path]) -> list[Path]:
