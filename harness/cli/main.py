@@ -193,7 +193,7 @@ PLUGINS_COMMANDS = {
     ),
     "check": LazyCommand(
         "harness.cli.plugins:check_plugin",
-        "Hold a method, data set or device to the rules that the harness relies on.",
+        "Hold a method, data set, device or space to the rules that the harness relies on.",
     ),
 }
 

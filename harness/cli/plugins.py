@@ -12,12 +12,12 @@ from harness.cli.options import UserPath, cache_root_option, data_root_option, j
 from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.conformance.isolation import check, conditions_here, rule_names
 from harness.conformance.rule import Conditions, Status, Verdict
-from harness.conformance.subject import CHECKED, Address, find
+from harness.conformance.subject import Address, find
 from harness.errors import UnknownNameError
 from harness.plugins.description import plugin_rows
 from harness.plugins.loading import load_plugins
 from harness.plugins.registry import KINDS, PLURALS, Kind
-from harness.scaffold.writing import choose_names, next_commands, write_plugin
+from harness.scaffold.writing import OPTION_OF, choose_names, next_commands, write_plugin
 
 __all__ = ["check_plugin", "list_plugins", "new_plugin"]
 
@@ -57,7 +57,7 @@ def _registers(row: dict[str, Any]) -> str:
 
 @click.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(CHECKED), required=True, help="What it adds.")
+@click.option("--kind", type=click.Choice(list(OPTION_OF)), required=True, help="What it adds.")
 @click.option(
     "-o",
     "--output",
@@ -105,7 +105,7 @@ def check_plugin(  # noqa: PLR0913 - one parameter an option
     cache_root: Path,
     as_json: bool,
 ) -> None:
-    """Hold a method, data set or device to the rules that the harness relies on.
+    """Hold a method, data set, device or space to the rules that the harness relies on.
 
     NAME is what is registered, such as onnas or 'onnas[q=1]', or a plugin: then all that it
     registers is checked. Every rule is checked, by trials of a single search step unless --thorough

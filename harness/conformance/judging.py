@@ -45,6 +45,12 @@ from harness.conformance.rule import (
     Status,
     Verdict,
 )
+from harness.conformance.space_rules import (
+    ENCODING_ROUND_TRIPS,
+    MOVES_STAY_INSIDE,
+    NETWORK_EQUALS_ENCODING,
+    SAMPLING_COVERS,
+)
 from harness.conformance.subject import Address, Subject
 from harness.conformance.trials import use_few_threads
 from harness.errors import DataError
@@ -80,6 +86,13 @@ RULES: dict[Kind, tuple[Rule, ...]] = {
         PROFILE_IS_TRUE,
         READINGS_ARE_PLAUSIBLE,
         LIMIT_IS_ENFORCED,
+    ),
+    "space": (
+        IMPORT_IS_QUICK,
+        ENCODING_ROUND_TRIPS,
+        MOVES_STAY_INSIDE,
+        SAMPLING_COVERS,
+        NETWORK_EQUALS_ENCODING,
     ),
 }
 """All rules, by the kind of what they are for."""

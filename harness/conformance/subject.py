@@ -25,7 +25,7 @@ class Address:
     """A subject as text, which travels to the process of a check.
 
     Attributes:
-        kind: method, dataset or device.
+        kind: method, dataset, device or space.
         text: the name, with parameters in brackets.
         data_root: where data sets are kept; None: nothing was given.
         cache_root: where decoded images are kept.
@@ -78,13 +78,13 @@ class Subject:
         return dataset
 
 
-CHECKED: tuple[Kind, ...] = ("method", "dataset", "device")
+CHECKED: tuple[Kind, ...] = ("method", "space", "dataset", "device")
 
 
 def find(plugins: Plugins, text: str, data_root: Path | None, cache_root: Path) -> list[Address]:
     """Return the subjects that `NAME` or `NAME[key=value,...]` stands for.
 
-    A name that methods, data sets or devices have stands for these; otherwise it is a plugin's,
+    A name that methods, data sets, devices or spaces have stands for these; else it is a plugin's,
     and stands for all of these that it registers and that need no parameters.
 
     Raises:
@@ -115,8 +115,8 @@ def _entries_of(plugins: Plugins, name: str) -> Sequence[Entry]:
             checkable = [each for each in named if not needs_parameters(each)]
             if not checkable:
                 raise UsageError(
-                    f"{source} registers no method, data set or device that can be made without "
-                    "parameters; name one with its parameters, NAME[key=value]"
+                    f"{source} registers no method, data set, device or space that can be made "
+                    "without parameters; name one with its parameters, NAME[key=value]"
                 )
             return checkable
     known = {name for kind in CHECKED for name in plugins.registry.names(kind)}

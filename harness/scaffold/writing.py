@@ -25,7 +25,7 @@ from harness.plugins.registry import Kind, check_name
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
-__all__ = ["choose_names", "next_commands", "write_plugin"]
+__all__ = ["OPTION_OF", "choose_names", "next_commands", "write_plugin"]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from harness.conformance.subject import CHECKED
+from harness.scaffold.writing import OPTION_OF
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -30,7 +30,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return work
 
 
-@pytest.mark.parametrize("kind", CHECKED)
+@pytest.mark.parametrize("kind", OPTION_OF)
 def test_it_writes_a_package_and_says_what_to_do_next(call: Call, scratch: Path, kind: str) -> None:
     """Every file is valid, the entry point names the module, and four commands follow."""
     result = call("plugins", "new", "my-idea", "--kind", kind)

@@ -52,7 +52,10 @@ def test_a_rule_that_does_not_apply_is_skipped(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("mark", "words"),
     [
-        ('"mine", kind="suite"', "kind is 'suite'; it must be one of method, dataset, device"),
+        (
+            '"mine", kind="suite"',
+            "kind is 'suite'; it must be one of method, space, dataset, device",
+        ),
         ("", "needs the mark harness_contract(name, kind=...)"),
     ],
 )
