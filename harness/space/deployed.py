@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.space.architecture import BYPASS, CellArchitecture, Summand, architecture_of
+from harness.space.batch_norm import BatchNorm
 from harness.space.cell import Cell, CellInputs, edge_stride
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
@@ -163,7 +164,7 @@ def of_supernet(
         image_shape=image_shape,
         classes=net.head.out_features,
         channels=_width(net),
-        affine=False,
+        affine=_has_biases(net),
         share=_share(net),
         normal=tuple(nodes["normal"]),
         reduction=tuple(nodes["reduction"]),
@@ -222,6 +223,11 @@ def _terms_of(weights: Sequence[Sequence[float]], operations: Sequence[str]) -> 
 
 def _width(net: Supernet) -> int:
     return net.head.in_features // NODES
+
+
+def _has_biases(net: Supernet) -> bool:
+    """Tell whether a method has given the batch norms biases, which the search has none of."""
+    return any(isinstance(each, BatchNorm) and each.bias is not None for each in net.modules())
 
 
 def _share(net: Supernet) -> int:

@@ -17,8 +17,8 @@ MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
 
 METHODS = [
-    "darts", "metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "weights-only",
-    "onnas",
+    "bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random",
+    "random-alpha", "weights-only", "onnas",
 ]  # fmt: skip
 
 

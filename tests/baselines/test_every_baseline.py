@@ -14,7 +14,10 @@ from harness.space.genotype import Genotype
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
 
-METHODS = ["darts", "metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "weights-only"]
+METHODS = [
+    *("bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random"),
+    *("random-alpha", "weights-only"),
+]
 each_method = pytest.mark.parametrize("name", METHODS)
 
 

@@ -11,7 +11,10 @@ from harness.errors import UsageError
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
 
-NAMES = {"darts", "metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "weights-only"}
+NAMES = {
+    *("bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random"),
+    *("random-alpha", "weights-only"),
+}
 
 
 def test_every_name_has_a_class(

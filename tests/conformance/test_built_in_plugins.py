@@ -13,7 +13,9 @@ from harness.plugins.registry import Kind
 
 DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else None
 METHODS = [
+    "bias-only",
     "darts",
+    "last-layer",
     "metanas",
     "onnas",
     "pcdarts",

@@ -27,6 +27,8 @@ EXACT = [
     "metanas",
     "pcdarts",
     "weights-only",
+    "last-layer",
+    "bias-only",
     pytest.param("onnas[q=7,g=all,micro_batches=2]", marks=pytest.mark.slow),
 ]
 CHOOSING = [

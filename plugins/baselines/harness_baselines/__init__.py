@@ -9,7 +9,17 @@ __all__ = ["harness_register_methods"]
 
 # name, class, summary; the parameters of a class are in its model of the same name.
 _METHODS = (
+    (
+        "bias-only",
+        "fixed_network:BiasOnly",
+        "Control: a fixed network, whose biases and classifier adapt (TinyTL's rule)",
+    ),
     ("darts", "darts:Darts", "DARTS: every operation trained at once (Liu et al., 2019)"),
+    (
+        "last-layer",
+        "fixed_network:LastLayer",
+        "Control: a fixed network, whose classifier alone adapts",
+    ),
     (
         "metanas",
         "darts:MetaNas",

@@ -21,7 +21,9 @@ from harness.search.parameters import (
 from harness.space.architecture import BackboneName
 
 __all__ = [
+    "BiasOnlyParameters",
     "DartsParameters",
+    "LastLayerParameters",
     "MetaNasParameters",
     "PcDartsParameters",
     "ProxylessNasParameters",
@@ -90,6 +92,14 @@ class RandomSearchParameters(WeightParameters):
 
 class WeightsOnlyParameters(EngineParameters, PretrainingParameters):
     """What trains is w alone."""
+
+
+class LastLayerParameters(WeightsOnlyParameters):
+    """On the device the classifier trains alone."""
+
+
+class BiasOnlyParameters(WeightsOnlyParameters):
+    """On the device biases and the classifier train."""
 
 
 class RandomAlphaParameters(WeightsOnlyParameters):

@@ -1,0 +1,128 @@
+"""Controls that adapt a little of a fixed network: what is a search worth in the same memory?
+
+Both start from the pretraining of weights-only, in which all of w learns; on the device the
+architecture is kept, and of w learns a part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
+
+import torch
+from torch import Tensor, nn
+
+from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
+from harness.errors import UsageError
+from harness.search.supernet_method import OBSERVED_BATCHES
+from harness.space.batch_norm import BatchNorm
+from harness.space.supernet import Supernet
+from harness_baselines.parameters import BiasOnlyParameters, LastLayerParameters
+from harness_baselines.weights_only import WeightsOnly
+
+__all__ = ["BiasOnly", "LastLayer"]
+
+
+class PartOfWeights(WeightsOnly):
+    """Keeps all of w on the device but what a subclass names."""
+
+    def learns(self, name: str) -> bool:
+        """Tell whether a parameter of the network, of w, learns on the device."""
+        raise NotImplementedError
+
+    def build(self, context: SearchContext) -> None:
+        """Build the network; offline all of it learns."""
+        super().build(context)
+        if context.pretraining:
+            return
+        kept = {id(each) for each in self.net.architecture_parameters()}
+        for name, parameter in self.net.named_parameters():
+            if id(parameter) not in kept:
+                parameter.requires_grad_(self.learns(name))
+
+
+class LastLayer(PartOfWeights):
+    """Trains the classifier alone: no activation of the network before it has to stay alive."""
+
+    def __init__(self, parameters: LastLayerParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        super().__init__(parameters or LastLayerParameters())
+
+    def learns(self, name: str) -> bool:
+        """Only the head does."""
+        return name.startswith("head.")
+
+
+class BiasOnly(PartOfWeights):
+    """Trains biases and the classifier (TinyTL's rule: Cai et al., 2020, section 3.1).
+
+    What a layer has to keep for its bias is nothing, if all else of it is fixed. So the statistics
+    of batch norm are fixed too, once they are those of the first search step's images, and each
+    norm is given the bias that the shared space lacks during search: a shift of each channel, which
+    starts at 0. What still lives until the backward pass is what ReLUs, poolings and torch's
+    convolutions keep.
+    """
+
+    def __init__(self, parameters: BiasOnlyParameters | None = None) -> None:
+        """Take the parameters, or their defaults.
+
+        Raises:
+            UsageError: the engine is one that computes batch norm itself, and knows no biases.
+        """
+        given = parameters or BiasOnlyParameters()
+        if given.engine != "ordinary":
+            raise UsageError(
+                f"bias-only cannot have engine={given.engine}, which knows no biases of batch "
+                "norm; it has engine=ordinary"
+            )
+        super().__init__(given)
+
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return the supernet, its batch norms with biases."""
+        net = super().create_network(context)
+        for part in list(net.modules()):
+            for name, child in list(part.named_children()):
+                if isinstance(child, BatchNorm):
+                    setattr(part, name, BiasedNorm(len(child.running_mean)))
+        return net
+
+    def learns(self, name: str) -> bool:
+        """Every bias does, and the head."""
+        return name.endswith(".bias") or name.startswith("head.")
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Fix the statistics before the first step; then learn as in any."""
+        rest = iter(batches)
+        first = list(islice(rest, OBSERVED_BATCHES)) if self.step < 0 else []
+        if first:
+            self.net.train()
+            self._observe_first(first)
+        return super().search_step(chain(first, rest))
+
+    def _observe_first(self, batches: Sequence[SearchBatch]) -> None:
+        super()._observe(batch.weights for batch in batches)
+        for norm in self.net.modules():
+            if isinstance(norm, BiasedNorm):
+                norm.is_fixed = True
+
+    def _observe(self, batches: Iterable[Batch]) -> None:
+        """Leave the statistics as they are."""
+
+
+class BiasedNorm(BatchNorm):
+    """Batch norm with a bias; once it is fixed, a scale and a shift of each channel."""
+
+    def __init__(self, channels: int) -> None:
+        """Build it for (N, `channels`, H, W)."""
+        super().__init__(channels)
+        self.bias = nn.Parameter(torch.zeros(channels))
+        self.is_fixed = False
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, C, H, W)."""
+        if not self.is_fixed or self.bias is None:
+            return super().forward(images)
+        scale = (self.running_var + self.epsilon).rsqrt()
+        shift = self.bias - self.running_mean * scale
+        # In this order nothing of the images' size is kept for a backward pass.
+        return torch.addcmul(shift[:, None, None], images, scale[:, None, None])
