@@ -79,15 +79,19 @@ def zen(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: A
     """Return the Zen-score (Lin et al., 2021): how much noise in noise changes the features.
 
     It is log E||f(x) - f(x + 0.01 e)|| of what is pooled, with what batch norms divide by given
-    back: the logarithm of the root of each one's mean variance. A batch norm that nothing reaches
-    divides nothing, and is left out. Shortcuts stay, which are part of the space here.
+    back: the logarithm of the root of each one's mean variance. All weights are drawn anew from
+    N(0, 1), as its algorithm 1 has it. A batch norm that nothing reaches divides nothing, and is
+    left out. Shortcuts stay, which are part of the space here.
     """
     variances: list[float] = []
 
     def note(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         variances.append(float(inputs[0].var(dim=(0, 2, 3), unbiased=False).mean()))
 
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+    with torch.no_grad():
+        for weight in _weights(network):
+            weight.normal_(generator=generator)
     one, other = (torch.randn(images.shape, generator=generator) for _ in range(2))
     scored: Any = network.train()  # a ScoredNetwork
     with torch.no_grad():
