@@ -32,10 +32,10 @@ from harness.results.summary import Missing, mode_of
 __all__ = ["each_trial_table", "front_table", "run_table", "trials_table"]
 
 CONTROLS = (
-    "Against controls: by the 95 % interval of the difference, paired over tasks and seeds where "
-    "both have met the same, as harness compare judges."
+    "Controls: accuracy beside theirs, by the 95 % interval of the difference, paired over tasks "
+    "and seeds where both have met the same, as harness compare judges."
 )
-AGAINST_CONTROLS = Column("against_controls", "accuracy against controls", kind="prose")
+AGAINST_CONTROLS = Column("against_controls", "controls", kind="prose")
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 SETTING, DEVICE, MODE = (Column(name, name) for name in ("setting", "device", "mode"))
 MOST_OF_A_FRONT = 12  # architectures that are shown

@@ -13,11 +13,15 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from harness.claims.evidence import ClaimVerdict, Finding
+from harness.claims.ledger import JudgedClaim
+from harness.claims.loading import claims_of_plugins
 from harness.comparison.paper import compare_with_paper
 from harness.comparison.result import compare
 from harness.cost_model.profile import Prediction
 from harness.plugins.description import entry_rows
 from harness.plugins.loading import load_plugins
+from harness.reports.claim_tables import ledger_tables
 from harness.reports.comparison_tables import comparison_tables, paper_tables
 from harness.reports.estimate_tables import bench_table, estimate_table
 from harness.reports.table import Column, Table, TableCell
@@ -33,6 +37,11 @@ from harness.results.results import Results
 WIDTHS = [60, 80, 120, 200]
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "omniglot"
 SLOW = Prediction(809.45, 612.51, 1396.29)
+FOUND: dict[ClaimVerdict, Finding] = {
+    "holds": Finding(1234.5, 1198.25, 1270.75, "emulated", "omniglot 5-way 1-shot", "small"),
+    "does not hold": Finding(-0.0123, -0.0456, 0.021, "predicted", "miniimagenet 5-way 5-shot"),
+    "not shown either way": Finding(undecided="nothing was run"),
+}
 LONG = "metanas[engine=step_by_step,micro_batches=5]"
 
 
@@ -161,6 +170,24 @@ def test_a_benchmark_is_read_back(width: int) -> None:
     (told,) = bench_to_json([row])
     assert LONG in shown
     assert all(stands_in(each, shown) for each in numbers(told)), told
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_claims_are_read_back(width: int) -> None:
+    """Names, published values, ours with the ends of their intervals, and verdicts."""
+    judged = [
+        JudgedClaim(named, finding, verdict, "harness claim onnas")
+        for named in claims_of_plugins(load_plugins(), "onnas")
+        for verdict, finding in FOUND.items()
+    ]
+    text = printed(ledger_tables(judged, brief=True), width)
+    shown, words = words_of(text), " ".join(text.split())
+    assert len(judged) > 5
+    for claim in (each.to_json() for each in judged):
+        told = [claim["published"]["value"], *numbers(claim["ours"])]
+        assert claim["name"] in shown
+        assert claim["verdict"] in words
+        assert all(stands_in(each, shown) for each in told), claim
 
 
 @pytest.mark.parametrize("width", WIDTHS)
