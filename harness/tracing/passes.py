@@ -11,10 +11,12 @@ anew.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import partial
+from types import NoneType
 from typing import Any
 
 import torch
@@ -96,17 +98,15 @@ def _run(  # noqa: PLR0913, PLR0917 - an engine's, and what it is run on
         key = (_of_engine(engine), _of_network(net), _of_batch(batch), mixed)
     except _UnlikeError:
         return engine(net, batch, made, share=share)
-    if key not in _passes:
-        found, watched = None, _WatchedPass(shapes, parameters)
-        outcome = engine(net, batch, made, share=share)
-        del made
-        found = watched.what_was_done(outcome, before)
-        _passes[key] = found
-        return outcome
-    known = _passes[key]
-    if known is None:
+    if (known := _passes.get(key)) is not None:  # once: a key is long to hash
+        return _again(shapes, known, parameters)
+    if key in _passes:
         return engine(net, batch, made, share=share)
-    return _again(shapes, known, parameters)
+    watched = _WatchedPass(shapes, parameters)
+    outcome = engine(net, batch, made, share=share)
+    del made
+    _passes[key] = watched.what_was_done(outcome, before)
+    return outcome
 
 
 def _again(shapes: ShapeMode, known: _TracedPass, parameters: list[nn.Parameter]) -> BatchOutcome:
@@ -211,7 +211,11 @@ def _of_network(net: nn.Module) -> Any:
 def _of_module(module: nn.Module) -> Any:
     parts: list[Any] = [type(module)]
     for name, value in vars(module).items():
-        if name == "_modules":
+        if type(value) in _AS_THEY_ARE:
+            parts.append((name, value))
+        elif not value and type(value) in _CONTAINERS:
+            parts.append(name)
+        elif name == "_modules":
             parts.append(tuple(value))
         elif name == "_parameters":
             parts += [(key, _of_parameter(each)) for key, each in value.items()]
@@ -220,6 +224,10 @@ def _of_module(module: nn.Module) -> Any:
         else:
             parts.append((name, _plain(value)))
     return tuple(parts)
+
+
+# Most attributes of a module are numbers, or hooks of which there are none.
+_AS_THEY_ARE, _CONTAINERS = {bool, int, float, str, NoneType}, {dict, OrderedDict, set}
 
 
 def _of_parameter(parameter: Tensor | None) -> Any:
