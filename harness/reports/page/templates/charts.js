@@ -14,14 +14,15 @@ const SHAPES = [
   "M-3-5.2H3L6 0 3 5.2H-3L-6 0Z", "M0-6 3.4 0 0 6-3.4 0Z",
 ];
 
-const format = (value) => {
+const format = (value, unit = "") => {
   if (value === null || value === undefined) return "–";
+  if (unit === "MiB" && value >= 1) return value.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 }); // as tables do
   const digits = Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 1 ? 2 : 3;
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 };
 const marks = { emulated: "*", predicted: "~", measured: "" };
 const told = ([value, , , source], unit) =>
-  `${source === "predicted" ? "~" : ""}${format(value)}${source === "emulated" ? "*" : ""}${unit ? ` ${unit}` : ""}`;
+  `${source === "predicted" ? "~" : ""}${format(value, unit)}${source === "emulated" ? "*" : ""}${unit ? ` ${unit}` : ""}`;
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
