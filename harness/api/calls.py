@@ -203,7 +203,7 @@ def report(results: RunResults, path: str | Path) -> Path:
     formats = {suffix: name for name, suffix in SUFFIXES.items()}
     if target.suffix not in formats:
         raise UsageError(
-            f"'{target.name}' has no format of a report; its name must end in "
+            f"'{target.name}' does not name a format for a report; it must end in "
             f"{', '.join(sorted(formats))}"
         )
     plugins, told = plugins_here(), results.results

@@ -85,7 +85,7 @@ def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
 
 
 def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePrediction]:
-    """Say what images show, with the model of a folder; to read it runs no code of it.
+    """Say what images show, with the model of a folder; reading it runs none of its code.
 
     Args:
         model: the folder.

@@ -32,7 +32,9 @@ def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | 
         return None
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|M|G)?B?\s*", value)
     if match is None or float(match[1]) == 0:
-        raise click.BadParameter(f"'{value}' is no amount of memory; write it as 600MiB or 1.5GiB")
+        raise click.BadParameter(
+            f"'{value}' is not an amount of memory; write it as 600MiB or 1.5GiB"
+        )
     factor = {"Ki": 2**-10, "Mi": 1, "Gi": 2**10, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
     return float(match[1]) * factor[match[2] or "Mi"]
 
@@ -146,7 +148,7 @@ def adapt_command(  # noqa: PLR0913 - one parameter an option
     try:
         adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
     except KeyboardInterrupt:
-        say("Interrupted; the same command goes on where this one stopped.")
+        say("Interrupted; run the same command again to continue.")
         raise SystemExit(EXIT_INTERRUPTED) from None
     _show(adapted, as_json=as_json)
 

@@ -76,9 +76,9 @@ def bench(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Measure seconds and memory of a search step on this machine.
 
-    SUITE and the options say of what, as in `harness run`; images are noise of the data set's
-    shape. Methods of one setting take turns, and ratios are of steps in the same round, since a
-    machine does not stay equally fast. Engines are parameters: -m 'darts[engine=streamed]'.
+    SUITE and the options say what to measure, as in `harness run`; images are noise of the data
+    set's shape. Methods of one setting take turns, and ratios are of steps in the same round, since
+    a machine does not stay equally fast. Engines are parameters: -m 'darts[engine=streamed]'.
     """
     plugins = loaded_plugins()
     selections = select(plugins, "device", device)

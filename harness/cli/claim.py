@@ -41,7 +41,12 @@ EXIT_PROBLEMS, EXIT_INTERRUPTED = 1, 130
     help="A run folder to judge by, or a folder that holds some; can be repeated.  [default: "
     "results/reference, and what --run has left]",
 )
-@click.option("--run", "runs", is_flag=True, help="Run first what claims need and nobody has run.")
+@click.option(
+    "--run",
+    "runs",
+    is_flag=True,
+    help="First run the trials that the claims need and that are missing.",
+)
 @click.option(
     "--budget", help="With --run: a named budget, key=value pairs, or both.  [default: small]"
 )
@@ -70,11 +75,11 @@ def claim(  # noqa: PLR0913 - one parameter an option
     cache_root: Path,
     as_json: bool,
 ) -> None:
-    """List what was published of methods, and check whether it holds.
+    """List published claims about methods, and check whether they hold.
 
     Without METHOD, claims are listed. With it, each claim about the method gets a verdict: it
     holds, does not hold, is not shown either way, or is not checkable here. With NAME, one claim is
-    told in full: harness claim onnas memory-darts.
+    shown in full: harness claim onnas memory-darts.
 
     Memory and storage are estimated from shapes where no run has counted them. Accuracy and
     measured times need trials, which --run makes at a budget; it goes on where it stopped.
@@ -138,7 +143,7 @@ def _run(
         return 0
     say(f"Records are in {result.folder}")
     if result.interrupted:
-        say("Interrupted; the same command goes on where this one stopped.")
+        say("Interrupted; run the same command again to continue.")
         return EXIT_INTERRUPTED
     failed = result.passed_over or any(each.status in FAILED for each in result.records)
     return EXIT_PROBLEMS if failed else 0

@@ -21,7 +21,7 @@ EXIT_WORSE_OR_UNREADABLE = 1
 
 @click.command()
 @click.argument("folders", metavar="A [B]", nargs=-1, required=True, type=UserPath())
-@click.option("--paper", is_flag=True, help="Compare A with the numbers published of its suite.")
+@click.option("--paper", is_flag=True, help="Compare A with the numbers published for its suite.")
 @click.option(
     "--suite", help="With --paper: whose published numbers.  [default: the suite A came from]"
 )
@@ -54,7 +54,8 @@ def compare(  # noqa: PLR0913 - one parameter an option
     about B: better or worse than A, if the difference is more than chance explains. Accuracy is
     paired by seed and task where both have met the same images.
 
-    Rows that differ in device mode, budget, conditions or data are refused unless --allow names it.
+    Rows that differ in device mode, budget, conditions or data are refused unless --allow names
+    the difference.
     """
     if paper:
         _check_paper(folders, tolerance, allowed)

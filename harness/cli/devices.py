@@ -39,7 +39,7 @@ __all__ = ["calibrate_processor", "fit_published", "probe_machine"]
 )
 @json_option
 def probe_machine(root: Path, *, as_json: bool) -> None:
-    """Read everything that this machine tells of itself.
+    """Read everything that this machine says about itself.
 
     A value that cannot be read is left blank, and its note says why. The machine's names are what a
     device profile recognises it by.

@@ -72,11 +72,11 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     """Predict memory and time from shapes alone.
 
     No data set is read and nothing is trained: each method's own search steps run on tensors
-    without values. SUITE and the options say what for, as in `harness run`.
+    without values. SUITE and the options say what to estimate, as in `harness run`.
 
     Memory is what a run would count, to the byte, unless the method chooses by values: then it is
     the largest that its choices can lead to, and the range is shown. Time comes from the device's
-    cost model, with the band in which nine of ten known times were.
+    cost model, with the band that held nine of ten known times.
     """
     plugins = loaded_plugins()
     request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)

@@ -122,7 +122,7 @@ COMMANDS = {
     ),
     "report": LazyCommand(
         "harness.cli.report:report",
-        "Show what runs and estimates have left, beside published numbers.",
+        "Show the results of runs and estimates beside published numbers.",
     ),
     "view": LazyCommand(
         "harness.cli.view:view",
@@ -133,7 +133,7 @@ COMMANDS = {
     ),
     "claim": LazyCommand(
         "harness.cli.claim:claim",
-        "List what was published of methods, and check whether it holds.",
+        "List published claims about methods, and check whether they hold.",
     ),
     "pretrain": LazyCommand(
         "harness.cli.pretrain:pretrain",
@@ -144,11 +144,11 @@ COMMANDS = {
         "Adapt a network to your photos, and leave it as a folder.",
     ),
     "predict": LazyCommand(
-        "harness.cli.models:predict_command", "Say what images show, with the model of a folder."
+        "harness.cli.models:predict_command", "Label images with the model in a folder."
     ),
     "export": LazyCommand(
         "harness.cli.models:export_command",
-        "Write the model of a folder in a format that other programs run.",
+        "Write the model in a folder in a format that other programs can run.",
     ),
     "list": LazyCommand(
         "harness.cli.inspection:list_command",
@@ -161,7 +161,7 @@ COMMANDS = {
         "harness.cli.main:plugins", "See which plugins are in use, write one, and check it."
     ),
     "devices": LazyCommand(
-        "harness.cli.main:devices", "See what this machine is and what can be read of it."
+        "harness.cli.main:devices", "See what this machine is and what can be read from it."
     ),
     "doctor": LazyCommand(
         "harness.cli.inspection:doctor", "Check that everything a run needs is there."
@@ -170,7 +170,7 @@ COMMANDS = {
 
 DEVICES_COMMANDS = {
     "probe": LazyCommand(
-        "harness.cli.devices:probe_machine", "Read everything that this machine tells of itself."
+        "harness.cli.devices:probe_machine", "Read everything that this machine says about itself."
     ),
     "calibrate": LazyCommand(
         "harness.cli.devices:calibrate_processor",
@@ -189,7 +189,7 @@ PLUGINS_COMMANDS = {
     ),
     "new": LazyCommand(
         "harness.cli.plugins:new_plugin",
-        "Write a small package that can be installed, with something that already works.",
+        "Write a small installable package with something that already works.",
     ),
     "check": LazyCommand(
         "harness.cli.plugins:check_plugin",
@@ -211,7 +211,7 @@ def cli() -> None:
 
 @click.group(cls=LazyGroup, lazy=DEVICES_COMMANDS)
 def devices() -> None:
-    """See what this machine is and what can be read of it."""
+    """See what this machine is and what can be read from it."""
 
 
 @click.group(cls=LazyGroup, lazy=PLUGINS_COMMANDS)

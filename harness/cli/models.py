@@ -37,18 +37,18 @@ Example:
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    help="Classes that are told of each image, the likeliest first.",
+    help="Classes to show for each image, the most likely first.",
 )
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of text.")
 @json_option
 def predict_command(
     *, model: Path, images: tuple[str, ...], top: int, as_csv: bool, as_json: bool
 ) -> None:
-    """Say what images show, with the model of a folder.
+    """Label images with the model in a folder.
 
-    IMAGES are files, folders, patterns, or - for an image on standard input. One that cannot be
-    read is named, and the others go on. MODEL is what `harness adapt` or `harness run
-    --save-models` has made; to read it runs no code of it.
+    IMAGES are files, folders, patterns, or - for an image on standard input. An image that cannot
+    be read is reported, and the others are still labelled. MODEL is a folder that `harness adapt`
+    or `harness run --save-models` has made; reading it runs none of its code.
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
@@ -122,8 +122,8 @@ Example:
     "--check",
     "photos",
     multiple=True,
-    help="Images, folders or patterns that the file and the model are compared on; in folders "
-    "named like classes they tell accuracy, too. Can be repeated.  [default: noise]",
+    help="Images, folders or patterns to compare the file and the model on; folders "
+    "named after classes also give the accuracy. Can be repeated.  [default: noise]",
 )
 @click.option(
     "--from-pixels",
@@ -140,9 +140,9 @@ def export_command(  # noqa: PLR0913 - one parameter an option
     from_pixels: bool,
     as_json: bool,
 ) -> None:
-    """Write the model of a folder in a format that other programs run.
+    """Write the model in a folder in a format that other programs can run.
 
-    The file has a free batch size, runs in onnxruntime with nothing of this harness, and is
+    The file has a free batch size, runs in onnxruntime without this harness, and is
     compared with the model before it is written.
     """
     from harness.models.exporting import export_onnx  # noqa: PLC0415 - torch, as late as can be

@@ -108,7 +108,7 @@ method_option = click.option(
     multiple=True,
     type=Names(),
     envvar="HARNESS_METHOD",
-    help="A method, such as onnas or 'onnas[q=1]', or a search; repeat it, or say all.",
+    help="A method, such as onnas or 'onnas[q=1]', or a search; repeat the option, or say all.",
 )
 device_option = click.option(
     "-d",
@@ -117,7 +117,7 @@ device_option = click.option(
     multiple=True,
     type=Names(),
     envvar="HARNESS_DEVICE",
-    help="A device to run on or emulate; repeat it, or say all.  [default: cpu]",
+    help="A device to run on or emulate; repeat the option, or say all.  [default: cpu]",
 )
 mode_option = click.option(
     "--mode",
@@ -131,14 +131,14 @@ dataset_option = click.option(
     multiple=True,
     type=Names(),
     envvar="HARNESS_DATASET",
-    help="A data set; repeat it, or say all.  [default: glyphs]",
+    help="A data set; repeat the option, or say all.  [default: glyphs]",
 )
 dataset_map_option = click.option(
     "--dataset-map",
     "dataset_map",
     multiple=True,
     metavar="NAME=DATASET",
-    help="Put another data set in the place of one that the suite names; can be repeated.",
+    help="Use another data set in place of one that the suite names; can be repeated.",
 )
 ways_option = click.option(
     "--ways",
@@ -150,13 +150,13 @@ shots_option = click.option(
     "--shots",
     type=click.IntRange(min=1),
     envvar="HARNESS_SHOTS",
-    help="Support images a class.  [default: 1]",
+    help="Support images per class.  [default: 1]",
 )
 queries_option = click.option(
     "--queries",
     type=click.IntRange(min=1),
     envvar="HARNESS_QUERIES",
-    help="Query images a class.  [default: 15]",
+    help="Query images per class.  [default: 15]",
 )
 evaluation_option = click.option(
     "--evaluation",
@@ -167,12 +167,12 @@ evaluation_option = click.option(
 space_option = click.option(
     "--space",
     envvar="HARNESS_SPACE",
-    help="The search space, as `harness list spaces` has them.  [default: metanas]",
+    help="The search space, one of `harness list spaces`.  [default: metanas]",
 )
 objective_option = click.option(
     "--objective",
     envvar="HARNESS_OBJECTIVE",
-    help="What a search of a table is to find: accuracy; accuracy,latency for a front; or "
+    help="What a search of a table optimises: accuracy; accuracy,latency for a front; or "
     "'accuracy*(latency/20)^-0.07'.  [default: accuracy]",
 )
 limits_option = click.option(
@@ -186,7 +186,7 @@ recipe_option = click.option(
     "--recipe",
     metavar="KEY=VALUE,...",
     envvar="HARNESS_RECIPE",
-    help="How a data set is trained on, by every method: batch_size, weight_lr, architecture_lr, "
+    help="How every method trains on a data set: batch_size, weight_lr, architecture_lr, "
     "schedule, augmentation.",
 )
 budget_option = click.option(
@@ -198,13 +198,13 @@ memory_option = click.option(
     "--count-memory/--no-count-memory",
     "counts_memory",
     default=None,
-    help="Count memory, or leave it out of a measurement of time alone.  [default: count]",
+    help="Count memory, or skip that and measure time alone.  [default: count]",
 )
 shared_classes_option = click.option(
     "--allow-shared-classes",
     is_flag=True,
     default=None,
-    help="Pretrain on classes or images that are tested, too; records say so.",
+    help="Pretrain even on classes or images that are tested; records say so.",
 )
 seed_option = click.option(
     "--seed", "seeds", envvar="HARNESS_SEED", help="Seeds, such as 0-2 or 0,4.  [default: 0]"
@@ -233,7 +233,7 @@ _SCHEDULER = (
         "--scheduler",
         metavar="ADDRESS",
         envvar="HARNESS_SCHEDULER",
-        help="Of the Dask scheduler, such as tcp://HOST:8786.",
+        help="Address of the Dask scheduler, such as tcp://HOST:8786.",
     ),
 )
 

@@ -65,7 +65,7 @@ def _registers(row: dict[str, Any]) -> str:
     help="The folder to make.  [default: NAME, in the working directory]",
 )
 def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
-    """Write a small package that can be installed, with something that already works.
+    """Write a small installable package with something that already works.
 
     NAME is what it will register, in lower-case words joined by hyphens, such as my-idea. Nothing
     that is there is overwritten.

@@ -69,9 +69,9 @@ def pretrain(  # noqa: PLR0913 - one parameter an option
 
     SUITE is the name of a suite or a TOML file; without it, the options say what to pretrain.
 
-    harness run does this by itself where a checkpoint is missing. One that was made on another
-    machine is handed to it with --checkpoint. After a crash or Ctrl-C the same command goes on
-    where this one stopped. With --executor dask, workers learn the tasks of each meta-epoch.
+    `harness run` does this by itself where a checkpoint is missing; hand it one made on another
+    machine with --checkpoint. After a crash or Ctrl-C, the same command continues where it
+    stopped. With --executor dask, workers learn the tasks of each meta-epoch.
     """
     request = PretrainRequest(
         suite=suite,

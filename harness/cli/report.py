@@ -76,9 +76,9 @@ def report(  # noqa: PLR0913 - one parameter an option
     pictures: Path | None,
     opens: bool,
 ) -> None:
-    """Show what runs and estimates have left, beside published numbers.
+    """Show the results of runs and estimates beside published numbers.
 
-    First come the claims about the methods in it that it says something of, each with a verdict.
+    It begins with the claims that its results bear on, each with a verdict.
 
     DIR is a run folder, a folder with an estimate, or one that holds such folders; without it, the
     newest run under results/. What cannot be read there is named on standard error, and the exit
@@ -91,7 +91,7 @@ def report(  # noqa: PLR0913 - one parameter an option
     click.get_current_context().with_resource(without_garbage_collection())
     results = load_results(folders, plugins.metrics)
     if results.benches and not (results.trials or results.estimates):
-        raise UsageError("only benchmarks are there; `harness compare` shows two beside each other")
+        raise UsageError("only benchmarks are there; `harness compare` shows two side by side")
     published = _published(plugins, results, suites)
     ledgers = ledgers_of(plugins, results, folders, lambda why: say(f"Warning: {why}"))
     tables = [*ledgers, *tables_of(results, published, missing, plugins.controls)]

@@ -91,7 +91,7 @@ FINE = {"ok", "out_of_memory"}
     "checkpoints",
     multiple=True,
     type=UserPath(dir_okay=False),
-    help="A file that `harness pretrain` has left, say on another machine; can be repeated.",
+    help="A checkpoint that `harness pretrain` made, perhaps on another machine; can be repeated.",
 )
 @click.option(
     "--reporter",
@@ -108,7 +108,8 @@ FINE = {"ok", "out_of_memory"}
     help="Keep the network that each trial was judged by, as TRIAL/model, for `harness predict`.",
 )
 @executor_options(
-    "Trials side by side on this machine; their times then share its cores.  [default: 1]"
+    "Trials to run side by side on this machine; they share its cores, so each "
+    "takes longer.  [default: 1]"
 )
 @click.option(
     "--page/--no-page",
@@ -211,7 +212,7 @@ def _show(result: RunResult, plugins: Plugins, *, as_json: bool) -> None:
 
 def _exit(result: RunResult) -> None:
     if result.interrupted:
-        say("Interrupted; the same command goes on where this one stopped.")
+        say("Interrupted; run the same command again to continue.")
         raise SystemExit(EXIT_INTERRUPTED)
     if result.passed_over or any(record.status not in FINE for record in result.records):
         raise SystemExit(EXIT_SOME_FAILED)

@@ -22,7 +22,7 @@ __all__ = ["view"]
     type=click.IntRange(0, 65535),
     default=8765,
     show_default=True,
-    help="The port of this machine to listen on; 0: any that is free.",
+    help="The port to listen on; 0 picks a free one.",
 )
 @click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 def view(*, folder: Path | None, port: int, opens: bool) -> None:

@@ -58,12 +58,12 @@ def _check_profile(subject: Subject) -> None:
     device, again = subject.create(), subject.create()
     profile = device.profile
     if not isinstance(profile, DeviceProfile):
-        raise BrokenRuleError(f"its profile is a {type(profile).__name__}, and no DeviceProfile")
+        raise BrokenRuleError(f"its profile is a {type(profile).__name__}, not a DeviceProfile")
     name = subject.selection.name
     if profile.name != name:
         raise BrokenRuleError(f"it is registered as '{name}', and its profile is '{profile.name}'")
     if profile.digest() != again.profile.digest():
-        raise BrokenRuleError("its profile is another one when it is made again")
+        raise BrokenRuleError("its profile changes when it is made again")
     modes = {device.mode(), device.mode(), again.mode()}
     if len(modes) > 1 or not modes <= set(MODES):
         raise BrokenRuleError(f"asked for its mode three times, it said {sorted(modes)}")

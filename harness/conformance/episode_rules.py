@@ -24,12 +24,12 @@ def _check_identity(subject: Subject) -> None:
     np.random.seed(1)
     second = subject.dataset()
     if first.fingerprint != second.fingerprint:
-        raise BrokenRuleError("its fingerprint is another one when it is prepared again")
+        raise BrokenRuleError("its fingerprint changes when it is prepared again")
     for split in first.splits:
         if first.kind == "few-shot":
             _check_episodes(first, second, split)
         elif not _equal(list(sample(first, split)), list(sample(second, split))):
-            raise BrokenRuleError(f"images of split '{split}' are others when prepared again")
+            raise BrokenRuleError(f"images of split '{split}' change when prepared again")
 
 
 def _check_episodes(first: Dataset, second: Dataset, split: str) -> None:
@@ -39,7 +39,7 @@ def _check_episodes(first: Dataset, second: Dataset, split: str) -> None:
     for index in indices:
         if not _same(one[index], other[index]):
             raise BrokenRuleError(
-                f"episode {index} of split '{split}' is another one when it is asked for again"
+                f"episode {index} of split '{split}' changes when it is asked for again"
             )
     if _same(one[0], one[1]):
         raise BrokenRuleError(f"episodes 0 and 1 of split '{split}' are the same")

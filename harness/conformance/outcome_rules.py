@@ -148,7 +148,7 @@ def _check_architecture(subject: Subject) -> None:
             genotype = Genotype.model_validate(found)
             rebuilt = Genotype.from_json(genotype.to_json())
         except (UsageError, ValueError) as error:
-            raise BrokenRuleError(f"an architecture is none of the space: {error}") from error
+            raise BrokenRuleError(f"an architecture is not in the space: {error}") from error
         _build(rebuilt)
 
 

@@ -150,7 +150,7 @@ def _compare(before: Mapping[str, Tensor], after: Mapping[str, Tensor], when: st
         raise BrokenRuleError(f"the state has other names {when}: '{missing[0]}'")
     for name, value in before.items():
         if value.dtype != after[name].dtype or not torch.equal(value, after[name]):
-            raise BrokenRuleError(f"the tensor '{name}' is another one {when}")
+            raise BrokenRuleError(f"the tensor '{name}' differs {when}")
 
 
 STATE_ROUND_TRIPS = Rule(

@@ -247,7 +247,7 @@ def _refuse_special(path: Path) -> None:
     """
     with suppress(OSError):  # a link that leads nowhere: reading it says so
         if not stat.S_ISREG(path.stat().st_mode):
-            raise DataError(f"'{path}' is a pipe, a socket or a device, and no file; remove it")
+            raise DataError(f"'{path}' is a pipe, a socket or a device, not a file; remove it")
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -180,7 +180,7 @@ def read_texts(folder: Path) -> tuple[Manifest, ModelFiles]:
         ModelError: it is no model folder, of another version, cut, changed, or reaches outside.
     """
     if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
+        what = "is not a folder" if folder.exists() else "does not exist"
         raise ModelError(f"'{folder}' {what}; expected a folder that `harness adapt` has made")
     manifest = _manifest(folder)
     names = [name for name in manifest.files if name != WEIGHTS]
@@ -238,7 +238,7 @@ def _manifest(folder: Path) -> Manifest:
         told = json.loads(content)
         schema = told.get("schema") if isinstance(told, dict) else None
     except (ValueError, RecursionError):
-        raise ModelError(f"'{folder / MANIFEST}' is no manifest of a model") from None
+        raise ModelError(f"'{folder / MANIFEST}' is not the manifest of a model") from None
     if schema != SCHEMA or isinstance(schema, bool):
         raise ModelError(
             f"'{folder}' is a model of version {str(schema)[:20]}, which this harness does not "
@@ -266,7 +266,7 @@ def _read(path: Path, most: int) -> bytes:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
         if path.is_symlink() or not path.is_file():
-            what = "is no ordinary file" if path.exists() else "is missing"
+            what = "is not a regular file" if path.exists() else "is missing"
             raise ModelError(f"'{path}' {what}; a model folder has all its files in itself")
         with os.fdopen(os.open(path, flags), "rb") as file:
             return file.read(most + 1)

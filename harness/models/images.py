@@ -54,7 +54,7 @@ def _expanded(name: str) -> list[str]:
         matched = [str(each) for each in found if not each.name.startswith(".")]  # as shells do
         if matched:
             return matched
-        raise UsageError(f"no file is named like '{name}'")
+        raise UsageError(f"no file matches '{name}'")
     raise UsageError(
         f"'{name}' does not exist; name images, folders of them, or - for one on stdin"
     )

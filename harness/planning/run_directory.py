@@ -212,7 +212,7 @@ def _lock(handle: int, path: Path) -> None:
     is_mine = take_lock(handle)
     if is_mine is None:
         warn_once(
-            f"the file system of {path} has no locks; see to it that no other run writes there"
+            f"the file system of {path} has no locks; make sure that no other run writes there"
         )
     elif not is_mine:
         raise RunFolderError(

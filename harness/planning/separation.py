@@ -52,7 +52,7 @@ def check_separate(
         raise DataError(
             f"data set '{name}' cannot be pretrained on: {found}, so that what is tested would "
             "have been learned; keep splits apart, search without pretraining (meta_epochs=0), or "
-            "say --allow-shared-classes, which the records then say, too"
+            "pass --allow-shared-classes, which the records then report"
         )
     found = "; ".join(filter(None, (found, _alike_in_words(shared.alike, split))))
     if found:

@@ -100,7 +100,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - only where something is read
 
     if path.is_fifo() or path.is_socket():  # it would be waited for
-        raise CheckpointError(f"checkpoint {path} is no file")
+        raise CheckpointError(f"checkpoint {path} is not a file")
     try:
         with safe_open(path, framework="numpy") as file:
             about = dict(file.metadata() or {})

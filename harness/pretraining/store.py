@@ -77,7 +77,9 @@ class CheckpointStore:
         for path in files:
             checkpoint = read_checkpoint(path)
             if not checkpoint.is_complete:
-                raise CheckpointError(f"checkpoint {path} is of a pretraining that is not finished")
+                raise CheckpointError(
+                    f"checkpoint {path} comes from a pretraining that has not finished"
+                )
             _check_wanted(path, checkpoint.pretraining, wanted)
             self.given[checkpoint.pretraining.key] = path
 

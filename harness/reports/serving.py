@@ -122,5 +122,5 @@ def newest_run(folders: Sequence[Path]) -> Path:
     found = [path for each in folders for name in names for path in each.glob(f"*/{name}")]
     if not found:
         where = " or ".join(map(str, folders))
-        raise UsageError(f"no run is in {where}; name the folder of one")
+        raise UsageError(f"there is no run in {where}; name a run folder")
     return max(found, key=lambda path: path.stat().st_mtime_ns).parent

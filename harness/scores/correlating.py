@@ -143,7 +143,7 @@ def _open_table(
 ) -> tuple[_ListedTable, _CountingSpace]:
     dataset, name = _prepared(plugins, request.table, request, say)
     if dataset.kind != "tabular":
-        raise UsageError(f"data set '{name}' is no table of architectures to correlate with")
+        raise UsageError(f"data set '{name}' is not a table of architectures to correlate with")
     table = as_table(dataset, name)
     space = find_space(plugins, table.space)
     if not isinstance(table, ListsArchitectures) or not isinstance(space, CountsCost):

@@ -49,19 +49,19 @@ def check_surroundings() -> Iterator[Check]:
 def _check_locale() -> Check:
     encoding = sys.getfilesystemencoding()
     if encoding == "utf-8":
-        return Check("locale", "ok", "names of files are in utf-8")
+        return Check("locale", "ok", "file names are decoded as utf-8")
     advice = "set LC_ALL=C.UTF-8, or PYTHONUTF8=1"
-    return Check("locale", "warning", f"names of files are taken for {encoding}", advice)
+    return Check("locale", "warning", f"file names are decoded as {encoding}", advice)
 
 
 def _check_stream(subject: str, stream: TextIO | None) -> Check:
     if stream is None or (isinstance(stream, SafeStream) and stream.is_missing):
-        return Check(subject, "warning", "closed; what is said there is lost")
+        return Check(subject, "warning", "closed; output there is lost")
     encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
     if encoding.startswith("utf"):
         return Check(subject, "ok", encoding)
     advice = "set LC_ALL=C.UTF-8, or PYTHONIOENCODING=utf-8 if the terminal knows it"
-    finding = f"{encoding}; signs that it lacks are replaced"
+    finding = f"{encoding}; characters that it lacks are replaced"
     return Check(subject, "warning", finding, advice)
 
 
@@ -83,7 +83,7 @@ def _check_temporary() -> Check:
         finding = f"there is none: {error.strerror or error}"
         return Check("temporary folder", "problem", finding, "set TMPDIR to one that can be used")
     if not is_short(folder):
-        finding = f"{folder} is too long for sockets, which are made elsewhere"
+        finding = f"{folder} is too long for sockets, so they are made elsewhere"
         return Check("temporary folder", "warning", finding, "set TMPDIR to a shorter one")
     return Check("temporary folder", "ok", folder)
 
@@ -113,7 +113,7 @@ def _check_plotting() -> Check:
         advice = "reinstall it: pip install --force-reinstall matplotlib"
         return Check("plotting", "problem", finding, advice)
     backend = os.environ.get(BACKEND)
-    passed_over = f"; {BACKEND}={backend} counts for nothing here" if backend else ""
+    passed_over = f"; {BACKEND}={backend} is ignored here" if backend else ""
     return Check("plotting", "ok", f"matplotlib {version}, its defaults, to files{passed_over}")
 
 
@@ -144,9 +144,9 @@ def check_folder(subject: str, folder: Path, option: str) -> Iterator[Check]:
 
 
 def _check_file_system(subject: str, folder: Path, option: str, *, has_locks: bool) -> Check:
-    missing = [] if has_locks else ["knows no locks, so that two runs are not kept apart"]
+    missing = [] if has_locks else ["has no locks, so two runs are not kept apart"]
     if not can_flush(folder):
-        missing.append("flushes no folders, so that a power cut may take the last records")
+        missing.append("does not flush folders, so a power cut may lose the last records")
     if not missing:
         return Check(subject, "ok", "locks files and flushes folders")
     advice = f"choose a folder on a local disk with {option}"

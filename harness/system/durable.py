@@ -119,7 +119,7 @@ def _flush_folder(folder: Path) -> None:
 def _warn_unflushed(folder: Path, error: OSError) -> None:
     warn_once(
         f"the file system of {folder} does not flush what is written ({error.strerror or error}); "
-        "a power cut may take the last records with it",
+        "a power cut may lose the last records",
         ("unflushed", folder.stat().st_dev),  # not again for each of its folders
     )
 

@@ -76,7 +76,7 @@ def check_working_folder() -> None:
         Path.cwd()
     except OSError:
         raise UsageError(
-            "the working folder is gone; change to another one (cd), and call again"
+            "the working folder has been removed; change to another one (cd) and try again"
         ) from None
 
 
@@ -176,6 +176,6 @@ def keep_sockets_short() -> None:
                 tempfile.tempdir = before
             return
     raise UsageError(
-        f"the path of the temporary folder has more than {MOST_BYTES} bytes, which sockets do not "
-        "take; set TMPDIR to a shorter one"
+        f"the path of the temporary folder has more than {MOST_BYTES} bytes, too long for "
+        "sockets; set TMPDIR to a shorter one"
     )

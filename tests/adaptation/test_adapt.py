@@ -177,7 +177,7 @@ def test_method_without_a_model_is_refused_by_name(
         (("photos", "-m", "dart"), "did you mean 'darts'"),
         (("photos", "-d", "jetsn"), "did you mean 'jetson'"),
         (("photos", "--epochs", "1"), "--epochs 2 or more"),
-        (("photos", "--memory", "much"), "no amount of memory"),
+        (("photos", "--memory", "much"), "not an amount of memory"),
     ],
 )
 def test_wrong_words_are_refused_in_a_sentence(

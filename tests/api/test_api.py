@@ -57,7 +57,7 @@ def test_results_are_reported_and_compared(found: harness.RunResults, tmp_path: 
     """A report goes by its suffix; results compared with themselves do not differ."""
     assert "weights-only" in found.report(tmp_path / "found.md").read_text(encoding="utf-8")
     assert (tmp_path / "page.html") == harness.report(found, tmp_path / "page.html")
-    with pytest.raises(UsageError, match="has no format of a report"):
+    with pytest.raises(UsageError, match="does not name a format for a report"):
         found.report(tmp_path / "found.docx")
     assert not found.compare(found).has_failed
 

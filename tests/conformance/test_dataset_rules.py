@@ -61,7 +61,7 @@ WRONG = {
     ],
     "episodes-have-identity": [
         (
-            "episode 0 of split 'train' is another one when it is asked for again",
+            "episode 0 of split 'train' changes when it is asked for again",
             "def generator(self, *identity): return np.random.default_rng()",
         ),
         (

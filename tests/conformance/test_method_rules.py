@@ -152,7 +152,7 @@ WRONG = {
 """),
     ],
     "architecture-is-valid": [
-        ("an architecture is none of the space", """
+        ("an architecture is not in the space", """
     def architecture(self):
         nodes = (((0, "conv_9x9"), (1, "skip_connect")),) * NODES
         return Genotype.model_construct(normal=nodes, reduction=nodes)
@@ -174,7 +174,7 @@ WRONG = {
 CASES = [(rule, words, body) for rule, cases in WRONG.items() for words, body in cases]
 
 WRONG_OFFLINE = {
-    "is another one after adapt": """
+    "differs after adapt": """
 class Mine(Learner):
     def adapt(self, task):
         adaptation = super().adapt(task)

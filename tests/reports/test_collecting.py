@@ -129,7 +129,7 @@ def test_a_link_out_of_the_folder_is_not_followed(run: Path, tmp_path: Path) -> 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_not_waited_for(run: Path) -> None:
-    """A record that is no ordinary file is a problem."""
+    """A record that is not a regular file is a problem."""
     path = run / "trials" / "trial-0001" / "record.json"
     path.unlink()
     os.mkfifo(path)

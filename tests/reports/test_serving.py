@@ -108,7 +108,7 @@ def test_a_port_that_is_taken_is_told(server: PageServer, tmp_path: Path) -> Non
 
 def test_the_newest_run_is_the_one_written_last(tmp_path: Path) -> None:
     """By its plan or its estimate; without any, a sentence says so."""
-    with pytest.raises(UsageError, match="no run is in"):
+    with pytest.raises(UsageError, match="there is no run in"):
         newest_run([tmp_path])
     for age, name in enumerate(("old", "new")):
         (tmp_path / name).mkdir()

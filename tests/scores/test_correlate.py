@@ -91,7 +91,7 @@ def test_scores_are_of_images_of_the_shape(table_root: Path, image_root: Path) -
     ("arguments", "message"),
     [
         (["-s", "synflo"], "did you mean 'synflow'"),
-        (["--dataset", "glyphs"], "is no table of architectures"),
+        (["--dataset", "glyphs"], "is not a table of architectures"),
         (["-s", "zen", "--images", "glyphs"], "no training images of the shape (3, 32, 32)"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_file_system_without_locks_is_a_warning(
     found = in_folder()["run folder's file system"]
     assert (found.status, found.finding) == (
         "warning",
-        "knows no locks, so that two runs are not kept apart",
+        "has no locks, so two runs are not kept apart",
     )
     assert "--output" in found.advice
 
@@ -85,16 +85,16 @@ def test_a_file_system_that_flushes_nothing_is_a_warning(
     monkeypatch.setattr(os, "fsync", refusing(errno.EINVAL))
     assert "a power cut" in in_folder()["run folder's file system"].finding
     monkeypatch.setattr(fcntl, "flock", refusing(errno.ENOLCK))
-    assert " and flushes no folders" in in_folder()["run folder's file system"].finding
+    assert " and does not flush folders" in in_folder()["run folder's file system"].finding
 
 
 @pytest.mark.parametrize(
     ("stream", "finding"),
     [
-        (None, "closed; what is said there is lost"),
-        (SafeStream(1, is_missing=True), "closed; what is said there is lost"),
-        (SafeStream(1, "cp1252"), "cp1252; signs that it lacks are replaced"),
-        (SafeStream(1, "ascii"), "ascii; signs that it lacks are replaced"),
+        (None, "closed; output there is lost"),
+        (SafeStream(1, is_missing=True), "closed; output there is lost"),
+        (SafeStream(1, "cp1252"), "cp1252; characters that it lacks are replaced"),
+        (SafeStream(1, "ascii"), "ascii; characters that it lacks are replaced"),
     ],
 )
 def test_streams_are_told(
@@ -131,4 +131,4 @@ def test_limits_and_plotting_are_told(surroundings: Found, monkeypatch: pytest.M
     found = surroundings()
     assert (found["open files"].status, found["open files"].finding) == ("warning", "64 a process")
     assert "LC_ALL=C.UTF-8" in found["locale"].advice
-    assert found["plotting"].finding.endswith("MPLBACKEND=module://mine counts for nothing here")
+    assert found["plotting"].finding.endswith("MPLBACKEND=module://mine is ignored here")

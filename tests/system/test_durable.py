@@ -53,7 +53,7 @@ def test_no_locks_are_a_warning(
         with RunFolder(tmp_path / "run").locked():
             pass
     (record,) = caplog.records
-    assert "has no locks; see to it that no other run writes there" in record.getMessage()
+    assert "has no locks; make sure that no other run writes there" in record.getMessage()
 
 
 @pytest.mark.parametrize("code", [errno.EWOULDBLOCK, errno.EACCES])

@@ -165,8 +165,10 @@ def test_a_working_folder_that_is_gone_is_told(
     gone.rmdir()
     result = CliRunner().invoke(cli, ["list", "budgets"])
     assert result.exit_code == 2
-    assert result.stderr.startswith("Error: the working folder is gone; change to another one")
-    with pytest.raises(UsageError, match="the working folder is gone"):
+    assert result.stderr.startswith(
+        "Error: the working folder has been removed; change to another one"
+    )
+    with pytest.raises(UsageError, match="the working folder has been removed"):
         processes(["json"])
 
 

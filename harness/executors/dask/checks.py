@@ -54,7 +54,7 @@ def _check(run: str, code: Mapping[str, str], job: TrialJob | MetaWorkerJob) -> 
     if here != dataset.fingerprint:
         raise WorkerRefusalError(
             f"data set '{dataset.name}' has the fingerprint {here[:12]} here, but the run "
-            f"was planned with {dataset.fingerprint[:12]}; have the same images on both"
+            f"was planned with {dataset.fingerprint[:12]}; use the same images on both"
         )
 
 

@@ -200,5 +200,5 @@ def _flat(name: str) -> str:
 def _counted(names: Sequence[str]) -> str:
     """Say how many files are no photos, and name the first."""
     if len(names) == 1:
-        return f"a file that is no photo ({names[0]})"
-    return f"{len(names):,} files that are no photos ({names[0]}, ...)"
+        return f"a file that is not a photo ({names[0]})"
+    return f"{len(names):,} files that are not photos ({names[0]}, ...)"
