@@ -1,8 +1,8 @@
 """Honest benchmarks of neural architecture search (NAS) on small devices.
 
-From Python, `harness.run`, `estimate`, `load`, `compare`, `report`, `adapt`, `predict` and `export`
-do what the commands of these names do, see `harness.api`. A plugin needs `hookimpl`, to mark its
-hooks, and what `harness.contracts` and `harness.hookspecs` describe.
+From Python, `harness.run`, `estimate`, `load`, `compare`, `report`, `recommend`, `adapt`, `predict`
+and `export` do what the commands of these names do, see `harness.api`. A plugin needs `hookimpl`,
+to mark its hooks, and what `harness.contracts` and `harness.hookspecs` describe.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         load,
         methods,
         predict,
+        recommend,
         report,
         run,
         spaces,
@@ -49,6 +50,7 @@ __all__ = [
     "load",
     "methods",
     "predict",
+    "recommend",
     "report",
     "run",
     "spaces",

@@ -7,8 +7,7 @@ step, neither of the search nor of the choice of a method.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,24 +16,21 @@ import numpy as np
 
 from harness.adaptation.card import card_files
 from harness.adaptation.card_facts import facts_of
+from harness.adaptation.race import Progress, Say, open_photos
+from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest
-from harness.contracts import DataRequest, Dataset, DeployableMethod, ImageSet
+from harness.contracts import Dataset, DeployableMethod, ImageSet
 from harness.errors import HarnessError, UsageError
 from harness.models.folder import publish, read_texts, refuse_taken
 from harness.models.judging import Judgement, judge_model
 from harness.models.model import BATCH, load_model
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import ALL
-from harness.plugins.selection import Selection, select, select_usable
+from harness.plugins.selection import select
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan
-from harness.trials.record_writer import RunListener
 from harness.trials.runner import RunResult, run_trials
 
 __all__ = ["AdaptationFailedError", "Adapted", "adapt"]
-
-Progress = Callable[[int], AbstractContextManager[RunListener]]
-Say = Callable[[str], None]
 
 ENDINGS = {
     "out_of_memory": "the device has too little memory for it; try a smaller --size or --channels, "
@@ -79,11 +75,10 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
         KeyboardInterrupt: Ctrl-C; the same request goes on with what is missing.
     """
     refuse_taken(request.output)
-    candidates = _candidates(plugins, request.method, say)
-    photos = _photos(plugins, request, say)
-    method, remarks = candidates[0], []
-    if request.method == AUTO:
-        method, remark = _rehearse(plugins, request, candidates, progress, say)
+    method = "" if request.method == AUTO else _with_model(plugins, request.method)
+    photos, remarks = open_photos(plugins, request, say), []
+    if not method:
+        method, remark = _recommended(plugins, request, progress, say)
         remarks.append(remark)
     result = run_trials(plugins, request.run_request([method]), progress, say)
     record = _record(result)
@@ -102,42 +97,35 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
     return Adapted(request.output, record, judgement, tuple(remarks))
 
 
-def _candidates(plugins: Plugins, method: str, say: Say) -> list[str]:
-    """Return the methods to choose from, as people type them.
+def _recommended(
+    plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say
+) -> tuple[str, str]:
+    """Return the method that is recommended, and the sentence that says why.
 
     Raises:
-        UsageError: the method that was named has no model to give, or none has.
+        AdaptationFailedError: none fits.
     """
-    if method != AUTO:
-        selections = select(plugins, "method", method)
-        for selection in selections:
-            _refuse_without_model(selection)
-        return [selection.label for selection in selections]
-    usable = select_usable(plugins, [ALL])
-    for name, reason in usable.left_out.items():
-        say(f"method {name} is left out: {reason}")
-    found = [each.label for each in usable.selections if _has_model(each)]
-    if not found:
-        raise UsageError("no method that is registered has a model to give")
-    return found
+    found = recommend(plugins, request, progress, say)
+    if found.choice is None:
+        raise AdaptationFailedError(found.sentence)
+    return found.choice.label, found.sentence
 
 
-def _has_model(selection: Selection) -> bool:
-    return isinstance(selection.create(), DeployableMethod)
+def _with_model(plugins: Plugins, method: str) -> str:
+    """Return the method that was named, as people type it.
 
-
-def _refuse_without_model(selection: Selection) -> None:
-    if not _has_model(selection):
+    Raises:
+        UsageError: it has no model to give, or there are several.
+    """
+    selections = select(plugins, "method", method)
+    if len(selections) > 1:
+        raise UsageError(f"one method gives a model, or {AUTO} chooses one; not '{method}'")
+    if not isinstance(selections[0].create(), DeployableMethod):
         raise UsageError(
-            f"method {selection.name} has no model to give: it lacks `deployable` "
+            f"method {selections[0].name} has no model to give: it lacks `deployable` "
             "(harness.contracts.DeployableMethod); choose another with --method"
         )
-
-
-def _photos(plugins: Plugins, request: AdaptRequest, say: Say) -> Dataset:
-    (selection,) = select(plugins, "dataset", request.dataset())
-    data: Dataset = selection.create().prepare(DataRequest(None, request.cache_root, say))
-    return data
+    return selections[0].label
 
 
 def _shared(photos: Dataset) -> int:
@@ -150,32 +138,6 @@ def _hashes(images: ImageSet) -> Iterator[bytes]:
     for start in range(0, len(images), BATCH):
         pixels, _ = images.batch(np.arange(start, min(start + BATCH, len(images))))
         yield from (sha256(image.tobytes()).digest() for image in pixels)
-
-
-def _rehearse(
-    plugins: Plugins, request: AdaptRequest, candidates: list[str], progress: Progress, say: Say
-) -> tuple[str, str]:
-    """Try every method for a part of the epochs, on photos that are not those held out.
-
-    Returns:
-        The method that was best, the one with the least memory of equals, and a sentence on it.
-    """
-    say(f"trying {len(candidates)} methods on a part of the photos")
-    result = run_trials(plugins, request.run_request(candidates, "rehearsal"), progress, say)
-    if result.interrupted:
-        raise KeyboardInterrupt
-    fine = [record for record in result.records if record.status == "ok"]
-    if not fine:
-        raise AdaptationFailedError(
-            f"none of {len(candidates)} methods ended well on {request.device}; "
-            f"{_ending(result.records[0])}"
-        )
-    best = max(fine, key=lambda each: (_value(each, "accuracy"), -_value(each, "peak_memory")))
-    tried = ", ".join(f"{each.label} {_value(each, 'accuracy'):.0f} %" for each in fine)
-    return best.label, (
-        f"{best.label} was chosen by a rehearsal on photos that are not held out: {tried}; "
-        "with so few photos that is a weak hint"
-    )
 
 
 def _record(result: RunResult) -> Record:
@@ -192,11 +154,6 @@ def _record(result: RunResult) -> Record:
 def _ending(record: Record) -> str:
     told = record.error.message if record.error else record.status
     return f"{told}; {ENDINGS[record.status]}" if record.status in ENDINGS else told
-
-
-def _value(record: Record, metric: str) -> float:
-    found = record.metrics.get(metric)
-    return found.value if found is not None and found.value is not None else 0.0
 
 
 def _trial_folder(run: Path, record: Record) -> Path:

@@ -15,7 +15,7 @@ from harness.plugins.selection import spell
 from harness.system.folders import expanded, user_cache
 from harness.trials.runner import RunRequest
 
-__all__ = ["AUTO", "AdaptRequest", "Keep", "Part"]
+__all__ = ["AUTO", "AdaptRequest", "Keep", "Part", "PhotosRequest"]
 
 AUTO = "auto"
 PHOTOS = "photos"  # the data set that splits them
@@ -23,21 +23,18 @@ PHOTOS = "photos"  # the data set that splits them
 Keep = Literal["derived", "supernet"]
 Part = Literal["all", "rehearsal"]
 
-REHEARSAL = 4  # a rehearsal has this part of the epochs
-FINISHING = 3  # and the derived network learns alone in this part of them
+FINISHING = 3  # the derived network learns alone in this part of the epochs
 
 # Few photos: small batches, and all of them for w; the rates of the few-shot recipe, falling.
 RECIPE = "batch_size=16,architecture_images=all,schedule=cosine"
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdaptRequest:
-    """What to adapt to, where, and what to leave.
+class PhotosRequest:
+    """What is asked of methods on photos.
 
     Attributes:
         photos: folder or archive of <class>/<photo> or <split>/<class>/<photo>.
-        output: the model folder to make.
-        method: as `-m` takes it; `auto` tries them all on a part of the photos.
         device: to run on or to emulate.
         mode: insists on the device itself, or on its emulation.
         keep: the derived network, or the supernet with all epochs for its search.
@@ -51,8 +48,6 @@ class AdaptRequest:
     """
 
     photos: Path
-    output: Path
-    method: str = AUTO
     device: str = "cpu"
     mode: DeviceMode | None = None
     keep: Keep = "derived"
@@ -86,12 +81,21 @@ class AdaptRequest:
         }
         return spell(PHOTOS, values)
 
-    def run_request(self, methods: Sequence[str], part: Part = "all") -> RunRequest:
-        """Return the trials of methods; the same request again runs only those that are missing."""
-        epochs = self.epochs if part == "all" else max(2, self.epochs // REHEARSAL)
-        budget: dict[str, float] = {"epochs": epochs, "channels": self.channels}
-        if self.keep == "derived":
-            budget["finish_epochs"] = max(1, epochs // FINISHING)
+    def finish_epochs(self, share: int = 1) -> int:
+        """Return how many of the epochs are for the derived network alone."""
+        return max(1, self._epochs(share) // FINISHING) if self.keep == "derived" else 0
+
+    def run_request(self, methods: Sequence[str], part: Part = "all", share: int = 1) -> RunRequest:
+        """Return the trials of methods; the same request again runs only those that are missing.
+
+        Args:
+            methods: as people type them.
+            part: all photos, or those that are not held out.
+            share: the trials have 1/share of the epochs.
+        """
+        budget: dict[str, float] = {"epochs": self._epochs(share), "channels": self.channels}
+        if finish := self.finish_epochs(share):
+            budget["finish_epochs"] = finish
         if self.memory_mib is not None:
             budget["memory_mb"] = self.memory_mib
         wanted = {
@@ -110,6 +114,22 @@ class AdaptRequest:
             cache_root=self.cache_root,
             saves_models=part == "all",
         )
+
+    def _epochs(self, share: int) -> int:
+        return self.epochs if share == 1 else max(2, self.epochs // share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdaptRequest(PhotosRequest):
+    """What to adapt to, where, and what to leave.
+
+    Attributes:
+        output: the model folder to make.
+        method: as `-m` takes it; `auto` is what `harness recommend` says.
+    """
+
+    output: Path
+    method: str = AUTO
 
     @property
     def command(self) -> str:

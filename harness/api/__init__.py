@@ -20,7 +20,7 @@ from harness.api.inspection import (
     spaces,
     suites,
 )
-from harness.api.models import adapt, export, predict
+from harness.api.models import adapt, export, predict, recommend
 from harness.api.results import Estimates, RunResults
 
 __all__ = [
@@ -37,6 +37,7 @@ __all__ = [
     "load",
     "methods",
     "predict",
+    "recommend",
     "report",
     "run",
     "spaces",

@@ -1,4 +1,4 @@
-"""The calls that make and use models, as `harness adapt`, `predict` and `export` do."""
+"""The calls that make and use models, as the commands `recommend`, `adapt` and `predict` do."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from harness.api.calls import cache_folder, ignore, plugins_here, say_on_stderr
 
 if TYPE_CHECKING:
     from harness.adaptation.adapt import Adapted
+    from harness.adaptation.recommend import Recommendation
     from harness.models.exporting import Parity
     from harness.models.model import ImagePrediction
 
-__all__ = ["adapt", "export", "predict"]
+__all__ = ["adapt", "export", "predict", "recommend"]
 
 Images = str | Path | Sequence[str | Path]
 
@@ -43,7 +44,7 @@ def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
     Args:
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
         output: the model folder to make.
-        method: such as `"onnas"`; `"auto"` tries all on a part of the photos.
+        method: such as `"onnas"`; `"auto"` takes what `recommend` says.
         device: to run on or to emulate.
         mode: insists on the device itself, or on its emulation.
         keep: the network derived from the search, or the supernet.
@@ -82,6 +83,65 @@ def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
     )
     shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
     return adapt_photos(plugins_here(), request, shown, say_on_stderr if progress else ignore)
+
+
+def recommend(  # noqa: PLR0913 - they mirror the flags of `harness recommend`
+    photos: str | Path,
+    *,
+    device: str = "cpu",
+    mode: Literal["measured", "emulated"] | None = None,
+    keep: Literal["derived", "supernet"] = "derived",
+    size: int = 32,
+    colours: Literal["rgb", "gray"] = "rgb",
+    channels: int = 8,
+    epochs: int = 24,
+    memory_mib: float | None = None,
+    time_s: float | None = None,
+    seed: int = 0,
+    cache_root: str | Path | None = None,
+    progress: bool = True,
+) -> Recommendation:
+    """Say which method to take for photos on a device, and what it will cost.
+
+    Args:
+        photos: folder of <class>/<photo> or <split>/<class>/<photo>.
+        device: to run on or to emulate.
+        mode: insists on the device itself, or on its emulation.
+        keep: the network derived from the search, or the supernet.
+        size: height and width that photos are brought to, in pixels.
+        colours: three channels or one.
+        channels: C, the width of a cell.
+        epochs: passes over the photos that the adaptation would have.
+        memory_mib: a smaller limit than the device's, in MiB.
+        time_s: seconds that the adaptation may take on the device.
+        seed: draws what is held out, and the weights.
+        cache_root: where decoded photos, estimates and trials are kept.
+        progress: whether progress is shown on standard error.
+
+    Raises:
+        UsageError: what was asked for makes no sense, or the photos do not.
+    """
+    from harness.adaptation.recommend import recommend as choose  # noqa: PLC0415 - imports torch
+    from harness.adaptation.request import PhotosRequest  # noqa: PLC0415 - as above
+    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - as above
+    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
+
+    request = PhotosRequest(
+        photos=Path(photos),
+        device=device,
+        mode=mode,
+        keep=keep,
+        size=size,
+        colours=colours,
+        channels=channels,
+        epochs=epochs,
+        memory_mib=memory_mib,
+        seed=seed,
+        cache_root=cache_folder(cache_root),
+    )
+    shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
+    say = say_on_stderr if progress else ignore
+    return choose(plugins_here(), request, shown, say, time_s)
 
 
 def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePrediction]:

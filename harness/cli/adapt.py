@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from harness.adaptation.adapt import Adapted, adapt
 from harness.adaptation.card_facts import accuracy_sentence
-from harness.adaptation.request import AUTO, AdaptRequest, Keep
+from harness.adaptation.request import AUTO, AdaptRequest
 from harness.api.progress import interruptible_progress
-from harness.cli.options import UserPath, cache_root_option, json_option, mode_option
+from harness.cli.options import Function, UserPath, cache_root_option, json_option, mode_option
 from harness.cli.output import loaded_plugins, print_json, say
 
-__all__ = ["adapt_command"]
+__all__ = ["EXIT_INTERRUPTED", "adapt_command", "as_fields", "photo_options"]
 
 EXAMPLE = """\b
 Example:
@@ -39,63 +39,84 @@ def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | 
     return float(match[1]) * factor[match[2] or "Mi"]
 
 
+def photo_options(function: Function) -> Function:
+    """Add what adaptations and recommendations share, each by the name of its field."""
+    options = (
+        click.option(
+            "-d",
+            "--device",
+            default="cpu",
+            show_default=True,
+            envvar="HARNESS_DEVICE",
+            help="The device to adapt on; it is emulated where it is not this machine.",
+        ),
+        mode_option,
+        click.option(
+            "--keep",
+            type=click.Choice(["derived", "supernet"]),
+            default="derived",
+            show_default=True,
+            help="Keep the network derived from the search, or the supernet.",
+        ),
+        click.option(
+            "--size",
+            type=click.IntRange(8, 1024),
+            default=32,
+            show_default=True,
+            help="Height and width that photos are brought to, in pixels.",
+        ),
+        click.option("--gray", is_flag=True, help="Make one channel of the colours."),
+        click.option(
+            "--channels",
+            type=click.IntRange(1, 1024),
+            default=8,
+            show_default=True,
+            help="The width C of a cell.",
+        ),
+        click.option(
+            "--epochs",
+            type=click.IntRange(1),
+            default=24,
+            show_default=True,
+            help="Passes over the photos; in the last third the derived network learns alone.",
+        ),
+        click.option(
+            "--memory",
+            metavar="SIZE",
+            callback=in_mib,
+            help="A smaller limit than the device's: 600MiB.",
+        ),
+        click.option(
+            "--seed",
+            type=click.IntRange(0),
+            default=0,
+            show_default=True,
+            help="Draws the photos that are held out, and the first weights.",
+        ),
+        cache_root_option,
+        json_option,
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def as_fields(values: dict[str, Any]) -> dict[str, Any]:
+    """Return what `photo_options` give by the names of a request's fields."""
+    fields = {key: value for key, value in values.items() if key not in {"gray", "memory"}}
+    colours = "gray" if values["gray"] else "rgb"
+    return {**fields, "colours": colours, "memory_mib": values["memory"]}
+
+
 @click.command("adapt", epilog=EXAMPLE)
 @click.argument("photos", type=UserPath())
-@click.option(
-    "-d",
-    "--device",
-    default="cpu",
-    show_default=True,
-    envvar="HARNESS_DEVICE",
-    help="The device to adapt on; it is emulated where it is not this machine.",
-)
-@mode_option
 @click.option(
     "-m",
     "--method",
     default=AUTO,
     show_default=True,
     envvar="HARNESS_METHOD",
-    help="A method, such as onnas; auto tries all on a part of the photos.",
-)
-@click.option(
-    "--keep",
-    type=click.Choice(["derived", "supernet"]),
-    default="derived",
-    show_default=True,
-    help="Keep the network derived from the search, or the supernet.",
-)
-@click.option(
-    "--size",
-    type=click.IntRange(8, 1024),
-    default=32,
-    show_default=True,
-    help="Height and width that photos are brought to, in pixels.",
-)
-@click.option("--gray", is_flag=True, help="Make one channel of the colours.")
-@click.option(
-    "--channels",
-    type=click.IntRange(1, 1024),
-    default=8,
-    show_default=True,
-    help="The width C of a cell.",
-)
-@click.option(
-    "--epochs",
-    type=click.IntRange(1),
-    default=24,
-    show_default=True,
-    help="Passes over the photos; in the last third the derived network learns alone.",
-)
-@click.option(
-    "--memory", metavar="SIZE", callback=in_mib, help="A smaller limit than the device's: 600MiB."
-)
-@click.option(
-    "--seed",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Draws the photos that are held out, and the first weights.",
+    help="A method, such as onnas; auto takes what `harness recommend` says.",
 )
 @click.option(
     "-o",
@@ -104,25 +125,8 @@ def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | 
     type=UserPath(),
     help="The model folder to make.",
 )
-@cache_root_option
-@json_option
-def adapt_command(  # noqa: PLR0913 - one parameter an option
-    *,
-    photos: Path,
-    device: str,
-    mode: Literal["measured", "emulated"] | None,
-    method: str,
-    keep: Keep,
-    size: int,
-    gray: bool,
-    channels: int,
-    epochs: int,
-    memory: float | None,
-    seed: int,
-    output: Path,
-    cache_root: Path,
-    as_json: bool,
-) -> None:
+@photo_options
+def adapt_command(*, photos: Path, method: str, output: Path, as_json: bool, **given: Any) -> None:
     """Adapt a network to your photos, and leave it as a folder.
 
     PHOTOS is a folder of <class>/<photo>, or of <split>/<class>/<photo>. A fifth of each class, or
@@ -130,21 +134,7 @@ def adapt_command(  # noqa: PLR0913 - one parameter an option
     by it. The folder has the weights, the class names and a card. Interrupted, the same command
     goes on where this one stopped.
     """
-    request = AdaptRequest(
-        photos=photos,
-        output=output,
-        method=method,
-        device=device,
-        mode=mode,
-        keep=keep,
-        size=size,
-        colours="gray" if gray else "rgb",
-        channels=channels,
-        epochs=epochs,
-        memory_mib=memory,
-        seed=seed,
-        cache_root=cache_root,
-    )
+    request = AdaptRequest(photos=photos, output=output, method=method, **as_fields(given))
     try:
         adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
     except KeyboardInterrupt:

@@ -139,6 +139,10 @@ COMMANDS = {
         "harness.cli.pretrain:pretrain",
         "Pretrain methods and keep their checkpoints, without searching.",
     ),
+    "recommend": LazyCommand(
+        "harness.cli.recommend:recommend_command",
+        "Say which method to take for your photos on a device.",
+    ),
     "adapt": LazyCommand(
         "harness.cli.adapt:adapt_command",
         "Adapt a network to your photos, and leave it as a folder.",

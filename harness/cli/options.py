@@ -14,6 +14,7 @@ from harness.system.folders import expanded, user_cache
 from harness.system.names import split_outside_brackets
 
 __all__ = [
+    "Function",
     "Names",
     "UserPath",
     "budget_option",

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from harness.experiment.budget import SETTINGS
-from harness.metrics import METRICS
+from harness.metrics import METRICS, to_mib
 from harness.reports.cells import cell_of, column_of, estimate_legend, legend
 from harness.reports.table import MISSING, SYMBOLS, Column, Remarks, Table, TableCell, shown_number
 from harness.results.bench import BenchRow, with_references
 from harness.results.estimates import DeviceRow, EstimateRow
 from harness.results.rows import Row, rows_of_estimate
 
-__all__ = ["bench_table", "estimate_table"]
+if TYPE_CHECKING:
+    from harness.adaptation.race import Contender
+    from harness.adaptation.recommend import Recommendation
+
+__all__ = ["bench_table", "estimate_table", "recommendation_table"]
 
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 MEMORY, STORAGE, TIME, STEP = (
@@ -170,3 +175,61 @@ def _bench_cells(row: BenchRow, reference: BenchRow) -> tuple[TableCell, ...]:
     data = f"{row.dataset} {', '.join(filter(None, parts))}"
     numbers = (row.peak_memory_mib, row.first_step_s, row.median_s, row.ratio_to(reference))
     return (TableCell(row.method), TableCell(data), *map(TableCell, numbers))
+
+
+MINUTES = replace(TIME, key="time_min", name="time", unit="min", digits=1)
+ACCURACY = column_of(METRICS["accuracy"], has_spread=False)
+
+
+def recommendation_table(found: Recommendation) -> Table:
+    """Return the table of a recommendation: what each method costs, how it fared, or why not."""
+    limit = to_mib(found.limits.memory_bytes)
+    cells = tuple(tuple(_contender_cells(each)) for each in found.contenders)
+    raced = [
+        f"accuracy: on {each.total} photos that were not learned from, after as many epochs as it "
+        "says; interval: 95 % (Wilson). With so few photos that is a hint, no measurement."
+        for each in found.contenders
+        if each.right is not None
+    ][:1]
+    return Table(
+        key="recommendation",
+        title="",
+        caption=(
+            "memory: the most that the method's choices can lead to, from shapes, its finishing "
+            "included.",
+            *((f"{found.device} may hold {limit:,.1f} MiB.",) if limit is not None else ()),
+            *raced,
+            *("beside weights-only: Fisher's exact test at 5 %." for _ in raced),
+            *legend(cells),
+        ),
+        columns=(
+            METHOD,
+            MEMORY,
+            STORAGE,
+            MINUTES,
+            Column("time_band", "nine of ten", kind="words"),
+            Column("epochs", "epochs", kind="number", digits=0),
+            replace(ACCURACY, digits=0),
+            Column("accuracy_interval", "interval", kind="words"),
+            Column("verdict", "beside weights-only"),
+            Column("dropped", "dropped, since it", kind="prose"),
+        ),
+        rows=cells,
+    )
+
+
+def _contender_cells(each: Contender) -> Iterator[TableCell]:
+    yield TableCell(each.label)
+    for amount in (each.memory_bytes, each.cost.storage_bytes):
+        yield TableCell(to_mib(amount), mark="" if amount is None else "predicted")
+    time, minute = each.cost.time, 60.0
+    yield TableCell(time.value_s / minute, mark="predicted") if time else TableCell(None)
+    band = (
+        [shown_number(end / minute, MINUTES) for end in (time.low_s, time.high_s)] if time else []
+    )
+    yield TableCell(" to ".join(f"{SYMBOLS['predicted']}{end}" for end in band))
+    yield TableCell(each.epochs or None)
+    yield TableCell(each.accuracy)
+    yield TableCell(" to ".join(f"{end:.0f}" for end in each.interval or ()))
+    yield TableCell(each.verdict)
+    yield TableCell(each.dropped)

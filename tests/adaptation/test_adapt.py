@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from PIL import Image
 
 import harness
 from harness.adaptation.adapt import adapt
@@ -30,25 +27,6 @@ def call(*arguments: object) -> Result:
     """Call the command line."""
     words = [str(each) for each in arguments]
     return CliRunner().invoke(cli, words, prog_name="harness")
-
-
-@pytest.fixture
-def photos(scratch: Path) -> Path:
-    """Ten dark and ten bright photos, and a new one that is dark."""
-    for number in range(10):
-        for label, base in (("dark", 20), ("bright <b>", 200)):
-            folder = scratch / "photos" / label
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"{number}.png").write_bytes(png(base, number))
-    (scratch / "new.png").write_bytes(png(20, 99))
-    return scratch / "photos"
-
-
-def png(base: int, seed: int) -> bytes:
-    noise = np.random.default_rng(seed).integers(0, 40, (10, 12, 3), np.uint8)
-    file = io.BytesIO()
-    Image.fromarray((noise + base).astype(np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 def test_photos_become_a_model_that_labels_a_new_one(photos: Path, scratch: Path) -> None:

@@ -58,6 +58,9 @@ SCALED = {
     "-o results/figure9-memory": ONE_ROW,
     "harness estimate table2 -o results/table2-estimate": "-m darts -d jetson --dataset omniglot",
     "harness estimate figure9 -o estimate": "-m onnas -d jetson --dataset omniglot",
+    "harness recommend photos -d jetson --memory 200MiB --time 30min": (
+        "--size 8 --channels 2 --epochs 2"
+    ),
     "harness adapt photos -d jetson -o model": "-m random --size 8 --channels 2 --epochs 2",
     "harness run -m onnas -m weights-only -m random -d jetson --dataset "
     "'photos[path=photos,size=32]' --recipe batch_size=16,architecture_images=all --budget "

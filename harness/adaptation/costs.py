@@ -1,0 +1,192 @@
+"""What methods would cost on photos, from shapes alone, the finishing of their network included."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+from torch import Tensor
+
+from harness.contracts import (
+    DataRequest,
+    Deployable,
+    DerivesNetwork,
+    SearchBatch,
+    SearchContext,
+    StepMetrics,
+)
+from harness.cost_model.profile import Kernel, Prediction, predict_seconds
+from harness.estimates.cache import EstimateCache
+from harness.estimates.estimates import Estimate, estimate_all
+from harness.estimates.planning import plan_searches
+from harness.experiment.suite import SuiteEntry
+from harness.plugins.loading import Plugins
+from harness.plugins.selection import Selection, recreate
+from harness.search.parameters import EngineChoice, EngineName
+from harness.space.architecture import architecture_of
+from harness.space.deployed import DeployedNetwork
+from harness.space.genotype import Edge, Genotype
+from harness.space.spec import NODES
+from harness.tracing.search import Search
+from harness.tracing.trace import trace
+from harness.tracing.workload import workload_of
+from harness.trials.models import Finishing
+from harness.trials.runner import RunRequest
+
+__all__ = ["Cost", "costs_of", "leaner"]
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a method would hold, store and take; numbers are missing where an error tells why.
+
+    Attributes:
+        label: the method, as people type it.
+        peak_bytes: peak memory, the largest that its choices can lead to: of the search, or of the
+            network that is derived from it and finished, whichever needs more.
+        storage_bytes: what the device stores before it searches.
+        time: of all epochs; None where the device has no cost model.
+    """
+
+    label: str
+    peak_bytes: int | None = None
+    storage_bytes: int | None = None
+    time: Prediction | None = None
+    error: str = ""
+
+
+def costs_of(
+    plugins: Plugins, request: RunRequest, finish_epochs: int, cache_root: Path, say: Say
+) -> list[Cost]:
+    """Estimate the methods of a request at the width that it has.
+
+    Args:
+        plugins: where names are looked up.
+        request: of photos, with one device.
+        finish_epochs: of its epochs, those in which a derived network learns alone.
+        cache_root: where photos and estimates are kept.
+        say: reports sentences to the person.
+
+    Returns:
+        The costs in the order of the request's methods.
+    """
+    entry = SuiteEntry.model_validate(request.wanted)
+    searches = plan_searches(plugins, [entry], DataRequest(None, cache_root, say))
+    derives = [_derives(plugins, search) and finish_epochs > 0 for search in searches]
+    alone = [
+        _with_epochs(search, search.budget.epochs - finishes * finish_epochs)
+        for search, finishes in zip(searches, derives, strict=True)
+    ]
+    cache = EstimateCache(plugins, cache_root, say)
+    estimates = estimate_all(alone, lambda _: None, cache=cache)
+    after = (
+        _finishing_cost(plugins, _with_epochs(searches[0], finish_epochs)) if any(derives) else None
+    )
+    return [
+        _cost(each, after if finishes else None)
+        for each, finishes in zip(estimates, derives, strict=True)
+    ]
+
+
+def leaner(plugins: Plugins, methods: Iterable[Selection], parts: int) -> Iterator[str]:
+    """Give methods by each of their engines, with batches in so many parts, where they can.
+
+    Args:
+        plugins: where names are looked up.
+        methods: with the parameters that they have now; those are not given again.
+        parts: of a batch.
+    """
+    for each in methods:
+        engines = get_args(EngineName) if isinstance(each.parameters, EngineChoice) else ()
+        changes: list[dict[str, object]] = [{"engine": engine} for engine in engines] or [{}]
+        for change in changes:
+            in_parts = {"micro_batches": parts} if "micro_batches" in each.params else {}
+            changed = {**each.params, **change, **in_parts}
+            if changed != each.params:
+                yield recreate(plugins, "method", each.name, changed).label
+
+
+def _derives(plugins: Plugins, search: Search) -> bool:
+    method = recreate(plugins, "method", search.method, search.params).create()
+    return isinstance(method, DerivesNetwork)
+
+
+def _with_epochs(search: Search, epochs: int) -> Search:
+    changes = {"epochs": epochs, "finish_epochs": 0, "memory_mb": None}  # a limit costs nothing
+    budget = search.budget.model_copy(update=changes)
+    return replace(search, budget=budget)
+
+
+def _cost(estimate: Estimate, after: _FinishingCost | None) -> Cost:
+    label, costs = estimate.search.label, estimate.costs()
+    if costs is None:
+        return Cost(label, error=estimate.error)
+    kernels, peak = Counter(costs.launches()), costs.peak_bytes
+    if after is not None:
+        kernels.update(after.kernels)
+        peak = max(peak, after.peak_bytes)
+    (device,) = estimate.search.devices
+    time = None
+    if device.cost is not None:
+        time = predict_seconds(device.cost, kernels, parallel=estimate.search.uses_threads)
+    return Cost(label, peak, costs.storage_bytes, time)
+
+
+# The epochs in which a derived network learns alone
+
+
+@dataclass(frozen=True)
+class _FinishingCost:
+    """The most that a derived network can hold, and what it launches meanwhile."""
+
+    peak_bytes: int
+    kernels: Mapping[Kernel, int]
+
+
+def _finishing_cost(plugins: Plugins, search: Search) -> _FinishingCost:
+    """Trace the heaviest networks that may be derived: with one operation everywhere.
+
+    What is kept for the backward pass adds up over the edges, so that no mixture holds more.
+    """
+    workload = workload_of(plugins, search)
+    operations = [search.space.operations[column] for column in search.space.derived]
+    traces = [trace(replace(workload, create=partial(_OneOperation, name))) for name in operations]
+    heaviest = max(traces, key=lambda each: each.peak_bytes)
+    return _FinishingCost(heaviest.peak_bytes, heaviest.kernels)
+
+
+class _OneOperation:
+    """Finishes the network that has one operation on every edge: a method, to who traces it."""
+
+    def __init__(self, operation: str) -> None:
+        edges = Edge(0, operation), Edge(1, operation)  # in a reduction cell these are the largest
+        self.genotype = Genotype(normal=(edges,) * NODES, reduction=(edges,) * NODES)
+
+    def build(self, context: SearchContext) -> None:
+        """Build the network."""
+        architecture = architecture_of(
+            self.genotype,
+            image_shape=context.image_shape,
+            classes=context.classes,
+            channels=context.channels,
+        )
+        state = DeployedNetwork(architecture).state_dict()
+        self.finishing = Finishing(Deployable(architecture, state), context)
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Train it."""
+        return self.finishing.search_step(batches)
+
+    def predict(self, images: Tensor) -> Tensor:
+        """Return logits (N, classes)."""
+        return self.finishing.predict(images)
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return its tensors."""
+        return self.finishing.state_dict()

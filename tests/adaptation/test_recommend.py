@@ -1,0 +1,237 @@
+"""What is recommended: the best of what fits, or nothing; and never more than was measured."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from harness.adaptation import recommend as recommending
+from harness.adaptation.costs import Cost, leaner
+from harness.adaptation.race import Contender, halved
+from harness.adaptation.recommend import Limits, compared, decided
+from harness.cli.main import cli
+from harness.cost_model.profile import Prediction
+from harness.plugins.loading import Plugins, load_plugins
+from harness.plugins.selection import Selection, select
+from harness.trials.runner import RunRequest
+
+TINY = ("--size", "8", "--channels", "2", "--epochs", "3")
+MIB = 2**20
+
+
+def call(*arguments: object) -> Result:
+    words = [str(each) for each in arguments]
+    return CliRunner().invoke(cli, words, prog_name="harness")
+
+
+def raced(label: str, right: int, mib: float = 1.0, dropped: str = "") -> Contender:
+    """Return a method that was right about so many of 100 photos."""
+    cost = Cost(label, round(mib * MIB), 1000, Prediction(60.0, 50.0, 80.0))
+    return Contender(cost, right, total=100, epochs=12, dropped=dropped)
+
+
+def choose(*contenders: Contender, limit_mib: float | None = None) -> Any:
+    limits = Limits(None if limit_mib is None else int(limit_mib * MIB), None)
+    return decided("jetson", limits, compared(contenders), ())
+
+
+def test_what_is_better_than_weights_only_is_taken() -> None:
+    """A search that is seen to gain is recommended with both figures and its cost."""
+    found = choose(raced("weights-only", 40), raced("onnas", 70, 2), raced("random", 45))
+    assert found.choice.label == "onnas"
+    assert found.sentence == (
+        "Take onnas: it recognised 70 of 100 photos, and weights-only 40. It needs 2.0 MiB and "
+        "about 1.0 minutes on jetson."
+    )
+    assert [each.verdict for each in found.contenders] == ["better", "not told apart", ""]
+
+
+def test_searching_that_gains_nothing_is_said_to() -> None:
+    """Where nothing is seen to be better, weights-only is, whatever came first by chance."""
+    found = choose(raced("weights-only", 50), raced("onnas", 55), raced("darts", 30))
+    assert found.choice.label == "weights-only"
+    assert found.sentence.startswith("Searching gains nothing here: take weights-only")
+    assert {each.label: each.verdict for each in found.contenders} == {
+        "weights-only": "", "onnas": "not told apart", "darts": "worse",
+    }  # fmt: skip
+
+
+def test_without_weights_only_nothing_tells_what_a_search_is_worth() -> None:
+    """Where the control does not fit, the best of the others is taken, and that is said."""
+    found = choose(raced("weights-only", 0, 9, "needs more memory"), raced("onnas", 55))
+    assert found.choice.label == "onnas"
+    assert "nothing tells what its search is worth" in found.sentence
+
+
+def test_nothing_that_fits_is_told_with_the_least_that_would() -> None:
+    """Where all need too much, the sentence has the smallest need and what there is."""
+    found = choose(
+        raced("onnas", 0, 3, "needs more"), raced("darts", 0, 9, "needs more"), limit_mib=1
+    )
+    assert found.choice is None
+    assert found.sentence.startswith("Nothing fits: onnas needs the least memory, 3.0 MiB, and")
+
+
+def test_limits_are_held_to_the_byte_and_to_the_end_of_the_band() -> None:
+    """A byte too much does not fit, nor does a time whose band reaches beyond the limit."""
+    cost, there = Cost("a", 1000, 10, Prediction(60.0, 50.0, 80.0)), Limits(1000, 80.0)
+    assert there.fault(cost) == ""
+    assert "memory" in Limits(999, None).fault(cost)
+    assert "time" in Limits(None, 79.0).fault(cost)
+    assert "cannot be estimated: why" in there.fault(Cost("a", error="why"))
+
+
+def test_what_was_dropped_is_never_chosen() -> None:
+    """Whatever came of the race, the choice is one that fits and has come to its end."""
+    draw = random.Random(0)  # noqa: S311 - no secret
+    for _ in range(200):
+        some = [
+            raced(name, draw.randrange(101), draw.random(), draw.choice(["", "needs more memory"]))
+            for name in ("weights-only", "random", "onnas", "darts")
+        ]
+        found = choose(*some)
+        assert (found.choice is None) == all(each.dropped for each in some)
+        assert found.choice is None or not found.choice.dropped
+
+
+def test_controls_stay_to_the_end() -> None:
+    """After a round half of those that search are left, the best, and all controls."""
+    some = [
+        raced("weights-only", 1),
+        raced("onnas", 50),
+        raced("darts[q=1]", 60),
+        raced("random", 0),
+    ]
+    left, behind = halved(some, {"weights-only", "random"})
+    assert [each.label for each in left] == ["weights-only", "darts[q=1]", "random"]
+    assert [(each.label, each.dropped) for each in behind] == [
+        ("onnas", "was behind after 12 epochs")
+    ]
+
+
+def test_leaner_ways_are_other_engines_and_parts() -> None:
+    """A method that takes engines is given with each; of On-NAS, parts alone differ."""
+    plugins = load_plugins()
+
+    def ways(name: str, parts: int) -> list[str]:
+        return list(leaner(plugins, select(plugins, "method", name), parts))
+
+    assert ways("onnas", 5) == []
+    assert ways("onnas", 1) == ["onnas[micro_batches=1]"]
+    assert ways("random", 5) == []
+    assert ways("darts", 1) == ["darts[engine=streamed]", "darts[engine=step_by_step]"]
+    assert len(ways("darts", 5)) == 3
+
+
+@pytest.fixture
+def few_methods(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave two methods: the control, and one that searches."""
+
+    def usable(plugins: Plugins, say: object) -> Sequence[Selection]:
+        names = ("weights-only", "onnas")
+        return [each for name in names for each in select(plugins, "method", name)]
+
+    monkeypatch.setattr(recommending, "usable_methods", usable)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let every method need 8 MiB, in five parts 4 and streamed 1 less; note what is asked."""
+    asked: list[str] = []
+
+    def costs(_: object, request: RunRequest, *__: object) -> list[Cost]:
+        labels = [str(each) for each in request.wanted["methods"]]
+        asked.extend(labels)
+        return [Cost(each, _bytes(each), 1000, Prediction(60.0, 50.0, 80.0)) for each in labels]
+
+    monkeypatch.setattr(recommending, "costs_of", costs)
+    return asked
+
+
+def _bytes(label: str) -> int:
+    return (8 - 4 * ("micro_batches=5" in label) - ("streamed" in label)) * MIB
+
+
+@pytest.mark.usefixtures("few_methods")
+def test_too_little_memory_runs_nothing(photos: Path, scratch: Path, asked: list[str]) -> None:
+    """Nothing fits: a sentence with what would be needed, a table with why, and status 1."""
+    words = ("-d", "jetson", *TINY, "--memory", "2MiB")
+    result = call("recommend", photos, *words)
+    assert result.exit_code == 1, result.output
+    assert result.stdout.startswith("Nothing fits: weights-only[")
+    assert "needs the least memory, 3.0 MiB, and there are 2.0 MiB on jetson" in result.stdout
+    assert "needs more memory than there is" in " ".join(result.stdout.split())
+    assert len(asked) == 2 + 3 + 1  # in many parts by each engine; On-NAS has its own
+    assert not (scratch.parent / "cache" / "adaptations").exists()
+    adapted = call("adapt", photos, *words, "-o", "model")
+    assert adapted.exit_code == 1
+    assert "Nothing fits" in adapted.stderr
+    assert not (scratch / "model").exists()
+
+
+@pytest.mark.usefixtures("few_methods")
+def test_what_does_not_fit_goes_on_by_a_leaner_engine(
+    photos: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the engines and parts that fit one goes on, and the others say why they do not."""
+
+    def race(_: object, __: object, standing: Sequence[Contender], *___: object) -> list[Contender]:
+        return [replace(each, right=1, total=2) for each in standing]
+
+    monkeypatch.setattr(recommending, "race", race)
+    result = call("recommend", photos, "-d", "jetson", *TINY, "--memory", "3.5MiB", "--json")
+    assert result.exit_code == 0, result.output
+    told = {each["method"]: each["dropped"] for each in json.loads(result.stdout)["methods"]}
+    (left,) = [method for method, dropped in told.items() if dropped is None]
+    assert "streamed" in left
+    assert "micro_batches=5" in left
+    assert all("more memory" in (told[method] or "") for method in ("onnas", "weights-only"))
+    assert len(told) == len(asked)
+
+
+@pytest.mark.usefixtures("few_methods", "asked")
+def test_adapt_takes_what_is_recommended(
+    photos: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same request without --method runs the recommended method, and says why."""
+
+    def race(_: object, __: object, standing: Sequence[Contender], *___: object) -> list[Contender]:
+        return [replace(each, right=1, total=2) for each in standing]
+
+    monkeypatch.setattr(recommending, "race", race)
+    words = (photos, "-d", "jetson", *TINY)
+    told = json.loads(call("recommend", *words, "--json").stdout)
+    assert told["recommended"] == "weights-only"
+    time = told["methods"][0]["search_time"]
+    assert time["low"] < time["value"] < time["high"]
+    adapted = call("adapt", *words, "-o", "model", "--json")
+    assert adapted.exit_code == 0, adapted.output
+    left = json.loads(adapted.stdout)
+    assert left["record"]["method"]["name"] == "weights-only"
+    assert left["remarks"] == [told["sentence"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("nowhere",), "does not exist"),
+        (("photos", "-d", "jetsn"), "did you mean 'jetson'"),
+        (("photos/dark",), "holds no photos"),
+        (("photos", "--time", "soon"), "no amount of time"),
+        (("photos", "--time", "5min"), "which has no cost model"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(
+    photos: Path, words: tuple[str, ...], sentence: str
+) -> None:
+    """What `adapt` refuses, `recommend` does: nothing is run, and the status is 2."""
+    result = call("recommend", *words)
+    assert result.exit_code == 2
+    assert sentence in result.stderr
