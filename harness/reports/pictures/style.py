@@ -42,8 +42,8 @@ PAPER = "#fefefd"
 
 MARKERS = "osD^vPX*<>phd"
 # So that the built-in methods share neither markers nor, as far as there are any, colours: the two
-# random controls do, and the two that search nothing.
-SALTS = {"colour": 87220, "marker": 92333, "line": 87220}
+# random controls do, and those that search nothing.
+SALTS = {"colour": 9621, "marker": 1321, "line": 87220}
 Line = str | tuple[int, tuple[int, ...]]
 
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

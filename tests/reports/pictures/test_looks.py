@@ -12,13 +12,14 @@ def test_a_look_follows_from_the_name_alone() -> None:
 
 
 def test_built_in_methods_are_told_apart_without_colour() -> None:
-    """No two of them share a marker; and only controls share a colour, two of them each."""
+    """No two of them share a marker; only controls share colours, the random ones, and the rest."""
     names = load_plugins().registry.names("method")
     found = looks(names)
     assert len({look.marker for look in found.values()}) == len(names) >= 8
-    assert found["random"].colour == found["random-alpha"].colour
-    assert found["transfer"].colour == found["weights-only"].colour
-    assert len({look.colour for look in found.values()}) == len(names) - 2
+    random = {found[name].colour for name in ("random", "random-alpha")}
+    fixed = {found[name].colour for name in ("weights-only", "transfer", "last-layer", "bias-only")}
+    assert len(random) == len(fixed) == 1
+    assert len({look.colour for look in found.values()}) == len(names) - 4
 
 
 def test_a_variant_has_its_methods_colour_and_a_marker_of_its_own() -> None:
