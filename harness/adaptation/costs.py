@@ -20,6 +20,7 @@ from harness.contracts import (
     StepMetrics,
 )
 from harness.cost_model.profile import Kernel, Prediction, predict_seconds
+from harness.errors import UsageError
 from harness.estimates.cache import EstimateCache
 from harness.estimates.estimates import Estimate, estimate_all
 from harness.estimates.planning import plan_searches
@@ -97,6 +98,8 @@ def costs_of(
 def leaner(plugins: Plugins, methods: Iterable[Selection], parts: int) -> Iterator[str]:
     """Give methods by each of their engines, with batches in so many parts, where they can.
 
+    What a method refuses is left out.
+
     Args:
         plugins: where names are looked up.
         methods: with the parameters that they have now; those are not given again.
@@ -108,8 +111,17 @@ def leaner(plugins: Plugins, methods: Iterable[Selection], parts: int) -> Iterat
         for change in changes:
             in_parts = {"micro_batches": parts} if "micro_batches" in each.params else {}
             changed = {**each.params, **change, **in_parts}
-            if changed != each.params:
+            if changed != each.params and _can_be_made(plugins, each.name, changed):
                 yield recreate(plugins, "method", each.name, changed).label
+
+
+def _can_be_made(plugins: Plugins, name: str, params: Mapping[str, object]) -> bool:
+    """Tell whether a method takes these parameters together."""
+    try:
+        recreate(plugins, "method", name, params).create()
+    except UsageError:
+        return False
+    return True
 
 
 def _derives(plugins: Plugins, search: Search) -> bool:

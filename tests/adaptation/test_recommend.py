@@ -128,6 +128,7 @@ def test_leaner_ways_are_other_engines_and_parts() -> None:
     assert ways("random", 5) == []
     assert ways("darts", 1) == ["darts[engine=streamed]", "darts[engine=step_by_step]"]
     assert len(ways("darts", 5)) == 3
+    assert ways("bias-only", 5) == ["bias-only[micro_batches=5]"]  # it refuses the other engines
 
 
 @pytest.fixture
