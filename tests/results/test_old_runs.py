@@ -14,7 +14,7 @@ from harness.reports.tables import tables_of
 from harness.results.load import load_results
 from harness.results.results import Results
 
-REFERENCE = Path(__file__).parents[2] / "results" / "reference"
+OLD_RUNS = Path(__file__).parent / "runs-0.1"
 COLUMNS = {
     "memory": "memory_mib",
     "storage": "storage_mib",
@@ -25,8 +25,8 @@ COLUMNS = {
 
 @pytest.fixture(scope="module")
 def found() -> Results:
-    """The reference runs, of schema 1."""
-    return load_results([REFERENCE])
+    """Reference runs of version 0.1, of schema 1."""
+    return load_results([OLD_RUNS])
 
 
 def test_old_records_load_whole(found: Results) -> None:
@@ -34,7 +34,7 @@ def test_old_records_load_whole(found: Results) -> None:
     assert found.problems == ()
     assert {record.schema_version for record in found.records} == {1}
     assert all(task.metrics == {} for record in found.records for task in record.tasks)
-    assert len(found.records) == len(list(REFERENCE.rglob("record.json")))
+    assert len(found.records) == len(list(OLD_RUNS.rglob("record.json")))
 
 
 def test_reports_and_comparisons_have_the_same_numbers(found: Results) -> None:
