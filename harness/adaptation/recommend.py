@@ -113,14 +113,15 @@ def recommend(
         say(sentence)
 
     selections = usable_methods(plugins, remark)
-    open_photos(plugins, request, say, "rehearsal")  # what is wrong with them is said first
+    photos = open_photos(plugins, request, say, "rehearsal")  # what is wrong is said first
     contenders = _estimated(plugins, request, selections, limits, say)
     standing = [each for each in contenders if not each.dropped]
     if standing:
         say(f"racing {len(standing)} methods on a part of the photos")
         raced = {each.label: each for each in race(plugins, request, standing, progress, say)}
         contenders = [raced.get(each.label, each) for each in contenders]
-    return decided(request.device, limits, compared(contenders), tuple(remarks))
+    found = decided(request.device, limits, compared(contenders), tuple(remarks))
+    return beside_guessing(found, photos.splits["test"].classes)
 
 
 def usable_methods(plugins: Plugins, say: Say) -> list[Selection]:
@@ -233,6 +234,15 @@ def decided(
     rest = [each for each in ordered if each is not choice]
     sentence = f"{_why(choice, baseline, better)} {_told_cost(choice, device)}"
     return Recommendation(choice, sentence, (choice, *rest), device, limits, remarks)
+
+
+def beside_guessing(found: Recommendation, classes: int) -> Recommendation:
+    """Add to the sentence, where it is so, that guessing might do as well."""
+    interval = found.choice.interval if found.choice else None
+    if interval is None or interval[0] > 100 / classes:
+        return found
+    told = f"So few are no sign that it is better than guessing among {classes} classes."
+    return replace(found, sentence=f"{found.sentence} {told}")
 
 
 def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contender]) -> str:

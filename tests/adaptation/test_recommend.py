@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from harness.adaptation import recommend as recommending
 from harness.adaptation.costs import Cost, leaner
 from harness.adaptation.race import Contender, halved
-from harness.adaptation.recommend import Limits, compared, decided
+from harness.adaptation.recommend import Limits, beside_guessing, compared, decided
 from harness.cli.main import cli
 from harness.cost_model.profile import Prediction
 from harness.plugins.loading import Plugins, load_plugins
@@ -61,6 +61,13 @@ def test_searching_that_gains_nothing_is_said_to() -> None:
     assert {each.label: each.verdict for each in found.contenders} == {
         "weights-only": "", "onnas": "not told apart", "darts": "worse",
     }  # fmt: skip
+
+
+def test_what_may_be_guessing_is_said_to() -> None:
+    """Where chance would do as well, by the interval, the sentence ends with that."""
+    few, many = choose(raced("weights-only", 22)), choose(raced("weights-only", 50))
+    assert beside_guessing(few, classes=5).sentence.endswith("guessing among 5 classes.")
+    assert beside_guessing(many, classes=5) == many
 
 
 def test_without_weights_only_nothing_tells_what_a_search_is_worth() -> None:
