@@ -91,6 +91,7 @@ NEED_MORE = {
     "docs/many-machines.md": "other machines; tests of the fleet have a cluster on this one",
     "docs/claims.md": "a run folder, or minutes of estimates; a slow test follows every claim",
     "docs/spaces.md": "a table of NAS-Bench-201, which does not come along",
+    "docs/scores.md": "the same table, and minutes of scores",
     "docs/reference-results.md": "Omniglot and an hour; a test sets pages and records side by side",
 }
 # What a page takes for granted that a reader has: two runs to compare, and a suite.
