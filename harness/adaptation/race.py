@@ -10,6 +10,7 @@ from typing import Any
 from harness.adaptation.costs import Cost
 from harness.adaptation.request import Part, PhotosRequest
 from harness.contracts import DataRequest, Dataset
+from harness.cost_model.profile import predicted_time_json
 from harness.metrics import MIB
 from harness.models.judging import wilson
 from harness.plugins.loading import Plugins
@@ -78,18 +79,12 @@ class Contender:
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
         low, high = self.interval or (None, None)
-        cost, time = self.cost, self.cost.time
+        cost = self.cost
         return {
             "method": self.label,
             "peak_memory_bytes": self.memory_bytes,
             "storage_bytes": cost.storage_bytes,
-            "search_time": {
-                "value": time.value_s if time else None,
-                "low": time.low_s if time else None,
-                "high": time.high_s if time else None,
-                "unit": "s",
-                "source": "predicted",
-            },
+            "search_time": predicted_time_json(cost.time),
             "accuracy": {"value": self.accuracy, "unit": "%", "low": low, "high": high},
             "right": self.right,
             "photos": self.total,

@@ -23,6 +23,7 @@ __all__ = [
     "KernelRates",
     "Prediction",
     "predict_seconds",
+    "predicted_time_json",
 ]
 
 KernelClass = Literal[
@@ -122,6 +123,17 @@ class Prediction:
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
         return asdict(self)
+
+
+def predicted_time_json(time: Prediction | None) -> dict[str, Any]:
+    """Return a time as estimates tell it in JSON, with unit and source; null where none is."""
+    return {
+        "value": time.value_s if time else None,
+        "low": time.low_s if time else None,
+        "high": time.high_s if time else None,
+        "unit": "s",
+        "source": "predicted",
+    }
 
 
 def predict_seconds(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.cost_model.profile import Prediction, predict_seconds
+from harness.cost_model.profile import Prediction, predict_seconds, predicted_time_json
 from harness.devices.profile import DeviceProfile
 from harness.estimates.estimates import Estimate
 from harness.experiment.setting import conditions_of
@@ -49,19 +49,12 @@ class DeviceRow:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
-        time = self.search_time
         return {
             "device": self.device,
             "model": self.model,
             "memory_limit_mib": self.memory_limit_mib,
             "fits": self.fits,
-            "search_time": {
-                "value": time.value_s if time else None,
-                "low": time.low_s if time else None,
-                "high": time.high_s if time else None,
-                "unit": "s",
-                "source": "predicted",
-            },
+            "search_time": predicted_time_json(self.search_time),
         }
 
 
