@@ -6,17 +6,17 @@ bits, of which one half at least must be the same, name the pairs to look at; th
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.cache import Cache
+from harness.errors import NotWrittenError
+from harness.system.files import write_whole
 
 __all__ = ["Images", "alike", "sketches"]
 
@@ -81,10 +81,10 @@ def sketches(cache: Cache, split: str) -> NDArray[np.uint64]:
             return kept
     made = [_sketch(pixels[start : start + _ROWS]) for start in range(0, len(pixels), _ROWS)]
     found = np.concatenate(made)
-    if os.access(path.parent, os.W_OK):
-        with suppress(OSError), tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            np.save(file, found)
-            Path(file.name).replace(path)
+    content = io.BytesIO()
+    np.save(content, found)
+    with suppress(NotWrittenError):  # a cache that is read alone; they are made again next time
+        write_whole(path, content.getvalue())
     return found
 
 
