@@ -21,7 +21,6 @@ import pandas as pd
 
 import harness
 from harness.api.results import RunResults
-from harness.results.load import load_results
 
 __all__ = ["Scale", "main", "memory_table"]
 
@@ -96,8 +95,7 @@ def _affordable(probe: RunResults, seconds: float, scale: Scale) -> tuple[int, i
 
 def memory_table(found: RunResults) -> pd.DataFrame:
     """Return the counted peak beside the allocator's for each method, in MiB, and their ratio."""
-    frame = found.frame()
-    wide = frame.pivot_table(index="method", columns="metric", values="value", sort=False)
+    wide = _by_method(found)
     told = [name for name in ("peak_memory", "allocator_peak", "reserved_peak") if name in wide]
     table = wide[told]
     if {"peak_memory", "allocator_peak"} <= set(told):
@@ -105,12 +103,15 @@ def memory_table(found: RunResults) -> pd.DataFrame:
     return table.round(3)
 
 
+def _by_method(found: RunResults) -> pd.DataFrame:
+    """Return a row for each method, and a column for each number that was read."""
+    return found.frame().pivot_table(index="method", columns="metric", values="value", sort=False)
+
+
 def _write(folder: Path, memory: RunResults, accuracy: RunResults | None) -> None:
     parts = ["# Memory, MiB", "", memory_table(memory).to_markdown()]
     if accuracy is not None:
-        told = load_results(accuracy.folders).frame().dropna(subset=["value"])
-        wide = told.pivot_table(index="method", columns="metric", values="value", sort=False)
-        parts += ["", "# After pretraining", "", wide.round(2).to_markdown()]
+        parts += ["", "# After pretraining", "", _by_method(accuracy).round(2).to_markdown()]
     (folder / "gpu.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
