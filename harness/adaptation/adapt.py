@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.adaptation.card import card_files
-from harness.adaptation.card_facts import facts_of
+from harness.adaptation.card import card_files, facts_of
 from harness.adaptation.race import Progress, Say, open_photos
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest

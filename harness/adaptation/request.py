@@ -135,9 +135,8 @@ class AdaptRequest(PhotosRequest):
     def command(self) -> str:
         """What to type for the same again."""
         words = ["harness", "adapt", str(self.photos), "-d", self.device, "-m", self.method]
-        default = {"keep": "derived", "size": 32, "channels": 8, "epochs": 24, "seed": 0}
-        for key, value in default.items():
-            if (given := getattr(self, key)) != value:
+        for key in ("keep", "size", "channels", "epochs", "seed"):
+            if (given := getattr(self, key)) != getattr(PhotosRequest, key):
                 words += [f"--{key}", str(given)]
         if self.colours == "gray":
             words.append("--gray")

@@ -5,46 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from harness.api.calls import cache_folder, ignore, plugins_here, say_on_stderr
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from harness.adaptation.adapt import Adapted
+    from harness.adaptation.race import Progress, Say
     from harness.adaptation.recommend import Recommendation
     from harness.models.exporting import Parity
     from harness.models.model import ImagePrediction
 
-__all__ = ["adapt", "export", "predict", "recommend"]
+__all__ = ["PhotoOptions", "adapt", "export", "predict", "recommend"]
 
 Images = str | Path | Sequence[str | Path]
 
 
-def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
-    photos: str | Path,
-    output: str | Path,
-    *,
-    method: str = "auto",
-    device: str = "cpu",
-    mode: Literal["measured", "emulated"] | None = None,
-    keep: Literal["derived", "supernet"] = "derived",
-    size: int = 32,
-    colours: Literal["rgb", "gray"] = "rgb",
-    channels: int = 8,
-    epochs: int = 24,
-    memory_mib: float | None = None,
-    seed: int = 0,
-    cache_root: str | Path | None = None,
-    progress: bool = True,
-) -> Adapted:
-    """Adapt a network to photos on a device, and leave it as a model folder.
+class PhotoOptions(TypedDict, total=False):
+    """What `adapt` and `recommend` take besides, with the defaults of their commands.
 
-    The same call again goes on where one was interrupted.
-
-    Args:
-        photos: folder of <class>/<photo> or <split>/<class>/<photo>.
-        output: the model folder to make.
-        method: such as `"onnas"`; `"auto"` takes what `recommend` says.
+    Attributes:
         device: to run on or to emulate.
         mode: insists on the device itself, or on its emulation.
         keep: the network derived from the search, or the supernet.
@@ -54,8 +36,39 @@ def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
         epochs: passes over the photos.
         memory_mib: a smaller limit than the device's, in MiB.
         seed: draws what is held out, and the weights.
-        cache_root: where decoded photos and trials under way are kept.
+        cache_root: where decoded photos, estimates and trials under way are kept.
+    """
+
+    device: str
+    mode: Literal["measured", "emulated"] | None
+    keep: Literal["derived", "supernet"]
+    size: int
+    colours: Literal["rgb", "gray"]
+    channels: int
+    epochs: int
+    memory_mib: float | None
+    seed: int
+    cache_root: str | Path | None
+
+
+def adapt(
+    photos: str | Path,
+    output: str | Path,
+    *,
+    method: str = "auto",
+    progress: bool = True,
+    **options: Unpack[PhotoOptions],
+) -> Adapted:
+    """Adapt a network to photos on a device, and leave it as a model folder.
+
+    The same call again goes on where one was interrupted.
+
+    Args:
+        photos: folder of <class>/<photo> or <split>/<class>/<photo>.
+        output: the model folder to make.
+        method: such as `"onnas"`; `"auto"` takes what `recommend` says.
         progress: whether progress is shown on standard error.
+        options: the device, the budget and so on, see `PhotoOptions`.
 
     Raises:
         UsageError: what was asked for makes no sense, or the photos do not; nothing is left.
@@ -63,85 +76,51 @@ def adapt(  # noqa: PLR0913 - they mirror the flags of `harness adapt`
     """
     from harness.adaptation.adapt import adapt as adapt_photos  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
-    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - as above
-    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
 
-    request = AdaptRequest(
-        photos=Path(photos),
-        output=Path(output),
-        method=method,
-        device=device,
-        mode=mode,
-        keep=keep,
-        size=size,
-        colours=colours,
-        channels=channels,
-        epochs=epochs,
-        memory_mib=memory_mib,
-        seed=seed,
-        cache_root=cache_folder(cache_root),
-    )
-    shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
-    return adapt_photos(plugins_here(), request, shown, say_on_stderr if progress else ignore)
+    fields = _fields(photos, options)
+    request = AdaptRequest(output=Path(output), method=method, **fields)
+    return adapt_photos(plugins_here(), request, *_listeners(progress=progress))
 
 
-def recommend(  # noqa: PLR0913 - they mirror the flags of `harness recommend`
+def recommend(
     photos: str | Path,
     *,
-    device: str = "cpu",
-    mode: Literal["measured", "emulated"] | None = None,
-    keep: Literal["derived", "supernet"] = "derived",
-    size: int = 32,
-    colours: Literal["rgb", "gray"] = "rgb",
-    channels: int = 8,
-    epochs: int = 24,
-    memory_mib: float | None = None,
     time_s: float | None = None,
-    seed: int = 0,
-    cache_root: str | Path | None = None,
     progress: bool = True,
+    **options: Unpack[PhotoOptions],
 ) -> Recommendation:
     """Say which method to take for photos on a device, and what it will cost.
 
     Args:
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
-        device: to run on or to emulate.
-        mode: insists on the device itself, or on its emulation.
-        keep: the network derived from the search, or the supernet.
-        size: height and width that photos are brought to, in pixels.
-        colours: three channels or one.
-        channels: C, the width of a cell.
-        epochs: passes over the photos that the adaptation would have.
-        memory_mib: a smaller limit than the device's, in MiB.
         time_s: seconds that the adaptation may take on the device.
-        seed: draws what is held out, and the weights.
-        cache_root: where decoded photos, estimates and trials are kept.
         progress: whether progress is shown on standard error.
+        options: the device, the budget and so on, see `PhotoOptions`.
 
     Raises:
         UsageError: what was asked for makes no sense, or the photos do not.
     """
     from harness.adaptation.recommend import recommend as choose  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import PhotosRequest  # noqa: PLC0415 - as above
-    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - as above
+
+    request = PhotosRequest(**_fields(photos, options))
+    return choose(plugins_here(), request, *_listeners(progress=progress), time_s)
+
+
+def _fields(photos: str | Path, options: PhotoOptions) -> dict[str, Any]:
+    """Return the fields of a `PhotosRequest`."""
+    cache_root = cache_folder(options.get("cache_root"))
+    return {**options, "photos": Path(photos), "cache_root": cache_root}
+
+
+def _listeners(*, progress: bool) -> tuple[Progress, Say]:
+    """Return what shows trials, and what says sentences."""
+    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - imports torch
     from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
 
-    request = PhotosRequest(
-        photos=Path(photos),
-        device=device,
-        mode=mode,
-        keep=keep,
-        size=size,
-        colours=colours,
-        channels=channels,
-        epochs=epochs,
-        memory_mib=memory_mib,
-        seed=seed,
-        cache_root=cache_folder(cache_root),
-    )
-    shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
-    say = say_on_stderr if progress else ignore
-    return choose(plugins_here(), request, shown, say, time_s)
+    if progress:
+        return interruptible_progress, say_on_stderr
+    return lambda _: nullcontext(SilentListener()), ignore
 
 
 def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePrediction]:

@@ -1,4 +1,4 @@
-"""`harness adapt`: from photos to a model in a folder."""
+"""`harness recommend` and `harness adapt`: from photos to a method, and to a model in a folder."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Any
 import click
 
 from harness.adaptation.adapt import Adapted, adapt
-from harness.adaptation.card_facts import accuracy_sentence
-from harness.adaptation.request import AUTO, AdaptRequest
+from harness.adaptation.card import accuracy_sentence
+from harness.adaptation.recommend import Recommendation, recommend
+from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest
 from harness.api.progress import interruptible_progress
 from harness.cli.options import Function, UserPath, cache_root_option, json_option, mode_option
-from harness.cli.output import loaded_plugins, print_json, say
+from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.reports.estimate_tables import recommendation_table
+from harness.reports.terminal import print_tables
 
-__all__ = ["EXIT_INTERRUPTED", "adapt_command", "as_fields", "photo_options"]
+__all__ = ["adapt_command", "recommend_command"]
 
-EXAMPLE = """\b
+ADAPT_EXAMPLE = """\b
 Example:
   harness adapt photos -d jetson -o model
   harness predict model new-photo.jpg
 """
 
-EXIT_INTERRUPTED = 130
+EXIT_NOTHING_FITS, EXIT_INTERRUPTED = 1, 130
 
 
 def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
@@ -39,13 +42,23 @@ def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | 
     return float(match[1]) * factor[match[2] or "Mi"]
 
 
+def in_seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read an amount of time such as `20min`, `1.5h`, `90s` or `20`, which is in minutes."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", value)
+    if match is None or float(match[1]) == 0:
+        raise click.BadParameter(f"'{value}' is no amount of time; write it as 20min or 1.5h")
+    return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2] or "min"]
+
+
 def photo_options(function: Function) -> Function:
     """Add what adaptations and recommendations share, each by the name of its field."""
     options = (
         click.option(
             "-d",
             "--device",
-            default="cpu",
+            default=PhotosRequest.device,
             show_default=True,
             envvar="HARNESS_DEVICE",
             help="The device to adapt on; it is emulated where it is not this machine.",
@@ -54,34 +67,41 @@ def photo_options(function: Function) -> Function:
         click.option(
             "--keep",
             type=click.Choice(["derived", "supernet"]),
-            default="derived",
+            default=PhotosRequest.keep,
             show_default=True,
             help="Keep the network derived from the search, or the supernet.",
         ),
         click.option(
             "--size",
             type=click.IntRange(8, 1024),
-            default=32,
+            default=PhotosRequest.size,
             show_default=True,
             help="Height and width that photos are brought to, in pixels.",
         ),
-        click.option("--gray", is_flag=True, help="Make one channel of the colours."),
+        click.option(
+            "--gray",
+            "colours",
+            flag_value="gray",
+            default=PhotosRequest.colours,
+            help="Make one channel of the colours.",
+        ),
         click.option(
             "--channels",
             type=click.IntRange(1, 1024),
-            default=8,
+            default=PhotosRequest.channels,
             show_default=True,
             help="The width C of a cell.",
         ),
         click.option(
             "--epochs",
             type=click.IntRange(1),
-            default=24,
+            default=PhotosRequest.epochs,
             show_default=True,
             help="Passes over the photos; in the last third the derived network learns alone.",
         ),
         click.option(
             "--memory",
+            "memory_mib",
             metavar="SIZE",
             callback=in_mib,
             help="A smaller limit than the device's: 600MiB.",
@@ -89,7 +109,7 @@ def photo_options(function: Function) -> Function:
         click.option(
             "--seed",
             type=click.IntRange(0),
-            default=0,
+            default=PhotosRequest.seed,
             show_default=True,
             help="Draws the photos that are held out, and the first weights.",
         ),
@@ -101,14 +121,7 @@ def photo_options(function: Function) -> Function:
     return function
 
 
-def as_fields(values: dict[str, Any]) -> dict[str, Any]:
-    """Return what `photo_options` give by the names of a request's fields."""
-    fields = {key: value for key, value in values.items() if key not in {"gray", "memory"}}
-    colours = "gray" if values["gray"] else "rgb"
-    return {**fields, "colours": colours, "memory_mib": values["memory"]}
-
-
-@click.command("adapt", epilog=EXAMPLE)
+@click.command("adapt", epilog=ADAPT_EXAMPLE)
 @click.argument("photos", type=UserPath())
 @click.option(
     "-m",
@@ -134,16 +147,16 @@ def adapt_command(*, photos: Path, method: str, output: Path, as_json: bool, **g
     by it. The folder has the weights, the class names and a card. Interrupted, the same command
     goes on where this one stopped.
     """
-    request = AdaptRequest(photos=photos, output=output, method=method, **as_fields(given))
+    request = AdaptRequest(photos=photos, output=output, method=method, **given)
     try:
         adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
     except KeyboardInterrupt:
         say("Interrupted; run the same command again to continue.")
         raise SystemExit(EXIT_INTERRUPTED) from None
-    _show(adapted, as_json=as_json)
+    _show_model(adapted, as_json=as_json)
 
 
-def _show(adapted: Adapted, *, as_json: bool) -> None:
+def _show_model(adapted: Adapted, *, as_json: bool) -> None:
     judged, record = adapted.judgement, adapted.record
     if as_json:
         low, high = judged.interval
@@ -175,3 +188,48 @@ def _show(adapted: Adapted, *, as_json: bool) -> None:
         click.echo(f"Peak memory {memory.value:,.1f} MiB {where}.")
     click.echo(accuracy_sentence(judged))
     click.echo(f"The model is in {adapted.folder}; {adapted.folder / 'card.html'} says more.")
+
+
+RECOMMEND_EXAMPLE = """\b
+Example:
+  harness recommend photos -d jetson --memory 200MiB --time 20min
+"""
+
+
+@click.command("recommend", epilog=RECOMMEND_EXAMPLE)
+@click.argument("photos", type=UserPath())
+@click.option(
+    "--time",
+    "seconds",
+    metavar="TIME",
+    callback=in_seconds,
+    help="How long the adaptation may take on the device: 20min.",
+)
+@photo_options
+def recommend_command(*, photos: Path, seconds: float | None, as_json: bool, **given: Any) -> None:
+    """Say which method to take for your photos on a device.
+
+    Every method is estimated as it would be run; what does not fit is tried with engines that need
+    less memory, and dropped. The rest is raced on a part of the photos, in rounds of few epochs,
+    and set beside weights-only, which searches nothing. `harness adapt` does the same and goes on.
+    Exits with 1 if nothing fits.
+    """
+    request = PhotosRequest(photos=photos, **given)
+    try:
+        found = recommend(loaded_plugins(), request, interruptible_progress, say, seconds)
+    except KeyboardInterrupt:
+        say("Interrupted; the same command goes on where this one stopped.")
+        raise SystemExit(EXIT_INTERRUPTED) from None
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _show_choice(found)
+    if found.choice is None:
+        raise SystemExit(EXIT_NOTHING_FITS)
+
+
+def _show_choice(found: Recommendation) -> None:
+    click.echo(found.sentence)
+    for remark in found.remarks:
+        click.echo(remark)
+    print_tables([recommendation_table(found)], result_console())

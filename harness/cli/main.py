@@ -140,7 +140,7 @@ COMMANDS = {
         "Pretrain methods and keep their checkpoints, without searching.",
     ),
     "recommend": LazyCommand(
-        "harness.cli.recommend:recommend_command",
+        "harness.cli.adapt:recommend_command",
         "Say which method to take for your photos on a device.",
     ),
     "adapt": LazyCommand(

@@ -24,7 +24,7 @@ from harness.contracts import (
 )
 from harness.experiment.setting import Recipe
 from harness.models.folder import Preparation, pack_model, publish
-from harness.models.network import network_of
+from harness.models.model import network_of
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.search.updates import rate_at, step_metrics

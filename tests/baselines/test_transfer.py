@@ -20,7 +20,7 @@ from harness.conformance.judging import judge
 from harness.conformance.subject import Address, Subject
 from harness.contracts import FindsArchitecture, SearchBatch, SearchContext
 from harness.errors import DataError, UsageError
-from harness.models.network import BackboneNetwork, network_of
+from harness.models.model import BackboneNetwork, network_of
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select, select_usable
 from harness.space.architecture import BackboneArchitecture

@@ -14,7 +14,7 @@ from torchvision import models
 from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, StepMetrics
 from harness.errors import DataError
 from harness.experiment.setting import Recipe
-from harness.models.network import BackboneNetwork
+from harness.models.model import BackboneNetwork
 from harness.search.optimizers import WeightOptimizer
 from harness.search.updates import rate_at, step_metrics
 from harness.space.architecture import BackboneArchitecture
