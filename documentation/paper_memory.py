@@ -14,7 +14,7 @@ from documentation.blocks import with_block
 from documentation.pages import ROOT
 from harness.experiment.published import read_published
 from harness.experiment.suite import load_suite
-from harness.planning.suites import find_suite
+from harness.planning.plan import find_suite
 from harness.plugins.loading import load_plugins
 from harness.results.estimates import EstimateRow
 

@@ -16,7 +16,7 @@ from harness.contracts import DataRequest, Device
 from harness.devices.profile_writing import check_destination, profile_toml
 from harness.devices.readings.probe import probe
 from harness.errors import UsageError
-from harness.planning.suites import find_suite
+from harness.planning.plan import find_suite
 from harness.plugins.profile_files import DEVICES_VARIABLE
 from harness.plugins.registry import check_name
 from harness.plugins.selection import select

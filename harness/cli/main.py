@@ -17,8 +17,8 @@ from harness import __version__
 from harness.errors import HarnessError, UnknownNameError
 from harness.system.folders import check_working_folder, name_user
 from harness.system.limits import in_a_sentence
-from harness.system.names import written
 from harness.system.streams import guard_streams, tell, unwritten
+from harness.system.text import written
 
 __all__ = ["COMMANDS", "DEVICES_COMMANDS", "PLUGINS_COMMANDS", "cli", "devices", "main", "plugins"]
 
@@ -111,10 +111,10 @@ COMMANDS = {
         "harness.cli.run:run", "Run trials and compare their memory, accuracy and time."
     ),
     "estimate": LazyCommand(
-        "harness.cli.estimate:estimate", "Predict memory and time from shapes alone."
+        "harness.cli.costs:estimate", "Predict memory and time from shapes alone."
     ),
     "bench": LazyCommand(
-        "harness.cli.bench:bench", "Measure seconds and memory of a search step on this machine."
+        "harness.cli.costs:bench", "Measure seconds and memory of a search step on this machine."
     ),
     "correlate": LazyCommand(
         "harness.cli.correlate:correlate_command",
@@ -125,7 +125,7 @@ COMMANDS = {
         "Show the results of runs and estimates beside published numbers.",
     ),
     "view": LazyCommand(
-        "harness.cli.view:view",
+        "harness.cli.report:view",
         "Serve the page of a run to this machine, and refresh it while the run goes on.",
     ),
     "compare": LazyCommand(

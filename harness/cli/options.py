@@ -11,7 +11,7 @@ import click
 
 from harness.errors import UsageError
 from harness.system.folders import expanded, user_cache
-from harness.system.names import split_outside_brackets
+from harness.system.text import split_outside_brackets
 
 __all__ = [
     "Function",

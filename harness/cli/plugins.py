@@ -11,8 +11,7 @@ import click
 from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.conformance.isolation import check, conditions_here, rule_names
-from harness.conformance.rule import Conditions, Status, Verdict
-from harness.conformance.subject import Address, find
+from harness.conformance.rule import Address, Conditions, Status, Verdict, find
 from harness.errors import UnknownNameError
 from harness.plugins.description import plugin_rows
 from harness.plugins.loading import load_plugins

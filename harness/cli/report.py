@@ -1,4 +1,4 @@
-"""`harness report`: tables, pictures and a page of what runs and estimates have left."""
+"""`harness report` and `harness view`: tables, pictures and a page, also while a run goes on."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from harness.comparison.published import PublishedSuite, find_published, load_pu
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.claim_tables import ledgers_of
-from harness.reports.serving import newest_run
+from harness.reports.serving import newest_run, page_server
 from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
-from harness.reports.writing import SUFFIXES, Report, choose_destinations, write_report
+from harness.reports.writing import SUFFIXES, Report, choose_destinations, page_of, write_report
 from harness.results.load import load_results
 from harness.results.reading import without_garbage_collection
 from harness.results.results import Results
 from harness.results.summary import Missing
 
-__all__ = ["report"]
+__all__ = [
+    "report",
+    "view",
+]
 
 EXIT_PROBLEMS = 1
 
@@ -128,3 +131,32 @@ def _tell(results: Results) -> None:
         say(f"Warning: {problem}")
     if results.problems:
         raise SystemExit(EXIT_PROBLEMS)
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", required=False, type=UserPath(file_okay=False))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="The port to listen on; 0 picks a free one.",
+)
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
+def view(*, folder: Path | None, port: int, opens: bool) -> None:
+    """Serve the page of a run to this machine, and refresh it while the run goes on.
+
+    DIR is a run folder, or one that holds some; without it, the newest run under results/. Nothing
+    but the page is served, and to nobody but this machine. Ctrl-C ends it.
+    """
+    shown = folder or newest_run([Path("results")])
+    plugins = loaded_plugins()
+    page_of(shown, plugins)  # a folder that cannot be read is told before a server waits
+    with page_server(shown, port, lambda: page_of(shown, plugins)) as server:
+        try:
+            say(f"The page of {shown} is at {server.address}; Ctrl-C ends it.")
+            if opens and not webbrowser.open(server.address):
+                say("No browser could be opened.")
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("Stopped.")

@@ -10,7 +10,7 @@ from harness.errors import HarnessError, UsageError
 from harness.experiment.budget import Budget, parse_budget
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import load_suite
-from harness.planning.suites import find_suite
+from harness.planning.plan import find_suite
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import select

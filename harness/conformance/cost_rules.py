@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from harness.conformance.rule import BrokenRuleError, Rule
-from harness.conformance.subject import Subject
+from harness.conformance.rule import BrokenRuleError, Rule, Subject
 from harness.conformance.trials import (
     BUDGET,
     SETTING,

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
-from harness.conformance.subject import Subject
+from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Subject
 from harness.conformance.trials import (
     SETTING,
     NoiseImages,

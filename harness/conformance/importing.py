@@ -13,11 +13,9 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any
 
-from harness.conformance.rule import BrokenRuleError, Rule
-from harness.conformance.subject import Subject
+from harness.conformance.rule import BrokenRuleError, Rule, Subject
 from harness.plugins.loading import PROJECT
-from harness.runtime.interpreters import run_python
-from harness.runtime.stderr import last_words
+from harness.runtime.interpreters import last_words, run_python
 
 __all__ = ["IMPORT_IS_QUICK", "main"]
 

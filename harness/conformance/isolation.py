@@ -15,8 +15,14 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from harness.conformance.rule import BrokenRuleError, Conditions, NotDecidedError, Status, Verdict
-from harness.conformance.subject import Address
+from harness.conformance.rule import (
+    Address,
+    BrokenRuleError,
+    Conditions,
+    NotDecidedError,
+    Status,
+    Verdict,
+)
 from harness.errors import DataError
 from harness.plugins.registry import Kind
 from harness.runtime.forkserver import (
@@ -27,7 +33,7 @@ from harness.runtime.forkserver import (
     start,
     start_server,
 )
-from harness.runtime.stderr import end_of_stderr, told
+from harness.runtime.interpreters import end_of_stderr, told
 from harness.system.limits import in_a_sentence
 
 __all__ = ["check", "check_rule", "conditions_here", "rule_names"]

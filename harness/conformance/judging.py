@@ -17,13 +17,18 @@ from harness.conformance.cost_rules import (
     ESTIMATE_EQUALS_COUNT,
     MEMORY_IS_RELEASED,
 )
+from harness.conformance.dataset_rules import (
+    EPISODES_HAVE_IDENTITY,
+    FORM_IS_AS_TOLD,
+    LABELS_FOLLOW_NO_ORDER,
+    QUERIES_ARE_NEW,
+    SPLITS_ARE_SEPARATE,
+)
 from harness.conformance.device_rules import (
     LIMIT_IS_ENFORCED,
     PROFILE_IS_TRUE,
     READINGS_ARE_PLAUSIBLE,
 )
-from harness.conformance.episode_rules import EPISODES_HAVE_IDENTITY, LABELS_FOLLOW_NO_ORDER
-from harness.conformance.image_rules import FORM_IS_AS_TOLD, QUERIES_ARE_NEW, SPLITS_ARE_SEPARATE
 from harness.conformance.importing import IMPORT_IS_QUICK
 from harness.conformance.outcome_rules import (
     ARCHITECTURE_IS_VALID,
@@ -37,12 +42,14 @@ from harness.conformance.repetition_rules import (
     STATE_ROUND_TRIPS,
 )
 from harness.conformance.rule import (
+    Address,
     BrokenRuleError,
     Conditions,
     NotApplicableError,
     NotDecidedError,
     Rule,
     Status,
+    Subject,
     Verdict,
 )
 from harness.conformance.space_rules import (
@@ -51,7 +58,6 @@ from harness.conformance.space_rules import (
     NETWORK_EQUALS_ENCODING,
     SAMPLING_COVERS,
 )
-from harness.conformance.subject import Address, Subject
 from harness.conformance.trials import use_few_threads
 from harness.errors import DataError
 from harness.plugins.loading import in_one_line

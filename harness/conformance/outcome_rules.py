@@ -7,8 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
-from harness.conformance.subject import Subject
+from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Subject
 from harness.conformance.trials import (
     BUDGET,
     SETTING,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from harness.conformance.subject import Address
+    from harness.conformance.rule import Address
 
 __all__ = ["ContractRule", "contract_rule", "pytest_configure", "pytest_generate_tests"]
 
@@ -85,7 +85,7 @@ def contract_rule(request: pytest.FixtureRequest) -> ContractRule:
 
 def _address(name: str, *, kind: str) -> Address:
     """Return the address with the commands' folders: from the environment, or the user's cache."""
-    from harness.conformance.subject import CHECKED, Address  # noqa: PLC0415 - see the module
+    from harness.conformance.rule import CHECKED, Address  # noqa: PLC0415 - see the module
     from harness.system.folders import expanded, user_cache  # noqa: PLC0415 - see the module
 
     if kind not in CHECKED:

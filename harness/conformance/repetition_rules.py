@@ -23,8 +23,8 @@ from harness.conformance.rule import (
     NotApplicableError,
     NotDecidedError,
     Rule,
+    Subject,
 )
-from harness.conformance.subject import Subject
 from harness.conformance.trials import (
     BUDGET,
     Watched,

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule
-from harness.conformance.subject import Subject
+from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Subject
 from harness.contracts import ArchitectureSpace, BuildsNetwork, CountsCost
 from harness.errors import UsageError
 

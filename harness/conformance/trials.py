@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from harness.canonical import digest
-from harness.conformance.rule import BrokenRuleError
-from harness.conformance.subject import Subject
+from harness.conformance.rule import BrokenRuleError, Subject
 from harness.contracts import (
     DeviceMode,
     Episode,
@@ -34,8 +33,7 @@ from harness.loop.episode import MethodDriver, batches, draw, for_both
 from harness.loop.guards import TrialLimits
 from harness.planning.planner import identify_method
 from harness.plugins.loading import in_one_line
-from harness.runtime.seeding import seed_generators
-from harness.runtime.threads import choose_threads
+from harness.runtime.determinism import choose_threads, seed_generators
 from harness.space.backpropagation import ordinary
 from harness.space.supernet import Supernet
 from harness.trials.few_shot import run_few_shot

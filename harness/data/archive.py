@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from harness.errors import DataError
-from harness.system.names import written
+from harness.system.text import written
 
 __all__ = ["DEFAULT_LIMITS", "SUFFIXES", "ArchiveLimits", "Member", "is_archive", "read_members"]
 

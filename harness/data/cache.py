@@ -26,7 +26,7 @@ from harness.canonical import digest
 from harness.data.images import channel_statistics, fingerprint
 from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import DataError
-from harness.system.durable import sync_file, sync_folder
+from harness.system.files import sync_file, sync_folder
 
 __all__ = ["TEMPORARY", "Cache", "DatasetContent", "open_or_build"]
 

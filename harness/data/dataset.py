@@ -14,7 +14,7 @@ from harness.canonical import digest
 from harness.contracts import Dataset, Episode, ImageDescription, Overlap, SplitSummary, TaskKind
 from harness.data.cache import Cache
 from harness.data.layout import HARNESS_RULE, EpisodeIdentity, EpisodeRule
-from harness.data.likeness import Images, alike, sketches
+from harness.data.overlap import Images, alike, sketches
 from harness.errors import DataError, UsageError
 
 if TYPE_CHECKING:

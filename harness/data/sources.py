@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Protocol
 
 from harness.data.archive import DEFAULT_LIMITS, is_archive, read_members
 from harness.errors import DataError
-from harness.system.names import is_leftover, written
+from harness.system.text import is_leftover, written
 
 __all__ = [
     "ArchiveSource",
@@ -57,7 +57,7 @@ class Source(Files, Protocol):
 class FolderSource:
     """The files below a folder, in sorted order; links are followed, as people keep data so.
 
-    Names that are not in UTF-8 are told as `harness.system.names.written` has them.
+    Names that are not in UTF-8 are told as `harness.system.text.written` has them.
     """
 
     def __init__(self, path: Path) -> None:

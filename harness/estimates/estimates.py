@@ -12,10 +12,9 @@ from functools import partial
 from harness.cost_model.profile import Kernel
 from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.plugins.loading import in_one_line, load_plugins
+from harness.runtime.determinism import usable_cores
 from harness.runtime.forkserver import NotStartedError, begin, processes, start_server
-from harness.runtime.interpreters import spawn_safely
-from harness.runtime.stderr import end_of_stderr, told
-from harness.runtime.threads import usable_cores
+from harness.runtime.interpreters import end_of_stderr, spawn_safely, told
 from harness.tracing.search import Search
 
 __all__ = ["Estimate", "estimate", "estimate_all"]
@@ -137,7 +136,7 @@ def estimate(search: Search, *, ranges: bool = True) -> Estimate:
     # Imported here, in the worker: the parent has no need of torch.
     import torch  # noqa: PLC0415 - see above
 
-    from harness.runtime.seeding import (  # noqa: PLC0415 - see above
+    from harness.runtime.determinism import (  # noqa: PLC0415 - see above
         INITIAL_WEIGHTS,
         seed_generators,
     )

@@ -20,9 +20,9 @@ from harness.executors.base import (
 )
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.plugins.selection import Selection
+from harness.runtime.determinism import let_threads_sleep
 from harness.runtime.job import TrialJob
 from harness.runtime.process import ProcessLauncher
-from harness.runtime.threads import let_threads_sleep
 
 __all__ = ["LocalExecutor"]
 

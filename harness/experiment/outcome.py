@@ -19,7 +19,7 @@ from pydantic.dataclasses import dataclass
 from harness.canonical import SparseModel
 from harness.experiment.objective import Cost
 from harness.metrics import Source
-from harness.system.names import written
+from harness.system.text import written
 
 __all__ = [
     "FINAL_STATUSES",

@@ -10,7 +10,7 @@ from harness.experiment.budget import Count, CountOrNone
 from harness.experiment.setting import FewShotSetting, Recipe
 from harness.experiment.trial import CodeIdentity, DatasetIdentity, Identity, SpaceIdentity, Trial
 from harness.space.spec import METANAS
-from harness.system.names import shortened
+from harness.system.text import shortened
 
 __all__ = ["MetaBudget", "Pretraining", "meta_setting", "pretraining_of"]
 

@@ -14,7 +14,7 @@ from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import Setting
 from harness.space.spec import METANAS, SearchSpace, space_named
-from harness.system.names import shortened
+from harness.system.text import shortened
 
 __all__ = [
     "CodeIdentity",

@@ -25,7 +25,7 @@ from harness.contracts import (
 )
 from harness.errors import UsageError
 from harness.experiment.setting import FewShotSetting
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_for, seed_generators
+from harness.runtime.determinism import INITIAL_WEIGHTS, seed_for, seed_generators
 
 __all__ = [
     "MethodDriver",

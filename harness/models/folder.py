@@ -29,8 +29,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from harness import __version__
 from harness.errors import UsageError
 from harness.space.architecture import NetworkArchitecture
-from harness.system.durable import sync_file
-from harness.system.names import shortened
+from harness.system.files import sync_file
+from harness.system.text import shortened
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -19,6 +19,7 @@ from harness.contracts import (
     DeviceMode,
 )
 from harness.data.dataset import check_setting
+from harness.data.overlap import check_separate
 from harness.devices.at_hand import choose_mode, mode_here
 from harness.errors import DataError, UsageError
 from harness.experiment.budget import Budget, parse_budget, parse_seeds
@@ -40,7 +41,6 @@ from harness.planning.fitting import (
     check_uncounted,
     completed,
 )
-from harness.planning.separation import check_separate
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, select, select_usable

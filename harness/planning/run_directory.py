@@ -26,10 +26,8 @@ from harness.experiment.outcome import FINAL_STATUSES, Outcome
 from harness.experiment.trial import Trial
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
-from harness.system.durable import remove_folder, take_lock, warn_once
-from harness.system.files import write_whole
-from harness.system.names import is_leftover, shortened
-from harness.system.text import NotTextError, read_text
+from harness.system.files import remove_folder, take_lock, warn_once, write_whole
+from harness.system.text import NotTextError, is_leftover, read_text, shortened
 
 __all__ = ["Origin", "RunFolder", "choose_folder"]
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from harness.errors import PluginError
 from harness.plugins.registry import Entry, PluginSource, check_name
-from harness.system.names import is_leftover
-from harness.system.text import read_toml
+from harness.system.text import is_leftover, read_toml
 
 __all__ = ["DEVICES_VARIABLE", "ProfileFile", "device_of", "profile_files"]
 

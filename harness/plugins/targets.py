@@ -17,7 +17,7 @@ from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.fields import explain, field_schemas, value_of
 from harness.plugins.loading import in_one_line
 from harness.plugins.registry import Entry
-from harness.system.names import is_unicode, written
+from harness.system.text import is_unicode, written
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

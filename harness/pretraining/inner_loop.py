@@ -28,12 +28,11 @@ from harness.loop.episode import batches, draw, for_both
 from harness.loop.guards import NotFiniteError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import arrays_of, pack, tensors_of, unpack
+from harness.runtime.determinism import INITIAL_WEIGHTS, choose_threads, seed_for, seed_generators
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import MetaWorkerJob
 from harness.runtime.meta_tasks import MetaTaskRequest, MetaTaskResult, received
 from harness.runtime.process_group import ProcessGroup
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_for, seed_generators
-from harness.runtime.threads import choose_threads
 
 __all__ = [
     "InnerLoop",

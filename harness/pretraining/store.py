@@ -18,9 +18,9 @@ from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.pretraining.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
 from harness.pretraining.launcher import PretrainingLauncher, PretrainingListener
+from harness.runtime.determinism import is_worth_threads, usable_cores
 from harness.runtime.meta_tasks import MetaTaskExecutor
 from harness.runtime.process import ProcessLauncher
-from harness.runtime.threads import is_worth_threads, usable_cores
 
 __all__ = ["CheckpointStore", "PretrainingFailedError", "PretrainingListener", "TrialStart"]
 

@@ -13,7 +13,7 @@ from harness.contracts import Dataset, SearchContext, SearchMethod
 from harness.experiment.pretraining import MetaBudget, Pretraining
 from harness.experiment.setting import FewShotSetting
 from harness.loop.episode import MethodDriver, draw, run_episode
-from harness.runtime.seeding import seed_generators
+from harness.runtime.determinism import seed_generators
 
 __all__ = ["is_point", "tasks_a_point", "validate"]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from harness.errors import HarnessError, UsageError
-from harness.system.names import written
+from harness.system.text import written
 
 __all__ = ["LOCALHOST", "PageServer", "newest_run", "page_server"]
 

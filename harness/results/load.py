@@ -21,7 +21,7 @@ from harness.results.reading import (
 from harness.results.record import SCHEMA, Record
 from harness.results.results import FoundEstimate, FoundTrial, Problem, Results
 from harness.results.run_files import PLAN_FILE, PLAN_SCHEMA, Plan
-from harness.system.names import is_leftover
+from harness.system.text import is_leftover
 
 __all__ = ["load_results"]
 

@@ -16,8 +16,15 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from harness.errors import HarnessError
-from harness.runtime.interpreters import away_from_working_folder, spawn_safely, undo_safe_path
-from harness.runtime.stderr import captured_stderr, end_of_stderr, last_words, pass_on
+from harness.runtime.interpreters import (
+    away_from_working_folder,
+    captured_stderr,
+    end_of_stderr,
+    last_words,
+    pass_on,
+    spawn_safely,
+    undo_safe_path,
+)
 from harness.system.folders import check_working_folder, keep_sockets_short
 from harness.system.limits import advice_on, want_files
 

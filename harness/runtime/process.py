@@ -27,9 +27,9 @@ from harness.devices.readings.memory import OomKills
 from harness.experiment.outcome import Outcome, TrialError, Used
 from harness.plugins.loading import load_plugins
 from harness.runtime.forkserver import begin, processes, start, start_server
+from harness.runtime.interpreters import end_of_stderr, told
 from harness.runtime.job import Job, TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
-from harness.runtime.stderr import end_of_stderr, told
 from harness.system.limits import advice_on
 
 __all__ = ["ProcessLauncher", "StopSignal"]

@@ -30,7 +30,7 @@ from harness.planning.fitting import as_table
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
 from harness.plugins.spaces import find_space
-from harness.runtime.seeding import seed_for
+from harness.runtime.determinism import seed_for
 from harness.scores.rank_correlation import Interval, kendall, spearman
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Literal, TextIO
 
-from harness.system.durable import can_flush, take_lock
+from harness.system.files import can_flush, take_lock
 from harness.system.folders import can_make, has_home, is_short
 from harness.system.limits import open_files
 from harness.system.plotting import BACKEND, own_settings

@@ -1,18 +1,168 @@
-"""Writes files so that a kill at any moment leaves the old content or the new, never half."""
+"""Writes files so that a kill or a power cut leaves the old content or the new; locks them, too.
+
+Network and user-space file systems (NFS, SMB, FUSE) may know no locks, flush no folder, or let
+nobody rename over a file that is open. A lock that another process holds is told apart from one
+that nobody can have; what is merely missing is a warning, once, and the work goes on.
+"""
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import secrets
+import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import NotWrittenError, RunFolderError
-from harness.system.durable import replace, sync_file, sync_folder
-from harness.system.names import shortened, written
+from harness.system.text import shortened, written
 
-__all__ = ["made_folder", "not_written", "write_whole"]
+__all__ = [
+    "can_flush",
+    "made_folder",
+    "not_written",
+    "remove_folder",
+    "replace",
+    "sync_file",
+    "sync_folder",
+    "take_lock",
+    "warn_once",
+    "write_whole",
+]
+
+_logger = logging.getLogger(__name__)
+_warned: set[object] = set()
+
+HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
+# Of a flush: the data has not reached the disk, and will not.
+LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
+# Of a rename: the file is open elsewhere, as where programs look for viruses, or index.
+BUSY = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
+WAITS_S = (0.05, 0.2, 0.75)
+
+
+def warn_once(sentence: str, about: object = None) -> None:
+    """Warn on standard error, through the log; no second time in this process.
+
+    Args:
+        sentence: says it.
+        about: what it is about, if other sentences about the same are to be left unsaid.
+    """
+    key = sentence if about is None else about
+    if key not in _warned:
+        _warned.add(key)
+        _logger.warning("Warning: %s", sentence)
+
+
+def take_lock(handle: int) -> bool | None:
+    """Lock an open file until it is closed, or this process ends.
+
+    Returns:
+        True: it is this process's; False: another one's; None: there are no locks here.
+    """
+    try:
+        import fcntl  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return False if error.errno in HELD else None
+    return True
+
+
+def sync_file(handle: int, path: Path) -> None:
+    """Flush an open file to the disk.
+
+    Args:
+        handle: of the file.
+        path: what a warning calls it, where the file system flushes nothing.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno in LOST:
+            raise
+        _warn_unflushed(path.parent, error)
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush a folder, so that renames within survive a power cut.
+
+    Raises:
+        OSError: the disk is full or broken.
+    """
+    try:
+        _flush_folder(folder)
+    except OSError as error:
+        if error.errno in LOST:
+            raise
+        _warn_unflushed(folder, error)
+
+
+def can_flush(folder: Path) -> bool:
+    """Tell whether the file system of a folder flushes folders."""
+    try:
+        _flush_folder(folder)
+    except OSError:
+        return False
+    return True
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _warn_unflushed(folder: Path, error: OSError) -> None:
+    warn_once(
+        f"the file system of {folder} does not flush what is written ({error.strerror or error}); "
+        "a power cut may lose the last records",
+        ("unflushed", folder.stat().st_dev),  # not again for each of its folders
+    )
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and all in it, but for what NFS keeps of files that are open somewhere.
+
+    Raises:
+        OSError: something else in it cannot be removed.
+    """
+    try:
+        shutil.rmtree(folder)
+    except OSError:
+        left = [path for path in folder.rglob("*") if not path.is_dir()]
+        if not left or not all(path.name.startswith(".nfs") for path in left):
+            raise
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename a file over another one; where that is open elsewhere, wait a second for it.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    for wait_s in WAITS_S:
+        try:
+            source.replace(target)
+        except OSError as error:
+            if error.errno not in BUSY or not target.exists():
+                raise
+            time.sleep(wait_s)
+        else:
+            return
+    source.replace(target)
 
 
 def write_whole(path: Path, content: str | bytes) -> None:

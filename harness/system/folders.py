@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.system.durable import warn_once
-from harness.system.names import is_unicode, written
+from harness.system.files import warn_once
+from harness.system.text import is_unicode, written
 
 __all__ = [
     "can_make",

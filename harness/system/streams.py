@@ -15,7 +15,7 @@ import sys
 from contextlib import suppress
 from typing import TextIO
 
-from harness.system.names import escaped
+from harness.system.text import escaped
 
 __all__ = ["SafeStream", "guard_streams", "is_terminal", "tell", "unwritten"]
 

@@ -10,7 +10,7 @@ from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import FewShotSetting, Setting
-from harness.runtime.threads import is_worth_threads
+from harness.runtime.determinism import is_worth_threads
 from harness.space.spec import METANAS, SearchSpace
 
 __all__ = ["Search", "form_of"]

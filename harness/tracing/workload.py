@@ -23,7 +23,7 @@ from harness.experiment.setting import FewShotSetting
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
-from harness.runtime.seeding import seed_generators
+from harness.runtime.determinism import seed_generators
 from harness.space.cell import edge_stride
 from harness.space.operations import build_operation
 from harness.space.spec import CELL_INPUTS, CELLS

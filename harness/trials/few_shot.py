@@ -28,7 +28,7 @@ from harness.loop.episode import (
     predict_together,
     run_episode,
 )
-from harness.runtime.seeding import seed_for
+from harness.runtime.determinism import seed_for
 from harness.trials.models import keep_model
 from harness.trials.session import Session
 

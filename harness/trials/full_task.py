@@ -27,7 +27,7 @@ from harness.contracts import (
 from harness.data.images import crop_and_flip
 from harness.experiment.setting import FullTaskSetting
 from harness.loop.episode import percent_right
-from harness.runtime.seeding import seed_for
+from harness.runtime.determinism import seed_for
 from harness.trials.few_shot import CreateMethod, TaskDriver, context_of
 from harness.trials.models import Finishing, keep_model
 from harness.trials.session import Session

@@ -33,7 +33,7 @@ from harness.measure.clock import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import METRICS, MIB
 from harness.results.run_files import Step
-from harness.runtime.seeding import INITIAL_WEIGHTS, seed_generators
+from harness.runtime.determinism import INITIAL_WEIGHTS, seed_generators
 from harness.trials.readings import TrialReadings
 
 __all__ = ["OnePass", "Session"]

@@ -35,9 +35,9 @@ from harness.planning.fitting import as_table
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.results.run_files import Evaluation
+from harness.runtime.determinism import seed_for
 from harness.runtime.factory import open_dataset
 from harness.runtime.job import TrialJob
-from harness.runtime.seeding import seed_for
 from harness.trials.answers import Answer, Judge
 
 __all__ = ["TabularTrial", "TabularTrials"]

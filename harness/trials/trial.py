@@ -22,10 +22,10 @@ from harness.loop.guards import BudgetExceededError, TrialLimits
 from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
+from harness.runtime.determinism import choose_threads
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
-from harness.runtime.threads import choose_threads
 from harness.tracing.search import form_of
 from harness.tracing.trace import predict_search_time
 from harness.tracing.workload import latency_of

@@ -17,7 +17,7 @@ from torchvision import models
 import harness
 from harness.conformance.cost_rules import ESTIMATE_EQUALS_COUNT
 from harness.conformance.judging import judge
-from harness.conformance.subject import Address, Subject
+from harness.conformance.rule import Address, Subject
 from harness.contracts import FindsArchitecture, SearchBatch, SearchContext
 from harness.errors import DataError, UsageError
 from harness.models.model import BackboneNetwork, network_of

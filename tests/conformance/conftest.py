@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.conformance.judging import judge, rule_named
-from harness.conformance.rule import Conditions, Verdict
-from harness.conformance.subject import Address, Subject
+from harness.conformance.rule import Address, Conditions, Subject, Verdict
 from harness.plugins.registry import Kind
 
 Install = Callable[[str, str], Path]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.conformance.judging import RULES, judge
-from harness.conformance.subject import Address, Subject
+from harness.conformance.rule import Address, Subject
 from harness.plugins.registry import Kind
 
 DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else None

@@ -9,8 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from harness.conformance.pytest_plugin import ContractRule
-from harness.conformance.rule import Conditions, Status, Verdict
-from harness.conformance.subject import Address
+from harness.conformance.rule import Address, Conditions, Status, Verdict
 
 RULE = ContractRule(Address("method", "mine", None, Path()), "no-query-labels")
 

@@ -13,8 +13,7 @@ from harness_spaces.nasbench201 import NasBench201
 from torch import nn
 
 from harness.conformance.judging import RULES, judge
-from harness.conformance.rule import Verdict
-from harness.conformance.subject import Address, Subject
+from harness.conformance.rule import Address, Subject, Verdict
 
 
 def verdicts(name: str, cache: Path) -> dict[str, Verdict]:

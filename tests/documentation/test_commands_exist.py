@@ -14,7 +14,7 @@ from documentation.commands import every_command
 from documentation.pages import Page, every_page, simple_commands
 from harness.cli.main import cli
 from harness.experiment.budget import parse_budget
-from harness.planning.suites import find_suite
+from harness.planning.plan import find_suite
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import select
 from harness.plugins.spaces import find_space

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.errors import UsageError
 from harness.experiment.suite import SuiteEntry
-from harness.planning.suites import read_dataset_map, with_stand_ins
+from harness.planning.plan import read_dataset_map, with_stand_ins
 from harness.plugins.loading import Plugins, load_plugins
 
 SUITE = """

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.runtime.interpreters import run_python, spawn_safely, undo_safe_path
-from harness.runtime.stderr import last_words
+from harness.runtime.interpreters import last_words, run_python, spawn_safely, undo_safe_path
 
 RAISES = 'raise RuntimeError("a file of mine")\n'
 

@@ -13,8 +13,8 @@ from harness.experiment.budget import NAMED_BUDGETS
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import Suite, load_suite
 from harness.experiment.trial import Trial
+from harness.planning.plan import entries_of, find_suite
 from harness.planning.planner import Planner
-from harness.planning.suites import entries_of, find_suite
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import Selection, select
 

@@ -18,15 +18,15 @@ from harness.data.layout import DatasetLayout, ImagePlace
 from harness.errors import RunFolderError
 from harness.models.folder import publish
 from harness.planning.run_directory import RunFolder
-from harness.system import durable
+from harness.system import files
 from harness.system.files import write_whole
 
 
 @pytest.fixture(autouse=True)
 def _nothing_told() -> Iterator[None]:
-    durable._warned.clear()
+    files._warned.clear()
     yield
-    durable._warned.clear()
+    files._warned.clear()
 
 
 def failing(code: int, *, of_folders: bool | None = None) -> Callable[..., None]:
@@ -110,7 +110,7 @@ def test_a_file_that_is_held_is_waited_for(
     code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A rename over a file that another program has open for a moment succeeds a little later."""
-    monkeypatch.setattr(durable, "WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(files, "WAITS_S", (0.0, 0.0))
     rename, refusals = Path.replace, [code, code]
 
     def replace(source: Path, target: Path) -> Path:
@@ -138,10 +138,10 @@ def test_what_nfs_keeps_of_open_files_hinders_nothing(
 
     monkeypatch.setattr(shutil, "rmtree", refuse)
     (tmp_path / ".nfs000000001").write_text("")
-    durable.remove_folder(tmp_path)
+    files.remove_folder(tmp_path)
     (tmp_path / "record.json").write_text("")
     with pytest.raises(OSError, match="not empty"):
-        durable.remove_folder(tmp_path)
+        files.remove_folder(tmp_path)
 
 
 def test_long_names_are_written(tmp_path: Path) -> None:

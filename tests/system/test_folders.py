@@ -20,7 +20,7 @@ from harness.api.calls import cache_folder, data_folder
 from harness.cli.main import cli
 from harness.contracts import DataRequest
 from harness.errors import DataError, UsageError
-from harness.planning.suites import find_suite
+from harness.planning.plan import find_suite
 from harness.plugins.loading import load_plugins
 from harness.runtime.forkserver import processes
 from harness.system import folders

@@ -25,7 +25,7 @@ from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
 from harness.results.load import load_results
 from harness.system.files import write_whole
-from harness.system.names import is_leftover, split_outside_brackets, written
+from harness.system.text import is_leftover, split_outside_brackets, written
 
 LEFTOVERS = [
     "Thumbs.db", "thumbs.DB", "desktop.ini", "Icon\r", ".DS_Store", "._a.png", "ehthumbs.db",

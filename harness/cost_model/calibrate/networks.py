@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch
 from harness.cost_model.calibrate.timing import Step, Work
-from harness.runtime.threads import is_worth_threads
+from harness.runtime.determinism import is_worth_threads
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.space.backpropagation import Engine, ordinary
 from harness.space.discrete import DiscreteNetwork

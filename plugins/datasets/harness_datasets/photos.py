@@ -18,7 +18,7 @@ from harness.data.sources import Source, check_data_root, open_source
 from harness.errors import DataError
 from harness.models.images import SUFFIXES
 from harness.system.folders import expanded
-from harness.system.names import is_leftover
+from harness.system.text import is_leftover
 from harness_datasets.folder import find_images
 from harness_datasets.parameters import PhotosParameters
 

@@ -12,7 +12,7 @@ from harness.data.cache import TEMPORARY, DatasetContent
 from harness.data.prepare import prepare_generated
 from harness.data.sources import FolderSource, Source, check_data_root, find_named, where_looked
 from harness.errors import DataError
-from harness.system.names import is_leftover
+from harness.system.text import is_leftover
 from harness_datasets.parameters import TorchmetaParameters
 from harness_datasets.torchmeta.collection import FOLDERS, class_name, read_collection
 from harness_datasets.torchmeta.conversion import CONVERTERS, Converter

@@ -15,8 +15,8 @@ from PIL import Image
 import harness
 from harness.cli.main import cli
 from harness.contracts import DataRequest, Dataset, Overlap
+from harness.data.overlap import check_separate
 from harness.errors import DataError
-from harness.planning.separation import check_separate
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
 

@@ -1,15 +1,53 @@
-"""How many cores there are, and how many threads a trial computes with.
+"""What makes a trial give the same bits again: how generators are seeded, how many threads compute.
 
-Small tensors are computed faster by one thread than by two that wait for each other, and on a busy
-machine up to ten times faster. The answer depends on the trial alone, so that the same trial gives
-the same bits.
+Generators are seeded anew for each purpose, so that no draw depends on the ones before. Small
+tensors are computed faster by one thread than by two that wait for each other, and on a busy
+machine up to ten times faster. The number of threads depends on the trial alone.
 """
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
-__all__ = ["choose_threads", "is_worth_threads", "let_threads_sleep", "usable_cores"]
+from harness.canonical import digest
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "INITIAL_WEIGHTS",
+    "choose_threads",
+    "is_worth_threads",
+    "let_threads_sleep",
+    "seed_for",
+    "seed_generators",
+    "usable_cores",
+]
+
+INITIAL_WEIGHTS = "initial weights"  # the same ones for every method, pretrained or not
+
+
+def seed_for(seed: int, *purpose: str | int) -> int:
+    """Return a trial's seed for one purpose, which words and numbers say; 60 bits."""
+    return int(digest([seed, *purpose])[:15], 16)
+
+
+def seed_generators(
+    seed: int, *purpose: str | int, generator: torch.Generator | None = None
+) -> torch.Generator:
+    """Seed torch's global generators for a purpose; return a CPU generator of the same seed.
+
+    Args:
+        seed: of the trial.
+        purpose: what is drawn, in words and numbers.
+        generator: is seeded and returned, instead of a new one.
+    """
+    import torch  # noqa: PLC0415 - a seed alone needs none
+
+    value = seed_for(seed, *purpose)
+    torch.manual_seed(value)
+    return (generator or torch.Generator()).manual_seed(value)
 
 
 def choose_threads(batch_size: int, image_shape: tuple[int, int, int], channels: int) -> None:

@@ -1,4 +1,4 @@
-"""`harness estimate`: memory and time from shapes alone."""
+"""`harness estimate` and `harness bench`: what a search takes, from shapes or measured here."""
 
 from __future__ import annotations
 
@@ -26,16 +26,23 @@ from harness.cli.options import (
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.contracts import DataRequest
+from harness.devices.at_hand import choose_mode
+from harness.errors import UsageError
 from harness.estimates.cache import EstimateCache
 from harness.estimates.estimates import Estimate, estimate_all
 from harness.estimates.planning import plan_searches
-from harness.planning.suites import entries_of, read_dataset_map, with_stand_ins
-from harness.reports.estimate_tables import estimate_table
+from harness.planning.plan import entries_of, read_dataset_map, with_stand_ins
+from harness.plugins.selection import select
+from harness.reports.estimate_tables import bench_table, estimate_table
 from harness.reports.terminal import print_tables
+from harness.results.bench import bench_to_json, save_bench
 from harness.results.estimates import row_of, save_estimate
 from harness.results.rows import rows_of_estimate
 
-__all__ = ["estimate"]
+__all__ = [
+    "bench",
+    "estimate",
+]
 
 
 @click.command()
@@ -103,5 +110,74 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         for sentence in findings_of_rows([each for row in rows for each in rows_of_estimate(row)]):
             click.echo(sentence)
         print_tables([estimate_table(rows, brief=True)], result_console())
+    if any(row.error for row in rows):
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("suite", required=False)
+@method_option
+@click.option(
+    "-d", "--device", default="cpu", show_default=True, help="The device; it must be this machine."
+)
+@dataset_option
+@ways_option
+@shots_option
+@recipe_option
+@space_option
+@budget_option
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=5,
+    show_default=True,
+    help="Warm search steps of each method.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=UserPath(file_okay=False),
+    help="A folder to keep the numbers in, for `harness compare`.",
+)
+@data_root_option
+@cache_root_option
+@json_option
+def bench(  # noqa: PLR0913 - one parameter an option
+    *,
+    suite: str | None,
+    device: str,
+    rounds: int,
+    output: Path | None,
+    data_root: Path | None,
+    cache_root: Path,
+    as_json: bool,
+    **wanted: Any,
+) -> None:
+    """Measure seconds and memory of a search step on this machine.
+
+    SUITE and the options say what to measure, as in `harness run`; images are noise of the data
+    set's shape. Methods of one setting take turns, and ratios are of steps in the same round, since
+    a machine does not stay equally fast. Engines are parameters: -m 'darts[engine=streamed]'.
+    """
+    plugins = loaded_plugins()
+    selections = select(plugins, "device", device)
+    if len(selections) != 1:
+        raise UsageError("a benchmark is of one device; name it with --device")
+    on = selections[0].create()
+    choose_mode(selections[0].name, on, "measured")
+    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
+    entries = entries_of(plugins, suite, given(wanted))
+    searches = plan_searches(plugins, entries, request)
+
+    # Imports torch, which a mistake in the options need not wait for.
+    from harness.bench import bench_all  # noqa: PLC0415 - see above
+
+    rows = bench_all(plugins, searches, (selections[0].name, on), rounds, say)
+    if output is not None:
+        say(f"The benchmark is in {save_bench(output, rows)}")
+    if as_json:
+        print_json({"rows": bench_to_json(rows)})
+    else:
+        print_tables([bench_table(rows)], result_console())
     if any(row.error for row in rows):
         raise SystemExit(1)
