@@ -196,8 +196,8 @@ def report(results: RunResults, path: str | Path) -> Path:
     """
     from harness.comparison.published import find_published  # noqa: PLC0415 - see the module
     from harness.reports.claim_tables import ledgers_of  # noqa: PLC0415 - see the module
+    from harness.reports.delivery import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
     from harness.reports.tables import tables_of  # noqa: PLC0415 - see the module
-    from harness.reports.writing import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
 
     target = _path(path)
     formats = {suffix: name for name, suffix in SUFFIXES.items()}

@@ -14,10 +14,17 @@ from harness.comparison.published import PublishedSuite, find_published, load_pu
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.claim_tables import ledgers_of
-from harness.reports.serving import newest_run, page_server
+from harness.reports.delivery import (
+    SUFFIXES,
+    Report,
+    choose_destinations,
+    newest_run,
+    page_of,
+    page_server,
+    write_report,
+)
 from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
-from harness.reports.writing import SUFFIXES, Report, choose_destinations, page_of, write_report
 from harness.results.load import load_results
 from harness.results.reading import without_garbage_collection
 from harness.results.results import Results

@@ -171,7 +171,7 @@ def run(  # noqa: PLR0913 - one parameter an option
 
 def _write_page(result: RunResult, plugins: Plugins) -> None:
     """Write the page of a run, and name it; a run is no worse for want of one."""
-    from harness.reports.writing import page_of  # noqa: PLC0415 - slow, for pages alone
+    from harness.reports.delivery import page_of  # noqa: PLC0415 - slow, for pages alone
 
     path = result.folder / "report.html"
     try:

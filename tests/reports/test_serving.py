@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import UsageError
-from harness.reports.serving import LOCALHOST, PageServer, newest_run, page_server
+from harness.reports.delivery import LOCALHOST, PageServer, newest_run, page_server
 from harness.results.record import Record
 
 MADE: list[int] = []

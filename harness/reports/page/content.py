@@ -12,9 +12,8 @@ from math import ceil, isinf
 
 from harness.comparison.published import PublishedSuite
 from harness.reports.cells import STATUS_WORDS
-from harness.reports.page.charts import charts_json
 from harness.reports.page.details import Details, details_of
-from harness.reports.page.rendering import InlinePicture, inline_pictures
+from harness.reports.page.rendering import InlinePicture, charts_json, inline_pictures
 from harness.reports.table import MISSING, SYMBOLS, Column, Mark, Note, Table, TableCell, shown
 from harness.reports.trial_tables import each_trial_table
 from harness.results.reading import one_line

@@ -12,7 +12,6 @@ from harness.comparison.paper import compare_with
 from harness.comparison.published import PublishedSuite
 from harness.errors import UsageError
 from harness.reports.lines import lines_of_estimate, lines_of_rows
-from harness.reports.pictures.breakdown import bars_of, draw_breakdown
 from harness.reports.pictures.cells import draw_cells
 from harness.reports.pictures.curves import draw_curves, draw_steps
 from harness.reports.pictures.notes import (
@@ -25,7 +24,7 @@ from harness.reports.pictures.notes import (
 )
 from harness.reports.pictures.paper import draw_paper
 from harness.reports.pictures.scatter import draw_accuracy_memory, draw_time_memory
-from harness.reports.pictures.sweep import draw_sweep, families
+from harness.reports.pictures.variants import bars_of, draw_breakdown, draw_sweep, families
 from harness.results.record import Record
 from harness.results.results import Results
 from harness.results.rows import rows_of_estimate

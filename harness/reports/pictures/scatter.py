@@ -14,18 +14,19 @@ from harness.comparison.findings import findings_of_rows
 from harness.metrics import METRICS, MetricSpec
 from harness.reports.pictures.frame import (
     MAX_PANELS,
+    Label,
     draw_chance,
     draw_limit,
     framed,
     lay_out_finally,
     logarithmic,
     panels_left_out,
+    place_labels,
     scale_up,
     spread,
     titled,
 )
 from harness.reports.pictures.notes import label_of, setting_of, source_notes
-from harness.reports.pictures.placing import Label, place_labels
 from harness.reports.pictures.style import PAPER, Look, drawing, looks
 from harness.results.rows import Row
 

@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from harness.comparison.published import PublishedSuite, load_published
 from harness.plugins.loading import load_plugins
 from harness.reports.lines import lines_of_rows
-from harness.reports.pictures.breakdown import bars_of
 from harness.reports.pictures.curves import draw_curves
 from harness.reports.pictures.notes import Beside, beside_of, statements_of
+from harness.reports.pictures.variants import bars_of
 from harness.results.record import Record
 from harness.results.summary import rows_of_records
 

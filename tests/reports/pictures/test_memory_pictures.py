@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 
+from harness.reports.pictures.frame import Label, place_labels
 from harness.reports.pictures.notes import budget_notes
-from harness.reports.pictures.placing import Label, place_labels
 from harness.reports.pictures.scatter import draw_accuracy_memory, draw_time_memory
 from harness.reports.pictures.style import MARKERS, PAPER
 from harness.results.record import Record

@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from harness.reports.pictures.breakdown import Bar, bars_of, draw_breakdown
 from harness.reports.pictures.curves import draw_curves, draw_steps, thinned
 from harness.reports.pictures.notes import Beside
 from harness.reports.pictures.style import MARKERS
-from harness.reports.pictures.sweep import draw_sweep, families
+from harness.reports.pictures.variants import Bar, bars_of, draw_breakdown, draw_sweep, families
 from harness.reports.table import TableCell
 from harness.results.record import Record
 from harness.results.results import FoundTrial
