@@ -16,7 +16,7 @@ from harness.experiment.published import read_published
 from harness.experiment.suite import load_suite
 from harness.planning.plan import find_suite
 from harness.plugins.loading import load_plugins
-from harness.results.estimates import EstimateRow
+from harness.results.costs import EstimateRow
 
 __all__ = ["BLOCK", "PAGES", "estimated", "memory_table"]
 

@@ -16,7 +16,7 @@ from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
 from harness.plugins.loading import Plugins, in_one_line
 from harness.plugins.selection import recreate
-from harness.results.bench import BenchRow
+from harness.results.costs import BenchRow
 from harness.runtime.determinism import choose_threads
 from harness.tracing.search import Search
 from harness.tracing.workload import Workload, workload_of

@@ -22,8 +22,7 @@ from harness.contracts import (
 from harness.cost_model.profile import Kernel, Prediction, predict_seconds
 from harness.errors import UsageError
 from harness.estimates.cache import EstimateCache
-from harness.estimates.estimates import Estimate, estimate_all
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection, recreate

@@ -147,10 +147,12 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
     """
     from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
     from harness.estimates.cache import EstimateCache  # noqa: PLC0415 - see the module
-    from harness.estimates.estimates import estimate_all  # noqa: PLC0415 - see the module
-    from harness.estimates.planning import plan_searches  # noqa: PLC0415 - see the module
+    from harness.estimates.estimates import (  # noqa: PLC0415 - see the module
+        estimate_all,
+        plan_searches,
+    )
     from harness.planning.plan import entries_of  # noqa: PLC0415 - see the module
-    from harness.results.estimates import row_of  # noqa: PLC0415 - see the module
+    from harness.results.costs import row_of  # noqa: PLC0415 - see the module
 
     wanted = _wanted(
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,

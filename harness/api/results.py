@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from harness.comparison.result import ResultsComparison
-    from harness.results.estimates import EstimateRow
+    from harness.results.costs import EstimateRow
     from harness.results.results import Results
 
 __all__ = ["Estimates", "RunResults"]

@@ -9,8 +9,14 @@ from pathlib import Path
 
 from harness.claims.claim import DifferenceCheck, RatioCheck
 from harness.claims.evidence import Evidence
-from harness.claims.ledger import JudgedClaim, add_estimates, judge_claims
-from harness.claims.loading import NamedClaim, claims_of, claims_of_plugins
+from harness.claims.ledger import (
+    JudgedClaim,
+    NamedClaim,
+    add_estimates,
+    claims_of,
+    claims_of_plugins,
+    judge_claims,
+)
 from harness.contracts import DataRequest, DatasetProvider
 from harness.errors import DataError, HarnessError, UsageError
 from harness.estimates.estimates import Estimate

@@ -17,9 +17,8 @@ from harness.claims.claim import (
     StorageCheck,
 )
 from harness.claims.evidence import Evidence, Finding, Match, Mode
-from harness.comparison.aligning import Pair
 from harness.comparison.comparing import Comparison, compare_pair
-from harness.comparison.statistics import paired, unpaired
+from harness.comparison.pairs import Pair, paired, unpaired
 from harness.errors import HarnessError
 from harness.experiment.budget import budget_label
 from harness.metrics import MIB

@@ -115,7 +115,7 @@ def claim(  # noqa: PLR0913 - one parameter an option
 
 
 def _list(plugins: Plugins, *, as_json: bool) -> None:
-    from harness.claims.loading import claims_of_plugins  # noqa: PLC0415 - see above
+    from harness.claims.ledger import claims_of_plugins  # noqa: PLC0415 - see above
     from harness.reports.claim_tables import claims_table  # noqa: PLC0415 - see above
     from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above
 

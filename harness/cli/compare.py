@@ -88,9 +88,9 @@ def _compare_two(
     folders: tuple[Path, ...], allowed: tuple[str, ...], tolerance: str | None, *, as_json: bool
 ) -> None:
     # Imports scipy and pydantic, which `--help` need not wait for.
-    from harness.comparison.aligning import ALLOWANCES  # noqa: PLC0415 - see above
     from harness.comparison.comparing import parse_thresholds  # noqa: PLC0415 - see above
     from harness.comparison.findings import findings_of_comparison  # noqa: PLC0415 - see above
+    from harness.comparison.pairs import ALLOWANCES  # noqa: PLC0415 - see above
     from harness.comparison.result import compare as compare_results  # noqa: PLC0415 - see above
     from harness.reports.comparison_tables import comparison_tables  # noqa: PLC0415 - see above
     from harness.reports.terminal import print_tables  # noqa: PLC0415 - see above

@@ -29,14 +29,12 @@ from harness.contracts import DataRequest
 from harness.devices.at_hand import choose_mode
 from harness.errors import UsageError
 from harness.estimates.cache import EstimateCache
-from harness.estimates.estimates import Estimate, estimate_all
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.planning.plan import entries_of, read_dataset_map, with_stand_ins
 from harness.plugins.selection import select
 from harness.reports.estimate_tables import bench_table, estimate_table
 from harness.reports.terminal import print_tables
-from harness.results.bench import bench_to_json, save_bench
-from harness.results.estimates import row_of, save_estimate
+from harness.results.costs import bench_to_json, row_of, save_bench, save_estimate
 from harness.results.rows import rows_of_estimate
 
 __all__ = [

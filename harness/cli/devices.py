@@ -13,7 +13,7 @@ from harness.api.progress import work_on_stderr
 from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
 from harness.cli.output import loaded_plugins, print_json, print_table, say
 from harness.contracts import DataRequest, Device
-from harness.devices.profile_writing import check_destination, profile_toml
+from harness.devices.profile import check_destination, profile_toml
 from harness.devices.readings.probe import probe
 from harness.errors import UsageError
 from harness.planning.plan import find_suite

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from harness.comparison.aligning import Pair
-from harness.comparison.statistics import Difference, paired, unpaired
+from harness.comparison.pairs import Difference, Pair, paired, unpaired
 from harness.errors import UnknownNameError, UsageError
 from harness.metrics import METRICS, MetricSpec, Source
 from harness.results.rows import Row, Value, metrics_of_rows

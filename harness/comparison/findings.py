@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from harness.comparison.aligning import Pair
 from harness.comparison.comparing import Comparison, compare_metric
+from harness.comparison.pairs import Pair
 from harness.comparison.paper import PaperComparison, PaperLine, compare_with
 from harness.comparison.published import PublishedSuite
 from harness.comparison.result import ResultsComparison

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.comparison.aligning import Allowance, Pair, align, check_comparable
 from harness.comparison.comparing import Comparison, Threshold, compare_pair, is_failed
+from harness.comparison.pairs import Allowance, Pair, align, check_comparable
 from harness.errors import UsageError
 from harness.results.results import Results
 from harness.results.rows import Row

@@ -31,6 +31,11 @@ __all__ = [
 
 # Episodes have the shapes, types and labels that methods are promised.
 
+WAYS, EPISODES = 5, 20
+READ = 512  # images of a split of a full task, spread over it
+# So many draws with five labels give only the same ones again by chance once in 390,000 times.
+ENOUGH = 8
+
 
 def _check_form(subject: Subject) -> None:
     dataset = subject.dataset()
@@ -145,10 +150,6 @@ QUERIES_ARE_NEW = Rule(
 # What the rules for data sets share: settings that every split can bear, and images by content.
 
 
-WAYS, EPISODES = 5, 20
-READ = 512  # images of a split of a full task, spread over it
-
-
 def require_few_shot(dataset: Dataset) -> None:
     """Refuse a full task.
 
@@ -255,10 +256,6 @@ EPISODES_HAVE_IDENTITY = Rule(
 
 
 # A label says nothing but that images of an episode belong together.
-
-
-# So many draws with five labels give only the same ones again by chance once in 390,000 times.
-ENOUGH = 8
 
 
 def _check_order(subject: Subject) -> None:

@@ -34,6 +34,9 @@ PAGE = "docs/plugins.md"  # has a heading for every rule
 
 Status = Literal["kept", "broken", "not applicable", "not decided"]
 
+QUICK_SHARE = 1 / 5
+CHECKED: tuple[Kind, ...] = ("method", "space", "dataset", "device")
+
 
 class BrokenRuleError(Exception):
     """A rule does not hold; the message is a clause that says what came instead.
@@ -75,9 +78,6 @@ class Conditions:
         if thorough_s is None:
             return None
         return thorough_s * self.slowness * (1.0 if self.thorough else QUICK_SHARE)
-
-
-QUICK_SHARE = 1 / 5
 
 
 @dataclass(frozen=True)
@@ -183,9 +183,6 @@ class Subject:
         request = DataRequest(self.address.data_root, self.address.cache_root, print)
         dataset: Dataset = self.create().prepare(request)
         return dataset
-
-
-CHECKED: tuple[Kind, ...] = ("method", "space", "dataset", "device")
 
 
 def find(plugins: Plugins, text: str, data_root: Path | None, cache_root: Path) -> list[Address]:

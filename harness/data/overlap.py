@@ -31,6 +31,13 @@ __all__ = [
 TRAIN = "train"  # what methods are pretrained on
 NUMBER = re.compile(r"\D*\d{1,5}")  # such as 7, 0012 or class_3; not n01532829
 
+SIDE = 8  # a sketch has a bit for each of 8 x 8 differences between neighbours
+# Photographs of tinyImageNet at 64 pixels, saved again at a quality of 75 or 95, differ by up to
+# 0.06, and in another size by up to 0.25 (99 % of 600); different ones by 1.1 or more, of 12,000.
+MOST_UNLIKE = 0.3
+MOST_PAIRS = 20_000  # that are looked at; more are those of images without content
+_ROWS = 512  # images looked at together, so that memory stays bounded
+
 
 def check_separate(
     dataset: Dataset, split: str, name: str, *, allowed: bool, report: Callable[[str], None]
@@ -113,14 +120,6 @@ def _alike_in_words(number: int, split: str) -> str:
 
 def _counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
-
-
-SIDE = 8  # a sketch has a bit for each of 8 x 8 differences between neighbours
-# Photographs of tinyImageNet at 64 pixels, saved again at a quality of 75 or 95, differ by up to
-# 0.06, and in another size by up to 0.25 (99 % of 600); different ones by 1.1 or more, of 12,000.
-MOST_UNLIKE = 0.3
-MOST_PAIRS = 20_000  # that are looked at; more are those of images without content
-_ROWS = 512  # images looked at together, so that memory stays bounded
 
 
 class Images(NamedTuple):

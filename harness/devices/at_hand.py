@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
-from harness.devices.readings.machine import cuda_names, has_unified_memory, machine_names
+from harness.devices.readings.linux import cuda_names, has_unified_memory, machine_names
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["NotAtHandError", "ProfiledDevice", "choose_mode", "mode_here", "usable_gpus"]
 
 QUESTION = (
-    "import json; from harness.devices.readings.machine import cuda_names;"
+    "import json; from harness.devices.readings.linux import cuda_names;"
     "print(json.dumps(cuda_names()))"
 )
 

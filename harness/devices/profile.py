@@ -23,7 +23,10 @@ compute.fp32_flops = "the data sheet"
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -34,7 +37,7 @@ from harness.canonical import digest
 from harness.cost_model.profile import CostProfile
 from harness.errors import UsageError
 from harness.fields import explain
-from harness.system.text import NotTextError, parsed_toml, read_toml
+from harness.system.text import NotTextError, parsed_toml, read_text, read_toml
 
 __all__ = [
     "ANY_MACHINE",
@@ -42,7 +45,9 @@ __all__ = [
     "DeviceProfile",
     "MemoryProfile",
     "ProfileError",
+    "check_destination",
     "parse_profile",
+    "profile_toml",
     "read_profile",
 ]
 
@@ -54,6 +59,9 @@ Text = Annotated[str, Field(min_length=1)]
 Flops = Annotated[float, Field(ge=1e6, le=1e18, allow_inf_nan=False)]
 BytesPerSecond = Annotated[float, Field(ge=1e6, le=1e15, allow_inf_nan=False)]
 LaunchSeconds = Annotated[float, Field(gt=0, le=0.1, allow_inf_nan=False)]
+
+MARK = "# Written by `harness devices calibrate`, which overwrites a file that begins like this."
+_BARE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class ProfileError(UsageError):
@@ -225,3 +233,58 @@ def _flattened(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _listed(keys: list[str]) -> str:
     return ", ".join(f"'{key}'" for key in keys)
+
+
+def check_destination(path: Path, *, force: bool) -> None:
+    """Refuse early a path that cannot be written, or whose file would be lost.
+
+    Args:
+        path: where a profile is to be written.
+        force: whether it may take the place of any file.
+
+    Raises:
+        UsageError: it must not or cannot be written there; the message says why.
+    """
+    if path.suffix != ".toml":
+        raise UsageError(f"the name of a device profile must end in .toml, and '{path}' does not")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, and a device profile is a file")
+    if not os.access(path.parent, os.W_OK):
+        reason = "is not writable" if path.parent.is_dir() else "is not a folder"
+        raise UsageError(f"{path} cannot be written: {path.parent} {reason}")
+    if path.exists() and not force and not _begins_with_mark(path):
+        raise UsageError(f"{path} was not written by calibration; --force overwrites it")
+
+
+def profile_toml(profile: DeviceProfile) -> str:
+    """Return the profile as TOML, without what it has no value for."""
+    return "\n".join([MARK, *_table(profile.model_dump(exclude_none=True))]) + "\n"
+
+
+def _begins_with_mark(path: Path) -> bool:
+    try:
+        return read_text(path).partition("\n")[0] == MARK
+    except (OSError, NotTextError):
+        return False
+
+
+def _table(values: Mapping[str, Any], path: str = "") -> Iterator[str]:
+    """Yield the lines of a table: its own keys have to come before the tables below it."""
+    inside = {key: value for key, value in values.items() if not isinstance(value, Mapping)}
+    if path and inside:
+        yield from ("", f"[{path}]")
+    for key, value in inside.items():
+        yield f"{_key(key)} = {_value(value)}"
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _table(value, f"{path}.{_key(key)}" if path else _key(key))
+
+
+def _key(key: str) -> str:
+    """Write a key; the dots in those of `sources` stand for tables in tables, which is the same."""
+    return key if _BARE.fullmatch(key) else _value(key)
+
+
+def _value(value: object) -> str:
+    """Write text, a number or a list of them as JSON, which is TOML but for one character."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).replace("\x7f", "\\u007f")

@@ -39,7 +39,6 @@ OFFLINE = (
     "pretraining/inner_loop.py",
     "pretraining/loop.py",
     "runtime/meta_tasks.py",
-    "pretraining/validation.py",
     "runtime/process_group.py",
 )
 ON_DEVICE = (

@@ -31,6 +31,12 @@ __all__ = [
     "with_stand_ins",
 ]
 
+# A name may have parameters, whose `=` does not separate the pair.
+_PAIR = re.compile(
+    rf"\s* (?P<name> [^\[\]=\s]+ (?: {BRACKETS} )? ) \s*=\s* (?P<stand_in> \S.*? ) \s*",
+    re.DOTALL | re.VERBOSE,
+)
+
 
 def entries_of(plugins: Plugins, suite: str | None, wanted: Mapping[str, Any]) -> list[SuiteEntry]:
     """Return the blocks of trials to run.
@@ -62,13 +68,6 @@ def find_suite(plugins: Plugins, suite: str) -> Path:
     if suite not in known:
         raise UnknownNameError("suite", suite, known, " (a file's name ends in .toml)")
     return file_path(plugins.registry.get("suite", suite))
-
-
-# A name may have parameters, whose `=` does not separate the pair.
-_PAIR = re.compile(
-    rf"\s* (?P<name> [^\[\]=\s]+ (?: {BRACKETS} )? ) \s*=\s* (?P<stand_in> \S.*? ) \s*",
-    re.DOTALL | re.VERBOSE,
-)
 
 
 def read_dataset_map(plugins: Plugins, texts: Iterable[str]) -> dict[str, str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from harness.claims.checking import claims_told_by
 from harness.claims.evidence import VERDICTS
-from harness.claims.ledger import JudgedClaim
-from harness.claims.loading import NamedClaim
+from harness.claims.ledger import JudgedClaim, NamedClaim
 from harness.plugins.loading import Plugins
 from harness.reports.cells import legend
 from harness.reports.table import MISSING, Column, Mark, Remarks, Table, TableCell, shown_number

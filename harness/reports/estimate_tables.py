@@ -10,8 +10,7 @@ from harness.experiment.budget import SETTINGS
 from harness.metrics import METRICS, to_mib
 from harness.reports.cells import cell_of, column_of, estimate_legend, legend
 from harness.reports.table import MISSING, SYMBOLS, Column, Remarks, Table, TableCell, shown_number
-from harness.results.bench import BenchRow, with_references
-from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.costs import BenchRow, DeviceRow, EstimateRow, with_references
 from harness.results.rows import Row, rows_of_estimate
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from harness.comparison.published import RowPlace
 from harness.metrics import METRICS, MetricSpec
 from harness.reports.cells import cell_of, failures, side_by_side
 from harness.reports.table import TableCell
-from harness.results.estimates import EstimateRow
+from harness.results.costs import EstimateRow
 from harness.results.record import Record
 from harness.results.rows import Row, rows_of_estimate, told_of
 

@@ -15,7 +15,7 @@ from harness.reports.lines import lines_of_estimate, lines_of_rows
 from harness.reports.published_table import Frame, published_table
 from harness.reports.table import Table
 from harness.reports.trial_tables import front_table, trials_table
-from harness.results.estimates import EstimateRow
+from harness.results.costs import EstimateRow
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.results import FoundTrial, Results

@@ -10,8 +10,14 @@ from typing import Any
 from harness.errors import UsageError
 from harness.experiment.outcome import FINAL_STATUSES
 from harness.metrics import METRICS, MetricSpec
-from harness.results.bench import BENCH_FILE, BENCH_SCHEMA, SavedBench
-from harness.results.estimates import ESTIMATE_FILE, ESTIMATE_SCHEMA, SavedEstimate
+from harness.results.costs import (
+    BENCH_FILE,
+    BENCH_SCHEMA,
+    ESTIMATE_FILE,
+    ESTIMATE_SCHEMA,
+    SavedBench,
+    SavedEstimate,
+)
 from harness.results.reading import (
     UnreadableFileError,
     leaves,

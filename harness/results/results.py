@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.experiment.outcome import FINAL_STATUSES
 from harness.metrics import METRICS, MetricSpec
-from harness.results.bench import SavedBench
-from harness.results.estimates import EstimateRow
+from harness.results.costs import EstimateRow, SavedBench
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, row_of_bench, rows_of_estimate

@@ -13,8 +13,7 @@ from typing import Any
 
 from harness.contracts import TaskKind
 from harness.metrics import METRICS, MetricSpec, Source
-from harness.results.bench import BenchRow
-from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.costs import BenchRow, DeviceRow, EstimateRow
 from harness.results.record import Record
 
 __all__ = [

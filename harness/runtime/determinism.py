@@ -27,6 +27,10 @@ __all__ = [
 
 INITIAL_WEIGHTS = "initial weights"  # the same ones for every method, pretrained or not
 
+# Elements of the stem's output for one batch, above which a second thread was worth it: measured
+# with DARTS on two cores, 5 or 15 images of 28x28 or 84x84 at C = 8 and 28.
+WORTH_THREADS = 2**20
+
 
 def seed_for(seed: int, *purpose: str | int) -> int:
     """Return a trial's seed for one purpose, which words and numbers say; 60 bits."""
@@ -57,11 +61,6 @@ def choose_threads(batch_size: int, image_shape: tuple[int, int, int], channels:
 
     if not worth and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)
-
-
-# Elements of the stem's output for one batch, above which a second thread was worth it: measured
-# with DARTS on two cores, 5 or 15 images of 28x28 or 84x84 at C = 8 and 28.
-WORTH_THREADS = 2**20
 
 
 def is_worth_threads(batch_size: int, image_shape: tuple[int, int, int], channels: int) -> bool:

@@ -34,6 +34,10 @@ MODULE_PATH = "PYTHONPATH"
 SAFE_PATH = "PYTHONSAFEPATH"  # with any value, `-P`; what is set here bears a mark
 MARK = "for-harness"
 
+STDERR = 2
+KEPT = 2**14  # bytes
+LONGEST = 300  # characters of last words
+
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a fresh interpreter that finds the modules that this one does, and wait for it.
@@ -127,11 +131,6 @@ def _absolute(path: Iterable[str]) -> str:
 
 def _standard_library() -> str:
     return sysconfig.get_path("stdlib")
-
-
-STDERR = 2
-KEPT = 2**14  # bytes
-LONGEST = 300  # characters of last words
 
 
 class _Forwarder(threading.Thread):

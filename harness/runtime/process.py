@@ -23,7 +23,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
-from harness.devices.readings.memory import OomKills
+from harness.devices.readings.linux import OomKills
 from harness.experiment.outcome import Outcome, TrialError, Used
 from harness.plugins.loading import load_plugins
 from harness.runtime.forkserver import begin, processes, start, start_server

@@ -45,6 +45,20 @@ LEFTOVER_ENDS = (":encryptable", ":zone.identifier", "@synoeastream", "@synoreso
 
 MOST = 100  # characters: encrypted folders take names of up to 143 bytes
 
+# Parameters in brackets; a value that begins with a quote may hold brackets itself.
+BRACKETS = r"""\[ (?: = \s* (?: "[^"]*" | '[^']*' ) | [^\]] )* \]"""
+_NAME = re.compile(rf"(?: {BRACKETS} | [^\s\[] | \[ )+", re.VERBOSE)
+# UTF-32 little-endian begins like UTF-16 little-endian does, so that it is asked for first.
+MARKS = {
+    codecs.BOM_UTF8: "utf-8",
+    codecs.BOM_UTF32_LE: "utf-32-le",
+    codecs.BOM_UTF32_BE: "utf-32-be",
+    codecs.BOM_UTF16_LE: "utf-16-le",
+    codecs.BOM_UTF16_BE: "utf-16-be",
+}
+SEPARATORS = ",;\t"
+_BLANK_ENDS = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
+
 
 def is_leftover(name: str) -> bool:
     """Tell whether a file or folder is hidden, or one that a system leaves, and no person's."""
@@ -75,12 +89,6 @@ def shortened(name: str, most: int = MOST) -> str:
     return name[:most].rstrip("-._") if len(name) > most else name
 
 
-# Parameters in brackets; a value that begins with a quote may hold brackets itself.
-BRACKETS = r"""\[ (?: = \s* (?: "[^"]*" | '[^']*' ) | [^\]] )* \]"""
-
-_NAME = re.compile(rf"(?: {BRACKETS} | [^\s\[] | \[ )+", re.VERBOSE)
-
-
 def split_outside_brackets(text: str) -> list[str]:
     """Split what an environment variable lists at blanks, but not at those within brackets."""
     return _NAME.findall(text)
@@ -90,19 +98,6 @@ if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-
-# UTF-32 little-endian begins like UTF-16 little-endian does, so that it is asked for first.
-MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32-le",
-    codecs.BOM_UTF32_BE: "utf-32-be",
-    codecs.BOM_UTF16_LE: "utf-16-le",
-    codecs.BOM_UTF16_BE: "utf-16-be",
-}
-SEPARATORS = ",;\t"
-
-_BLANK_ENDS = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
 
 
 class NotTextError(ValueError):

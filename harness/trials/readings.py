@@ -11,8 +11,7 @@ import torch
 
 from harness.contracts import Device, DeviceMode, ReadsMetrics
 from harness.devices.readings.energy import find_energy_source
-from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
-from harness.devices.readings.memory import MemoryLow
+from harness.devices.readings.linux import MemoryLow, ReadingError, Tree, has_unified_memory
 from harness.devices.readings.meter import Meter
 from harness.devices.readings.probe import machine_state
 from harness.measure.memory import AllocatorPeaks

@@ -12,8 +12,7 @@ import torch
 
 from harness.contracts import SearchMethod
 from harness.cost_model.profile import Prediction
-from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
-from harness.devices.readings.memory import memory_entry
+from harness.devices.readings.linux import ReadingError, Tree, has_unified_memory, memory_entry
 from harness.environment import describe_environment
 from harness.experiment.outcome import Outcome, PretrainingPart, Status, TrialError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.results.bench import BenchRow
+from harness.results.costs import BenchRow
 
 SMALL = ["--budget", "quick,channels=2", "--ways", "2", "--rounds", "2"]
 

@@ -13,7 +13,7 @@ import torch
 
 from harness.bench import Stepper, counted_mib
 from harness.contracts import DataRequest
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import load_plugins
 from harness.tracing.workload import workload_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.claims.loading import claims_of, claims_of_plugins, read_claim
+from harness.claims.ledger import claims_of, claims_of_plugins, read_claim
 from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins, load_plugins
 

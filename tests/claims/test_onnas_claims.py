@@ -9,7 +9,7 @@ import pytest
 
 from documentation.claims import told_verdicts
 from harness.claims.claim import DifferenceCheck, PublishedCheck, RatioCheck
-from harness.claims.loading import NamedClaim, claims_of
+from harness.claims.ledger import NamedClaim, claims_of
 from harness.comparison.published import PublishedSuite, load_published
 from harness.experiment.budget import parse_budget
 from harness.experiment.published import PublishedRow

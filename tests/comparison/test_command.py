@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.comparison.aligning import ALLOWANCES
 from harness.comparison.comparing import Verdict
+from harness.comparison.pairs import ALLOWANCES
 from harness.metrics import METRICS
 from harness.results.record import Record
 

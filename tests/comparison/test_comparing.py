@@ -15,7 +15,7 @@ from harness.comparison.comparing import Comparison, is_failed, parse_thresholds
 from harness.comparison.result import ResultsComparison, compare
 from harness.cost_model.profile import Prediction
 from harness.errors import UsageError
-from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.costs import DeviceRow, EstimateRow
 from harness.results.record import Record
 from harness.results.results import FoundEstimate, FoundTrial, Results
 

@@ -11,7 +11,7 @@ import pytest
 from harness.comparison.paper import PaperComparison, compare_with_paper
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins, load_plugins
-from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.costs import DeviceRow, EstimateRow
 from harness.results.record import Record
 from harness.results.results import FoundEstimate, FoundTrial, Results
 

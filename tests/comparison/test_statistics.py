@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats  # type: ignore[import-untyped]
 
-from harness.comparison.statistics import Difference, paired, unpaired
+from harness.comparison.pairs import Difference, paired, unpaired
 from harness.results.rows import Samples
 
 ACCURACIES = st.lists(st.integers(0, 75).map(lambda right: right / 0.75), min_size=1, max_size=8)

@@ -5,21 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from harness.cost_model.calibrate.networks import (
-    NETWORKS,
-    PASSES,
-    Network,
-    NetworkKind,
-    network_work,
-    network_works,
-)
-from harness.cost_model.calibrate.operations import (
-    LAYERS,
-    Shape,
-    layer_work,
-    operation_works,
-    optimizer_work,
-)
 from harness.cost_model.calibrate.timing import (
     ROUNDS,
     STAGES,
@@ -27,6 +12,19 @@ from harness.cost_model.calibrate.timing import (
     kernels_of_work,
     measure,
     seconds_of,
+)
+from harness.cost_model.calibrate.workloads import (
+    LAYERS,
+    NETWORKS,
+    PASSES,
+    Network,
+    NetworkKind,
+    Shape,
+    layer_work,
+    network_work,
+    network_works,
+    operation_works,
+    optimizer_work,
 )
 from harness.cost_model.profile import KERNEL_CLASSES, KernelClass
 

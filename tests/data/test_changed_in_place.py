@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness_datasets.folder import Folder
+from harness_datasets.own_images import Folder
 from harness_datasets.parameters import FolderParameters
 
 from harness.contracts import DataRequest, Dataset

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from harness_datasets.miniimagenet.provider import MiniImagenet
+from harness_datasets.miniimagenet import MiniImagenet
 
 from harness.contracts import DataRequest, Dataset
 from harness.data.sources import open_source

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from harness_datasets.own_images import Photos, PhotoSplit
 from harness_datasets.parameters import PhotosParameters
-from harness_datasets.photos import Photos, PhotoSplit
 from PIL import Image
 
 from harness.contracts import DataRequest, Dataset

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from harness_datasets.cifar import Cifar10
-from harness_datasets.folder import Folder
 from harness_datasets.omniglot import Omniglot
+from harness_datasets.own_images import Folder
 from harness_datasets.parameters import Cifar10Parameters, FolderParameters, TorchmetaParameters
 from harness_datasets.torchmeta.library import INSTALL, is_installed
 from harness_datasets.torchmeta.provider import Torchmeta

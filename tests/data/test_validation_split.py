@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_datasets.folder import Folder
+from harness_datasets.own_images import Folder
 from harness_datasets.parameters import FolderParameters
 
 from harness.contracts import DataRequest

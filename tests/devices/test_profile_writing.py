@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, KernelRates
-from harness.devices.profile import DeviceProfile, parse_profile
-from harness.devices.profile_writing import check_destination, profile_toml
+from harness.devices.profile import DeviceProfile, check_destination, parse_profile, profile_toml
 from harness.errors import UsageError
 
 BARE: dict[str, Any] = {"name": "board", "model": "A board", "kind": "cpu"}

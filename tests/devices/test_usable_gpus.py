@@ -27,7 +27,7 @@ def test_asking_leaves_torch_unloaded(
     code = (
         "import sys; from harness.devices.at_hand import usable_gpus; found = usable_gpus();"
         "before = 'torch' in sys.modules;"
-        "from harness.devices.readings.machine import cuda_names;"
+        "from harness.devices.readings.linux import cuda_names;"
         "print(before, found == tuple(cuda_names()))"
     )
     result = run_python("-c", code)

@@ -9,7 +9,7 @@ import pytest
 from documentation.blocks import block_in
 from documentation.pages import ROOT
 from documentation.paper_memory import BLOCK, PAGES, estimated, memory_table
-from harness.results.estimates import EstimateRow
+from harness.results.costs import EstimateRow
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

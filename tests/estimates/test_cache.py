@@ -12,8 +12,7 @@ from harness.cost_model.profile import Kernel
 from harness.estimates import cache as estimate_cache
 from harness.estimates import estimates
 from harness.estimates.cache import EstimateCache, EstimatedCosts
-from harness.estimates.estimates import Estimate, estimate_all
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins, load_plugins
 from harness.tracing.search import Search

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from harness.contracts import Batch, DataRequest, DatasetForm, SearchBatch, SearchMethod
-from harness.estimates.estimates import Estimate, estimate_all
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins, load_plugins

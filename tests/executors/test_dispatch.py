@@ -146,7 +146,7 @@ def test_a_device_that_nobody_offers_is_waited_for(
     planned: Planned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line says what is missing; the run goes on when such a worker comes."""
-    monkeypatch.setattr("harness.executors.dask.worker_pool.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("harness.executors.dask.connection.LOOK_EVERY_S", 0.0)
     monkeypatch.setattr("harness.executors.dask.task_queue.POLL_S", 0.01)
     link, said, looks = link_to(), list[str](), iter([{}, {"w": frozenset({"jetson"})}] * 2)
     offers = link.offers
@@ -160,7 +160,7 @@ def test_a_connection_that_is_cut_while_a_worker_is_waited_for_is_made_again(
     planned: Planned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing under way tells of the cut, and the worker that comes after it is found."""
-    monkeypatch.setattr("harness.executors.dask.worker_pool.LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("harness.executors.dask.connection.LOOK_EVERY_S", 0.0)
     monkeypatch.setattr("harness.executors.dask.task_queue.POLL_S", 0.01)
     link, said = link_to(), list[str]()
     offers = link.offers

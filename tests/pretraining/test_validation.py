@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harness.experiment.pretraining import MetaBudget
-from harness.pretraining.validation import is_point, tasks_a_point
+from harness.pretraining.loop import is_point, tasks_a_point
 
 
 def budget(meta_epochs: int, meta_tasks: int) -> MetaBudget:

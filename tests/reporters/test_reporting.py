@@ -88,7 +88,7 @@ def test_a_missing_package_is_told_before_anything_runs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, module: str
 ) -> None:
     """Without the extra the command ends with status 2, says what to install, writes nothing."""
-    monkeypatch.setattr("harness_reporters.parameters.find_spec", lambda _: None)
+    monkeypatch.setattr("harness_reporters.trackers.find_spec", lambda _: None)
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(cli, ["run", "-m", "darts", "--reporter", name])
     assert result.exit_code == 2

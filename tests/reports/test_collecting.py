@@ -12,7 +12,7 @@ import pytest
 from harness.errors import UsageError
 from harness.reports.formats import to_markdown
 from harness.reports.tables import tables_of
-from harness.results.estimates import EstimateRow, save_estimate
+from harness.results.costs import EstimateRow, save_estimate
 from harness.results.load import load_results
 from harness.results.record import Record
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from harness.comparison.aligning import Pair
 from harness.comparison.comparing import compare_metric
 from harness.comparison.findings import against_controls, findings_of_paper, findings_of_rows
+from harness.comparison.pairs import Pair
 from harness.comparison.paper import compare_with
 from harness.comparison.published import PublishedSuite, load_published
 from harness.metrics import METRICS
 from harness.plugins.loading import Plugins, load_plugins
 from harness.reports.tables import tables_of
-from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
+from harness.results.costs import DeviceRow, EstimateRow, save_estimate
 from harness.results.load import load_results
 from harness.results.record import Record
 from harness.results.results import Results

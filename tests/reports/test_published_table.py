@@ -12,7 +12,7 @@ from harness.cost_model.profile import Prediction
 from harness.plugins.loading import load_plugins
 from harness.reports import tables as report_tables
 from harness.reports.table import Remarks, Table, TableCell
-from harness.results.estimates import DeviceRow, EstimateRow, save_estimate
+from harness.results.costs import DeviceRow, EstimateRow, save_estimate
 from harness.results.load import load_results
 from harness.results.record import Record
 from harness.results.results import Results

@@ -14,8 +14,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from harness.claims.evidence import ClaimVerdict, Finding
-from harness.claims.ledger import JudgedClaim
-from harness.claims.loading import claims_of_plugins
+from harness.claims.ledger import JudgedClaim, claims_of_plugins
 from harness.comparison.paper import compare_with_paper
 from harness.comparison.result import compare
 from harness.cost_model.profile import Prediction
@@ -28,8 +27,7 @@ from harness.reports.table import Column, Table, TableCell
 from harness.reports.tables import tables_of
 from harness.reports.terminal import lines_of, print_tables
 from harness.reports.trial_tables import run_table
-from harness.results.bench import BenchRow, bench_to_json
-from harness.results.estimates import DeviceRow, EstimateRow
+from harness.results.costs import BenchRow, DeviceRow, EstimateRow, bench_to_json
 from harness.results.load import load_results
 from harness.results.record import Record
 from harness.results.results import Results

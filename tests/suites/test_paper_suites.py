@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from harness.contracts import DataRequest, SplitSummary
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import plan_searches
 from harness.experiment.budget import NAMED_BUDGETS
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import Suite, load_suite

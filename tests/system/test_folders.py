@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
-from harness_datasets.folder import Folder
+from harness_datasets.own_images import Folder
 from harness_datasets.parameters import FolderParameters
 
 from harness.api.calls import cache_folder, data_folder

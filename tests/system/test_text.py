@@ -7,10 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness_datasets.miniimagenet.forms import _read_rows
+from harness_datasets.miniimagenet import _read_rows
 
-from harness.devices.profile import read_profile
-from harness.devices.profile_writing import check_destination, profile_toml
+from harness.devices.profile import check_destination, profile_toml, read_profile
 from harness.errors import DataError, PluginError, UsageError
 from harness.experiment.published import read_published
 from harness.experiment.suite import load_suite

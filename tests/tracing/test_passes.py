@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.contracts import Batch, DataRequest
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import load_plugins

@@ -25,9 +25,8 @@ from harness.cost_model.calibrate.fit import (
     error_of,
     rounded,
 )
-from harness.cost_model.calibrate.networks import NETWORKS, network_works
-from harness.cost_model.calibrate.operations import operation_works
 from harness.cost_model.calibrate.timing import STAGES, measure
+from harness.cost_model.calibrate.workloads import NETWORKS, network_works, operation_works
 from harness.cost_model.profile import KERNEL_CLASSES, CostError, CostProfile, KernelRates
 from harness.devices.profile import ANY_MACHINE, DeviceProfile
 from harness.environment import describe_environment

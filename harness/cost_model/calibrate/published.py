@@ -11,8 +11,7 @@ from harness.cost_model.calibrate.fit import Calibration, Case, calibrate
 from harness.cost_model.profile import KERNEL_CLASSES, KernelRates
 from harness.devices.profile import DeviceProfile
 from harness.errors import UsageError
-from harness.estimates.estimates import Estimate, estimate_all
-from harness.estimates.planning import plan_searches
+from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import SuiteEntry, load_suite
 from harness.plugins.loading import Plugins

@@ -19,7 +19,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.devices.readings.machine import ReadingError, Tree, has_unified_memory
+from harness.devices.readings.linux import ReadingError, Tree, has_unified_memory
 
 if TYPE_CHECKING:
     import torch

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.devices.readings.energy import EnergySource
-from harness.devices.readings.machine import ReadingError
-from harness.devices.readings.memory import MemoryLow
+from harness.devices.readings.linux import MemoryLow, ReadingError
 
 __all__ = ["Meter", "PausingClock", "sampling"]
 

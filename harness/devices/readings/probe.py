@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.devices.readings.energy import cards, find_input_rail
-from harness.devices.readings.machine import (
+from harness.devices.readings.linux import (
     GPU_INFORMATION,
+    MEMINFO,
     ReadingError,
     Tree,
     cuda_names,
     machine_names,
+    memory_entry,
 )
-from harness.devices.readings.memory import MEMINFO, memory_entry
 from harness.metrics import MIB
 
 __all__ = ["MachineReading", "machine_state", "probe"]

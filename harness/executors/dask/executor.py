@@ -16,7 +16,7 @@ from harness.executors.base import (
     TrialStarted,
     TrialStepped,
 )
-from harness.executors.dask.connection import FleetError, SchedulerConnection
+from harness.executors.dask.connection import FleetError, SchedulerConnection, mode_on_workers
 from harness.executors.dask.protocol import LearnReply, RunProtocol
 from harness.executors.dask.task_queue import (
     QueuedTask,
@@ -27,7 +27,6 @@ from harness.executors.dask.task_queue import (
     TaskReturned,
 )
 from harness.executors.dask.worker import learn, perform
-from harness.executors.dask.worker_pool import mode_on_workers
 from harness.experiment.outcome import Outcome, TrialError
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.plugins.loading import Plugins

@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.executors.dask.connection import FleetError, SchedulerConnection
-from harness.executors.dask.worker_context import topic_of
-from harness.executors.dask.worker_pool import WorkerPool
+from harness.executors.dask.connection import FleetError, SchedulerConnection, WorkerPool
+from harness.executors.dask.meta_worker import topic_of
 from harness.plugins.loading import in_one_line
 
 if TYPE_CHECKING:

@@ -12,9 +12,14 @@ from typing import Any, Literal
 
 from harness.executors.base import TrialClock, TrialDelivery
 from harness.executors.dask.checks import check, settle, take_checkpoint
-from harness.executors.dask.meta_worker import WorkerMachine, guarded, machine_at
+from harness.executors.dask.meta_worker import (
+    WorkerContext,
+    WorkerMachine,
+    end_of,
+    guarded,
+    machine_at,
+)
 from harness.executors.dask.protocol import LearnReply, LearnRequest, TrialReply, TrialRequest
-from harness.executors.dask.worker_context import WorkerContext, end_of
 from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
 from harness.runtime.meta_tasks import MetaTaskFailedError, MetaTaskRequest

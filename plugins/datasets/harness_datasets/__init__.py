@@ -38,18 +38,18 @@ def harness_register_datasets(register: Register) -> None:
     )
     register(
         "miniimagenet",
-        "harness_datasets.miniimagenet.provider:MiniImagenet",
+        "harness_datasets.miniimagenet:MiniImagenet",
         summary="photographs of 100 kinds of things, 84x84 RGB, few-shot; not downloadable",
     )
     register(
         "folder",
-        "harness_datasets.folder:Folder",
+        "harness_datasets.own_images:Folder",
         parameters="harness_datasets.parameters:FolderParameters",
         summary="your own images, laid out as <split>/<class>/<image>",
     )
     register(
         "photos",
-        "harness_datasets.photos:Photos",
+        "harness_datasets.own_images:Photos",
         parameters="harness_datasets.parameters:PhotosParameters",
         summary="your own photos, laid out as <class>/<photo>, split by a seed: a full task",
     )

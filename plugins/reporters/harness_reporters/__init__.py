@@ -18,12 +18,12 @@ def harness_register_reporters(register: Register) -> None:
     )
     register(
         "tensorboard",
-        "harness_reporters.tensorboard:TensorBoard",
+        "harness_reporters.trackers:TensorBoard",
         summary="event files in the run folder; needs tensorboard",
     )
     register(
         "mlflow",
-        "harness_reporters.mlflow:MLflow",
-        parameters="harness_reporters.parameters:MLflowParameters",
+        "harness_reporters.trackers:MLflow",
+        parameters="harness_reporters.trackers:MLflowParameters",
         summary="a run for each trial, in the run folder or on a server; needs mlflow",
     )

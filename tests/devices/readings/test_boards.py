@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from harness.devices.readings.energy import find_input_rail
-from harness.devices.readings.machine import (
+from harness.devices.readings.linux import (
+    MemoryLow,
     ReadingError,
     Tree,
     has_unified_memory,
     machine_names,
+    memory_entry,
 )
-from harness.devices.readings.memory import MemoryLow, memory_entry
 from harness.devices.readings.probe import MachineReading, machine_state, probe
 
 MIB = 2**20
@@ -69,7 +70,7 @@ def test_a_card_has_its_own_memory(plant: Plant) -> None:
 def test_names_import_no_torch(run_python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     """Listing devices waits for no slow library."""
     code = (
-        "import sys; from harness.devices.readings.machine import machine_names; "
+        "import sys; from harness.devices.readings.linux import machine_names; "
         "import harness.devices.readings.probe; machine_names(); print('torch' in sys.modules)"
     )
     assert run_python("-c", code).stdout == "False\n"

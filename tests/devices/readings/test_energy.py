@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from harness.devices.readings.energy import EnergySource, find_energy_source
-from harness.devices.readings.machine import ReadingError, Tree
+from harness.devices.readings.linux import ReadingError, Tree
 from harness.devices.readings.meter import Meter, PausingClock, sampling
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from harness.devices.readings.energy import card_of, cards, find_energy_source
-from harness.devices.readings.machine import ReadingError, Tree
+from harness.devices.readings.linux import ReadingError, Tree
 from harness.devices.readings.probe import probe
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.devices.readings.memory import OomKills
+from harness.devices.readings.linux import OomKills
 
 Plant = Callable[[Mapping[str, str]], Path]
 

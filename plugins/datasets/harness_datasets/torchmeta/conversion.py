@@ -20,7 +20,7 @@ from harness.data.prepare import decode_files
 from harness.data.sources import Source
 from harness.errors import DataError
 from harness_datasets.cifar import PREPROCESSING as CIFAR
-from harness_datasets.miniimagenet.provider import read_source
+from harness_datasets.miniimagenet import read_source
 
 __all__ = ["CONVERTERS", "Converter"]
 

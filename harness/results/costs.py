@@ -1,33 +1,48 @@
-"""`estimate.json`: the rows of an estimate, each number with the word that it is predicted."""
+"""Costs without training: the rows of `estimate.json` and of `bench.json`, and how they are saved.
+
+Each number of an estimate says that it is predicted; a benchmark says what it ran on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.cost_model.profile import Prediction, predict_seconds, predicted_time_json
 from harness.devices.profile import DeviceProfile
+from harness.environment import describe_environment
 from harness.estimates.estimates import Estimate
 from harness.experiment.setting import conditions_of
 from harness.metrics import to_mib
 from harness.system.files import made_folder, write_whole
 
 __all__ = [
+    "BENCH_FILE",
+    "BENCH_SCHEMA",
     "ESTIMATE_FILE",
     "ESTIMATE_SCHEMA",
+    "BenchRow",
     "DeviceRow",
     "EstimateRow",
+    "SavedBench",
     "SavedEstimate",
+    "bench_to_json",
     "row_of",
+    "save_bench",
     "save_estimate",
+    "with_references",
 ]
 
 ESTIMATE_FILE = "estimate.json"
 ESTIMATE_SCHEMA: Literal[1] = 1
+
+BENCH_FILE = "bench.json"
+BENCH_SCHEMA: Literal[1] = 1
 
 
 @dataclass(frozen=True)
@@ -163,3 +178,85 @@ def _on_device(estimate: Estimate, profile: DeviceProfile) -> DeviceRow:
         parallel = estimate.search.uses_threads
         predicted = predict_seconds(profile.cost, kernels, parallel=parallel)
     return DeviceRow(profile.name, profile.model, to_mib(limit), fits, predicted)
+
+
+class _Saved(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, populate_by_name=True
+    )
+
+
+class BenchRow(_Saved):
+    """A search step of one method in one setting; all numbers are measured.
+
+    The ratio to another row of the same setting is that of their steps in the same round.
+    """
+
+    method: str
+    version: str
+    dataset: str = Field(description="whose shape the images have; they are noise")
+    setting: str
+    channels: int
+    images: int = Field(description="in all batches of a search step")
+    device: str
+    first_step_s: float | None = Field(description="seconds of the very first step; null if none")
+    step_s: tuple[float, ...] = Field(description="seconds of the warm steps, round after round")
+    peak_memory_mib: float | None = Field(description="counted over three steps; null if not")
+    error: str = Field(default="", description="what went wrong; then numbers are missing")
+    conditions: str = Field(default="", description="recipe and space that are not the defaults")
+
+    @property
+    def median_s(self) -> float | None:
+        """Median seconds of a warm step."""
+        return median(self.step_s) if self.step_s else None
+
+    def ratio_to(self, reference: BenchRow) -> float | None:
+        """Return the median, over the rounds, of this row's step by that of `reference`."""
+        if not (self.step_s and reference.step_s):
+            return None
+        return median(a / b for a, b in zip(self.step_s, reference.step_s, strict=False))
+
+
+class SavedBench(_Saved):
+    """The rows of one benchmark, and the machine that it ran on."""
+
+    schema_version: Literal[1] = Field(default=BENCH_SCHEMA, alias="schema")
+    processor: str | None
+    torch: str
+    rows: tuple[BenchRow, ...]
+
+
+def with_references(rows: Sequence[BenchRow]) -> Iterator[tuple[BenchRow, BenchRow]]:
+    """Give each row with the first one of its setting."""
+    first: dict[tuple[str, str, str, int], BenchRow] = {}
+    for row in rows:
+        yield row, first.setdefault((row.dataset, row.setting, row.conditions, row.channels), row)
+
+
+def bench_to_json(rows: Sequence[BenchRow]) -> list[dict[str, Any]]:
+    """Return JSON values, with medians and ratios."""
+    return [
+        {
+            **row.model_dump(mode="json"),
+            "median_s": row.median_s,
+            "ratio": row.ratio_to(reference),
+            "ratio_to": reference.method,
+            "source": "measured",
+        }
+        for row, reference in with_references(rows)
+    ]
+
+
+def save_bench(folder: Path, rows: Sequence[BenchRow]) -> Path:
+    """Write `bench.json` into a folder, which is made if need be, and return its path.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    environment = describe_environment()
+    saved = SavedBench(
+        processor=environment["processor"], torch=environment["torch"], rows=tuple(rows)
+    )
+    path = made_folder(folder) / BENCH_FILE
+    write_whole(path, saved.model_dump_json(by_alias=True, indent=1) + "\n")
+    return path
