@@ -27,6 +27,7 @@ from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection, recreate
 from harness.search.parameters import EngineChoice, EngineName
+from harness.search.supernet_method import SupernetMethod
 from harness.space.architecture import architecture_of
 from harness.space.deployed import DeployedNetwork
 from harness.space.genotype import Edge, Genotype
@@ -41,6 +42,8 @@ __all__ = ["Cost", "costs_of", "leaner"]
 
 Say = Callable[[str], None]
 
+LAUNCH_S, FLOPS_S, BYTES_S = 2e-5, 1e10, 5e9  # of a nominal core; only their proportions matter
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -52,6 +55,8 @@ class Cost:
             network that is derived from it and finished, whichever needs more.
         storage_bytes: what the device stores before it searches.
         time: of all epochs; None where the device has no cost model.
+        error: why there are no numbers.
+        work: of all epochs, what they come to in seconds of a nominal core: to rank methods by.
     """
 
     label: str
@@ -59,6 +64,7 @@ class Cost:
     storage_bytes: int | None = None
     time: Prediction | None = None
     error: str = ""
+    work: float = 0.0
 
 
 def costs_of(
@@ -78,19 +84,18 @@ def costs_of(
     """
     entry = SuiteEntry.model_validate(request.wanted)
     searches = plan_searches(plugins, [entry], DataRequest(None, cache_root, say))
-    derives = [_derives(plugins, search) and finish_epochs > 0 for search in searches]
+    parts = [_parts_of_derived(plugins, search) if finish_epochs else None for search in searches]
     alone = [
-        _with_epochs(search, search.budget.epochs - finishes * finish_epochs)
-        for search, finishes in zip(searches, derives, strict=True)
+        _with_epochs(search, search.budget.epochs - (finish_epochs if number else 0))
+        for search, number in zip(searches, parts, strict=True)
     ]
     cache = EstimateCache(plugins, cache_root, say)
     estimates = estimate_all(alone, lambda _: None, cache=cache)
-    after = (
-        _finishing_cost(plugins, _with_epochs(searches[0], finish_epochs)) if any(derives) else None
-    )
+    last = _with_epochs(searches[0], finish_epochs)
+    after = {each: _finishing_cost(plugins, last, each) for each in set(parts) if each}
     return [
-        _cost(each, after if finishes else None)
-        for each, finishes in zip(estimates, derives, strict=True)
+        _cost(each, after[number] if number else None)
+        for each, number in zip(estimates, parts, strict=True)
     ]
 
 
@@ -123,9 +128,12 @@ def _can_be_made(plugins: Plugins, name: str, params: Mapping[str, object]) -> b
     return True
 
 
-def _derives(plugins: Plugins, search: Search) -> bool:
+def _parts_of_derived(plugins: Plugins, search: Search) -> int | None:
+    """Return in how many parts of a batch a derived network learns on; None if there is none."""
     method = recreate(plugins, "method", search.method, search.params).create()
-    return isinstance(method, DerivesNetwork)
+    if not isinstance(method, DerivesNetwork):
+        return None
+    return method.parts.number if isinstance(method, SupernetMethod) else 1
 
 
 def _with_epochs(search: Search, epochs: int) -> Search:
@@ -146,7 +154,15 @@ def _cost(estimate: Estimate, after: _FinishingCost | None) -> Cost:
     time = None
     if device.cost is not None:
         time = predict_seconds(device.cost, kernels, parallel=estimate.search.uses_threads)
-    return Cost(label, peak, costs.storage_bytes, time)
+    return Cost(label, peak, costs.storage_bytes, time, work=_work(kernels))
+
+
+def _work(kernels: Mapping[Kernel, int]) -> float:
+    """Return about what kernels come to: each is launched, then computes or moves its bytes."""
+    return sum(
+        count * (LAUNCH_S + max(kernel.flops / FLOPS_S, kernel.bytes / BYTES_S))
+        for kernel, count in kernels.items()
+    )
 
 
 # The epochs in which a derived network learns alone
@@ -160,22 +176,32 @@ class _FinishingCost:
     kernels: Mapping[Kernel, int]
 
 
-def _finishing_cost(plugins: Plugins, search: Search) -> _FinishingCost:
-    """Trace the heaviest networks that may be derived: with one operation everywhere.
+def _finishing_cost(plugins: Plugins, search: Search, parts: int) -> _FinishingCost:
+    """Bound what derived networks need, by the one whose only operation needs most.
 
-    What is kept for the backward pass adds up over the edges, so that no mixture holds more.
+    The activations of one operation live at a time, so that a mixture has no more of them. But
+    others of its operations may have more weights; each lives with its gradient, its second moment
+    and, in an update, one value more.
     """
     workload = workload_of(plugins, search)
     operations = [search.space.operations[column] for column in search.space.derived]
-    traces = [trace(replace(workload, create=partial(_OneOperation, name))) for name in operations]
-    heaviest = max(traces, key=lambda each: each.peak_bytes)
-    return _FinishingCost(heaviest.peak_bytes, heaviest.kernels)
+    creates = [partial(_OneOperation, name, parts) for name in operations]
+    networks = [replace(workload, create=create) for create in creates]
+    short = {max(workload.batch_sizes): 1}  # enough to see which needs most
+    traces = [trace(replace(each, batch_sizes=short)) for each in networks]
+    peaks = [each.peak_bytes for each in traces]
+    heaviest = peaks.index(max(peaks))
+    stored = [each.storage_bytes for each in traces]
+    more_weights = max(stored) - stored[heaviest]
+    traced = trace(networks[heaviest])
+    return _FinishingCost(traced.peak_bytes + 4 * more_weights, traced.kernels)
 
 
 class _OneOperation:
     """Finishes the network that has one operation on every edge: a method, to who traces it."""
 
-    def __init__(self, operation: str) -> None:
+    def __init__(self, operation: str, parts: int) -> None:
+        self.parts = parts
         edges = Edge(0, operation), Edge(1, operation)  # in a reduction cell these are the largest
         self.genotype = Genotype(normal=(edges,) * NODES, reduction=(edges,) * NODES)
 
@@ -188,7 +214,7 @@ class _OneOperation:
             channels=context.channels,
         )
         state = DeployedNetwork(architecture).state_dict()
-        self.finishing = Finishing(Deployable(architecture, state), context)
+        self.finishing = Finishing(Deployable(architecture, state, self.parts), context)
 
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
         """Train it."""

@@ -1,4 +1,10 @@
-"""Races methods on photos: rounds of few epochs, after each of which half of them are left."""
+"""Races methods on photos: two rounds of few epochs, within the time that there is for it.
+
+The controls run in any case. They show how fast this machine is; of the other methods those take
+part, the lightest first, for whom there is time to come to the end. After the first round the
+better half of them is left. Time is counted by the records of the trials, so that the same race,
+once interrupted, lets the same methods in.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +15,37 @@ from typing import Any
 
 from harness.adaptation.costs import Cost
 from harness.adaptation.request import Part, PhotosRequest
-from harness.contracts import DataRequest, Dataset
+from harness.contracts import DataRequest, Dataset, Device
 from harness.cost_model.profile import predicted_time_json
+from harness.devices.at_hand import mode_here
+from harness.executors.base import ExecutorOptions
 from harness.metrics import MIB
 from harness.models.judging import wilson
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
 from harness.results.record import Record
+from harness.runtime.determinism import usable_cores
 from harness.trials.record_writer import RunListener
 from harness.trials.runner import run_trials
 
-__all__ = ["BASELINE", "Contender", "Progress", "Say", "halved", "open_photos", "order", "race"]
+__all__ = [
+    "BASELINE",
+    "Contender",
+    "Progress",
+    "Say",
+    "admitted",
+    "halved",
+    "in_time",
+    "open_photos",
+    "order",
+    "race",
+]
 
 Progress = Callable[[int], AbstractContextManager[RunListener]]
 Say = Callable[[str], None]
 
-ROUNDS = (4, 2)  # each has this part of the epochs
+ROUNDS = (8, 3)  # each has this part of the epochs
+MOST_SIDE_BY_SIDE = 4  # trials, which share this machine's memory
 BASELINE = "weights-only"  # what a search has to be better than
 
 
@@ -38,6 +59,7 @@ class Contender:
         total: of so many, which it had not learned from.
         epochs: of that round.
         counted_bytes: the most memory that was counted in its rounds.
+        seconds: that its last round took here.
         dropped: why it was left behind; empty for those that were not.
         verdict: its accuracy beside that of `weights-only`, in words; empty where not compared.
     """
@@ -47,6 +69,7 @@ class Contender:
     total: int = 0
     epochs: int = 0
     counted_bytes: int = 0
+    seconds: float = 0.0
     dropped: str = ""
     verdict: str = ""
 
@@ -112,38 +135,128 @@ def race(
     progress: Progress,
     say: Say,
 ) -> list[Contender]:
-    """Run all in rounds that grow, after each of which the worse half of those that search goes.
+    """Run the controls, and of the others what there is time for, in two rounds.
 
     Raises:
         KeyboardInterrupt: Ctrl-C; the same race goes on with what is missing.
     """
     total = len(open_photos(plugins, request, say, "rehearsal").images("test"))
-    behind: list[Contender] = []
-    for number, share in enumerate(ROUNDS):
-        asked = request.run_request([each.label for each in standing], "rehearsal", share)
-        result = run_trials(plugins, asked, progress, say)
+    track = _Track(plugins, request, total, _side_by_side(plugins, request), progress, say)
+    lightest = sorted(standing, key=lambda each: each.cost.work)
+    controls = [each for each in standing if each.name in plugins.controls] or lightest[:1]
+    others = [each for each in lightest if each not in controls]
+    began = track.run(controls, 0)
+    others, left_out = admitted(others, began, request.race_s * track.side_by_side)
+    ran = [*began, *(track.run(others, 0) if others else [])]
+    failed = [each for each in ran if each.dropped]
+    left, slow = halved([each for each in ran if not each.dropped], plugins.controls)
+    left, late = in_time(left, plugins.controls, request.race_s * track.side_by_side - _spent(ran))
+    return [*(track.run(left, 1) if left else ()), *failed, *slow, *late, *left_out]
+
+
+@dataclass(frozen=True)
+class _Track:
+    """Runs rounds.
+
+    Attributes:
+        total: photos that each contender is judged by.
+        side_by_side: trials that run at once.
+    """
+
+    plugins: Plugins
+    request: PhotosRequest
+    total: int
+    side_by_side: int
+    progress: Progress
+    say: Say
+
+    def run(self, contenders: Sequence[Contender], number: int) -> list[Contender]:
+        """Return the contenders after a round; some of them may have failed in it."""
+        labels = [each.label for each in contenders]
+        asked = replace(
+            self.request.run_request(labels, "rehearsal", ROUNDS[number]),
+            executor=ExecutorOptions(jobs=self.side_by_side),
+        )
+        result = run_trials(self.plugins, asked, self.progress, self.say)
         if result.interrupted:
             raise KeyboardInterrupt
         records = {record.label: record for record in result.records}
-        ran = [_with_record(each, records[each.label], total) for each in standing]
-        behind += [each for each in ran if each.dropped]
-        standing = [each for each in ran if not each.dropped]
-        if number + 1 < len(ROUNDS):
-            left, slow = halved(standing, plugins.controls)
-            standing, behind = left, behind + slow
-    return [*standing, *behind]
+        return [_with_record(each, records[each.label], self.total) for each in contenders]
+
+
+def _side_by_side(plugins: Plugins, request: PhotosRequest) -> int:
+    """Return how many trials run at once: one where the device itself has to hold them."""
+    (selection,) = select(plugins, "device", request.device)
+    device: Device = selection.create()
+    is_here = request.mode != "emulated" and mode_here(device) == "measured"
+    if is_here and device.profile.memory_limit_bytes is not None:
+        return 1
+    return min(usable_cores(), MOST_SIDE_BY_SIDE)
+
+
+GROWTH = ROUNDS[0] / ROUNDS[1]  # how much longer the second round is
+TOO_SLOW = "would have taken longer than there is time for the race"
+
+
+def admitted(
+    others: Sequence[Contender], controls: Sequence[Contender], seconds: float
+) -> tuple[list[Contender], list[Contender]]:
+    """Choose who takes part besides the controls: the lightest, as long as there is time.
+
+    Half of them go on to the second round.
+
+    Args:
+        others: the methods that search, the lightest first.
+        controls: after their first round, which tells how fast this machine is.
+        seconds: for all trials of both rounds, those of the controls included.
+
+    Returns:
+        Those who take part, and the others, dropped.
+    """
+    work = sum(each.cost.work for each in controls)
+    rate = _spent(controls) / work if work else 0.0  # seconds of a first round, of a unit of work
+    left = seconds - _spent(controls) * (1 + GROWTH)
+    taking_part, too_slow = [], []
+    for each in others:
+        left -= each.cost.work * rate * (1 + GROWTH / 2)
+        taking_part += [each] if left >= 0 else []
+        too_slow += [] if left >= 0 else [replace(each, dropped=TOO_SLOW)]
+    return taking_part, too_slow
+
+
+def in_time(
+    contenders: Sequence[Contender], controls: Collection[str], seconds: float
+) -> tuple[list[Contender], list[Contender]]:
+    """Choose who goes on to the second round: the controls, and the best there is time for.
+
+    Returns:
+        Those who go on, and the others, dropped.
+    """
+    kept = [each for each in contenders if each.name in controls]
+    left, late = seconds - _spent(kept) * GROWTH, []
+    for each in sorted((each for each in contenders if each not in kept), key=order):
+        left -= each.seconds * GROWTH
+        kept += [each] if left >= 0 else []
+        late += [] if left >= 0 else [replace(each, dropped=TOO_SLOW)]
+    return kept, late
+
+
+def _spent(contenders: Sequence[Contender]) -> float:
+    return sum(each.seconds for each in contenders)
 
 
 def _with_record(contender: Contender, record: Record, total: int) -> Contender:
     if record.status != "ok":
         told = record.error.message if record.error else record.status
-        return replace(contender, right=None, dropped=f"did not end well: {told}")
+        failed = replace(contender, right=None, seconds=record.timing.wall_s)
+        return replace(failed, dropped=f"did not end well: {told}")
     accuracy, memory = (record.metrics[name].value for name in ("accuracy", "peak_memory"))
     return replace(
         contender,
         right=round((accuracy or 0.0) * total / 100),
         total=total,
         epochs=record.budget.allowed.epochs,
+        seconds=record.timing.wall_s,
         counted_bytes=max(contender.counted_bytes, round((memory or 0.0) * MIB)),
     )
 

@@ -117,7 +117,8 @@ def recommend(
     contenders = _estimated(plugins, request, selections, limits, say)
     standing = [each for each in contenders if not each.dropped]
     if standing:
-        say(f"racing {len(standing)} methods on a part of the photos")
+        minutes = f"{request.race_s / 60:.2g} minutes"
+        say(f"racing up to {len(standing)} methods on a part of the photos, for about {minutes}")
         raced = {each.label: each for each in race(plugins, request, standing, progress, say)}
         contenders = [raced.get(each.label, each) for each in contenders]
     found = decided(request.device, limits, compared(contenders), tuple(remarks))

@@ -23,7 +23,7 @@ PHOTOS = "photos"  # the data set that splits them
 Keep = Literal["derived", "supernet"]
 Part = Literal["all", "rehearsal"]
 
-FINISHING = 3  # the derived network learns alone in this part of the epochs
+FINISHING = 2  # the derived network learns alone in this part of the epochs, which are short
 
 # Few photos: small batches, and all of them for w; the rates of the few-shot recipe, falling.
 RECIPE = "batch_size=16,architecture_images=all,schedule=cosine"
@@ -43,6 +43,7 @@ class PhotosRequest:
         channels: C, the width of a cell.
         epochs: passes over the photos, those of the derived network included.
         memory_mib: a smaller limit than the device's, in MiB.
+        race_s: seconds for which methods are raced here to choose one.
         seed: draws what is held out, and the weights.
         cache_root: folder of decoded photos and of trials under way.
     """
@@ -56,6 +57,7 @@ class PhotosRequest:
     channels: int = 8
     epochs: int = 24
     memory_mib: float | None = None
+    race_s: float = 180.0
     seed: int = 0
     cache_root: Path = field(default_factory=user_cache)
 
@@ -142,4 +144,6 @@ class AdaptRequest(PhotosRequest):
             words.append("--gray")
         if self.memory_mib is not None:
             words += ["--memory", f"{self.memory_mib:g}MiB"]
+        if self.race_s != PhotosRequest.race_s:
+            words += ["--race-time", f"{self.race_s:g}s"]
         return shlex.join([*words, "-o", str(self.output)])

@@ -35,6 +35,7 @@ class PhotoOptions(TypedDict, total=False):
         channels: C, the width of a cell.
         epochs: passes over the photos.
         memory_mib: a smaller limit than the device's, in MiB.
+        race_s: seconds for which methods are raced here to choose one.
         seed: draws what is held out, and the weights.
         cache_root: where decoded photos, estimates and trials under way are kept.
     """
@@ -47,6 +48,7 @@ class PhotoOptions(TypedDict, total=False):
     channels: int
     epochs: int
     memory_mib: float | None
+    race_s: float
     seed: int
     cache_root: str | Path | None
 

@@ -97,7 +97,7 @@ def photo_options(function: Function) -> Function:
             type=click.IntRange(1),
             default=PhotosRequest.epochs,
             show_default=True,
-            help="Passes over the photos; in the last third the derived network learns alone.",
+            help="Passes over the photos; in the last half the derived network learns alone.",
         ),
         click.option(
             "--memory",
@@ -105,6 +105,15 @@ def photo_options(function: Function) -> Function:
             metavar="SIZE",
             callback=in_mib,
             help="A smaller limit than the device's: 600MiB.",
+        ),
+        click.option(
+            "--race-time",
+            "race_s",
+            metavar="TIME",
+            callback=in_seconds,
+            default=f"{PhotosRequest.race_s / 60:g}min",
+            show_default=True,
+            help="How long methods are raced here, to choose one.",
         ),
         click.option(
             "--seed",

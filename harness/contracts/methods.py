@@ -207,6 +207,7 @@ class Deployable(NamedTuple):
 
     architecture: NetworkArchitecture
     tensors: Mapping[str, torch.Tensor]  # by the names of the network that is built; no copies
+    micro_batches: int = 1  # parts of a batch, one after another, if it is derived and learns on
 
 
 @runtime_checkable

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,7 +20,7 @@ from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
 from harness.plugins.spaces import supernet_space
 from harness.runtime.determinism import usable_cores
-from harness.runtime.forkserver import NotStartedError, begin, processes, start_server
+from harness.runtime.forkserver import NotStartedError, begin_pooled, processes, start_server
 from harness.runtime.interpreters import end_of_stderr, spawn_safely, told
 from harness.tracing.search import Search, form_of
 
@@ -176,9 +175,7 @@ def _estimates(
         return
     context = processes(["harness.tracing.trace", "torch._dynamo"])
     start_server(context)
-    pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=begin, initargs=(signal.SIGINT,)
-    )
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=begin_pooled)
     try:
         with spawn_safely():
             estimates = pool.map(work, batches)

@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.connection import wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
@@ -32,6 +33,7 @@ __all__ = [
     "HAS_SERVER",
     "NotStartedError",
     "begin",
+    "begin_pooled",
     "processes",
     "start",
     "start_server",
@@ -146,6 +148,18 @@ def begin(*signals: signal.Signals) -> None:
     undo_safe_path()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, set(signals))
+
+
+def begin_pooled() -> None:
+    """Begin the work of a process of a pool: let Ctrl-C through, and end when the parent does."""
+    begin(signal.SIGINT)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if (parent := multiprocessing.parent_process()) is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _nothing() -> None:

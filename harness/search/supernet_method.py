@@ -233,7 +233,8 @@ class SupernetMethod(ABC):
 
     def derived(self) -> Deployable:
         """Return the network of the present architecture, with the supernet's weights."""
-        return Deployable(*of_genotype(self.net, self.architecture(), self.image_shape))
+        found = of_genotype(self.net, self.architecture(), self.image_shape)
+        return Deployable(*found, self.parts.number)
 
     def state_dict(self) -> State:
         """Return α, β and w, and second moments where they are kept.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 import torch
@@ -30,6 +30,14 @@ __all__ = [
 State = Mapping[str, Tensor]
 
 
+Run = Callable[[nn.Module, Tensor], Tensor]
+
+
+def _directly(operation: nn.Module, x: Tensor) -> Tensor:
+    output: Tensor = operation(x)
+    return output
+
+
 class DeployedNetwork(CellNetwork):
     """An ordinary network: each node is a sum of operations with fixed weights."""
 
@@ -47,6 +55,11 @@ class DeployedNetwork(CellNetwork):
             build_cell,
             affine=architecture.affine,
         )
+
+    def run_by(self, run: Run) -> None:
+        """Have operations run by a function of the operation and its input."""
+        for cell in self.cells:
+            cast(DeployedCell, cell).run = run
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, classes) for images (N, channels, H, W)."""
@@ -72,6 +85,7 @@ class DeployedCell(nn.Module):
         channels, affine = architecture.channels, architecture.affine
         self.kind, self.terms, self.share = kind, nodes, architecture.share
         self.seen = channels // self.share
+        self.run: Run = _directly
         self.inputs = CellInputs(
             NODES * channels, channels, after_reduction=after_reduction, affine=affine
         )
@@ -88,7 +102,7 @@ class DeployedCell(nn.Module):
 
     def forward(self, older: Tensor, newer: Tensor) -> Tensor:
         """Return (N, 3C, H, W), in a reduction cell with half of that height and width."""
-        states = self.inputs(older, newer)
+        states = [self.run(self.inputs.older, older), self.run(self.inputs.newer, newer)]
         for terms, operations in zip(self.terms, self.nodes, strict=True):
             states.append(self._node(terms, list(cast(nn.ModuleList, operations)), states))
         return torch.cat(states[CELL_INPUTS:], dim=1)
@@ -99,7 +113,7 @@ class DeployedCell(nn.Module):
         """Return the value of a node, (N, C, H', W')."""
         of_operations = [term for term in terms if term.operation != BYPASS]
         inputs = [states[term.input][:, : self.seen] for term in of_operations]
-        outputs = [operation(x) for operation, x in zip(operations, inputs, strict=True)]
+        outputs = [self.run(operation, x) for operation, x in zip(operations, inputs, strict=True)]
         mixed = _weighted(outputs, of_operations)
         if self.share == 1:
             return mixed

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from harness.contracts import Batch
@@ -24,7 +24,7 @@ from harness.space.mixing import CellMixing, Mixing, NodeMixing
 from harness.space.recompute import backward_inputs, backward_nodes, learns, node_values
 from harness.space.supernet import Supernet
 
-__all__ = ["streamed", "streamed_cell"]
+__all__ = ["recomputed", "streamed", "streamed_cell"]
 
 
 def streamed(net: Supernet, batch: Batch, mixing: Mixing, share: float = 1.0) -> BatchOutcome:
@@ -100,6 +100,46 @@ class _RecomputedCell(torch.autograd.Function):
             del values
             backward_inputs(ctx.cell, older, newer, of_inputs)
         return None, None, *(leaf.grad for leaf in leaves)
+
+
+def recomputed(operation: nn.Module, x: Tensor) -> Tensor:
+    """Run an operation in training mode as one function of the graph, which keeps `x` alone.
+
+    Its backward pass runs it again, with frozen running statistics. Its weights get their
+    gradients there, added to `.grad`, whatever that pass was asked for.
+
+    Args:
+        operation: any module of one input.
+        x: (N, C, H, W).
+
+    Returns:
+        What the operation returns, without a second derivative.
+    """
+    if isinstance(operation, nn.Identity) or not torch.is_grad_enabled():
+        direct: Tensor = operation(x)
+        return direct
+    if learns(operation) and not x.requires_grad:
+        x = x.detach().requires_grad_()  # so that the backward pass comes here at all
+    output: Tensor = _RecomputedOperation.apply(operation, x)
+    return output
+
+
+class _RecomputedOperation(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, operation: nn.Module, x: Tensor) -> Tensor:
+        ctx.operation = operation
+        ctx.save_for_backward(x)
+        output: Tensor = operation(x)
+        return output
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor | None]:
+        (x,) = ctx.saved_tensors
+        leaf = x.detach().requires_grad_(ctx.needs_input_grad[1])
+        with torch.enable_grad(), frozen_statistics(ctx.operation):
+            torch.autograd.backward(ctx.operation(leaf), gradient)
+        return None, leaf.grad
 
 
 def _give_up_output(ctx: Any) -> Tensor:

@@ -27,9 +27,11 @@ from harness.models.folder import Preparation, pack_model, publish
 from harness.models.model import network_of
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
-from harness.search.updates import rate_at, step_metrics
+from harness.search.updates import Parts, rate_at, split_batch, step_metrics
 from harness.space.backpropagation import BatchOutcome, judge
 from harness.space.batch_norm import recalibrate
+from harness.space.deployed import DeployedNetwork
+from harness.space.streamed import recomputed
 from harness.trials.session import Session
 
 __all__ = ["Finishing", "keep_model"]
@@ -41,13 +43,17 @@ class Finishing(SearchMethod):
     """Trains a derived network on: its architecture stays, its weights learn.
 
     To the harness it is a method like others, so that the same clocks, limits and counts hold it.
-    The learning rate of w falls by half a cosine over its epochs.
+    The learning rate of w falls by half a cosine over its epochs. Gradients are exact, in the
+    memory of one operation's activations, and of as many images as the search saw together.
     """
 
     def __init__(self, model: Deployable, context: SearchContext) -> None:
         """Build the network on the context's device; the context says how many epochs there are."""
         self.model, self.steps, self.step = model, context.steps, -1
+        self.parts = Parts(model.micro_batches)
         self.network = _built(model).to(context.device)
+        if isinstance(self.network, DeployedNetwork):
+            self.network.run_by(recomputed)
         self.lr = (context.recipe or Recipe()).weight_lr
         self.optimizer = WeightOptimizer(self.network.parameters(), self.lr)
 
@@ -59,20 +65,28 @@ class Finishing(SearchMethod):
         self.step += 1
         self.optimizer.lr = rate_at(self.step, self.steps, self.lr, "cosine")
         self.network.train()
-        recent: deque[Tensor] = deque(maxlen=OBSERVED_BATCHES)
+        recent: deque[Batch] = deque(maxlen=OBSERVED_BATCHES)
 
         def learn(batch: Batch) -> BatchOutcome:
-            recent.append(batch.images)
+            recent.append(batch)
             self.network.zero_grad()
-            loss, outcome = judge(self.network(batch.images), batch.labels, share=1.0)
-            torch.autograd.backward(loss)
+            images = len(batch.labels)
+            outcomes = [self._pass(each, images) for each in split_batch(batch, self.parts)]
             self.optimizer.step()
-            return outcome
+            return sum(outcomes[1:], start=outcomes[0])
 
         metrics = step_metrics(learn(each) for batch in batches for each in _different(batch))
         self.network.zero_grad()
-        recalibrate(self.network, recent)
+        seen = [part.images for batch in recent for part in split_batch(batch, self.parts)]
+        recalibrate(self.network, seen)
         return metrics
+
+    def _pass(self, part: Batch, images: int) -> BatchOutcome:
+        """Add the gradients of a part of a batch of so many images."""
+        share = len(part.labels) / images
+        loss, outcome = judge(self.network(part.images), part.labels, share)
+        torch.autograd.backward(loss)
+        return outcome
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:
@@ -87,7 +101,7 @@ class Finishing(SearchMethod):
 
     def deployable(self) -> Deployable:
         """Return the network."""
-        return Deployable(self.model.architecture, self.state_dict())
+        return self.model._replace(tensors=self.state_dict())
 
 
 def keep_model(

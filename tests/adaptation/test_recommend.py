@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from harness.adaptation import recommend as recommending
 from harness.adaptation.costs import Cost, leaner
-from harness.adaptation.race import Contender, halved
+from harness.adaptation.race import Contender, admitted, halved, in_time
 from harness.adaptation.recommend import Limits, beside_guessing, compared, decided
 from harness.cli.main import cli
 from harness.cost_model.profile import Prediction
@@ -121,6 +121,35 @@ def test_controls_stay_to_the_end() -> None:
     assert [(each.label, each.dropped) for each in behind] == [
         ("onnas", "was behind after 12 epochs")
     ]
+
+
+def took(label: str, seconds: float, work: float, right: int = 0) -> Contender:
+    """Return a method whose first round took so long."""
+    cost = Cost(label, MIB, 1000, work=work)
+    return Contender(cost, right, total=100, epochs=3, seconds=seconds)
+
+
+def test_as_many_take_part_as_there_is_time_for() -> None:
+    """What the controls took tells what others will; who would not come to the end stays out."""
+    controls = [took("weights-only", 3, 30), took("random", 1, 10)]  # 0.1 s a unit of work
+    others = [took("a", 0, 20), took("b", 0, 40), took("c", 0, 60)]
+    whole = (1 + 8 / 3) * 4
+    light, heavier = (0.1 * work * (1 + 4 / 3) for work in (20, 40))
+    in_, out = admitted(others, controls, whole + light + heavier + 0.01)
+    assert [each.label for each in in_] == ["a", "b"]
+    assert [(each.label, each.dropped) for each in out] == [
+        ("c", "would have taken longer than there is time for the race")
+    ]
+    assert admitted(others, controls, 0)[0] == []
+
+
+def test_the_best_go_on_as_far_as_time_goes() -> None:
+    """Controls come to the end in any case, the others by their accuracy while there is time."""
+    some = [took("weights-only", 3, 1), took("a", 3, 1, right=50), took("b", 3, 1, right=60)]
+    left, late = in_time(some, {"weights-only"}, 17)
+    assert [each.label for each in left] == ["weights-only", "b"]
+    assert [each.label for each in late] == ["a"]
+    assert [each.label for each in in_time(some, {"weights-only"}, 0)[0]] == ["weights-only"]
 
 
 def test_leaner_ways_are_other_engines_and_parts() -> None:
@@ -234,6 +263,7 @@ def test_adapt_takes_what_is_recommended(
         (("photos/dark",), "holds no photos"),
         (("photos", "--time", "soon"), "no amount of time"),
         (("photos", "--time", "5min"), "which has no cost model"),
+        (("photos", "--race-time", "long"), "no amount of time"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(

@@ -166,3 +166,19 @@ def test_folders_that_a_system_leaves_are_no_classes(photos: Path, name: str) ->
     (photos / name).mkdir()
     (photos / name / "0.png").write_bytes(b"a thumbnail")
     assert held_out(photos) == before
+
+
+def test_rehearsal_opens_no_photo_again(
+    photos: Path, prepare: Prepare, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is decoded already is taken over, and is what decoding would have given."""
+    alone = Photos(PhotosParameters(path=photos, size=8, part="rehearsal"))
+    expected = alone.prepare(DataRequest(None, tmp_path / "another", lambda _: None))
+    prepare(photos)
+    monkeypatch.setattr(FolderSource, "contents", lambda _: pytest.fail("a photo was opened"))
+    data = prepare(photos, part="rehearsal")
+    assert data.fingerprint == expected.fingerprint
+    for split, count in (("train", 9), ("test", 3)):
+        first, second = (each.images(split).batch(np.arange(count)) for each in (data, expected))
+        assert np.array_equal(first[0], second[0])
+        assert np.array_equal(first[1], second[1])

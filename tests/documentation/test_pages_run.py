@@ -64,7 +64,7 @@ SCALED = {
     "harness adapt photos -d jetson -o model": "-m random --size 8 --channels 2 --epochs 2",
     "harness run -m onnas -m weights-only -m random -d jetson --dataset "
     "'photos[path=photos,size=32]' --recipe batch_size=16,architecture_images=all --budget "
-    "epochs=24,finish_epochs=8,channels=8 --save-models -o results/photos": (
+    "epochs=24,finish_epochs=12,channels=8 --save-models -o results/photos": (
         "-m random --budget epochs=2,finish_epochs=1,channels=2"
     ),
     "harness run mine.toml --seed 0-2 -o new": LEAST,

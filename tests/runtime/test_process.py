@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.runtime.forkserver import HAS_SERVER
 from harness.runtime.job import Job, MetaWorkerJob, PretrainingJob, TrialJob
 from harness.runtime.process import ProcessLauncher
 from tests.runtime.kinds import Greeting
@@ -51,3 +57,42 @@ def test_many_at_once_each_end_as_they_did(tmp_path: Path, word: str) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(run, range(16))) == {"ok" if word == "hello" else "3"}
+
+
+POOL = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from harness.runtime.forkserver import begin_pooled, processes, start_server
+if __name__ == "__main__":
+    context = processes([])
+    start_server(context)
+    pool = ProcessPoolExecutor(1, mp_context=context, initializer=begin_pooled)
+    print(pool.submit(os.getpid).result(), flush=True)
+    pool.submit(time.sleep, 250).result()
+"""
+
+
+@pytest.mark.skipif(not HAS_SERVER, reason="looks for processes as only Unix has them")
+def test_processes_of_a_pool_end_with_their_parent(tmp_path: Path) -> None:
+    """Killed while it estimates, a command leaves no process behind."""
+    program = tmp_path / "program.py"
+    program.write_text(POOL, encoding="utf-8")
+    parent = subprocess.Popen([sys.executable, str(program)], stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGTERM)
+    parent.communicate()
+    for _ in range(600):
+        if not is_alive(worker):
+            return
+        time.sleep(0.1)
+    os.kill(worker, signal.SIGKILL)
+    pytest.fail("the process is still there")
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

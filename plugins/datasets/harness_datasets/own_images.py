@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.canonical import digest
 from harness.contracts import DataRequest, Dataset, DatasetForm
-from harness.data.cache import DatasetContent, open_or_build
+from harness.data.cache import Cache, DatasetContent, open_or_build
 from harness.data.dataset import CachedDataset
 from harness.data.images import Preprocessing
+from harness.data.layout import DatasetLayout, ImagePlace, read_layout
 from harness.data.prepare import decode_files, prepare_source
 from harness.data.sources import Source, check_data_root, open_source
 from harness.errors import DataError
@@ -85,22 +86,26 @@ class Photos:
         Raises:
             DataError: they are not there, unreadable, too few, or not laid out as expected.
         """
+        return CachedDataset(self._cached(request, self._parameters), "full-task", "photos")
+
+    def _cached(self, request: DataRequest, given: PhotosParameters) -> Cache:
         check_data_root(request.data_root)
-        given = self._parameters
         path = find_images(expanded(given.path), request.data_root)
         split = PhotoSplit(open_source(path), given)
         identity = {**given.model_dump(mode="json"), "path": str(path.resolve())}
         folder = request.cache_root / f"photos-{digest(identity)[:16]}"
+        shape = Preprocessing(given.size, given.mode)
 
         def make() -> DatasetContent:
+            if given.part == "rehearsal":
+                everything = given.model_copy(update={"part": "all"})
+                whole = self._cached(request, everything)
+                return _taken_from(whole, PhotoSplit(split.source, everything), split, shape)
             if split.skipped:
                 request.report(f"skipping {_counted(split.skipped)} of {path}")
-            return decode_files(
-                split, Preprocessing(given.size, given.mode), "photos", request.report
-            )
+            return decode_files(split, shape, "photos", request.report)
 
-        cache = open_or_build(folder, {**identity, **split.stamp()}, make)
-        return CachedDataset(cache, "full-task", "photos")
+        return open_or_build(folder, {**identity, **split.stamp()}, make)
 
 
 class PhotoSplit:
@@ -111,6 +116,7 @@ class PhotoSplit:
 
     Attributes:
         path: of the source.
+        source: of the files, by their own names.
         skipped: names of the source that are no photos, by their endings.
     """
 
@@ -120,7 +126,7 @@ class PhotoSplit:
         Raises:
             DataError: there are too few classes or photos, or they lie otherwise.
         """
-        self.path, self._source = source.path, source
+        self.path, self.source = source.path, source
         names = [name for name in source.names() if "/" in name]
         self.skipped = [name for name in names if not _is_photo(name)]
         photos = [name for name in names if _is_photo(name)]
@@ -137,11 +143,16 @@ class PhotoSplit:
 
     def stamp(self) -> Mapping[str, Any]:
         """Return JSON that changes when the files do, without reading them."""
-        return self._source.stamp()
+        return self.source.stamp()
 
     def names(self) -> Iterator[str]:
         """Yield the new name of each photo."""
         yield from self._names.values()
+
+    def layout(self, shape: Preprocessing) -> tuple[DatasetLayout, dict[str, ImagePlace]]:
+        """Return where the photos are in arrays, by the names that the source has for them."""
+        layout, places = read_layout(self.names(), shape.shape, self.path)
+        return layout, {old: places[new] for old, new in self._names.items()}
 
     def places(self, split: str) -> dict[str, str]:
         """Return the new name of each photo of a split, and the source's own."""
@@ -153,7 +164,7 @@ class PhotoSplit:
         Raises:
             DataError: a photo cannot be read, or is too large.
         """
-        for name, content in self._source.contents():
+        for name, content in self.source.contents():
             if name in self._names:
                 yield self._names[name], content
 
@@ -161,8 +172,20 @@ class PhotoSplit:
         """Yield each photo of `names`, open until the next one is asked for."""
         old = {self._names[each]: each for each in self._names}
         wanted = {old[name]: name for name in names}
-        for name, file in self._source.open_each(wanted, max_bytes):
+        for name, file in self.source.open_each(wanted, max_bytes):
             yield wanted[name], file
+
+
+def _taken_from(
+    whole: Cache, everything: PhotoSplit, part: PhotoSplit, shape: Preprocessing
+) -> DatasetContent:
+    """Return some of the photos, of which all are decoded already."""
+    _, there = everything.layout(shape)
+    layout, places = part.layout(shape)
+    images = (
+        (place, whole.arrays[there[name].split][there[name].row]) for name, place in places.items()
+    )
+    return DatasetContent(layout, images)
 
 
 def _assigned(photos: Sequence[str], parameters: PhotosParameters, seed: int) -> dict[str, str]:
