@@ -24,6 +24,7 @@ from harness.models.folder import (
     read_parts,
     read_texts,
 )
+from harness.search.states import misfit_of
 from harness.space.architecture import BackboneArchitecture, NetworkArchitecture
 from harness.space.deployed import DeployedNetwork
 
@@ -209,15 +210,14 @@ def _load_weights(folder: Path, manifest: Manifest, network: nn.Module) -> int:
         tensors = load(content)
     except (SafetensorError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelError(f"{where} holds no tensors: {error}") from None
-    for name in sorted(wanted.keys() ^ tensors.keys()):
-        fault = "lacks" if name in wanted else "has, other than the network,"
-        raise ModelError(f"{where} does not fit the architecture: it {fault} '{name[:100]}'")
+    if misfit := misfit_of(tensors, wanted):
+        raise ModelError(f"{where} does not fit the architecture: {misfit}")
     for name, like in wanted.items():
         found = tensors[name]
-        if found.shape != like.shape or found.dtype != like.dtype:
+        if found.dtype != like.dtype:
             raise ModelError(
-                f"{where} does not fit the architecture: '{name}' is {tuple(found.shape)} of "
-                f"{found.dtype}, not {tuple(like.shape)} of {like.dtype}"
+                f"{where} does not fit the architecture: '{name}' is of {found.dtype} instead of "
+                f"{like.dtype}"
             )
         if not torch.isfinite(found).all():
             raise ModelError(f"{where} has numbers in '{name}' that are not finite")

@@ -23,6 +23,7 @@ __all__ = [
     "load_parameters",
     "mean_of",
     "meta_step",
+    "misfit_of",
     "move",
     "parameters_of",
     "split_moments",
@@ -130,13 +131,23 @@ def load_parameters(net: Supernet, state: Mapping[str, Tensor]) -> None:
         UsageError: names or shapes are not those of this network.
     """
     parameters = dict(net.named_parameters())
-    for name in sorted(parameters.keys() ^ state.keys()):
-        fault = "lacks" if name in parameters else "has, other than the search space,"
-        raise UsageError(f"the initial state does not fit the search space: it {fault} '{name}'")
+    if misfit := misfit_of(state, parameters):
+        raise UsageError(f"the initial state does not fit the search space: {misfit}")
     for name, parameter in parameters.items():
-        if parameter.shape != state[name].shape:
-            raise UsageError(
-                f"the initial state does not fit the search space: '{name}' has shape "
-                f"{tuple(state[name].shape)} instead of {tuple(parameter.shape)}"
-            )
         parameter.copy_(state[name])
+
+
+def misfit_of(state: State, wanted: State) -> str:
+    """Say which tensor is missing, is none of a network's, or has another shape; empty if none.
+
+    Args:
+        state: what was found, such as in a file.
+        wanted: the network's own tensors, by name.
+    """
+    for name in sorted(wanted.keys() ^ state.keys()):
+        return f"'{name[:100]}' is {'missing' if name in wanted else 'not among its tensors'}"
+    for name, like in wanted.items():
+        if state[name].shape != like.shape:
+            shapes = tuple(state[name].shape), tuple(like.shape)
+            return f"'{name}' has shape {shapes[0]} instead of {shapes[1]}"
+    return ""

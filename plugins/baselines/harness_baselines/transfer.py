@@ -16,6 +16,7 @@ from harness.errors import DataError
 from harness.experiment.setting import Recipe
 from harness.models.model import BackboneNetwork
 from harness.search.optimizers import WeightOptimizer
+from harness.search.states import misfit_of
 from harness.search.updates import rate_at, step_metrics
 from harness.space.architecture import BackboneArchitecture
 from harness.space.backpropagation import BatchOutcome, judge
@@ -113,15 +114,8 @@ def _load(network: BackboneNetwork, given: TransferParameters) -> None:
     found, wanted = _published(given), network.body.state_dict()
     new = {name for name in wanted if network.is_of_last_layer(name)}
     state = {name: each for name, each in found.items() if name not in new}
-    for name in sorted(state.keys() ^ (wanted.keys() - new)):
-        fault = "lack" if name in wanted else "have, other than that network,"
-        raise DataError(f"the weights are not those of {given.backbone}: they {fault} '{name}'")
-    for name, each in state.items():
-        if each.shape != wanted[name].shape:
-            raise DataError(
-                f"the weights are not those of {given.backbone}: '{name}' has shape "
-                f"{tuple(each.shape)} instead of {tuple(wanted[name].shape)}"
-            )
+    if misfit := misfit_of(state, {name: wanted[name] for name in wanted if name not in new}):
+        raise DataError(f"the weights are not those of {given.backbone}: {misfit}")
     network.body.load_state_dict({**wanted, **state})
 
 
