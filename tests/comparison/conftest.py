@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from harness.comparison.comparing import Comparison
+from harness.comparison.result import ResultsComparison
+from harness.cost_model.profile import Prediction
+from harness.results.costs import DeviceRow, EstimateRow
 from harness.results.record import Record
+from harness.results.results import FoundEstimate, FoundTrial, Results
+from tests import records
 
-UNITS = {"peak_memory": "MiB", "storage": "MiB", "accuracy": "%", "search_time": "s"}
-DATASET = {
-    "name": "dots", "label": "dots", "fingerprint": "f" * 64, "kind": "few-shot", "split": "test",
-    "ways": 5, "shots": 1, "queries": 15,
-}  # fmt: skip
+
+def found(*trials: Record) -> Results:
+    """Return records as if they had been found in folders."""
+    return Results(tuple(FoundTrial(Path(), record) for record in trials), (), (), ())
+
+
+def estimated(*rows: EstimateRow) -> Results:
+    """Return the rows of an estimate as if they had been found in a folder."""
+    return Results((), (FoundEstimate(Path(), rows, None),), (), ())
+
+
+def estimate(memory: float, lowest: float | None = None, seconds: float = 10.0) -> EstimateRow:
+    """Return the row of an estimate that needs so many MiB."""
+    time = Prediction(seconds, 0.8 * seconds, 1.2 * seconds)
+    device = DeviceRow("board", "Board", 640.0, memory <= 640, time)
+    return EstimateRow(
+        "m", "dots", "5-way 1-shot", 28, 10, memory, lowest or memory, 1.0, (device,), ""
+    )
+
+
+def only(result: ResultsComparison, metric: str) -> Comparison:
+    """Return the comparison of a metric, where there is one row."""
+    (row,) = result.rows
+    return next(each for each in row.comparisons if each.metric.short == metric)
 
 
 def _record(
@@ -27,9 +51,6 @@ def _record(
     mode: str = "measured",
     memory: Sequence[float] | None = None,
     seconds: Sequence[float] | None = None,
-    status: str = "ok",
-    budget: dict[str, Any] | None = None,
-    dataset: dict[str, Any] | None = None,
     **changes: Any,
 ) -> Record:
     peaks = memory or [100.0] * len(accuracies)
@@ -40,57 +61,21 @@ def _record(
         "accuracy": sum(accuracies) / len(accuracies),
         "search_time": sum(times[1:]) / max(len(times) - 1, 1) or times[0],
     }
-    sources = {**dict.fromkeys(UNITS, mode)}
-    metrics: dict[str, Any] = {
-        name: {"value": values[name], "unit": unit, "source": sources[name]}
-        for name, unit in UNITS.items()
-    }
-    if mode == "emulated":
-        metrics["search_time"] |= {"source": "predicted", "low": 1.0, "high": 4.0}
-    data, allowed = {**DATASET, **(dataset or {})}, budget or {}
-    if status != "ok":
-        metrics = {}
-    fields: dict[str, Any] = {
-        "trial_key": repr((label, seed, device, mode, data, sorted(allowed.items()))),
-        "label": label,
-        "method": {"name": label, "version": "1", "distribution": "d", "params": {}},
-        "dataset": data,
-        "device": {"name": device, "model": device, "mode": mode, "memory_limit_bytes": 640 << 20},
-        "seed": seed,
-        "status": status,
-        "error": None
-        if status == "ok"
-        else {"type": "Broken", "message": "it broke", "stage": "search"},
-        "budget": {"allowed": allowed, "used": {}},
-        "metrics": metrics,
-        "tasks": []
-        if status != "ok"
-        else [
-            {"index": i, "accuracy": a, "search_s": s, "peak_memory_bytes": int(m * 2**20)}
-            for i, (a, s, m) in enumerate(zip(accuracies, times, peaks, strict=True))
-        ],
-        "architecture": None,
-        "pretraining": None,
-        "environment": {"processor": "one"},
-        "timing": {"wall_s": 1.0, "method_s": 0.9, "data_s": 0.1, "host_share": 0.0},
-        "started_at": "",
-        "ended_at": "",
-    }
-    return Record.model_validate({**fields, **changes})
+    tasks = [
+        {"accuracy": accuracy, "search_s": time, "peak_memory_bytes": int(peak * 2**20)}
+        for accuracy, time, peak in zip(accuracies, times, peaks, strict=True)
+        if changes.get("status", "ok") == "ok"
+    ]
+    parts = {"environment": {"processor": "one"}, **changes}
+    record = records.made_record(label, seed, device, mode, values=values, tasks=tasks, **parts)
+    time = record.metrics.get("search_time")
+    if mode == "emulated" and time is not None:
+        time.low, time.high = 1.0, 4.0
+    return record
 
 
-def _run(folder: Path, *records: Record, **plan: Any) -> Path:
-    trials = []
-    for number, record in enumerate(records):
-        name = f"trial-{number:04}"
-        (folder / "trials" / name).mkdir(parents=True)
-        text = record.model_dump_json(by_alias=True)
-        (folder / "trials" / name / "record.json").write_text(text, encoding="utf-8")
-        trials.append({"trial_key": record.trial_key, "folder": name})
-    (folder / "plan.json").write_text(
-        json.dumps({"schema": 1, "trials": trials, **plan}), encoding="utf-8"
-    )
-    return folder
+def _run(folder: Path, *trials: Record, **plan: Any) -> Path:
+    return records.write_run(folder, trials, **plan)
 
 
 @pytest.fixture(scope="session")
