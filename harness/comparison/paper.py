@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.comparison.published import PublishedSuite, RowPlace, find_published, load_published
 from harness.errors import UsageError
-from harness.experiment.budget import scaled_sentence, used_keys
+from harness.experiment.budget import scaled_sentence
 from harness.experiment.published import Published, PublishedRow
 from harness.metrics import METRICS, MetricSpec, Source
 from harness.plugins.loading import Plugins
@@ -33,6 +33,9 @@ class PaperLine:
         fits: whether our device held it.
         published_fits: whether the published one did; None where that is not known.
         low: of ours, the lower end of its band or range, where it is a prediction.
+        interval: half-width of the 95 % interval of ours.
+        published_std: the published deviation over seeds.
+        chance: of an accuracy, that of guessing among the classes; None where these are unknown.
     """
 
     metric: MetricSpec
@@ -46,6 +49,9 @@ class PaperLine:
     published_fits: bool | None = None
     low: float | None = None
     high: float | None = None
+    interval: float | None = None
+    published_std: float | None = None
+    chance: float | None = None
 
     @property
     def relative(self) -> float | None:
@@ -178,10 +184,18 @@ def compare_with_paper(
 def compare_with(
     suite: PublishedSuite, rows: Sequence[Row], stand_ins: Mapping[str, str]
 ) -> Iterator[PaperComparison]:
-    """Compare the rows of each budget and mode by themselves, where any of them was published."""
+    """Compare the rows of each scaled budget and mode by themselves, where any was published.
+
+    Data sets that have a budget or conditions of their own stay together; of several conditions of
+    one setting each has a comparison of its own.
+    """
     ways: dict[object, list[Row]] = {}
+    settings: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows:
-        way = (row.mode, row.conditions, tuple(sorted(row.budget.items())))
+        met = settings.setdefault((row.dataset, row.setting), {})
+        theirs = suite.used_keys(stand_ins.get(row.dataset, row.dataset), row.kind)
+        scaled = sorted(item for item in row.budget.items() if theirs.get(item[0]) != item[1])
+        way = (row.mode, met.setdefault(row.conditions, len(met)), tuple(scaled))
         ways.setdefault(way, []).append(row)
     for own in ways.values():
         compared = _compare(suite, own, stand_ins)
@@ -199,7 +213,7 @@ def _compare(
         met += list(ours.values())
         lines += list(_lines(suite.published, place, row, ours))
     others = [side for devices in by_place.values() for side in devices.values()]
-    scaled = tuple(differs for side in met if (differs := _scaled(side, suite)))
+    scaled = tuple(differs for side in met if (differs := _scaled(side, suite, stand_ins)))
     told = tuple(_remarks(suite, met, scaled))
     return PaperComparison(suite, tuple(lines), told, tuple(others), scaled)
 
@@ -223,8 +237,11 @@ def _lines(
 ) -> Iterator[PaperLine]:
     for name in ("peak_memory", "accuracy", "storage"):
         if name in published.columns:
-            number, _ = published.numbers_of(row, name)
-            yield _line(name, place, told_of(list(ours.values()), METRICS[name]), number)
+            number, std = published.numbers_of(row, name)
+            side = told_of(list(ours.values()), METRICS[name])
+            line = _line(name, place, side, number)
+            chance = _chance(row, side) if name == "accuracy" else None
+            yield replace(line, published_std=std, chance=chance)
     for device in published.times:
         side = ours.get(device)
         number = published.seconds_of(row, device)
@@ -247,7 +264,13 @@ def _line(
         published=published,
         low=found.low if found else None,
         high=found.high if found else None,
+        interval=found.interval if found and found.metric.shows_spread else None,
     )
+
+
+def _chance(row: PublishedRow, side: Row | None) -> float | None:
+    """Return the accuracy of guessing; of a full task only a row of ours counts the classes."""
+    return 100 / row.ways if row.ways else side.chance if side else None
 
 
 def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled]) -> Iterator[str]:
@@ -267,10 +290,9 @@ def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled
         yield f"{about}: {note.text}" if about else note.text
 
 
-def _scaled(side: Row, suite: PublishedSuite) -> Scaled:
+def _scaled(side: Row, suite: PublishedSuite, stand_ins: Mapping[str, str]) -> Scaled:
     """Return in which keys a budget differs from the published one, with both values."""
-    budget = suite.budgets.get(side.dataset, next(iter(suite.budgets.values())))
-    theirs = used_keys(budget, side.kind)
+    theirs = suite.used_keys(stand_ins.get(side.dataset, side.dataset), side.kind)
     return {
         key: (value, theirs[key])
         for key, value in side.budget.items()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.errors import HarnessError, UsageError
-from harness.experiment.budget import Budget, parse_budget
+from harness.experiment.budget import Budget, parse_budget, used_keys
 from harness.experiment.published import Published, PublishedRow, read_published
 from harness.experiment.suite import load_suite
 from harness.planning.plan import find_suite
@@ -56,6 +56,10 @@ class PublishedSuite:
         """Whether there is anything to set numbers of ours beside; a curve has notes alone."""
         told = self.published
         return any((told.memory, told.storage, told.accuracy, told.times))
+
+    def used_keys(self, dataset: str, kind: str) -> dict[str, float]:
+        """Return what the published numbers of a data set were made with, as its tasks use it."""
+        return used_keys(self.budgets.get(dataset, next(iter(self.budgets.values()))), kind)
 
     @property
     def statements(self) -> list[str]:

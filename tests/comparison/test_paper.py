@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
-from harness.comparison.paper import PaperComparison, compare_with_paper
+from harness.comparison.paper import PaperComparison, compare_with, compare_with_paper
+from harness.comparison.published import PublishedSuite, load_published
 from harness.errors import UsageError
 from harness.plugins.loading import Plugins, load_plugins
 from harness.results.costs import DeviceRow, EstimateRow
 from harness.results.record import Record
 from harness.results.results import FoundEstimate, FoundTrial, Results
+from harness.results.rows import Row, rows_of_estimate
 
 MakeRecord = Callable[..., Record]
 
@@ -177,3 +179,48 @@ def test_every_published_suite_can_be_compared(plugins: Plugins, name: str) -> N
     assert paper.lines
     assert {line.ours for line in paper.lines} == {None}
     assert paper.remarks
+
+
+def in_full(suite: PublishedSuite, conditions: str) -> list[Row]:
+    """An estimate of every published row, at the budget of its data set."""
+    rows = []
+    for place, row in suite.rows:
+        keys = suite.used_keys(place.dataset, "few-shot" if row.ways else "full-task")
+        estimate = EstimateRow(
+            method=place.method, dataset=place.dataset, setting=place.setting, channels=28,
+            search_steps=int(keys["search_steps" if row.ways else "epochs"]), peak_memory_mib=100.0,
+            lowest_memory_mib=90.0, storage_mib=1.0, error="", conditions=conditions + row.dataset,
+            devices=(DeviceRow("jetson", "Jetson", 640.0, True, None),),
+        )  # fmt: skip
+        rows += rows_of_estimate(estimate)
+    return rows
+
+
+@pytest.mark.parametrize("name", ["table2", "table4"])
+def test_data_sets_with_conditions_of_their_own_are_one_comparison(
+    plugins: Plugins, name: str
+) -> None:
+    """Table 2 trains Omniglot by another recipe, table 4 CIFAR-100 for longer."""
+    suite = load_published(name, plugins)
+    (one,) = compare_with(suite, in_full(suite, "as "), {})
+    memory = one.lines_of("memory", None)
+    assert len(memory) == sum(line.ours is not None for line in memory) == len(suite.rows)
+    assert one.scaled == ()
+    twice = [*in_full(suite, "as "), *in_full(suite, "unlike ")]
+    assert len(list(compare_with(suite, twice, {}))) == 2
+
+
+def test_accuracies_have_intervals_deviations_and_chance(
+    make_record: MakeRecord, plugins: Plugins, suite: str
+) -> None:
+    """What a picture has to show beside an accuracy: ours over seeds, and guessing among ways."""
+    records = [
+        make_record([50.0 + seed] * 12, label="darts", seed=seed, device="jetson", dataset=OMNIGLOT)
+        for seed in range(3)
+    ]
+    lines = compared(found(*records), plugins, suite).lines_of("accuracy", None)
+    (ours,) = [line for line in lines if line.ours is not None]
+    assert ours.interval == pytest.approx(2.484, abs=0.001)
+    assert {line.chance for line in lines} == {20.0, 5.0}
+    whole = compared(found(*records), plugins, "table2")
+    assert {line.published_std for line in whole.lines_of("accuracy", None)} >= {0.91, 0.1}

@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from harness.comparison.paper import compare_with
+from harness.comparison.paper import PaperLine, compare_with
 from harness.comparison.published import PublishedSuite
 from harness.reports.pictures.gallery import charts_of
 from harness.reports.pictures.style import (
@@ -101,6 +101,13 @@ def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.6g}")
 
 
+def _reach(line: PaperLine) -> tuple[float | None, float | None]:
+    """Return the ends of the interval of ours, or of the band of a prediction."""
+    if line.ours is not None and line.interval is not None:
+        return line.ours - line.interval, line.ours + line.interval
+    return line.low, line.high
+
+
 def _paper(results: Results, published: Sequence[PublishedSuite]) -> Iterator[dict[str, Any]]:
     """Give each published number that there is one of ours beside, the farthest first."""
     for suite in (each for each in published if each.has_numbers):
@@ -117,7 +124,12 @@ def _paper(results: Results, published: Sequence[PublishedSuite]) -> Iterator[di
                     "metric": line.metric.title + (f" on {line.device}" if line.device else ""),
                     "unit": line.metric.unit,
                     "method": line.place.method,
+                    "dataset": line.place.dataset,
+                    "device": line.device,
                     "place": f"{line.place.dataset} {line.place.setting}",
+                    "reach": [_short(end) for end in _reach(line)],
+                    "std": _short(line.published_std),
+                    "chance": _short(line.chance),
                     "ours": _short(line.ours),
                     "published": line.published,
                     "source": line.source,

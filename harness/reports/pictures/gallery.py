@@ -71,8 +71,10 @@ def charts_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Ite
     yield Picture("steps-memory", draw_steps(results.trials, notes))
     for suite in published:
         if suite.has_numbers:
-            for compared in compare_with(suite, results.rows, results.stand_ins):
-                yield Picture(f"paper-{suite.name}", draw_paper(compared))
+            found = compare_with(suite, results.rows, results.stand_ins)
+            for place, compared in enumerate(found, start=1):
+                number = f"-{place}" if place > 1 else ""
+                yield Picture(f"paper-{suite.name}{number}", draw_paper(compared))
 
 
 def _of_variants(

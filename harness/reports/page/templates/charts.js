@@ -195,19 +195,26 @@ function scatters() {
 function dumbbells() {
   const box = one("#paper");
   if (!box) return;
-  const lines = data.paper.filter((line) => !hidden.has(line.method)).slice(0, MOST_DRAWN);
+  const lines = data.paper.filter((line) => isShown({ ...line, setting: line.place, mode: line.source })).slice(0, MOST_DRAWN);
   const parts = [...grouped(lines, (line) => `${line.suite}: ${line.metric}`)].flatMap(([name, own]) => {
-    const every = own.flatMap((line) => [line.ours, line.published]).filter((value) => value > 0).map(Math.log10);
+    const every = own.flatMap((line) => [line.ours, line.published, line.chance, ...line.reach]).filter((value) => value > 0).map(Math.log10);
     const [low, high] = [Math.min(...every), Math.max(...every)];
     const at = (value) => (100 * (Math.log10(Math.max(value, 1e-9)) - low)) / Math.max(high - low, 1e-9);
     const rows = own.map((line) => {
       const [a, b] = [at(line.ours), at(line.published)];
       const off = (100 * (line.ours - line.published)) / line.published;
-      const words = `${line.method} on ${line.place}: ours ${told([line.ours, 0, 0, line.source], line.unit)}, published ${format(line.published)} ${line.unit}, ${off >= 0 ? "+" : "−"}${format(Math.abs(off))} %${line.why ? `. ${line.why}` : ""}`;
+      const [low, high] = line.reach;
+      const isWide = low !== null && low !== high;
+      const interval = isWide ? ` (${format(low, line.unit)} to ${format(high, line.unit)})` : "";
+      const deviation = line.std === null ? "" : ` ± ${format(line.std)}`;
+      const guessing = line.chance === null ? "" : `, guessing ${format(line.chance)} %`;
+      const words = `${line.method} on ${line.place}: ours ${told([line.ours, 0, 0, line.source], line.unit)}${interval}, published ${format(line.published)}${deviation} ${line.unit}${guessing}, ${off >= 0 ? "+" : "−"}${format(Math.abs(off))} %${line.why ? `. ${line.why}` : ""}`;
       return element("li", { tabindex: "0", title: words, "data-method": line.method },
         element("span", { class: "named" }, ...(data.looks[line.method] ? [icon(line.method)] : []), `${line.method}, ${line.place}`),
         element("span", { class: "track", "aria-hidden": "true" },
+          ...(line.chance === null ? [] : [element("span", { class: "guess", style: `left:${at(line.chance)}%` })]),
           element("span", { class: "between", style: `left:${Math.min(a, b)}%;width:${Math.abs(a - b)}%` }),
+          ...(isWide ? [element("span", { class: "reach", style: `left:${at(low)}%;width:${at(high) - at(low)}%` })] : []),
           element("span", { class: "dot theirs", style: `left:${b}%` }), element("span", { class: "dot ours", style: `left:${a}%` })),
         element("span", { class: "value" }, `${told([line.ours, 0, 0, line.source], "")} / ${format(line.published)} ${line.unit} (${off >= 0 ? "+" : "−"}${format(Math.abs(off))} %)`));
     });
