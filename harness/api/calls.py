@@ -59,6 +59,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     cache_root: str | Path | None = None,
     progress: bool = True,
     save_models: bool = False,
+    show_images: bool = False,
 ) -> RunResults:
     """Run trials, each in a process of its own, and return what their run folder then has.
 
@@ -90,6 +91,8 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         cache_root: where decoded images and checkpoints are kept.
         progress: whether progress is shown on standard error.
         save_models: whether the network that each trial was judged by is kept in its folder.
+        show_images: whether eight judged images of each trial are kept for its page even where the
+            data set does not let them be shown, such as photos of your own.
 
     Raises:
         UsageError: what was asked for makes no sense; the message says what would.
@@ -115,6 +118,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         data_root=data_folder(data_root),
         cache_root=cache_folder(cache_root),
         saves_models=save_models,
+        shows_images=show_images,
     )
     plugins = plugins_here()
     shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())

@@ -107,6 +107,13 @@ FINE = {"ok", "out_of_memory"}
     is_flag=True,
     help="Keep the network that each trial was judged by, as TRIAL/model, for `harness predict`.",
 )
+@click.option(
+    "--show-images",
+    "shows_images",
+    is_flag=True,
+    help="Keep eight judged images of each trial for its page, even of photos of your own; without "
+    "it only where the data set lets its images be shown.",
+)
 @executor_options(
     "Trials to run side by side on this machine; they share its cores, so each "
     "takes longer.  [default: 1]"
@@ -134,6 +141,7 @@ def run(  # noqa: PLR0913 - one parameter an option
     checkpoints: tuple[Path, ...],
     reporters: tuple[str, ...],
     saves_models: bool,
+    shows_images: bool,
     writes_page: bool,
     data_root: Path | None,
     cache_root: Path,
@@ -158,6 +166,7 @@ def run(  # noqa: PLR0913 - one parameter an option
         checkpoints=checkpoints,
         reporters=reporters,
         saves_models=saves_models,
+        shows_images=shows_images,
         data_root=data_root,
         cache_root=cache_root,
     )

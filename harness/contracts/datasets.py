@@ -23,6 +23,7 @@ __all__ = [
     "ImageSet",
     "NamesClasses",
     "Overlap",
+    "ShowsImages",
     "SplitSummary",
     "TaskKind",
     "TellsOverlap",
@@ -146,6 +147,18 @@ class DatasetProvider(Protocol):
         Raises:
             DataError: it is not there, unreadable, truncated or unsafe to unpack.
         """
+
+
+@runtime_checkable
+class ShowsImages(Protocol):
+    """A provider that lets a few of its images be kept beside records, and shown in pages.
+
+    Their licence must allow that they are passed on. Without this they are shown only to those who
+    ask for it, as people's own photos are.
+    """
+
+    def shows_images(self) -> bool:
+        """Say whether they may be kept and shown without being asked for."""
 
 
 class DatasetForm(NamedTuple):

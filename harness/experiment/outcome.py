@@ -25,6 +25,7 @@ __all__ = [
     "FINAL_STATUSES",
     "CurvePoint",
     "FrontPoint",
+    "JudgedImage",
     "Metric",
     "Outcome",
     "PretrainingPart",
@@ -160,6 +161,15 @@ class FrontPoint(RecordPart):
     costs: dict[Cost, float] = Field(description="latency in ms, flops and parameters in millions")
 
 
+class JudgedImage(RecordPart):
+    """A query image of the first task, with what it is and what it was taken for."""
+
+    shape: tuple[int, int, int]  # channels, height, width
+    pixels: str  # uint8 in that order, as base64
+    label: str
+    predicted: str
+
+
 _TASK_FIELDS = frozenset(each.name for each in fields(TaskResult))
 
 
@@ -173,6 +183,7 @@ class Outcome(RecordPart):
     tasks: list[TaskResult] = []
     initial_architecture: dict[str, Any] | None = None
     architectures: list[dict[str, Any]] = []
+    examples: list[JudgedImage] = []
     front: list[FrontPoint] = []
     pretraining: PretrainingPart | None = None
     environment: dict[str, Any] = {}

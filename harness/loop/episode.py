@@ -31,7 +31,9 @@ __all__ = [
     "MethodDriver",
     "batches",
     "draw",
+    "first_answers",
     "for_both",
+    "groups_of",
     "percent_right",
     "predict_together",
     "run_episode",
@@ -171,12 +173,30 @@ def predict_together(
         Logits (N, classes) and labels (N,) of each group.
     """
     labels = episode.query_labels
-    of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
-    for places in zip(*of_class, strict=True):
-        group = np.sort(places)  # in the episode's order, which tells no label
+    for group in groups_of(labels):
         with driver.reading():
             images = torch.from_numpy(episode.query_images[group]).to(device)
         yield driver.predict_together(method, images), torch.from_numpy(labels[group])
+
+
+def groups_of(labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield places (ways,) of one image of each class, in an order that tells no label."""
+    of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    for places in zip(*of_class, strict=True):
+        yield np.sort(places)
+
+
+def first_answers(answers: Answers, kept: list[tuple[int, int]], most: int) -> Answers:
+    """Pass answers on, and keep the labels of the first `most` images, true and predicted.
+
+    No tensor is made for it, so that nothing is counted.
+    """
+    for logits, labels in answers:
+        room = most - len(kept)
+        told = logits[:room].tolist() if room else []
+        guesses = [max(range(len(each)), key=each.__getitem__) for each in told]
+        kept += zip(labels[:room].tolist(), guesses, strict=False)
+        yield logits, labels
 
 
 def percent_right(answers: Answers) -> float:

@@ -25,7 +25,7 @@ from harness.errors import RunFolderError
 from harness.experiment.outcome import FINAL_STATUSES, Outcome
 from harness.experiment.trial import Trial
 from harness.results.record import Record
-from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial
+from harness.results.run_files import PLAN_FILE, Plan, PlannedTrial, write_examples
 from harness.system.files import remove_folder, take_lock, warn_once, write_whole
 from harness.system.text import NotTextError, is_leftover, read_text, shortened
 
@@ -130,8 +130,9 @@ class RunFolder:
         return path
 
     def finish(self, trial: Trial, outcome: Outcome, record: Record) -> None:
-        """Write the architectures, then, last, the record."""
+        """Write the architectures and the judged images, then, last, the record."""
         path = self.trial_path(trial)
+        write_examples(path, outcome.examples)
         if outcome.architectures:
             text = json.dumps(outcome.architectures, indent=1)
             write_whole(path / "architecture.json", text + "\n")

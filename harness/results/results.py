@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.experiment.budget import budget_label
 from harness.experiment.outcome import FINAL_STATUSES
+from harness.fields import spelled
 from harness.metrics import METRICS, MetricSpec
 from harness.results.costs import EstimateRow, SavedBench
 from harness.results.reading import one_line
 from harness.results.record import Record
 from harness.results.rows import Row, row_of_bench, rows_of_estimate
 from harness.results.summary import mode_of, rows_of_records
+from harness.space.spec import METANAS
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -104,6 +108,11 @@ class Results:
             return self.rows
         return [*rows_of_records(final, metrics=self.metrics), *self._other_rows()]
 
+    @property
+    def commands(self) -> list[str]:
+        """What to type for the same trials: a command for each way they were posed and allowed."""
+        return list(_commands(self.records))
+
     def frame(self) -> DataFrame:
         """Return the long table: a row for each number, its columns those of `FRAME_COLUMNS`.
 
@@ -140,3 +149,47 @@ def _long(row: Row) -> Iterator[tuple[Any, ...]]:
     place = (row.method, row.dataset, row.full_setting, row.device, row.mode, None)
     for name, value in row.values.items():
         yield (*place, name, value.value, value.metric.unit, value.source)
+
+
+def _commands(records: Sequence[Record]) -> Iterator[str]:
+    """Give commands that name each record's trial once; searches of tables have none."""
+    ways: dict[tuple[str, ...], dict[str, list[int]]] = {}
+    for record in records:
+        if record.dataset.kind != "tabular" and record.dataset.split == "test":
+            ways.setdefault(_words(record), {}).setdefault(record.label, []).append(record.seed)
+    for words, seeds in ways.items():
+        alike: dict[str, list[str]] = {}
+        for method, own in seeds.items():
+            alike.setdefault(_seeds(own), []).append(method)
+        for told, methods in alike.items():
+            named = [word for method in methods for word in ("-m", method)]
+            yield shlex.join(["harness", "run", *named, *words, "--seed", told])
+
+
+def _words(record: Record) -> tuple[str, ...]:
+    """Return the options that say how a record's trial was posed, and what it was allowed."""
+    data, device = record.dataset, record.device
+    budget = budget_label(record.budget.allowed, data.kind)
+    recipe = data.recipe.model_dump(exclude_defaults=True)
+    told = {
+        "-d": device.name,
+        "--mode": "emulated" if device.mode == "emulated" else None,
+        "--dataset": data.label,
+        "--ways": data.ways,
+        "--shots": data.shots,
+        "--queries": data.queries,
+        "--evaluation": None if data.evaluation == "inductive" else data.evaluation,
+        "--recipe": ",".join(f"{key}={spelled(value)}" for key, value in recipe.items()) or None,
+        "--space": None if record.space.name == METANAS.name else record.space.name,
+        "--budget": None if budget == "default" else budget,
+    }
+    return tuple(w for key, each in told.items() if each is not None for w in (key, str(each)))
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """Write seeds as `--seed` takes them: `0-2`, or `0,4`."""
+    ordered = sorted(seeds)
+    first, last = ordered[0], ordered[-1]
+    if len(ordered) > 1 and ordered == list(range(first, last + 1)):
+        return f"{first}-{last}"
+    return ",".join(map(str, ordered))

@@ -1,36 +1,50 @@
-"""What a run leaves beside its records: `plan.json`; of each trial, its steps or evaluations."""
+"""What a run leaves beside its records: `plan.json`; of each trial, steps, evaluations, images."""
 
 from __future__ import annotations
 
 import csv
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
+from contextlib import suppress
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from harness.experiment.outcome import JudgedImage
 from harness.results.reading import read_part
+from harness.system.files import write_whole
 
 __all__ = [
     "EVALUATION_FILE",
+    "EXAMPLE_FILE",
     "PLAN_FILE",
     "PLAN_SCHEMA",
     "STEP_FILE",
     "Evaluation",
     "Plan",
     "PlannedTrial",
+    "ShownImage",
     "Step",
     "read_evaluations",
+    "read_examples",
     "read_steps",
+    "write_examples",
 ]
 
 PLAN_FILE = "plan.json"
 PLAN_SCHEMA: Literal[1] = 1
 STEP_FILE = "steps.jsonl"
 EVALUATION_FILE = "evaluations.csv"
+EXAMPLE_FILE = "examples.json"
 
 MAX_STEPS = 20_000
 MAX_BYTES = 8 * 2**20
+MAX_EXAMPLE_BYTES = 256 * 2**10
+SIDE = 48  # pixels of an example, at most
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class PlannedTrial(BaseModel):
@@ -83,6 +97,57 @@ class Evaluation(NamedTuple):
     architecture: str
     accuracy: float  # percent
     costs: tuple[float, ...] = ()
+
+
+class ShownImage(BaseModel):
+    """A judged query image of the first task, small enough to be shown in numbers."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    png: Base64Bytes = Field(max_length=64 * 2**10, description="the image, at most 48 pixels wide")
+    label: str = Field(max_length=1000, description="what it is; of an episode, its class there")
+    predicted: str = Field(max_length=1000, description="what it was taken for")
+
+
+_EXAMPLES = TypeAdapter(list[ShownImage])
+
+
+def write_examples(folder: Path, examples: Sequence[JudgedImage]) -> None:
+    """Write `examples.json` into a trial's folder; nothing where there are none.
+
+    Raises:
+        RunFolderError: it cannot be written.
+    """
+    if examples:
+        shown = [
+            ShownImage(png=b64encode(_png(each)), label=each.label, predicted=each.predicted)
+            for each in examples
+        ]
+        write_whole(folder / EXAMPLE_FILE, _EXAMPLES.dump_json(shown, indent=1).decode() + "\n")
+
+
+def _png(example: JudgedImage) -> bytes:
+    """Return an image as PNG, no larger than `SIDE`."""
+    # Imported here: slow, and only runs with images to show need them.
+    import numpy as np  # noqa: PLC0415 - see above
+    from PIL import Image  # noqa: PLC0415 - see above
+
+    pixels = np.frombuffer(b64decode(example.pixels), dtype=np.uint8).reshape(example.shape)
+    grid = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    image = Image.fromarray(np.ascontiguousarray(grid))
+    image.thumbnail((SIDE, SIDE))
+    content = BytesIO()
+    image.save(content, "PNG", optimize=True)
+    return content.getvalue()
+
+
+def read_examples(folder: Path) -> list[ShownImage]:
+    """Return the judged images of a trial; none where the file is missing, or is no such file."""
+    content = read_part(folder / EXAMPLE_FILE, MAX_EXAMPLE_BYTES).content
+    with suppress(ValidationError):
+        found = _EXAMPLES.validate_json(content)
+        return [each for each in found if each.png.startswith(PNG)]
+    return []
 
 
 def read_evaluations(folder: Path) -> list[Evaluation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from harness.contracts import DataRequest, Dataset, Device
+from harness.contracts import DataRequest, Dataset, Device, ShowsImages
 from harness.devices.at_hand import ProfiledDevice, choose_mode
 from harness.experiment.trial import DatasetIdentity, DeviceIdentity
 from harness.plugins.loading import Plugins
@@ -12,7 +12,7 @@ from harness.plugins.registry import Kind
 from harness.plugins.selection import recreate
 from harness.runtime.job import Job
 
-__all__ = ["create", "make_device", "open_dataset", "open_device"]
+__all__ = ["create", "make_device", "open_dataset", "open_device", "shows_images"]
 
 
 class Named(Protocol):
@@ -70,3 +70,9 @@ def open_dataset(plugins: Plugins, identity: DatasetIdentity, job: Job) -> Datas
             f"{dataset.fingerprint[:12]} instead of {identity.fingerprint[:12]}"
         )
     return dataset
+
+
+def shows_images(plugins: Plugins, identity: DatasetIdentity) -> bool:
+    """Say whether the provider of a data set lets a few of its images be shown unasked."""
+    provider = create(plugins, "dataset", identity)
+    return isinstance(provider, ShowsImages) and provider.shows_images()

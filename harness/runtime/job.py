@@ -95,6 +95,7 @@ class TrialJob(Job):
     pretraining: Pretraining | None = None
     checkpoint: Path | None = None  # of that pretraining; None: the method is not pretrained
     model: Path | None = None  # the folder to keep the network in; None: it is not kept
+    shows_images: bool = False  # whether examples are kept of images that nobody lets be shown
 
     @property
     def method_name(self) -> str:

@@ -24,12 +24,14 @@ from harness.experiment.setting import FewShotSetting
 from harness.loop.episode import (
     MethodDriver,
     draw,
+    first_answers,
+    groups_of,
     percent_right,
     predict_together,
     run_episode,
 )
 from harness.runtime.determinism import seed_for
-from harness.trials.models import keep_model
+from harness.trials.models import MOST_EXAMPLES, keep_examples, keep_model
 from harness.trials.session import Session
 
 __all__ = ["CreateMethod", "TaskDriver", "context_of", "run_few_shot"]
@@ -114,9 +116,10 @@ def run_few_shot(
         with session.reading():
             episode = _shuffled(draw(dataset, setting, session.trial.seed, index), session, index)
         method = create()
-        _run_task(session, setting, episode, method, index)
+        answers = _run_task(session, setting, episode, method, index)
         if index == 0:  # as a record has the architecture of the first task
             keep_model(session, method, dataset, episode.query_images[: setting.batch_size])
+            keep_examples(session, dataset, _first_judged(setting, episode), answers)
         del method
         # A method may leave reference cycles behind; its memory must not be the next one's.
         gc.collect()
@@ -124,7 +127,8 @@ def run_few_shot(
 
 def _run_task(
     session: Session, setting: FewShotSetting, episode: Episode, method: SearchMethod, index: int
-) -> None:
+) -> list[tuple[int, int]]:
+    """Search and judge; return the labels of the first images, true and predicted."""
     budget, driver = session.trial.budget, TaskDriver(session, index)
     with session.counting:
         _, channels, height, width = episode.support_images.shape
@@ -133,15 +137,29 @@ def _run_task(
         state, batches = session.initial_state, setting.batches
         context = replace(context, initial_state=state, batches=batches)
         found: dict[str, float] = {}
-        alone = percent_right(run_episode(driver, method, context, episode, setting.batch_size))
+        first: list[tuple[int, int]] = []
+        searched = run_episode(driver, method, context, episode, setting.batch_size)
+        alone = percent_right(first_answers(searched, first, MOST_EXAMPLES))
         if setting.evaluation != "inductive":
-            together = percent_right(predict_together(driver, method, episode, session.device))
+            kept = first if setting.evaluation == "both" else []
+            groups = predict_together(driver, method, episode, session.device)
+            together = percent_right(first_answers(groups, kept, MOST_EXAMPLES))
             found["transductive_accuracy"] = together
+            first = kept
     driver.describe(method)
     if setting.evaluation == "transductive":
         driver.conclude(together)
     else:
         driver.conclude(alone, found)
+    return first
+
+
+def _first_judged(setting: FewShotSetting, episode: Episode) -> NDArray[np.float32]:
+    """Return the first images whose predictions count, in the order that they were judged in."""
+    order = np.arange(len(episode.query_labels))
+    if setting.evaluation == "transductive":
+        order = np.concatenate(list(groups_of(episode.query_labels)))
+    return episode.query_images[order[:MOST_EXAMPLES]]
 
 
 def context_of(

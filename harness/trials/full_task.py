@@ -26,10 +26,10 @@ from harness.contracts import (
 )
 from harness.data.images import crop_and_flip
 from harness.experiment.setting import FullTaskSetting
-from harness.loop.episode import percent_right
+from harness.loop.episode import first_answers, percent_right
 from harness.runtime.determinism import seed_for
 from harness.trials.few_shot import CreateMethod, TaskDriver, context_of
-from harness.trials.models import Finishing, keep_model
+from harness.trials.models import MOST_EXAMPLES, Finishing, keep_examples, keep_model
 from harness.trials.session import Session
 
 __all__ = ["run_full_task"]
@@ -66,6 +66,7 @@ def run_full_task(
             accuracy = images.accuracy(driver, method)
     driver.conclude(accuracy, found)
     keep_model(session, method, dataset, images.first_to_judge())
+    keep_examples(session, dataset, images.first_judged(), images.judged)
 
 
 def _context(session: Session, dataset: Dataset, steps: int) -> SearchContext:
@@ -86,6 +87,8 @@ class TaskImages:
         """Draw what w learns from, and what α does."""
         self._random = np.random.default_rng(seed_for(self.session.trial.seed, "full task"))
         order = self._random.permutation(len(self.train))
+        self.judged: list[tuple[int, int]] = []  # labels of the first, true and predicted
+        self._order = np.arange(0)
         self._halves = self.setting.recipe.architecture_images == "half"
         self._parts = np.array_split(order, 2) if self._halves else [order]
 
@@ -105,10 +108,14 @@ class TaskImages:
     def accuracy(self, driver: TaskDriver, method: SearchMethod) -> float:
         """Return the percentage of test images that a method is right about."""
         # In an order that tells no label: data sets have their images class by class.
-        everything = self._batches(self.test, self._random.permutation(len(self.test)))
-        return percent_right(
-            (driver.predict(method, images), labels) for images, labels in everything
-        )
+        self._order, self.judged = self._random.permutation(len(self.test)), []
+        everything = self._batches(self.test, self._order)
+        answers = ((driver.predict(method, images), labels) for images, labels in everything)
+        return percent_right(first_answers(answers, self.judged, MOST_EXAMPLES))
+
+    def first_judged(self) -> NDArray[np.float32]:
+        """Return the images of `judged`, (N, channels, height, width)."""
+        return self.test.batch(self._order[: len(self.judged)])[0]
 
     def first_to_judge(self) -> NDArray[np.float32]:
         """Return a few test images, (N, channels, height, width)."""

@@ -1,9 +1,10 @@
-"""The network that a trial leaves: finished where one is derived, and kept where that is asked."""
+"""What a trial leaves to look at: its network, where that is asked for, and a few judged images."""
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from harness.contracts import (
     SearchMethod,
     StepMetrics,
 )
+from harness.experiment.outcome import JudgedImage
 from harness.experiment.setting import Recipe
 from harness.models.folder import Preparation, pack_model, publish
 from harness.models.model import network_of
@@ -34,8 +36,9 @@ from harness.space.deployed import DeployedNetwork
 from harness.space.streamed import recomputed
 from harness.trials.session import Session
 
-__all__ = ["Finishing", "keep_model"]
+__all__ = ["MOST_EXAMPLES", "Finishing", "keep_examples", "keep_model"]
 
+MOST_EXAMPLES = 8
 ALIKE = 1e-3  # largest difference of logits, relative to the largest logit; sums have other orders
 
 
@@ -144,6 +147,38 @@ def keep_model(
     classes = description.classes or _numbered(model.architecture.classes)
     preparing = _preparing(model.architecture.image_shape, description)
     publish(session.model_path, pack_model(model.architecture, model.tensors, classes, preparing))
+
+
+def keep_examples(
+    session: Session,
+    dataset: Dataset,
+    images: NDArray[np.float32],
+    answers: Sequence[tuple[int, int]],
+) -> None:
+    """Keep a few query images with what they were taken for, where they may be shown.
+
+    Args:
+        session: of the trial.
+        dataset: says how pixels were standardised; nothing is kept where it does not.
+        images: (N, channels, height, width), standardised.
+        answers: of each image the label, and the one that was predicted.
+    """
+    if not session.shows_images or not isinstance(dataset, DescribesImages):
+        return
+    description = dataset.description()
+    classes = description.classes
+    mean, deviation = (
+        np.asarray(values, dtype=np.float32)[:, None, None]
+        for values in (description.mean, description.deviation)
+    )
+    for image, told in zip(images, answers, strict=True):
+        pixels = np.clip(np.rint(image * deviation + mean), 0, 255).astype(np.uint8)
+        label, predicted = (classes[each] if classes else f"class {each}" for each in told)
+        shape = (pixels.shape[0], pixels.shape[1], pixels.shape[2])
+        text = b64encode(pixels.tobytes()).decode("ascii")
+        session.examples.append(
+            JudgedImage(shape=shape, pixels=text, label=label, predicted=predicted)
+        )
 
 
 def _preparing(shape: tuple[int, int, int], description: ImageDescription) -> Preparation:

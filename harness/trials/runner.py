@@ -63,6 +63,7 @@ class Runner:
         store: has the checkpoints that trials start from.
         executor: runs them.
         saves_models: whether each trial's network is kept in its folder.
+        shows_images: whether examples are kept of images that nobody lets be shown.
     """
 
     plugins: Plugins
@@ -71,6 +72,7 @@ class Runner:
     store: CheckpointStore
     executor: Executor
     saves_models: bool = False
+    shows_images: bool = False
 
     def __post_init__(self) -> None:
         """Have one writer."""
@@ -192,6 +194,7 @@ class Runner:
             pretraining=start.pretraining,
             checkpoint=start.checkpoint,
             model=self.folder.model_path(trial).absolute() if self.saves_models else None,
+            shows_images=self.shows_images,
             data_root=self.store.data_root,
             cache_root=self.store.cache_root,
         )
@@ -217,6 +220,8 @@ class RunRequest(PlanRequest):
         checkpoints: files that a pretraining has left elsewhere.
         reporters: plugins that receive each step, such as `csv`.
         saves_models: whether each trial's network is kept in its folder.
+        shows_images: whether a few judged images are kept beside each record although their data
+            set does not say that they may be shown, as people's own photos.
     """
 
     output: Path | None = None
@@ -225,6 +230,7 @@ class RunRequest(PlanRequest):
     checkpoints: Sequence[Path] = ()
     reporters: Sequence[str] = ()
     saves_models: bool = False
+    shows_images: bool = False
 
 
 def run_trials(
@@ -259,6 +265,7 @@ def run_trials(
         output, resume = request.output, request.resume
         folder = RunFolder(choose_folder(output, plan.trials, name=plan.name, resume=resume))
         with progress(len(plan.trials)) as listener:
-            runner = Runner(plugins, folder, listener, store, executor, request.saves_models)
+            kept = request.saves_models, request.shows_images
+            runner = Runner(plugins, folder, listener, store, executor, *kept)
             with folder.locked(), reporting(plugins, reporters, folder.path):
                 return runner.run(plan.trials, plan.origin)

@@ -20,7 +20,7 @@ from harness.contracts import (
     StartsFromArchitecture,
     StepMetrics,
 )
-from harness.experiment.outcome import PretrainingPart, Stage, TaskResult, Used
+from harness.experiment.outcome import JudgedImage, PretrainingPart, Stage, TaskResult, Used
 from harness.experiment.trial import Trial
 from harness.loop.guards import (
     RssGuard,
@@ -95,6 +95,8 @@ class Session:
         read: what the device itself has read over the whole trial.
         model_path: the folder to keep the network in; None: it is not kept.
         no_model: why it could not be kept.
+        shows_images: whether a few query images may be kept, to be shown.
+        examples: those that are.
     """
 
     def __init__(
@@ -127,6 +129,8 @@ class Session:
         self.read: dict[str, float] = {}
         self.model_path: Path | None = None
         self.no_model = ""
+        self.shows_images = False
+        self.examples: list[JudgedImage] = []
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
         self._growth: RssGuard | None = None

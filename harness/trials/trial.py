@@ -22,7 +22,7 @@ from harness.measure.memory import EmulatedOutOfMemoryError
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.runtime.determinism import choose_threads
-from harness.runtime.factory import create, open_dataset, open_device
+from harness.runtime.factory import create, open_dataset, open_device, shows_images
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
 from harness.tracing.search import form_of
@@ -80,6 +80,7 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
     with session.reading():
         dataset = open_dataset(plugins, trial.dataset, job)
         session.form = form_of(dataset)
+        session.shows_images = job.shows_images or shows_images(plugins, trial.dataset)
         _load_checkpoint(session, job)
     channels = trial.budget.channels or trial.setting.default_channels
     cost = trial.device.profile.cost
@@ -138,6 +139,7 @@ def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = N
         tasks=session.tasks,
         initial_architecture=session.initial_architecture,
         architectures=session.architectures,
+        examples=session.examples,
         pretraining=session.pretraining,
         environment={
             **describe_environment(),

@@ -99,6 +99,10 @@ class _Cifar:
         images = classes * (self._parameters.train_per_class or TRAIN_IMAGES // classes)
         return DatasetForm(self._parameters.task, _SHAPE, classes, training_images=images)
 
+    def shows_images(self) -> bool:
+        """Say yes: its author publishes it without terms."""
+        return True
+
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the photographs, decoded now or taken from the cache.
 

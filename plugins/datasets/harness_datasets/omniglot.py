@@ -38,6 +38,10 @@ class Omniglot:
         """Return the form of the images."""
         return DatasetForm("few-shot", _PREPROCESSING.shape)
 
+    def shows_images(self) -> bool:
+        """Say yes: its licence is MIT's."""
+        return True
+
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the drawings, decoded now or taken from the cache.
 

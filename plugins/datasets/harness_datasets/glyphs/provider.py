@@ -75,6 +75,10 @@ class Glyphs:
         """Return the form of the images."""
         return DatasetForm("few-shot", (1, SIZE, SIZE))
 
+    def shows_images(self) -> bool:
+        """Say yes: the fonts are free, and so is what is drawn from them."""
+        return True
+
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the characters.
 
