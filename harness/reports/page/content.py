@@ -105,6 +105,7 @@ class PageContent:
     Attributes:
         findings: sentences that stand first.
         about: what was run, when, on what and with which version, in words.
+        commands: what to type for the same trials.
         facts: numbers and what they count.
         filters: for each column that can be filtered by, its heading and values.
         trials: one row a trial, each of which opens its details; None where none was run.
@@ -119,6 +120,7 @@ class PageContent:
 
     findings: Sequence[str]
     about: Sequence[str]
+    commands: Sequence[str]
     facts: Sequence[tuple[str, str]]
     filters: Mapping[str, tuple[str, Sequence[str]]]
     tables: Sequence[ShownTable]
@@ -156,6 +158,7 @@ def content_of(
     return PageContent(
         findings=[text for table in tables if not table.columns for text in table.caption],
         about=list(_about(results, records)),
+        commands=results.commands,
         facts=list(_facts(results, records)),
         filters=_filters([*shown, *([trials] if trials else [])]),
         tables=shown,

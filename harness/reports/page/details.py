@@ -1,7 +1,8 @@
-"""What is behind a trial's name: its cells, its steps, its log and its record, packed together.
+"""What is behind a trial's name: cells, judged images, steps, log and record, packed together.
 
 Records repeat each other, so that many of them compress to little: they are packed by the dozen,
-and the page unpacks a pack when one of its trials is opened.
+and the page unpacks a pack when one of its trials is opened. All methods judge the same images, so
+that each image stands in the page once.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ from harness.metrics import MIB
 from harness.reports.pictures.cell_layout import graph_of, lay_out
 from harness.reports.pictures.cells import cell_svg
 from harness.reports.pictures.curves import thinned
-from harness.results.reading import read_part
+from harness.results.reading import one_line, read_part
 from harness.results.record import Record
 from harness.results.results import FoundTrial
-from harness.results.run_files import Step, read_steps
+from harness.results.run_files import Step, read_examples, read_steps
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS
 
@@ -30,6 +31,7 @@ __all__ = ["Details", "details_of"]
 PER_PACK = 24  # trials
 LEVEL = 6  # of gzip: the highest takes twice as long, to save a hundredth
 MOST_PACKED = 3 * 2**20  # bytes of all packs together
+MOST_IMAGES = 384 * 2**10  # characters of all images together
 MOST_LOG = 12 * 2**10  # bytes of one log
 MOST_RECORD = 96 * 2**10  # characters of one record
 
@@ -40,26 +42,32 @@ LEFT, RIGHT, TOP, BOTTOM = 8, 672, 26, 124
 
 @dataclass(frozen=True)
 class Details:
-    """Packs of `per_pack` trials each, in the order of the trials; `left_out` have none."""
+    """Packs of `per_pack` trials each, in the order of the trials; `left_out` have none.
+
+    Attributes:
+        images: PNG as base64, which trials refer to by their place.
+    """
 
     packs: Sequence[str]
     per_pack: int
     left_out: int
+    images: Sequence[str] = ()
 
 
 def details_of(trials: Sequence[FoundTrial]) -> Details:
     """Pack the details of as many trials as a page can hold."""
     packs: list[str] = []
+    images: dict[str, int] = {}
     size = packed = 0
     for start in range(0, len(trials), PER_PACK):
         own = trials[start : start + PER_PACK]
-        pack = _pack([_details(trial) for trial in own])
+        pack = _pack([_details(trial, images) for trial in own])
         size += len(pack)
         if size > MOST_PACKED:
             break
         packs.append(pack)
         packed += len(own)
-    return Details(packs, PER_PACK, len(trials) - packed)
+    return Details(packs, PER_PACK, len(trials) - packed, list(images))
 
 
 def _pack(details: Sequence[dict[str, object]]) -> str:
@@ -70,18 +78,34 @@ def _pack(details: Sequence[dict[str, object]]) -> str:
     return b64encode(packed).decode()
 
 
-def _details(trial: FoundTrial) -> dict[str, object]:
+def _details(trial: FoundTrial, images: dict[str, int]) -> dict[str, object]:
     record = trial.record
     cells, why_none = _cells(record)
     text = record.model_dump_json(by_alias=True, indent=1)
     return {
         "cells": cells,
         "no_cells": why_none,
+        "examples": _examples(trial, images),
         "steps": _steps_chart(read_steps(trial.folder), record.device.memory_limit_bytes),
         "log": _log(trial),
         "record": _cut(text, MOST_RECORD, "record.json"),
         "folder": trial.folder.name,
     }
+
+
+def _examples(trial: FoundTrial, images: dict[str, int]) -> list[tuple[int, str, str]]:
+    """Return for each judged image its place among `images`, what it is, and what was predicted.
+
+    Images that are new go to the end of `images`, as long as there is room.
+    """
+    found = []
+    for example in read_examples(trial.folder):
+        image = b64encode(example.png).decode()
+        has_room = sum(map(len, images)) + len(image) <= MOST_IMAGES
+        if image in images or has_room:
+            place = images.setdefault(image, len(images))
+            found.append((place, one_line(example.label), one_line(example.predicted)))
+    return found
 
 
 def _cells(record: Record) -> tuple[list[tuple[str, str]], str]:

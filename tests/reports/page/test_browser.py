@@ -6,16 +6,19 @@ Chromium is driven by Playwright, and judged by axe-core's rules of accessibilit
 from __future__ import annotations
 
 import shutil
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.experiment.outcome import JudgedImage
 from harness.reports.page import write_page
 from harness.reports.trial_tables import trials_table
 from harness.results.record import Record
 from harness.results.results import FoundTrial, Results
+from harness.results.run_files import write_examples
 from harness.results.summary import rows_of_records
 
 if TYPE_CHECKING:
@@ -32,6 +35,11 @@ QUIET = [
 STEPS = "".join(
     f'{{"task": 0, "step": {n}, "memory_bytes": {2**20 * (n + 1)}}}\n' for n in range(10)
 )
+GREY = b64encode(bytes(range(64))).decode()
+EXAMPLES = [
+    JudgedImage(shape=(1, 8, 8), pixels=GREY, label="class 1", predicted=predicted)
+    for predicted in ("class 1", "class 2")
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +71,8 @@ def report(
         folder.mkdir()
         (folder / "steps.jsonl").write_text(STEPS, encoding="utf-8")
         (folder / "log.txt").write_text(f"log of {number}", encoding="utf-8")
+        if number < 2:
+            write_examples(folder, EXAMPLES[number:])
         trials.append(FoundTrial(folder, record))
     path = root / "report.html"
     write_page(Results(tuple(trials), (), (), ()), [trials_table(rows_of_records(records))], path)
@@ -83,7 +93,8 @@ def page(browser: Browser, report: Path) -> Iterator[Page]:
     yield opened
     context.close()
     assert complaints == []
-    assert {url.partition("#")[0] for url in requests} == {report.as_uri()}
+    asked = {url.partition("#")[0] for url in requests if not url.startswith("data:")}
+    assert asked == {report.as_uri()}
 
 
 def column(page: Page, heading: str) -> Sequence[str]:
@@ -137,6 +148,35 @@ def test_a_trial_is_one_click_away(page: Page) -> None:
     page.keyboard.press("Escape")
     assert not page.locator("dialog").is_visible()
     assert name.evaluate("each => each === document.activeElement")
+
+
+def test_a_trial_shows_what_it_judged(page: Page) -> None:
+    """Its images with what they are and were taken for; a trial without any has no empty box."""
+    page.locator("#trials .open").first.click()
+    images = page.locator("#opened-examples img")
+    images.first.wait_for()
+    assert images.count() == 2
+    assert images.evaluate_all("all => all.every(each => each.naturalWidth === 8)")
+    told = page.locator("#opened-examples li").all_inner_texts()
+    assert told == ["class 1: right", "class 1, taken for class 2"]
+    page.get_by_role("button", name="Next").click()
+    playwright.expect(images).to_have_count(1)
+    page.get_by_role("button", name="Next").click()
+    playwright.expect(page.locator("#opened-examples")).to_be_hidden()
+    assert page.evaluate("images.length") == 1  # both images are the same one
+
+
+def test_the_command_is_copied(page: Page) -> None:
+    """The head has a command for each way that the trials were run, and a button copies them."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the command").click()
+    playwright.expect(page.locator("#copied")).to_have_text("Copied.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("#command").inner_text()
+    assert copied.splitlines()[0] == (
+        "harness run -m small -m large -d board --dataset dots --ways 5 --shots 1 --queries 15 "
+        "--seed 0"
+    )
 
 
 def test_the_next_trial_is_the_next_row(page: Page) -> None:

@@ -130,7 +130,25 @@ function captioned(svg, words) {
   return figure;
 }
 
+// Query images: what each is, and what it was taken for where that is something else.
+const images = JSON.parse(one("#images").textContent);
+
+function example([place, label, predicted]) {
+  const isRight = label === predicted;
+  const made = document.createElement("li");
+  const image = document.createElement("img");
+  image.src = `data:image/png;base64,${images[place]}`;
+  image.alt = `query image of ${label}`;
+  const words = document.createElement("span");
+  words.textContent = isRight ? `${label}: right` : `${label}, taken for ${predicted}`;
+  made.dataset.right = isRight;
+  made.append(image, words);
+  return made;
+}
+
 function fill(details) {
+  one("#opened-examples").hidden = !details.examples.length;
+  one("#opened-examples ul").replaceChildren(...details.examples.map(example));
   const cells = details.cells.map(([words, text]) => captioned(svgOf(text), words));
   one("#opened-cells").replaceChildren(...(cells.length ? cells : [details.no_cells]));
   one("#opened-steps").replaceChildren(details.steps ? svgOf(details.steps) : "No step's memory was counted.");
@@ -171,6 +189,19 @@ for (const stepper of all("[data-by]", dialog)) {
 one("[data-close]", dialog).addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 dialog.addEventListener("close", () => opened?.focus());
+
+// The commands: copied, or selected where a browser lets no page copy.
+
+one("#copy")?.addEventListener("click", async () => {
+  const command = one("#command");
+  try {
+    await navigator.clipboard.writeText(command.textContent);
+    one("#copied").textContent = "Copied.";
+  } catch {
+    getSelection().selectAllChildren(command);
+    one("#copied").textContent = "Selected; copy it with Ctrl-C.";
+  }
+});
 
 // Colours: kept for the next time where the browser lets a file keep anything.
 
