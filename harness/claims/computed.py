@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Batch
-from harness.search.updates import Parts, split_batch
-from harness.space.backpropagation import Engine, ordinary
+from harness.space.backpropagation import Engine, ordinary, split_batch
 from harness.space.mixing import draw_drop_path
 from harness.space.operations import PointwiseBlock, build_operation
 from harness.space.spec import CELL_INPUTS, METANAS, SearchSpace, edge_count, pair_count
@@ -63,7 +62,7 @@ def largest_error(
 def _accumulate(net: Supernet, engine: Engine, batch: Batch, micro_batches: int) -> None:
     """Add the gradients of all parts to the parameters; both engines meet the same drop path."""
     generator = torch.Generator().manual_seed(1)
-    for part in split_batch(batch, Parts(micro_batches, SMALLEST_PART)):
+    for part in split_batch(batch, micro_batches, SMALLEST_PART):
         images = len(part.labels)
         drop_path = draw_drop_path(images, DROP_PATH, generator)
         share = images / len(batch.labels)

@@ -36,7 +36,7 @@ With `both` the accuracy is the inductive one, and the other a metric of its own
 
 
 Schedule = Literal["constant", "cosine", "late"]
-"""How the learning rate of w goes on, see `harness.search.updates`."""
+"""How the learning rate of w goes on, see `harness.search.optimizers`."""
 
 
 class Recipe(SparseModel):

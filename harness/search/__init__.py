@@ -1,5 +1,5 @@
 """What gradient-based methods on the shared space have in common.
 
-Optimizers, the falling temperature, alternating updates, micro-batches. `parameters` and `schedule`
-import no torch.
+Optimizers and their rates, the falling temperature, alternating updates, states of a supernet.
+`parameters` imports no torch.
 """

@@ -1,6 +1,6 @@
-"""How weights and architecture parameters are updated: Adam without momentum, or plain descent.
+"""How weights and architecture parameters are updated, and at what rate and temperature.
 
-Both optimizers follow the same three rules, with β1 = 0, so that the first moment is the gradient:
+Both optimizers follow the same rules, Adam without momentum (β1 = 0) or plain descent:
 
 - `adam`: lr x g / (sqrt(v) + ε), v the mean of g² over the updates so far, recent ones first.
 - `bounded`: lr x g / (max(sqrt(v), |g|) + ε): no element moves further than lr at once, even where
@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
+from harness.experiment.setting import Schedule
 from harness.measure.dispatch import (
     each_abs,
     each_add_,
@@ -28,7 +29,14 @@ from harness.measure.dispatch import (
 )
 from harness.search.parameters import UpdateRule
 
-__all__ = ["BETA_2", "EPSILON", "ArchitectureOptimizer", "WeightOptimizer"]
+__all__ = [
+    "BETA_2",
+    "EPSILON",
+    "ArchitectureOptimizer",
+    "WeightOptimizer",
+    "rate_at",
+    "temperature_at",
+]
 
 BETA_2 = 0.999
 EPSILON = 1e-8
@@ -180,3 +188,34 @@ class ArchitectureOptimizer:
 def _write(target: Tensor, new: Tensor, mask: Tensor | None) -> None:
     """Write into `target` where the mask is True; everywhere without one."""
     target.copy_(new if mask is None else torch.where(mask, new, target))
+
+
+def rate_at(step: int, steps: int, rate: float, schedule: Schedule) -> float:
+    """Return the learning rate of a search step: `rate`, or less.
+
+    `cosine` is half a cosine from the first step towards 0; `late` stays at `rate` for the first
+    half of the search, and falls linearly towards 0 in the second.
+
+    Args:
+        step: number of the step, from 0.
+        steps: how many steps the search has.
+        rate: that of the first step.
+        schedule: whether and when it falls.
+    """
+    done = min(step / steps, 1.0)
+    if schedule == "cosine":
+        return rate * (1 + math.cos(math.pi * done)) / 2
+    return rate * min(1.0, 2 - 2 * done) if schedule == "late" else rate
+
+
+def temperature_at(step: int, steps: int, final: float) -> float:
+    """Return the temperature of a search step: linear from 1 at the first to `final` at the last.
+
+    Args:
+        step: number of the step, from 0; later ones than the last keep its temperature.
+        steps: how many steps the search has.
+        final: temperature of the last step; a search of one step stays at 1.
+    """
+    if steps <= 1:
+        return 1.0
+    return 1.0 + (final - 1.0) * min(step / (steps - 1), 1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,11 +12,13 @@ from harness.fields import SEARCH_ONLY
 __all__ = [
     "SMALLEST_PART",
     "SMALLEST_PART_WORDS",
+    "WHOLE",
     "Coefficients",
     "EngineChoice",
     "EngineName",
     "EngineParameters",
     "MicroBatchParameters",
+    "Parts",
     "PretrainingParameters",
     "SearchParameters",
     "Temperature",
@@ -30,6 +32,16 @@ SMALLEST_PART = 3
 Batch norm makes each channel zero on average over a part, so that global average pooling gives zero
 for a lone image, and for two images opposite numbers, whatever the weights are.
 """
+
+
+class Parts(NamedTuple):
+    """Into how many parts a batch is split, and how many images a part has at least."""
+
+    number: int
+    smallest: int = SMALLEST_PART
+
+
+WHOLE = Parts(1)
 
 SMALLEST_PART_WORDS = (
     "images that each part has at least; batch norm leaves nothing to learn from fewer than three, "

@@ -21,8 +21,13 @@ from harness.contracts import (
     StepMetrics,
 )
 from harness.experiment.setting import Recipe
-from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
-from harness.search.parameters import SearchParameters
+from harness.search.optimizers import (
+    ArchitectureOptimizer,
+    WeightOptimizer,
+    rate_at,
+    temperature_at,
+)
+from harness.search.parameters import WHOLE, Parts, SearchParameters
 from harness.search.states import (
     State,
     load_parameters,
@@ -32,8 +37,7 @@ from harness.search.states import (
     split_moments,
     with_prefix,
 )
-from harness.search.updates import WHOLE, Parts, rate_at, split_batch, step_metrics, temperature_at
-from harness.space.backpropagation import BatchOutcome
+from harness.space.backpropagation import BatchOutcome, split_batch, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_genotype, of_supernet
 from harness.space.genotype import Genotype
@@ -102,13 +106,8 @@ class SupernetMethod(ABC):
     def create_network(self, context: SearchContext) -> Supernet:
         """Return the supernet with its weights drawn, still on the CPU."""
         image_channels, classes = context.image_shape[0], context.classes
-        return Supernet(
-            image_channels,
-            classes,
-            context.channels,
-            edge_pairs=self.edge_pairs,
-            space=context.space or METANAS,
-        )
+        pairs, space = self.edge_pairs, context.space or METANAS
+        return Supernet(image_channels, classes, context.channels, edge_pairs=pairs, space=space)
 
     def load(self, net: Supernet, state: State) -> None:
         """Set α, β and w of a new supernet to those that were stored.
@@ -295,6 +294,6 @@ class SupernetMethod(ABC):
 
     def _observe(self, batches: Iterable[Batch]) -> None:
         """Bring running statistics up to date, with the parts that the updates saw."""
-        parts = [part for batch in batches for part in split_batch(batch, Parts(self.parts.number))]
-        images = [part.images for part in parts]
+        cut = [split_batch(batch, *Parts(self.parts.number)) for batch in batches]
+        images = [part.images for parts in cut for part in parts]
         recalibrate(self.net, images, lambda each: self.net(each, self.prediction_mixing()))

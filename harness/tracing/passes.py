@@ -24,8 +24,7 @@ from torch import Tensor, nn
 
 from harness.contracts import Batch
 from harness.measure.dispatch import storage_address
-from harness.search.updates import pass_runner
-from harness.space.backpropagation import BatchOutcome, Engine
+from harness.space.backpropagation import BatchOutcome, Engine, pass_runner
 from harness.space.mixing import Mixing, NodeMixing
 from harness.space.recompute import learns
 from harness.space.supernet import Supernet

@@ -27,10 +27,10 @@ from harness.experiment.outcome import JudgedImage
 from harness.experiment.setting import Recipe
 from harness.models.folder import Preparation, pack_model, publish
 from harness.models.model import network_of
-from harness.search.optimizers import WeightOptimizer
+from harness.search.optimizers import WeightOptimizer, rate_at
+from harness.search.parameters import Parts
 from harness.search.supernet_method import OBSERVED_BATCHES
-from harness.search.updates import Parts, rate_at, split_batch, step_metrics
-from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.backpropagation import BatchOutcome, judge, split_batch, step_metrics
 from harness.space.batch_norm import recalibrate
 from harness.space.deployed import DeployedNetwork
 from harness.space.streamed import recomputed
@@ -74,13 +74,13 @@ class Finishing(SearchMethod):
             recent.append(batch)
             self.network.zero_grad()
             images = len(batch.labels)
-            outcomes = [self._pass(each, images) for each in split_batch(batch, self.parts)]
+            outcomes = [self._pass(each, images) for each in split_batch(batch, *self.parts)]
             self.optimizer.step()
             return sum(outcomes[1:], start=outcomes[0])
 
         metrics = step_metrics(learn(each) for batch in batches for each in _different(batch))
         self.network.zero_grad()
-        seen = [part.images for batch in recent for part in split_batch(batch, self.parts)]
+        seen = [part.images for batch in recent for part in split_batch(batch, *self.parts)]
         recalibrate(self.network, seen)
         return metrics
 

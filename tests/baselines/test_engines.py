@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from harness.contracts import Batch, SearchContext
-from harness.search.updates import Parts, split_batch
-from harness.space.backpropagation import Engine
+from harness.search.parameters import Parts
+from harness.space.backpropagation import Engine, split_batch
 from harness.space.mixing import draw_drop_path
 from harness.space.supernet import Supernet
 
@@ -67,7 +67,7 @@ def test_gradients_and_statistics_are_the_ordinary_ones(
 def run(net: Supernet, engine: Engine, batch: Batch, parts: int, drop: float) -> None:
     """Accumulate the gradients of a batch over its parts, each with a draw of drop path."""
     generator = torch.Generator().manual_seed(3)
-    for part in split_batch(batch, Parts(parts)):
+    for part in split_batch(batch, *Parts(parts)):
         drawn = draw_drop_path(len(part.labels), drop, generator) if drop else None
         engine(net, part, net.mixing(0.7, drop_path=drawn), len(part.labels) / len(batch.labels))
 

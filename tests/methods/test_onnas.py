@@ -15,8 +15,8 @@ from torch import Tensor
 
 from harness.contracts import SearchBatch, SearchContext
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
-from harness.search.updates import Parts, split_batch
-from harness.space.backpropagation import ordinary
+from harness.search.parameters import Parts
+from harness.space.backpropagation import ordinary, split_batch
 from harness.space.spec import CELLS, OPERATIONS
 from harness.space.supernet import Supernet
 
@@ -181,7 +181,7 @@ def test_micro_batches_give_one_update(make_context: MakeContext, make_batch: Ma
     found = [p.grad for p in method.net.parameters()]
     torch.manual_seed(0)
     net = Supernet(1, 3, 4)
-    for part in split_batch(batch.weights, Parts(3)):
+    for part in split_batch(batch.weights, *Parts(3)):
         loss = torch.nn.functional.cross_entropy(net(part.images, net.mixing()), part.labels)
         torch.autograd.backward(loss * len(part.labels) / 7)
     for gradient, parameter in zip(found, net.parameters(), strict=True):

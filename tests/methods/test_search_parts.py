@@ -7,17 +7,21 @@ import torch
 from torch import nn
 
 from harness.contracts import Batch
-from harness.search.optimizers import BETA_2, GROUP, ArchitectureOptimizer, WeightOptimizer
-from harness.search.parameters import UpdateRule
-from harness.search.updates import (
-    Parts,
-    accumulate_gradients,
+from harness.search.optimizers import (
+    BETA_2,
+    GROUP,
+    ArchitectureOptimizer,
+    WeightOptimizer,
     rate_at,
-    split_batch,
-    step_metrics,
     temperature_at,
 )
-from harness.space.backpropagation import BatchOutcome
+from harness.search.parameters import Parts, UpdateRule
+from harness.space.backpropagation import (
+    BatchOutcome,
+    accumulate_gradients,
+    split_batch,
+    step_metrics,
+)
 from harness.space.mixing import Mixing
 from harness.space.supernet import Supernet
 
@@ -131,14 +135,14 @@ def test_micro_batches_cover_the_batch() -> None:
     """Parts keep the order, differ by one image at most, and hold three images or more."""
     images, labels = torch.arange(11.0).reshape(11, 1, 1, 1), torch.arange(11)
     sizes = {
-        parts: [len(part.labels) for part in split_batch(Batch(images, labels), Parts(parts))]
+        parts: [len(part.labels) for part in split_batch(Batch(images, labels), *Parts(parts))]
         for parts in (1, 2, 3, 5, 100)
     }
     assert sizes == {1: [11], 2: [6, 5], 3: [4, 4, 3], 5: [4, 4, 3], 100: [4, 4, 3]}
-    parts = split_batch(Batch(images, labels), Parts(3))
+    parts = split_batch(Batch(images, labels), *Parts(3))
     assert torch.equal(torch.cat([part.images for part in parts]), images)
     assert torch.equal(torch.cat([part.labels for part in parts]), labels)
-    assert len(split_batch(Batch(images[:1], labels[:1]), Parts(5))) == 1
+    assert len(split_batch(Batch(images[:1], labels[:1]), *Parts(5))) == 1
 
 
 def test_parts_count_by_their_share() -> None:
@@ -150,7 +154,7 @@ def test_parts_count_by_their_share() -> None:
         return BatchOutcome(torch.tensor(share), torch.tensor(100 * share))
 
     net, batch = Supernet(1, 2, 4), Batch(torch.zeros(7, 1, 8, 8), torch.zeros(7, dtype=torch.long))
-    outcome = accumulate_gradients(engine, net, split_batch(batch, Parts(2)), net.mixing)
+    outcome = accumulate_gradients(engine, net, split_batch(batch, *Parts(2)), net.mixing)
     assert shares == [4 / 7, 3 / 7]
     assert float(outcome.loss) == pytest.approx(1.0)
     assert float(outcome.accuracy) == pytest.approx(100.0)

@@ -15,8 +15,7 @@ from harness.estimates.estimates import plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import load_plugins
-from harness.search.updates import accumulate_gradients
-from harness.space.backpropagation import BatchOutcome, ordinary
+from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary
 from harness.space.supernet import Supernet
 from harness.tracing import passes
 from harness.tracing import trace as tracing

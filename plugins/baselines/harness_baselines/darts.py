@@ -10,10 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from harness.contracts import Batch, SearchBatch, SearchContext
-from harness.search.parameters import EngineName, EngineParameters, SearchParameters
+from harness.search.parameters import WHOLE, EngineName, EngineParameters, Parts, SearchParameters
 from harness.search.supernet_method import SupernetMethod
-from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
-from harness.space.backpropagation import BatchOutcome, Engine, ordinary
+from harness.space.backpropagation import (
+    BatchOutcome,
+    Engine,
+    accumulate_gradients,
+    ordinary,
+    split_batch,
+)
 from harness.space.batch_norm import frozen_statistics
 from harness.space.mixing import DropPath, Mixing
 from harness.space.operations import frozen
@@ -76,7 +81,7 @@ class FirstOrderMethod(SupernetMethod):
     def compute_gradients(self, batch: Batch, drop_path: DropPath | None) -> BatchOutcome:
         """Put the gradients of the batch's loss in the place of those that were there."""
         self.net.zero_grad()
-        parts = split_batch(batch, self.parts)
+        parts = split_batch(batch, *self.parts)
 
         def mixing() -> Mixing:
             return self.net.mixing(self.temperature, drop_path=drop_path)

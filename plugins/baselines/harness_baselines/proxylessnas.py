@@ -9,9 +9,9 @@ from torch import Tensor
 
 from harness.contracts import Batch, OperationLatency, SearchBatch, SearchContext
 from harness.errors import UsageError
+from harness.search.parameters import WHOLE, Parts
 from harness.search.supernet_method import SupernetMethod
-from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
-from harness.space.backpropagation import BatchOutcome, ordinary
+from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
 from harness.space.cell import Cell
 from harness.space.mixing import Mixing
 from harness.space.spec import CELLS, METANAS, NODES, OPERATIONS, CellKind, edge_count
@@ -191,7 +191,7 @@ class ProxylessNas(SupernetMethod):
 
     def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> BatchOutcome:
         drop_path = self.draw_drop_path(len(batch.labels))
-        parts = split_batch(batch, self.parts)
+        parts = split_batch(batch, *self.parts)
         return accumulate_gradients(ordinary, self.net, parts, lambda: mixing().dropped(drop_path))
 
     def _draw_active(self, pairs: list[Tensor]) -> list[Tensor]:

@@ -15,8 +15,7 @@ from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, Ste
 from harness.experiment.setting import Recipe
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
-from harness.search.updates import step_metrics
-from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_discrete
 from harness.space.discrete import DiscreteNetwork

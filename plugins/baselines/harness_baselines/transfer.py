@@ -15,11 +15,10 @@ from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, Ste
 from harness.errors import DataError
 from harness.experiment.setting import Recipe
 from harness.models.model import BackboneNetwork
-from harness.search.optimizers import WeightOptimizer
+from harness.search.optimizers import WeightOptimizer, rate_at
 from harness.search.states import misfit_of
-from harness.search.updates import rate_at, step_metrics
 from harness.space.architecture import BackboneArchitecture
-from harness.space.backpropagation import BatchOutcome, judge
+from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness_baselines.parameters import TransferParameters
 
 __all__ = ["Transfer"]

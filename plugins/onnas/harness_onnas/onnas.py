@@ -10,6 +10,7 @@ from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.errors import UsageError
+from harness.search.parameters import WHOLE, Parts
 from harness.search.states import (
     State,
     load_parameters,
@@ -20,8 +21,13 @@ from harness.search.states import (
     with_prefix,
 )
 from harness.search.supernet_method import SupernetMethod
-from harness.search.updates import WHOLE, Parts, accumulate_gradients, split_batch
-from harness.space.backpropagation import BatchOutcome, Engine, ordinary
+from harness.space.backpropagation import (
+    BatchOutcome,
+    Engine,
+    accumulate_gradients,
+    ordinary,
+    split_batch,
+)
 from harness.space.mixing import Mixing, UpdateSelection
 from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
@@ -163,5 +169,5 @@ class OnNas(SupernetMethod):
         return self.net.mixing(self.temperature, self.selection, self.draw_drop_path(images))
 
     def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> BatchOutcome:
-        parts = split_batch(batch, self.parts)
+        parts = split_batch(batch, *self.parts)
         return accumulate_gradients(self.engine, self.net, parts, mixing)
