@@ -28,7 +28,7 @@ from harness.space.genotype import Edge, Genotype
 from harness.space.spec import NODES
 from harness.trials.few_shot import run_few_shot
 from harness.trials.readings import TrialReadings
-from harness.trials.trial_metrics import metrics_of
+from harness.trials.trial import metrics_of
 
 __all__ = ["LIMIT_IS_ENFORCED", "PROFILE_IS_TRUE", "READINGS_ARE_PLAUSIBLE", "Reference"]
 

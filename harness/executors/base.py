@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from harness.contracts import Device, DeviceMode
 from harness.errors import UsageError
-from harness.experiment.outcome import Outcome, Status, TrialError
+from harness.experiment.outcome import TimedOutcome
 from harness.experiment.trial import Trial
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import Selection
@@ -26,8 +22,6 @@ __all__ = [
     "Executor",
     "ExecutorEvent",
     "ExecutorOptions",
-    "TimedOutcome",
-    "TrialClock",
     "TrialDelivery",
     "TrialFinished",
     "TrialLost",
@@ -35,41 +29,6 @@ __all__ = [
     "TrialStepped",
     "open_executor",
 ]
-
-
-class TimedOutcome(BaseModel):
-    """How a trial ended: what its process said, and the clocks of the machine that ran it."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    outcome: Outcome
-    wall_s: float = Field(ge=0, description="by a clock that never goes back")
-    started_at: str = Field(max_length=40, description="ISO 8601 in UTC, by the machine's calendar")
-    ended_at: str = Field(max_length=40)
-
-
-class TrialClock:
-    """Starts with a trial; the calendar may jump while it runs, its seconds do not."""
-
-    def __init__(self) -> None:
-        """Start."""
-        self._started_at, self._started = _now(), time.monotonic()
-
-    def timed(self, outcome: Outcome) -> TimedOutcome:
-        """Return the outcome with the times up to now."""
-        wall_s = time.monotonic() - self._started
-        return TimedOutcome(
-            outcome=outcome, wall_s=wall_s, started_at=self._started_at, ended_at=_now()
-        )
-
-    def broken_off(self, status: Status, kind: str, message: str) -> TimedOutcome:
-        """Return the outcome of a trial that something other than its method has ended."""
-        error = TrialError(type=kind, message=message, stage="search")
-        return self.timed(Outcome(status=status, error=error))
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 class TrialDelivery(TimedOutcome):

@@ -10,14 +10,8 @@ from typing import Any
 
 from harness.contracts import Device, DeviceMode
 from harness.devices.at_hand import mode_here
-from harness.executors.base import (
-    ExecutorEvent,
-    TimedOutcome,
-    TrialClock,
-    TrialFinished,
-    TrialStarted,
-    TrialStepped,
-)
+from harness.executors.base import ExecutorEvent, TrialFinished, TrialStarted, TrialStepped
+from harness.experiment.outcome import TimedOutcome, TrialClock
 from harness.experiment.trial import DeviceIdentity, Trial
 from harness.plugins.selection import Selection
 from harness.runtime.determinism import let_threads_sleep

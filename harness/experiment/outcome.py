@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime, timezone
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -34,6 +36,8 @@ __all__ = [
     "Stage",
     "Status",
     "TaskResult",
+    "TimedOutcome",
+    "TrialClock",
     "TrialError",
     "Used",
 ]
@@ -189,3 +193,38 @@ class Outcome(RecordPart):
     environment: dict[str, Any] = {}
     method_s: float = 0.0
     data_s: float = 0.0
+
+
+class TimedOutcome(BaseModel):
+    """How a trial ended: what its process said, and the clocks of the machine that ran it."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    outcome: Outcome
+    wall_s: float = Field(ge=0, description="by a clock that never goes back")
+    started_at: str = Field(max_length=40, description="ISO 8601 in UTC, by the machine's calendar")
+    ended_at: str = Field(max_length=40)
+
+
+class TrialClock:
+    """Starts with a trial; the calendar may jump while it runs, its seconds do not."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self._started_at, self._started = _now(), time.monotonic()
+
+    def timed(self, outcome: Outcome) -> TimedOutcome:
+        """Return the outcome with the times up to now."""
+        wall_s = time.monotonic() - self._started
+        return TimedOutcome(
+            outcome=outcome, wall_s=wall_s, started_at=self._started_at, ended_at=_now()
+        )
+
+    def broken_off(self, status: Status, kind: str, message: str) -> TimedOutcome:
+        """Return the outcome of a trial that something other than its method has ended."""
+        error = TrialError(type=kind, message=message, stage="search")
+        return self.timed(Outcome(status=status, error=error))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")

@@ -57,7 +57,6 @@ ON_DEVICE = (
     "trials/session.py",
     "trials/tabular.py",
     "trials/trial.py",
-    "trials/trial_metrics.py",
 )
 
 

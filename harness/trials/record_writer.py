@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from harness.executors.base import TimedOutcome, TrialDelivery
+from harness.executors.base import TrialDelivery
+from harness.experiment.outcome import TimedOutcome
 from harness.experiment.pretraining import Pretraining
 from harness.experiment.trial import Trial
 from harness.planning.run_directory import RunFolder

@@ -13,12 +13,12 @@ from harness.executors.base import (
     Executor,
     ExecutorEvent,
     ExecutorOptions,
-    TrialClock,
     TrialLost,
     TrialStarted,
     TrialStepped,
     open_executor,
 )
+from harness.experiment.outcome import TrialClock
 from harness.experiment.trial import Trial
 from harness.planning.plan import PlanRequest
 from harness.planning.run_directory import Origin, RunFolder, choose_folder

@@ -25,9 +25,17 @@ from harness.contracts import (
 )
 from harness.environment import describe_environment
 from harness.errors import UsageError
-from harness.executors.base import TimedOutcome, TrialClock
 from harness.experiment.objective import Objective
-from harness.experiment.outcome import FrontPoint, Metric, Outcome, TaskResult, TrialError, Used
+from harness.experiment.outcome import (
+    FrontPoint,
+    Metric,
+    Outcome,
+    TaskResult,
+    TimedOutcome,
+    TrialClock,
+    TrialError,
+    Used,
+)
 from harness.experiment.setting import TabularSetting
 from harness.experiment.trial import SpaceIdentity, Trial
 from harness.metrics import METRICS, Source

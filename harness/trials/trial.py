@@ -1,24 +1,23 @@
-"""Runs one trial in this process; every way it can end is an outcome, not an exception."""
+"""Runs one trial in this process: however it ends, an outcome with its metrics, no exception."""
 
 from __future__ import annotations
 
-import re
+import sys
 import traceback
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from statistics import fmean
 from typing import Any
 
 import torch
 
 from harness.contracts import SearchMethod
 from harness.cost_model.profile import Prediction
-from harness.devices.readings.linux import ReadingError, Tree, has_unified_memory, memory_entry
 from harness.environment import describe_environment
-from harness.experiment.outcome import Outcome, PretrainingPart, Status, TrialError
+from harness.experiment.outcome import Metric, Outcome, PretrainingPart, TaskResult, TrialError
 from harness.experiment.setting import FewShotSetting, FullTaskSetting
-from harness.experiment.trial import DeviceIdentity, Trial
-from harness.loop.guards import BudgetExceededError, TrialLimits
-from harness.measure.memory import EmulatedOutOfMemoryError
+from harness.experiment.trial import Trial
+from harness.loop.guards import TrialLimits, check_reported, machine_suffices, status_of
+from harness.metrics import METRICS, MetricSpec, to_mib
 from harness.plugins.loading import Plugins
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.runtime.determinism import choose_threads
@@ -32,11 +31,13 @@ from harness.trials.few_shot import run_few_shot
 from harness.trials.full_task import run_full_task
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
-from harness.trials.trial_metrics import metrics_of, take_device_metrics
 
-__all__ = ["machine_suffices", "run_trial", "status_of"]
+__all__ = ["metrics_of", "run_trial", "take_device_metrics"]
 
 Event = dict[str, Any]
+
+# What a device may not tell of itself: the harness has it of every trial.
+_OWN = {metric.name for metric in METRICS.values() if metric.is_always_shown}
 
 
 def run_trial(
@@ -151,66 +152,83 @@ def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = N
     )
 
 
-# Torch has no error class for these, only sentences.
-NO_MEMORY = re.compile(
-    "out of memory"  # CUDA's allocator before torch 1.13, and the CUDA runtime and driver
-    "|can't allocate memory|not enough memory: you tried|bad_alloc"  # the processor's
-    "|_STATUS_ALLOC_FAILED"  # cuBLAS, cuDNN
-    # Short of memory, torch asks NVML what there is, and a Tegra's NVML does not tell.
-    "|NVML_SUCCESS == .*INTERNAL ASSERT FAILED.*CUDACachingAllocator",
-    re.IGNORECASE,
-)
+def metrics_of(
+    session: Session, *, fitted: bool, predicted: Prediction | None = None
+) -> dict[str, Metric]:
+    """Return the metrics of what has been done so far.
 
-# The libraries' handles take hundreds of MB. On a board that is where memory runs out; elsewhere it
-# rather means a wrong installation.
-NO_HANDLE = re.compile("(CUDNN|CUBLAS)_STATUS_NOT_INITIALIZED")
-
-
-def status_of(
-    error: BaseException, *, budget_binds: bool, suffices: bool = True, root: Path = Path("/")
-) -> Status:
-    """Return the status that a trial ends with when `error` ended it.
+    On an emulated device memory is counted and accuracy computed on this machine: both are marked
+    emulated. Its time cannot be read here: it is predicted, or null.
 
     Args:
-        error: what was raised.
-        budget_binds: the budget's memory limit, not the device's, was the smaller one.
-        suffices: what this machine lacks the device would lack, too; see `machine_suffices`.
-        root: of the files that tell what this machine is.
+        session: the trial, finished or broken off.
+        fitted: whether the device held it; if not, its peak is unknown, not the limit.
+        predicted: for an emulated device, the time that its cost model predicts.
     """
-    if isinstance(error, BudgetExceededError):
-        return "over_budget"
-    is_devices = isinstance(error, EmulatedOutOfMemoryError)
-    if is_devices or (suffices and _is_out_of_memory(error, root)):
-        return "over_budget" if budget_binds else "out_of_memory"
-    return "error"
+    table, mode = session.metrics, session.trial.device.mode
+    values = {
+        "peak_memory": to_mib(session.peak_bytes if fitted else None),
+        "storage": to_mib(session.storage_bytes),
+        **{name: _over_tasks(table[name], session.tasks) for name in ("accuracy", "search_time")},
+    }
+    if mode == "measured":
+        values |= _machine_readings(session, fitted=fitted)
+    names = dict.fromkeys(name for task in session.tasks for name in task.metrics)
+    values |= {name: _over_tasks(table[name], session.tasks) for name in names}
+    metrics = {
+        name: Metric(value=value, unit=table[name].unit, source=mode)
+        for name, value in values.items()
+    }
+    if mode == "emulated":
+        metrics["search_time"] = _predicted(predicted)
+    return metrics
 
 
-def machine_suffices(device: DeviceIdentity, here: torch.device, root: Path = Path("/")) -> bool:
-    """Say whether a device would lack memory where this machine does.
+def take_device_metrics(session: Session) -> None:
+    """Have the session know what the device itself has read, once the trial is done.
 
-    An emulated device can have more memory than the machine that stands in for it.
-
-    Args:
-        device: the trial's.
-        here: what computes.
-        root: of the files that tell what this machine has.
+    Raises:
+        NotFiniteError: a number is not finite.
+        ValueError: the device tells a metric that is not registered, or that is not its to tell.
     """
-    limit = device.profile.memory_limit_bytes
-    if device.mode == "measured" or limit is None:
-        return True
+    session.stage, read = "end", session.readings.metrics()
+    session.read = check_reported(read, session.metrics.keys() - _OWN, "the device")
+
+
+def _predicted(time: Prediction | None) -> Metric:
+    if time is None:
+        return Metric(value=None, unit="s", source="predicted")
+    return Metric(
+        value=time.value_s, unit="s", source="predicted", low=time.low_s, high=time.high_s
+    )
+
+
+def _over_tasks(metric: MetricSpec, tasks: list[TaskResult]) -> float | None:
+    """Join a metric over the tasks that have it; a first one that only warms up is left out."""
+    warm = tasks[1:] or tasks if metric.warms_up else tasks
+    read = [task.value(metric.per_task or metric.name) for task in warm]
+    known = [value for value in read if value is not None]
+    if not known:
+        return None
+    return max(known) if metric.aggregate == "largest" else fmean(known)
+
+
+def _machine_readings(session: Session, *, fitted: bool) -> Mapping[str, float | None]:
+    """Return what this machine tells, where it is the device: only what it can tell."""
+    peaks = session.readings.memory_bytes()
+    values = {
+        "process_peak_rss": to_mib(_peak_rss_bytes()),
+        **{name: to_mib(size) if fitted else None for name, size in peaks.items()},
+    }
+    if session.readings.reads_energy:
+        values["energy"] = _over_tasks(METRICS["energy"], session.tasks)
+    return values | session.read
+
+
+def _peak_rss_bytes() -> int | None:
     try:
-        if here.type == "cuda":
-            return torch.cuda.get_device_properties(here).total_memory >= limit
-        return memory_entry(Tree(root), "MemTotal") >= limit
-    except (ReadingError, RuntimeError):  # the latter: a CUDA that does not even start
-        return False
-
-
-def _is_out_of_memory(error: BaseException, root: Path) -> bool:
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    if not isinstance(error, RuntimeError):
-        return False
-    if NO_HANDLE.search(str(error)):
-        return has_unified_memory(root)
-    return NO_MEMORY.search(str(error)) is not None
+        import resource  # noqa: PLC0415 - not on Windows, where the reading is null
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024  # Linux counts in KiB

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness.executors.base import TrialClock, TrialDelivery, TrialFinished, TrialLost, TrialStarted
+from harness.executors.base import TrialDelivery, TrialFinished, TrialLost, TrialStarted
 from harness.executors.dask.connection import FleetError
 from harness.executors.dask.executor import Dispatcher
 from harness.executors.dask.protocol import RunProtocol, TrialReply, TrialRequest
-from harness.experiment.outcome import Outcome
+from harness.experiment.outcome import Outcome, TrialClock
 from harness.plugins.loading import load_plugins
 from harness.runtime.job import TrialJob
 from tests.executors.scripted import KilledWorker, Link

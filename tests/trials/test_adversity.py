@@ -21,8 +21,7 @@ from click.testing import CliRunner, Result
 from harness.cli.main import cli
 from harness.contracts import DataRequest
 from harness.errors import NotWrittenError
-from harness.executors.base import TrialClock
-from harness.experiment.outcome import Outcome
+from harness.experiment.outcome import Outcome, TrialClock
 from harness.experiment.suite import SuiteEntry
 from harness.planning.planner import Planner
 from harness.plugins.loading import load_plugins
@@ -170,7 +169,7 @@ def test_a_calendar_that_jumps_back_shortens_no_trial(
         def now(_: Any) -> datetime:
             return datetime(2030, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=next(moments))
 
-    monkeypatch.setattr("harness.executors.base.datetime", Jumping)
+    monkeypatch.setattr("harness.experiment.outcome.datetime", Jumping)
     clock = TrialClock()
     time.sleep(0.01)
     timed = clock.timed(Outcome(status="ok"))

@@ -9,9 +9,8 @@ import torch
 
 from harness.devices.profile import DeviceProfile, MemoryProfile
 from harness.experiment.trial import DeviceIdentity
-from harness.loop.guards import BudgetExceededError, NotFiniteError
+from harness.loop.guards import BudgetExceededError, NotFiniteError, machine_suffices, status_of
 from harness.measure.memory import EmulatedOutOfMemoryError
-from harness.trials.trial import machine_suffices, status_of
 
 OUT_OF_MEMORY = [
     EmulatedOutOfMemoryError(2000, 1000),

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.executors.base import TrialClock, TrialDelivery
+from harness.executors.base import TrialDelivery
 from harness.executors.dask.checks import check, settle, take_checkpoint
 from harness.executors.dask.meta_worker import (
     WorkerContext,
@@ -20,6 +20,7 @@ from harness.executors.dask.meta_worker import (
     machine_at,
 )
 from harness.executors.dask.protocol import LearnReply, LearnRequest, TrialReply, TrialRequest
+from harness.experiment.outcome import TrialClock
 from harness.results.run_files import Step
 from harness.runtime.job import TrialJob
 from harness.runtime.meta_tasks import MetaTaskFailedError, MetaTaskRequest

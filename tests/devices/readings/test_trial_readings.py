@@ -21,7 +21,7 @@ from harness.loop.guards import TrialLimits
 from harness.measure.memory import AllocatorPeaks
 from harness.trials.readings import TrialReadings
 from harness.trials.session import Session
-from harness.trials.trial_metrics import metrics_of
+from harness.trials.trial import metrics_of
 
 MIB = 2**20
 CPU = torch.device("cpu")
