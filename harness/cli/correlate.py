@@ -17,13 +17,12 @@ from harness.cli.options import (
     json_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
-from harness.reports.table import Column, Table, TableCell
+from harness.reports.estimate_tables import correlation_table
 from harness.reports.terminal import print_tables
 from harness.system.files import write_whole
 
 if TYPE_CHECKING:
     from harness.scores.correlating import Correlations
-    from harness.scores.rank_correlation import Interval
 
 __all__ = ["correlate_command"]
 
@@ -111,39 +110,7 @@ def correlate_command(  # noqa: PLR0913 - one parameter an option
     if as_json:
         print_json(_json(result))
     else:
-        print_tables([_table(result)], result_console())
-
-
-def _table(result: Correlations) -> Table:
-    return Table(
-        key="correlations",
-        title="",
-        caption=(
-            f"{len(result.architectures):,} architectures of {result.table}. Brackets: 95 % "
-            "bootstrap intervals over architectures. flops and parameters are the controls.",
-        ),
-        columns=(
-            Column("target", "ranked by"),
-            Column("score", "score"),
-            Column("spearman", "Spearman's ρ", kind="words"),
-            Column("kendall", "Kendall's τ", kind="words"),
-        ),
-        rows=tuple(
-            (
-                TableCell(each.target),
-                TableCell(each.score),
-                TableCell(_words(each.spearman)),
-                TableCell(_words(each.kendall)),
-            )
-            for each in result.found
-        ),
-    )
-
-
-def _words(interval: Interval | None) -> str | None:
-    if interval is None:
-        return None
-    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")
+        print_tables([correlation_table(result)], result_console())
 
 
 def _json(result: Correlations) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Tables of what was not run as trials: estimates, and benchmarks of search steps."""
+"""Tables of what was not run as trials: estimates, benchmarks, recommendations, correlations."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from harness.results.rows import Row, rows_of_estimate
 if TYPE_CHECKING:
     from harness.adaptation.race import Contender
     from harness.adaptation.recommend import Recommendation
+    from harness.scores.correlating import Correlations
+    from harness.scores.rank_correlation import Interval
 
-__all__ = ["bench_table", "estimate_table", "recommendation_table"]
+__all__ = ["bench_table", "correlation_table", "estimate_table", "recommendation_table"]
 
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 MEMORY, STORAGE, TIME, STEP = (
@@ -232,3 +234,36 @@ def _contender_cells(each: Contender) -> Iterator[TableCell]:
     yield TableCell(" to ".join(f"{end:.0f}" for end in each.interval or ()))
     yield TableCell(each.verdict)
     yield TableCell(each.dropped)
+
+
+def correlation_table(result: Correlations) -> Table:
+    """Return the table of rank correlations, each with its interval."""
+    return Table(
+        key="correlations",
+        title="",
+        caption=(
+            f"{len(result.architectures):,} architectures of {result.table}. Brackets: 95 % "
+            "bootstrap intervals over architectures. flops and parameters are the controls.",
+        ),
+        columns=(
+            Column("target", "ranked by"),
+            Column("score", "score"),
+            Column("spearman", "Spearman's ρ", kind="words"),
+            Column("kendall", "Kendall's τ", kind="words"),
+        ),
+        rows=tuple(
+            (
+                TableCell(each.target),
+                TableCell(each.score),
+                TableCell(_with_interval(each.spearman)),
+                TableCell(_with_interval(each.kendall)),
+            )
+            for each in result.found
+        ),
+    )
+
+
+def _with_interval(interval: Interval | None) -> str | None:
+    if interval is None:
+        return None
+    return f"{interval.value:.3f} [{interval.low:.3f}, {interval.high:.3f}]".replace("-", "−")

@@ -6,6 +6,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from harness.adaptation.costs import Cost
+from harness.adaptation.race import Contender
+from harness.adaptation.recommend import Limits, Recommendation
 from harness.claims.evidence import ClaimVerdict, Finding
 from harness.claims.ledger import JudgedClaim, claims_of_plugins
 from harness.comparison.paper import compare_with_paper
@@ -22,7 +26,12 @@ from harness.plugins.description import entry_rows
 from harness.plugins.loading import load_plugins
 from harness.reports.claim_tables import ledger_tables
 from harness.reports.comparison_tables import comparison_tables, paper_tables
-from harness.reports.estimate_tables import bench_table, estimate_table
+from harness.reports.estimate_tables import (
+    bench_table,
+    correlation_table,
+    estimate_table,
+    recommendation_table,
+)
 from harness.reports.table import Column, Table, TableCell
 from harness.reports.tables import tables_of
 from harness.reports.terminal import lines_of, print_tables
@@ -31,6 +40,8 @@ from harness.results.costs import BenchRow, DeviceRow, EstimateRow, bench_to_jso
 from harness.results.load import load_results
 from harness.results.record import Record
 from harness.results.results import Results
+from harness.scores.correlating import Correlation, Correlations
+from harness.scores.rank_correlation import Interval
 
 WIDTHS = [60, 80, 120, 200]
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "omniglot"
@@ -171,6 +182,62 @@ def test_a_benchmark_is_read_back(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+def test_a_recommendation_is_read_back(width: int) -> None:
+    """What each method would hold, store and take, how it fared, and why it was dropped."""
+    cost = Cost(LONG, 4_862 * 2**20, 461_000, SLOW)
+    contenders = (
+        Contender(cost, 37, 40, 12, verdict="no difference shown"),
+        Contender(replace(cost, label="darts"), dropped="needs more memory than there is"),
+    )
+    limits = Limits(memory_bytes=640 * 2**20, seconds=None)
+    found = Recommendation(contenders[0], "Take it.", contenders, "jetson", limits)
+    text = printed([recommendation_table(found)], width)
+    shown, words = words_of(text), " ".join(text.split())
+    for told in found.to_json()["methods"]:
+        assert told["method"] in shown
+        mib = [told[key] / 2**20 for key in ("peak_memory_bytes", "storage_bytes")]
+        minutes = [each / 60 for each in numbers(told["search_time"])]
+        assert all(stands_in(each, shown) for each in [*mib, *minutes]), told
+    fared = (*(contenders[0].interval or ()), contenders[0].accuracy or 0.0, 12)
+    assert all(stands_in(each, shown) for each in fared)
+    assert "no difference shown" in words
+    assert "needs more memory than there is" in words
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_correlations_are_read_back(width: int) -> None:
+    """Both coefficients with the ends of their intervals."""
+    found = (
+        Correlation("synflow", "accuracy", Interval(0.7321, 0.6123, 0.8), Interval(0.5, 0.4, 0.6)),
+        Correlation("parameters", "latency of jetson", None, Interval(-0.25, -0.5, 0.1)),
+    )
+    result = Correlations("nasbench201[latency=all]", ["a", "b"], {}, {}, found)
+    shown = {word.strip("[]") for word in words_of(printed([correlation_table(result)], width))}
+    for each in found:
+        assert {each.score, *each.target.split()} <= shown
+        every = [*(each.spearman or ()), *(each.kendall or ())]
+        assert all(stands_in(value, shown) for value in every), each
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_without_colour_there_is_none(
+    found: Results, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under NO_COLOR a terminal gets no colour, and the same words."""
+    table = run_table(found.rows)
+    out = io.StringIO()
+    monkeypatch.setenv("NO_COLOR", "1")
+    print_tables([table], Console(file=out, width=width, force_terminal=True))
+    codes = {
+        code
+        for codes in re.findall(r"\x1b\[([\d;]*)m", out.getvalue())
+        for code in codes.split(";")
+    }
+    assert not [code for code in codes if code.isdigit() and 30 <= int(code) <= 107]
+    assert re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()) == printed([table], width)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_claims_are_read_back(width: int) -> None:
     """Names, published values, ours with the ends of their intervals, and verdicts."""
     judged = [
@@ -226,8 +293,6 @@ def test_a_narrow_terminal_says_once_what_all_rows_say(found: Results) -> None:
 
 def test_narrowed_cells_are_told_loudly() -> None:
     """An estimate at the quick budget's width says first that real cells are wider."""
-    from dataclasses import replace  # noqa: PLC0415 - for this test alone
-
     rows = [replace(row, channels=8) for row in estimates()]
     caption = estimate_table(rows, brief=True).caption
     assert caption[0].startswith("NARROWED CELLS: of 8 channels")
