@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from harness.errors import UsageError
 from harness.metrics import MIB
-from harness.reports.pictures.cell_layout import graph_of, lay_out
+from harness.reports.pictures.cell_layout import graph_of, lay_out, operation_name
 from harness.reports.pictures.cells import cell_svg
 from harness.reports.pictures.curves import thinned
 from harness.results.reading import one_line, read_part
@@ -27,6 +27,8 @@ from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS
 
 __all__ = ["Details", "details_of"]
+
+Cell = tuple[tuple[Edge, Edge], ...]
 
 PER_PACK = 24  # trials
 LEVEL = 6  # of gzip: the highest takes twice as long, to save a hundredth
@@ -115,22 +117,38 @@ def _cells(record: Record) -> tuple[list[tuple[str, str]], str]:
         return [], f"The architecture that was found: {found}."
     told = {"before the search": record.initial_architecture, "found": record.architecture}
     try:
-        cells = [
-            (f"{kind} cell, {when}", _cell(getattr(found, kind), kind))
+        known = {
+            when: Genotype.from_json(json.dumps(architecture))
             for when, architecture in told.items()
             if architecture is not None
-            for found in [Genotype.from_json(json.dumps(architecture))]
-            for kind in CELL_KINDS
-        ]
+        }
     except UsageError as error:
         return [], f"The record's architecture cannot be drawn: {error}."
+    cells = []
+    for when, found in known.items():
+        for kind in CELL_KINDS:
+            cell = getattr(found, kind)
+            before = getattr(known.get("before the search"), kind, cell)
+            new = _new_operations(cell, before)
+            words = f": {len(new)} of {2 * len(cell)} edges changed" if cell is not before else ""
+            cells.append((f"{kind} cell, {when}{words}", _cell(cell, kind, new)))
     return cells, "" if cells else "This trial ended without an architecture."
 
 
+def _new_operations(cell: Cell, before: Cell) -> tuple[str, ...]:
+    """Return the names, in a cell's graph, of those operations whose edge was not there before."""
+    return tuple(
+        operation_name(n, place)
+        for n, (node, earlier) in enumerate(zip(cell, before, strict=False))
+        for place, edge in enumerate(node)
+        if edge not in earlier
+    )
+
+
 @lru_cache(maxsize=256)  # what is chosen late, or for one's cost alone, is often the same
-def _cell(cell: tuple[tuple[Edge, Edge], ...], kind: str) -> str:
+def _cell(cell: Cell, kind: str, new: tuple[str, ...]) -> str:
     named = [f"{edge.operation} to node {n}" for n, node in enumerate(cell) for edge in node]
-    return cell_svg(lay_out(graph_of(cell)), f"{kind} cell: {', '.join(named)}")
+    return cell_svg(lay_out(graph_of(cell)), f"{kind} cell: {', '.join(named)}", new)
 
 
 def _log(trial: FoundTrial) -> str:

@@ -165,6 +165,7 @@ def render(content: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["soft"] = _softly
     script = "\n".join(_source(environment, name) for name in SCRIPTS)
     return environment.get_template("page.html").render(
         content=content,
@@ -192,6 +193,11 @@ def _source(environment: Environment, name: str) -> str:
     if environment.loader is None:
         raise ValueError("the environment has no templates")
     return environment.loader.get_source(environment, name)[0]
+
+
+def _softly(text: str) -> Markup:
+    """Let a name break after its signs, so that it need not break within its words."""
+    return Markup(re.sub(r"([\[,](?=\w)|=(?=\w{3}))", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _series() -> str:

@@ -25,6 +25,7 @@ __all__ = [
     "curves_of",
     "graph_of",
     "lay_out",
+    "operation_name",
     "width_of",
 ]
 
@@ -89,13 +90,18 @@ def graph_of(cell: Sequence[tuple[Edge, Edge]]) -> Graph:
     sums = [input_name(CELL_INPUTS + number) for number in range(len(cell))]
     for name, edges in zip(sums, cell, strict=True):
         for place, edge in enumerate(edges):
-            operation = Node(f"{name}/{place}", edge.operation, "operation")
+            operation = Node(operation_name(sums.index(name), place), edge.operation, "operation")
             nodes.append(operation)
             arcs += [(input_name(edge.input), operation.name), (operation.name, name)]
         nodes.append(Node(name, f"+ {name}", "sum"))
     nodes.append(Node("output", "concatenate", "output"))
     arcs += [(name, "output") for name in sums]
     return Graph(tuple(nodes), tuple(arcs))
+
+
+def operation_name(node: int, place: int) -> str:
+    """Return the name of the operation on one of the two edges of an intermediate node."""
+    return f"{input_name(CELL_INPUTS + node)}/{place}"
 
 
 def width_of(node: Node) -> float:

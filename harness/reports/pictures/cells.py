@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
 from matplotlib.axes import Axes
@@ -90,14 +90,17 @@ def _arc(axes: Axes, route: Sequence[Point]) -> None:
     axes.fill([x - 3, x + 3, x], [y, y, y + ARROW], color=INK, lw=0)
 
 
-def cell_svg(layout: CellLayout, title: str) -> str:
+def cell_svg(layout: CellLayout, title: str, changed: Collection[str] = ()) -> str:
     """Return an `svg` element; it is described by `title` and its own words.
 
-    Classes: `cell` for the whole, `arc`, and `node` with `input`, `operation`, `sum` or `output`.
+    Classes: `cell` for the whole, `arc`, and `node` with `input`, `operation`, `sum` or `output`;
+    operations have that of their name, and those that `changed` names are `changed` besides.
     """
     arcs = "".join(f'<path class="arc" d="{_curve(route)}"/>' for route in layout.routes)
     heads = "".join(_head(route[-1]) for route in layout.routes)
-    nodes = "".join(_node(node, layout.places[node.name]) for node in layout.nodes)
+    nodes = "".join(
+        _node(node, layout.places[node.name], node.name in changed) for node in layout.nodes
+    )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="cell" role="img" '
         f'aria-label="{escape(title)}" width="{layout.width:.0f}" height="{layout.height:.0f}" '
@@ -120,11 +123,13 @@ def _head(end: Point) -> str:
     return f'<path class="head" d="M{x:.0f} {y:.0f}l-3.5 -{ARROW:.0f}h7z"/>'
 
 
-def _node(node: Node, place: Point) -> str:
+def _node(node: Node, place: Point, is_changed: bool) -> str:
     width = width_of(node)
     round_by = 4 if node.kind == "operation" else HEIGHT / 2
+    kinds = [node.kind, *([f"op-{node.words}"] if node.kind == "operation" else [])]
+    classes = " ".join(["node", *kinds, *(["changed"] if is_changed else [])])
     return (
-        f'<g class="node {node.kind}"><rect x="{place[0] - width / 2:.1f}" '
+        f'<g class="{escape(classes)}"><rect x="{place[0] - width / 2:.1f}" '
         f'y="{place[1] - HEIGHT / 2:.1f}" width="{width:.1f}" height="{HEIGHT:.0f}" '
         f'rx="{round_by:.0f}"/><text x="{place[0]:.1f}" y="{place[1]:.1f}">'
         f"{escape(node.words)}</text></g>"

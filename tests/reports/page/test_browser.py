@@ -143,6 +143,8 @@ def test_a_trial_is_one_click_away(page: Page) -> None:
     assert page.locator("#opened-cells svg").count() == 2
     assert "sep_conv_3x3" in page.locator("#opened-cells").inner_text()
     assert "peak 10.0 MiB" in page.locator("#opened-steps").inner_text()
+    facts = page.locator("#opened-facts").inner_text().split()
+    assert {"9.0", "50.00", "memory", "MiB"} <= set(facts)
     assert page.locator("#opened-log").inner_text() == "log of 0"
     assert '"label": "small"' in page.locator("#opened-record").inner_text()
     page.keyboard.press("Escape")
@@ -169,6 +171,7 @@ def test_a_trial_shows_what_it_judged(page: Page) -> None:
 def test_the_command_is_copied(page: Page) -> None:
     """The head has a command for each way that the trials were run, and a button copies them."""
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_text("The same trials again").click()
     page.get_by_role("button", name="Copy the command").click()
     playwright.expect(page.locator("#copied")).to_have_text("Copied.")
     copied = page.evaluate("navigator.clipboard.readText()")

@@ -157,6 +157,23 @@ def test_an_architecture_of_elsewhere_is_told_of(make_record: Make, tmp_path: Pa
     assert "cannot be drawn" in found["no_cells"]
 
 
+def test_what_the_search_changed_is_marked(
+    make_record: Make, architecture: dict[str, Any], tmp_path: Path
+) -> None:
+    """Of the cells that were found, operations that were not there before have a frame."""
+    before = json.loads(json.dumps(architecture))
+    before["normal"][1] = [[0, "avg_pool_3x3"], [2, "sep_conv_3x3"]]
+    record = make_record(initial_architecture=before, architecture=architecture)
+    (found,) = unpacked(written(collection(tmp_path, [record]), tmp_path))
+    told = {words: svg.count(' changed"') for words, svg in found["cells"]}
+    assert told == {
+        "normal cell, before the search": 0,
+        "reduction cell, before the search": 0,
+        "normal cell, found: 1 of 6 edges changed": 1,
+        "reduction cell, found: 0 of 6 edges changed": 0,
+    }
+
+
 def test_what_was_left_out_is_named(make_record: Make, tmp_path: Path) -> None:
     """A file that could not be read is on the page, with the reason."""
     found = collection(tmp_path, [make_record()])

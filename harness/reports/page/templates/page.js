@@ -157,8 +157,23 @@ function fill(details) {
   one("#opened-about").textContent = `Folder ${details.folder}`;
 }
 
+// The numbers of a trial's row, as the table has them.
+function facts(button) {
+  const row = button.closest("tr");
+  const headings = all("thead th", row.closest("table"));
+  const numbers = headings.map((heading, n) => [heading, row.cells[n]]).filter(([heading]) => heading.classList.contains("number"));
+  return numbers.map(([heading, cell]) => {
+    const [pair, name, value] = ["div", "dt", "dd"].map((tag) => document.createElement(tag));
+    name.textContent = one(".sort", heading).innerText.replaceAll("\n", " ");
+    value.append(...[...cell.childNodes].map((each) => each.cloneNode(true)));
+    pair.append(name, value);
+    return pair;
+  });
+}
+
 async function open(button) {
   opened = button;
+  one("#opened-facts").replaceChildren(...facts(button));
   one("#opened-title").textContent = button.dataset.words;
   for (const stepper of all("[data-by]", dialog)) stepper.disabled = !neighbour(Number(stepper.dataset.by));
   const parts = one("#opened-parts");
