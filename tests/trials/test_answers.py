@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from harness_spaces.moves import RandomArchitectures
 from harness_spaces.nasbench201 import NasBench201
 from harness_spaces.nsga2 import Nsga2
 from harness_spaces.parameters import NasBench201TableParameters
-from harness_spaces.random_search import RandomArchitectures
 from harness_spaces.table import NasBench201Table, TabularAccuracies
 
 from harness.contracts import DataRequest, FrontSearch, SearchTask

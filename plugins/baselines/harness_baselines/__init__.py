@@ -42,7 +42,7 @@ _METHODS = (
     ),
     (
         "random-alpha",
-        "weights_only:RandomAlpha",
+        "fixed_network:RandomAlpha",
         "Control: a random architecture on pretrained weights, only w adapts",
     ),
     (
@@ -52,7 +52,7 @@ _METHODS = (
     ),
     (
         "weights-only",
-        "weights_only:WeightsOnly",
+        "fixed_network:WeightsOnly",
         "Control: the initial architecture is kept, only w adapts",
     ),
 )

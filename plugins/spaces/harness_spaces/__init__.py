@@ -31,16 +31,16 @@ _SPACES = (
 
 # name, class, whether its parameters have a model of the same name, summary
 _SEARCHES = (
-    ("random", "random_search:RandomArchitectures", None, "Control: architectures at random"),
+    ("random", "moves:RandomArchitectures", None, "Control: architectures at random"),
     (
         "evolution",
-        "evolution:Evolution",
+        "moves:Evolution",
         "EvolutionParameters",
         "regularized evolution: mutations, and the oldest dies (Real et al., 2019)",
     ),
     (
         "local-search",
-        "local_search:LocalSearch",
+        "moves:LocalSearch",
         None,
         "climbs to the best neighbour, then starts anew (White et al., 2021)",
     ),
