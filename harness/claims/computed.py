@@ -14,7 +14,7 @@ from torch import Tensor
 from harness.contracts import Batch
 from harness.space.backpropagation import Engine, ordinary, split_batch
 from harness.space.mixing import draw_drop_path
-from harness.space.operations import PointwiseBlock, build_operation
+from harness.space.operations import PointwiseBlock
 from harness.space.spec import CELL_INPUTS, METANAS, SearchSpace, edge_count, pair_count
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
@@ -108,7 +108,7 @@ def cell_bytes(nodes: int, channels: int, space: SearchSpace = METANAS) -> int:
         modules = [
             PointwiseBlock(nodes * channels, channels, halve=False) for _ in range(CELL_INPUTS)
         ]
-        operations = [build_operation(name, channels, stride=1) for name in space.operations]
+        operations = [space.build_operation(name, channels, stride=1) for name in space.operations]
     inputs = sum(_elements(each) for each in modules)
     edge = sum(_elements(each) for each in operations)
     alpha, beta = edges * len(space.operations), sum(map(pair_count, range(nodes)))

@@ -56,6 +56,7 @@ from harness.conformance.space_rules import (
     ENCODING_ROUND_TRIPS,
     MOVES_STAY_INSIDE,
     NETWORK_EQUALS_ENCODING,
+    OPERATIONS_FIT_A_SUPERNET,
     SAMPLING_COVERS,
 )
 from harness.conformance.trials import use_few_threads
@@ -99,6 +100,7 @@ RULES: dict[Kind, tuple[Rule, ...]] = {
         MOVES_STAY_INSIDE,
         SAMPLING_COVERS,
         NETWORK_EQUALS_ENCODING,
+        OPERATIONS_FIT_A_SUPERNET,
     ),
 }
 """All rules, by the kind of what they are for."""

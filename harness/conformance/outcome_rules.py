@@ -23,6 +23,7 @@ from harness.errors import UsageError
 from harness.loop.episode import batches, draw
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
+from harness.space.spec import METANAS
 
 __all__ = [
     "ARCHITECTURE_IS_VALID",
@@ -145,7 +146,7 @@ def _check_architecture(subject: Subject) -> None:
     for found in [*initial, *session.architectures]:
         try:
             genotype = Genotype.model_validate(found)
-            rebuilt = Genotype.from_json(genotype.to_json())
+            rebuilt = METANAS.genotype(genotype.to_json())
         except (UsageError, ValueError) as error:
             raise BrokenRuleError(f"an architecture is not in the space: {error}") from error
         _build(rebuilt)

@@ -1,7 +1,7 @@
 """Rules for spaces: how architectures are written, moved and drawn, and what is built of them.
 
-They are for spaces of strings (`harness.contracts.ArchitectureSpace`). One that has a supernet is
-searched by methods, whose rules hold it.
+All are for the strings that architectures are (`harness.contracts.ArchitectureSpace`); the last is
+for what a supernet is built of (`harness.space.spec.SearchSpace`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ import numpy as np
 import torch
 
 from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Subject
-from harness.contracts import ArchitectureSpace, BuildsNetwork, CountsCost
+from harness.contracts import ArchitectureSpace, Batch, BuildsNetwork, CountsCost
 from harness.errors import UsageError
+from harness.space.backpropagation import ordinary
+from harness.space.spec import SearchSpace
+from harness.space.step_by_step import step_by_step
+from harness.space.streamed import streamed
+from harness.space.supernet import Supernet
 
 __all__ = [
     "ENCODING_ROUND_TRIPS",
     "MOVES_STAY_INSIDE",
     "NETWORK_EQUALS_ENCODING",
+    "OPERATIONS_FIT_A_SUPERNET",
     "SAMPLING_COVERS",
 ]
 
@@ -30,14 +36,7 @@ IMAGE_SHAPE, CLASSES = (3, 32, 32), 10
 
 
 def _space(subject: Subject) -> ArchitectureSpace:
-    """Make the space.
-
-    Raises:
-        NotApplicableError: it has a supernet, so that its architectures are no strings.
-    """
     space: ArchitectureSpace = subject.create()
-    if space.has_supernet:
-        raise NotApplicableError("it has a supernet, which the rules for methods hold")
     return space
 
 
@@ -178,4 +177,72 @@ NETWORK_EQUALS_ENCODING = Rule(
     "an architecture builds the same network each time, from images to finite logits, with the "
     "parameters that its encoding counts",
     _check_network,
+)
+
+
+# A supernet holds every operation, and each way to compute its gradients gives the same ones.
+
+SIDE = 9  # of small images; odd, since strides round up
+CHANNELS = 4
+TOLERANCE = 1e-8  # relative, in float64
+
+
+def _check_supernet(subject: Subject) -> None:
+    space = subject.create()
+    if not space.has_supernet:
+        raise NotApplicableError("it has no supernet")
+    if not isinstance(space, SearchSpace):
+        raise BrokenRuleError("it says that it has a supernet, and is no SearchSpace")
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        for operation in space.operations:
+            _check_operation(space, operation)
+        _check_gradients(space)
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _check_operation(space: SearchSpace, name: str) -> None:
+    weights = []
+    for stride in (1, 2):
+        operation = space.build_operation(name, CHANNELS, stride)
+        weights.append(list(dict(operation.named_parameters())))
+        output = operation(torch.randn(2, CHANNELS, SIDE, SIDE))
+        wanted = (2, CHANNELS, *[-(-SIDE // stride)] * 2)
+        if output.shape != wanted:
+            raise BrokenRuleError(
+                f"'{name}' of stride {stride} gives {tuple(output.shape)}, and not {wanted}"
+            )
+    if weights[0] != weights[1] and name != "skip_connect":
+        raise BrokenRuleError(f"'{name}' has weights of other names at stride 2 than at stride 1")
+
+
+def _check_gradients(space: SearchSpace) -> None:
+    batch = Batch(torch.randn(4, 1, SIDE, SIDE), torch.arange(4) % 3)
+    torch.manual_seed(0)
+    net = Supernet(1, 3, CHANNELS, space=space)
+    found = []
+    for engine in (ordinary, streamed, step_by_step):
+        net.zero_grad()
+        outcome = engine(net, batch, net.mixing())
+        if not torch.isfinite(outcome.loss):
+            raise BrokenRuleError(f"the loss of its supernet is {float(outcome.loss)}")
+        grads = [p.grad for p in net.parameters() if p.grad is not None]
+        found.append(torch.cat([each.flatten() for each in grads]))
+        if found[-1].shape != found[0].shape or not torch.allclose(
+            found[-1], found[0], TOLERANCE, TOLERANCE * float(found[0].abs().max())
+        ):
+            raise BrokenRuleError(
+                f"the engine '{engine.__name__}' computes other gradients than the ordinary one; "
+                "an operation must compute the same whenever it runs, and norms be "
+                "harness.space.batch_norm.BatchNorm"
+            )
+
+
+OPERATIONS_FIT_A_SUPERNET = Rule(
+    "operations-fit-a-supernet",
+    "each operation keeps its shape or halves it, with weights of the same names, and all engines "
+    "compute the same gradients of the supernet",
+    _check_supernet,
 )

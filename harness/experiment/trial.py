@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.canonical import digest
 from harness.contracts import ArchitectureSpace, DeviceMode
 from harness.devices.profile import DeviceProfile
-from harness.errors import UsageError
 from harness.experiment.budget import Budget
 from harness.experiment.setting import Setting
-from harness.space.spec import METANAS, SearchSpace, space_named
+from harness.space.spec import METANAS, SearchSpace
 from harness.system.text import shortened
 
 __all__ = [
@@ -83,17 +82,6 @@ class SpaceIdentity(Identity):
             nodes=space.nodes,
             operations=space.operations,
         )
-
-    def found(self) -> SearchSpace:
-        """Return the space of this identity as this code has it.
-
-        Raises:
-            UsageError: there is none, or it has changed since.
-        """
-        space = space_named(self.name)
-        if SpaceIdentity.of(space) != self:
-            raise UsageError(f"the search space '{self.name}' has changed since this was planned")
-        return space
 
 
 class CodeIdentity(Identity):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from harness.errors import UnknownNameError, UsageError
+from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import parse, select
-from harness.space.spec import SPACES, SearchSpace
+from harness.space.spec import CELL_KINDS, SPACES, SearchSpace
 
 if TYPE_CHECKING:
     from harness.contracts import ArchitectureSpace
+    from harness.experiment.trial import SpaceIdentity
 
-__all__ = ["find_space", "searched_by", "supernet_space"]
+__all__ = ["find_space", "planned_space", "searched_by", "supernet_space"]
 
 
 def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
@@ -27,8 +28,24 @@ def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
         return SPACES[name]
     if not plugins.registry.knows("space", name):
         raise UnknownNameError("search space", name, {*SPACES, *plugins.registry.names("space")})
-    space: ArchitectureSpace = select(plugins, "space", name)[0].create()
+    space: SearchSpace | ArchitectureSpace = select(plugins, "space", name)[0].create()
+    if space.has_supernet:
+        _check_supernet(space, name)
     return space
+
+
+def _check_supernet(space: SearchSpace | ArchitectureSpace, name: str) -> None:
+    """Raise a PluginError if a plugin's space says that it has a supernet, and gives none."""
+    if not isinstance(space, SearchSpace):
+        raise PluginError(
+            f"the space '{name}' says that it has a supernet, and is no "
+            "harness.space.spec.SearchSpace, of which one is built"
+        )
+    if set(space.cells) != set(CELL_KINDS) or space.name != name:
+        raise PluginError(
+            f"the space '{name}' must have normal and reduction cells, and its name; it is "
+            f"'{space.name}' with {', '.join(space.cells) or 'no'} cells"
+        )
 
 
 def supernet_space(plugins: Plugins, name: str, what: str) -> SearchSpace:
@@ -41,6 +58,18 @@ def supernet_space(plugins: Plugins, name: str, what: str) -> SearchSpace:
     space = find_space(plugins, name)
     if not isinstance(space, SearchSpace):
         raise UsageError(f"the space '{name}' has no supernet, which {what} needs")
+    return space
+
+
+def planned_space(plugins: Plugins, identity: SpaceIdentity) -> SearchSpace:
+    """Return the space that a supernet was planned for, as this code has it.
+
+    Raises:
+        UsageError: there is none, or it has changed since.
+    """
+    space = supernet_space(plugins, identity.name, "training")
+    if type(identity).of(space) != identity:
+        raise UsageError(f"the search space '{identity.name}' has changed since this was planned")
     return space
 
 

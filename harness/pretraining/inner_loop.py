@@ -27,12 +27,14 @@ from harness.experiment.pretraining import Pretraining, meta_setting
 from harness.loop.episode import batches, draw, for_both
 from harness.loop.guards import NotFiniteError
 from harness.plugins.loading import Plugins
+from harness.plugins.spaces import planned_space
 from harness.pretraining.checkpoint import arrays_of, pack, tensors_of, unpack
 from harness.runtime.determinism import INITIAL_WEIGHTS, choose_threads, seed_for, seed_generators
 from harness.runtime.factory import create, open_dataset, open_device
 from harness.runtime.job import MetaWorkerJob
 from harness.runtime.meta_tasks import MetaTaskRequest, MetaTaskResult, received
 from harness.runtime.process_group import ProcessGroup
+from harness.space.spec import SearchSpace
 
 __all__ = [
     "InnerLoop",
@@ -62,8 +64,11 @@ class InnerLoop:
     for it.
     """
 
-    def __init__(self, pretraining: Pretraining, dataset: Dataset, device: torch.device) -> None:
+    def __init__(
+        self, pretraining: Pretraining, dataset: Dataset, device: torch.device, space: SearchSpace
+    ) -> None:
         """Choose the threads of this process; the method is not built yet."""
+        self.space = space
         self.pretraining, self.dataset, self.device = pretraining, dataset, device
         budget = pretraining.budget
         choose_threads(budget.meta_batch, dataset.image_shape, budget.channels)
@@ -102,7 +107,7 @@ class InnerLoop:
             "device": self.device,
             "pretraining": True,
             "recipe": self.pretraining.recipe,
-            "space": self.pretraining.space.found(),
+            "space": self.space,
         }
         return SearchContext(**{**told, **given})
 
@@ -155,7 +160,8 @@ def run_meta_worker(
     try:
         device = torch.device(open_device(plugins, job.device).torch_device())
         dataset = open_dataset(plugins, job.pretraining.dataset, job)
-        inner_loop = InnerLoop(job.pretraining, dataset, device)
+        space = planned_space(plugins, job.pretraining.space)
+        inner_loop = InnerLoop(job.pretraining, dataset, device, space)
         name = MethodName(job.pretraining.method.name, job.params)
         while (request := received(asked)) is not None:
             # Anew, so that nothing is left of tasks before: others may have learned those.

@@ -27,6 +27,7 @@ from harness.experiment.pretraining import MetaBudget, Pretraining
 from harness.experiment.setting import FewShotSetting
 from harness.loop.episode import MethodDriver, draw, run_episode
 from harness.plugins.loading import Plugins
+from harness.plugins.spaces import planned_space
 from harness.pretraining.checkpoint import (
     Checkpoint,
     Progress,
@@ -165,7 +166,12 @@ def run_pretraining(
         if not isinstance(method, PretrainedMethod):
             return Outcome(status="ok")
         dataset = open_dataset(plugins, job.pretraining.dataset, job)
-        stage = PretrainingLoop(job, dataset, lambda: create(plugins, "method", name), send, group)
+        device, space = (
+            torch.device(job.torch_device),
+            planned_space(plugins, job.pretraining.space),
+        )
+        learning = InnerLoop(job.pretraining, dataset, device, space)
+        stage = PretrainingLoop(job, learning, lambda: create(plugins, "method", name), send, group)
         stage.run(cast(Pretrainable, method))
     except Exception as error:
         traceback.print_exc()
@@ -185,7 +191,7 @@ class PretrainingLoop:
     def __init__(
         self,
         job: PretrainingJob,
-        dataset: Dataset,
+        learning: InnerLoop,
         create_method: Callable[[], SearchMethod],
         send: Send,
         group: ProcessGroup = ALONE,
@@ -193,9 +199,8 @@ class PretrainingLoop:
         """Take up what an earlier process has left."""
         self.group = group
         self.pretraining, self.path = job.pretraining, job.checkpoint
-        self.device = torch.device(job.torch_device)
-        self.dataset, self.create_method, self.send = dataset, create_method, send
-        self.learning = InnerLoop(self.pretraining, dataset, self.device)
+        self.learning, self.device, self.dataset = learning, learning.device, learning.dataset
+        self.create_method, self.send = create_method, send
         # Only the leader reads: by the time that another has started, it may have written anew.
         saved = group.broadcast(
             read_partial(self.path, self.pretraining) if group.is_leader else None

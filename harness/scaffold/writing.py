@@ -33,7 +33,7 @@ class _PluginNames:
     """The names of a new plugin.
 
     Attributes:
-        kind: method, dataset or device.
+        kind: method, dataset, device or space.
         name: of what it registers, of its entry point and of its distribution: `my-method`.
         module: of its package: `my_method`.
         class_name: of the class that it begins with: `MyMethod`.
@@ -87,7 +87,12 @@ def _holder(plugins: Plugins, kind: Kind, name: str, module: str) -> str:
 SUFFIX = ".jinja"
 PACKAGE = "package"  # what the templates call the folder of the module
 SHARED = "pyproject.toml"
-OPTION_OF: dict[Kind, str] = {"method": "-m", "dataset": "--dataset", "device": "-d"}
+OPTION_OF: dict[Kind, str] = {
+    "method": "-m",
+    "dataset": "--dataset",
+    "device": "-d",
+    "space": "--space",
+}
 
 
 def next_commands(names: _PluginNames, folder: str, methods: Sequence[str]) -> list[str]:

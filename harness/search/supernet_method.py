@@ -177,9 +177,9 @@ class SupernetMethod(ABC):
         """Draw which operations the images of a batch meet; there is drop path offline only."""
         if not self.pretraining or self.settings.drop_path == 0:
             return None
-        operations, device = self.net.space.operations, self.net.head.weight.device
-        chance = self.settings.drop_path
-        return draw_drop_path(images, chance, self.generator, operations=operations, device=device)
+        device, chance = self.net.head.weight.device, self.settings.drop_path
+        space = self.net.space
+        return draw_drop_path(images, chance, self.generator, space=space, device=device)
 
     def begin_step(self) -> None:
         """Count a search step, set its learning rate and put the supernet in training mode."""

@@ -13,8 +13,9 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from harness.space.genotype import Genotype
-from harness.space.spec import CELL_KINDS, NODES, SPACES, edge_count
+from harness.errors import UsageError
+from harness.space.genotype import MOST_NODES, Genotype
+from harness.space.spec import CELL_KINDS, CELLS, SPACES, CellKind, SearchSpace, edge_count
 
 __all__ = [
     "BYPASS",
@@ -25,6 +26,7 @@ __all__ = [
     "NetworkArchitecture",
     "Summand",
     "architecture_of",
+    "cells_of",
 ]
 
 BYPASS = "bypass"
@@ -32,7 +34,8 @@ BYPASS = "bypass"
 
 OPERATIONS = frozenset(name for space in SPACES.values() for name in space.operations)
 
-MOST_TERMS = 64  # of a node: four edges with eight operations are half of that
+MOST_TERMS = 256  # of a node: four edges with eight operations are 32
+MOST_CELLS = 64
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 ImageShape = tuple[Annotated[int, Field(ge=1, le=4)], Size, Size]
@@ -48,7 +51,7 @@ class Summand(NamedTuple):
 
 
 Node = Annotated[tuple[Summand, ...], Field(max_length=MOST_TERMS)]
-Nodes = Annotated[tuple[Node, ...], Field(min_length=NODES, max_length=NODES)]
+Nodes = Annotated[tuple[Node, ...], Field(min_length=1, max_length=MOST_NODES)]
 
 
 class CellArchitecture(BaseModel):
@@ -61,6 +64,7 @@ class CellArchitecture(BaseModel):
         affine: whether batch norm has a scale and a shift.
         share: the operations of an edge see 1/share of its channels (PC-DARTS), and `bypass` the
             rest; 1: they see all of them.
+        cells: their kinds, from the first to the last.
         normal: for each node of a normal cell its summands.
         reduction: those of a reduction cell.
     """
@@ -73,13 +77,21 @@ class CellArchitecture(BaseModel):
     channels: Annotated[int, Field(ge=1, le=1024)]
     affine: bool
     share: Annotated[int, Field(ge=1, le=1024)] = 1
+    cells: Annotated[tuple[CellKind, ...], Field(min_length=1, max_length=MOST_CELLS)] = CELLS
     normal: Nodes
     reduction: Nodes
+
+    @property
+    def space(self) -> SearchSpace:
+        """The cells and nodes; the operations are those of its terms."""
+        return SearchSpace("model", tuple(sorted(OPERATIONS)), self.cells, len(self.normal))
 
     @model_validator(mode="after")
     def _check_nodes(self) -> CellArchitecture:
         if self.channels % self.share:
             raise ValueError(f"share {self.share} does not divide the {self.channels} channels")
+        if len(self.normal) != len(self.reduction):
+            raise ValueError("both kinds of cell must have as many nodes")
         for kind in CELL_KINDS:
             for number, node in enumerate(getattr(self, kind)):
                 _check_node(f"node {number} of the {kind} cell", number, node, self.share)
@@ -133,6 +145,20 @@ def _check_node(where: str, number: int, node: tuple[Summand, ...], share: int) 
         raise ValueError(f"{where} has no operation")
 
 
+def cells_of(space: SearchSpace) -> tuple[CellKind, ...]:
+    """Return the cells of a space whose networks can be described.
+
+    Raises:
+        UsageError: it has operations of its own, which no description can name.
+    """
+    if strange := [each for each in space.operations if each not in OPERATIONS]:
+        raise UsageError(
+            f"the space '{space.name}' has operations of its own, such as '{strange[0]}', which no "
+            "model's file can name"
+        )
+    return space.cells
+
+
 def architecture_of(  # noqa: PLR0913 - the shape of a network
     genotype: Genotype,
     *,
@@ -141,6 +167,7 @@ def architecture_of(  # noqa: PLR0913 - the shape of a network
     channels: int,
     affine: bool = True,
     share: int = 1,
+    cells: tuple[CellKind, ...] = CELLS,
 ) -> CellArchitecture:
     """Return the network of a genotype: two operations a node, each with weight 1."""
 
@@ -159,6 +186,7 @@ def architecture_of(  # noqa: PLR0913 - the shape of a network
         channels=channels,
         affine=affine,
         share=share,
+        cells=cells,
         normal=terms("normal"),
         reduction=terms("reduction"),
     )

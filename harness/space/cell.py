@@ -1,4 +1,4 @@
-"""A cell of the supernet: three nodes, each a weighted sum over its edges and operations."""
+"""A cell of the supernet: its nodes, each a weighted sum over its edges and operations."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from harness.space.batch_norm import BatchNorm
 from harness.space.mixing import CellMixing, NodeMixing
-from harness.space.operations import PointwiseBlock, build_operation, frozen
+from harness.space.operations import PointwiseBlock, frozen
 from harness.space.recompute import backward_sum
-from harness.space.spec import CELL_INPUTS, NODES, OPERATIONS, CellKind, edge_count
+from harness.space.spec import CELL_INPUTS, METANAS, CellKind, SearchSpace, edge_count
 
 __all__ = ["Cell", "CellInputs", "edge_stride", "mixed_sum", "tracked_sum"]
 
@@ -49,22 +49,22 @@ class Cell(nn.Module):
         *,
         after_reduction: bool,
         operation_channels: int | None = None,
-        operations: Sequence[str] = OPERATIONS,
+        space: SearchSpace = METANAS,
     ) -> None:
-        """Build a cell of width C = `channels` whose inputs have 3C channels.
+        """Build a cell of a space, of width C = `channels`; its inputs have nodes x C channels.
 
         Its operations have `operation_channels` channels, by default C.
         """
         super().__init__()
         width = channels if operation_channels is None else operation_channels
         self.kind, self.share = kind, channels // width
-        self.inputs = CellInputs(NODES * channels, channels, after_reduction=after_reduction)
+        self.inputs = CellInputs(space.nodes * channels, channels, after_reduction=after_reduction)
         self.nodes = nn.ModuleList(
             nn.ModuleList(
-                _mixed_edge(width, edge_stride(kind, edge), operations)
+                _mixed_edge(width, edge_stride(kind, edge), space)
                 for edge in range(edge_count(node))
             )
-            for node in range(NODES)
+            for node in range(space.nodes)
         )
 
     def forward(self, older: Tensor, newer: Tensor, mixing: CellMixing) -> Tensor:
@@ -178,5 +178,7 @@ def _add_terms(total: Tensor | None, terms: Sequence[_Term], *, back: bool) -> T
     return total
 
 
-def _mixed_edge(channels: int, stride: int, operations: Sequence[str]) -> nn.ModuleDict:
-    return nn.ModuleDict({name: build_operation(name, channels, stride) for name in operations})
+def _mixed_edge(channels: int, stride: int, space: SearchSpace) -> nn.ModuleDict:
+    return nn.ModuleDict(
+        {name: space.build_operation(name, channels, stride) for name in space.operations}
+    )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["ChoiceSpace"]
@@ -46,8 +44,11 @@ class ChoiceSpace:
 
     def vector(self, architecture: str) -> NDArray[np.float64]:
         """Return all decisions one-hot, one after another: (sum of the options,)."""
+        import numpy as np  # noqa: PLC0415 - spaces are named where nothing is computed
+
         encoded = np.zeros(sum(self.options))
-        encoded[self._starts + np.asarray(self.decisions(architecture))] = 1.0
+        starts = np.cumsum([0, *self.options[:-1]])
+        encoded[starts + np.asarray(self.decisions(architecture))] = 1.0
         return encoded
 
     def sample(self, random: np.random.Generator) -> str:
@@ -78,8 +79,3 @@ class ChoiceSpace:
         pairs = zip(self.decisions(one), self.decisions(other), strict=True)
         sides = random.integers(2, size=len(self.options)).tolist()
         return self.architecture([pair[side] for pair, side in zip(pairs, sides, strict=True)])
-
-    @cached_property
-    def _starts(self) -> NDArray[np.int64]:
-        """Where the options of each decision start in the vector."""
-        return np.concatenate([[0], np.cumsum(self.options)[:-1]]).astype(np.int64)

@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from harness.space.architecture import BYPASS, CellArchitecture, Summand, architecture_of
+from harness.space.architecture import BYPASS, CellArchitecture, Summand, architecture_of, cells_of
 from harness.space.batch_norm import BatchNorm
 from harness.space.cell import Cell, CellInputs, edge_stride
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing
 from harness.space.operations import build_operation
-from harness.space.spec import CELL_INPUTS, CELL_KINDS, CELLS, NODES, CellKind
+from harness.space.spec import CELL_INPUTS, CELL_KINDS, CellKind
 from harness.space.supernet import CellNetwork, Supernet
 
 __all__ = [
@@ -54,6 +54,7 @@ class DeployedNetwork(CellNetwork):
             architecture.channels,
             build_cell,
             affine=architecture.affine,
+            space=architecture.space,
         )
 
     def run_by(self, run: Run) -> None:
@@ -87,7 +88,7 @@ class DeployedCell(nn.Module):
         self.seen = channels // self.share
         self.run: Run = _directly
         self.inputs = CellInputs(
-            NODES * channels, channels, after_reduction=after_reduction, affine=affine
+            len(nodes) * channels, channels, after_reduction=after_reduction, affine=affine
         )
         self.nodes = nn.ModuleList(
             nn.ModuleList(
@@ -170,7 +171,7 @@ def of_supernet(
     nodes = {
         kind: [
             _terms_of(node.weights.detach().tolist(), net.space.operations)
-            for node in mixing.cells[CELLS.index(kind)]
+            for node in mixing.cells[net.space.cells.index(kind)]
         ]
         for kind in CELL_KINDS
     }
@@ -180,6 +181,7 @@ def of_supernet(
         channels=_width(net),
         affine=_has_biases(net),
         share=_share(net),
+        cells=cells_of(net.space),
         normal=tuple(nodes["normal"]),
         reduction=tuple(nodes["reduction"]),
     )
@@ -204,6 +206,7 @@ def of_genotype(
         classes=net.head.out_features,
         channels=_width(net),
         share=_share(net),
+        cells=cells_of(net.space),
     )
     return architecture, _tensors(net, architecture)
 
@@ -216,7 +219,8 @@ def of_discrete(
         genotype,
         image_shape=image_shape,
         classes=network.head.out_features,
-        channels=network.head.in_features // NODES,
+        channels=_width(network),
+        cells=cells_of(network.space),
     )
     return architecture, dict(network.state_dict())
 
@@ -235,8 +239,8 @@ def _terms_of(weights: Sequence[Sequence[float]], operations: Sequence[str]) -> 
     )
 
 
-def _width(net: Supernet) -> int:
-    return net.head.in_features // NODES
+def _width(net: CellNetwork) -> int:
+    return net.head.in_features // net.space.nodes
 
 
 def _has_biases(net: Supernet) -> bool:
@@ -270,7 +274,7 @@ def _tensors(net: Supernet, architecture: CellArchitecture) -> dict[str, Tensor]
 
 def _sources(architecture: CellArchitecture) -> Iterator[tuple[tuple[str, int, int], str]]:
     """Give for each operation of each cell where the supernet has it: `node.edge.operation`."""
-    for cell, kind in enumerate(CELLS):
+    for cell, kind in enumerate(architecture.cells):
         for node, terms in enumerate(getattr(architecture, kind)):
             operations = [term for term in terms if term.operation != BYPASS]
             for place, term in enumerate(operations):

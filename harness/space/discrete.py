@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from harness.space.cell import CellInputs, edge_stride
 from harness.space.genotype import Edge, Genotype
-from harness.space.operations import build_operation
-from harness.space.spec import CELL_INPUTS, NODES, CellKind
+from harness.space.spec import CELL_INPUTS, METANAS, CellKind, SearchSpace
 from harness.space.supernet import CellNetwork
 
 __all__ = ["DiscreteNetwork"]
@@ -21,7 +20,13 @@ class DiscreteNetwork(CellNetwork):
     """An ordinary network built from a genotype; batch norm learns a scale and a shift."""
 
     def __init__(
-        self, genotype: Genotype, image_channels: int, classes: int, channels: int
+        self,
+        genotype: Genotype,
+        image_channels: int,
+        classes: int,
+        channels: int,
+        *,
+        space: SearchSpace = METANAS,
     ) -> None:
         """Build it, drawing the weights from torch's global generator.
 
@@ -30,20 +35,28 @@ class DiscreteNetwork(CellNetwork):
             image_channels: channels of the images.
             classes: number of logits.
             channels: C, the width of a cell.
+            space: that it is an architecture of.
         """
         nodes = {"normal": genotype.normal, "reduction": genotype.reduction}
 
         def build_cell(kind: CellKind, after_reduction: bool) -> DiscreteCell:
-            return DiscreteCell(kind, nodes[kind], channels, after_reduction=after_reduction)
+            return DiscreteCell(
+                kind, nodes[kind], channels, after_reduction=after_reduction, space=space
+            )
 
-        super().__init__(image_channels, classes, channels, build_cell, affine=True)
+        super().__init__(image_channels, classes, channels, build_cell, affine=True, space=space)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, classes) for images (N, channels, H, W)."""
-        newer = older = self.stem(images)
+        return self.classify(self.features(images))
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the last cell's output, (N, nodes x C, H', W')."""
+        newer: Tensor = self.stem(images)
+        older = newer
         for cell in self.cells:
             older, newer = newer, cell(older, newer)
-        return self.classify(newer)
+        return newer
 
 
 class DiscreteCell(nn.Module):
@@ -56,16 +69,17 @@ class DiscreteCell(nn.Module):
         channels: int,
         *,
         after_reduction: bool,
+        space: SearchSpace,
     ) -> None:
-        """Build a cell of width C = `channels` whose inputs have 3C channels."""
+        """Build a cell of width C = `channels` whose inputs have nodes x C channels."""
         super().__init__()
         self.inputs = CellInputs(
-            NODES * channels, channels, after_reduction=after_reduction, affine=True
+            len(nodes) * channels, channels, after_reduction=after_reduction, affine=True
         )
         self.sources = [(first.input, second.input) for first, second in nodes]
         self.nodes = nn.ModuleList(
             nn.ModuleList(
-                build_operation(
+                space.build_operation(
                     edge.operation, channels, edge_stride(kind, edge.input), affine=True
                 )
                 for edge in node

@@ -21,7 +21,7 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from harness.space.spec import CELLS, NODES, OPERATIONS, CellKind, edge_count, edge_pairs
+from harness.space.spec import CELLS, METANAS, CellKind, SearchSpace, edge_count, edge_pairs
 
 __all__ = [
     "CellMixing",
@@ -95,7 +95,7 @@ def draw_drop_path(  # noqa: PLR0913 - what is drawn, and where it lives
     drop_probability: float,
     generator: torch.Generator,
     *,
-    operations: Sequence[str] = OPERATIONS,
+    space: SearchSpace = METANAS,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
 ) -> DropPath:
@@ -107,20 +107,20 @@ def draw_drop_path(  # noqa: PLR0913 - what is drawn, and where it lives
         images: number of images in the batch.
         drop_probability: of each operation on each edge for each image, in [0, 1).
         generator: on the CPU, so that every device draws the same.
-        operations: of an edge, in the order of α's columns.
+        space: whose cells, nodes and operations there are.
         device: where the factors are to live.
         dtype: of the factors; torch's default if None.
     """
     keep = 1.0 - drop_probability
-    skip = list(operations).index("skip_connect")
+    skips = [column for column, name in enumerate(space.operations) if name == "skip_connect"]
 
     def draw(node: int) -> Tensor:
-        chances = torch.full((edge_count(node), len(operations), images), keep, dtype=dtype)
+        chances = torch.full((edge_count(node), len(space.operations), images), keep, dtype=dtype)
         factors = torch.bernoulli(chances, generator=generator) / keep
-        factors[:, skip] = 1.0
+        factors[:, skips] = 1.0
         return factors.to(device)
 
-    return DropPath(tuple(tuple(draw(node) for node in range(NODES)) for _ in CELLS))
+    return DropPath(tuple(tuple(draw(node) for node in range(space.nodes)) for _ in space.cells))
 
 
 Tracked = Sequence[Sequence[bool]]
@@ -182,12 +182,14 @@ class Mixing:
         return Mixing(tuple(_drop(cell, factors) for cell, factors in cells))
 
 
-def mix(
+def mix(  # noqa: PLR0913 - as `Supernet.mixing`, and its parameters
     alpha: Parameters,
     beta: Parameters | None,
     temperature: float = 1.0,
     selection: UpdateSelection | None = None,
     drop_path: DropPath | None = None,
+    *,
+    cells: Sequence[CellKind] = CELLS,
 ) -> Mixing:
     """Compute the mixing weights of every cell.
 
@@ -198,6 +200,7 @@ def mix(
         selection: what is tracked; α and β of all else get exactly zero gradient. It also says
             whether gradients pass through what is not.
         drop_path: a draw of this batch, if operations are to be dropped.
+        cells: their kinds, from the first to the last.
     """
 
     def mix_node(kind: CellKind, node: int) -> NodeMixing:
@@ -209,7 +212,7 @@ def mix(
         return replace(mixed, through=selection.through)
 
     kinds = {kind: tuple(mix_node(kind, n) for n in range(len(alpha[kind]))) for kind in alpha}
-    return Mixing(tuple(kinds[kind] for kind in CELLS)).dropped(drop_path)
+    return Mixing(tuple(kinds[kind] for kind in cells)).dropped(drop_path)
 
 
 def operation_weights(

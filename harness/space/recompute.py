@@ -18,7 +18,6 @@ from torch.autograd.graph import get_gradient_edge
 from harness.space.batch_norm import BatchStatistics
 from harness.space.mixing import CellMixing, NodeMixing
 from harness.space.operations import EndsInNorm, PointwiseBlock, frozen
-from harness.space.spec import NODES
 
 if TYPE_CHECKING:
     from harness.space.cell import Cell
@@ -194,13 +193,13 @@ def accumulate(leaf: Tensor, gradient: Tensor) -> None:
     leaf.grad = gradient if leaf.grad is None else leaf.grad + gradient
 
 
-def node_values(output: Tensor) -> list[Tensor]:
-    """Return the values of all nodes but the last, (N, C, H', W') each, of an output (N, 3C, ...).
+def node_values(output: Tensor, nodes: int) -> list[Tensor]:
+    """Return the values of all nodes but the last, (N, C, H', W') each, of a cell's output.
 
     They are copies: parts of the output would be scattered in it, and so slower to compute with,
     and would keep all of it alive.
     """
-    return [in_one_piece(value) for value in output.chunk(NODES, dim=1)[:-1]]
+    return [in_one_piece(value) for value in output.chunk(nodes, dim=1)[:-1]]
 
 
 def backward_nodes(  # noqa: PLR0913, PLR0917 - what a cell reads, what it gave, and the gradient of that
@@ -235,7 +234,7 @@ def backward_nodes(  # noqa: PLR0913, PLR0917 - what a cell reads, what it gave,
     for state, (block, read) in zip(states, sources, strict=True):
         state.requires_grad_(read.requires_grad or learns(block))
     states += [value.detach().requires_grad_() for value in values]
-    *of_nodes, of_last = gradient.chunk(NODES, dim=1)
+    *of_nodes, of_last = gradient.chunk(len(cell.nodes), dim=1)
     cell.backward_node(len(of_nodes), states, mixing[-1], in_one_piece(of_last))
     for node, of_node in reversed(list(enumerate(of_nodes))):
         of_later_nodes = states.pop().grad

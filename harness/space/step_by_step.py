@@ -107,7 +107,8 @@ class _Phases:
                 older,
                 newer,
                 self.mixing.cells[index],
-                node_values(self.states.pop(index + 1)),  # only later cells read all of it
+                # Only later cells read all of it.
+                node_values(self.states.pop(index + 1), len(cell.nodes)),
                 self.gradients.pop(index + 1),
             )
             backward_inputs(cell, older, newer, of_inputs)

@@ -95,7 +95,7 @@ class _RecomputedCell(torch.autograd.Function):
         mixing = tuple(map(NodeMixing.with_weights, ctx.nodes, leaves[2:]))
         with torch.enable_grad(), frozen_statistics(ctx.cell), known_statistics(ctx.kept):
             older, newer = leaves[:2]
-            values = node_values(_give_up_output(ctx))
+            values = node_values(_give_up_output(ctx), len(ctx.cell.nodes))
             of_inputs = backward_nodes(ctx.cell, older, newer, mixing, values, gradient)
             del values
             backward_inputs(ctx.cell, older, newer, of_inputs)

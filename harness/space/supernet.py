@@ -17,9 +17,7 @@ from harness.space.genotype import Genotype, derive_genotype
 from harness.space.mixing import DropPath, Mixing, UpdateSelection, mix, operation_weights
 from harness.space.spec import (
     CELL_KINDS,
-    CELLS,
     METANAS,
-    NODES,
     CellKind,
     SearchSpace,
     edge_count,
@@ -56,12 +54,12 @@ class Stem(nn.Sequential):
 
 
 class CellNetwork(nn.Module):
-    """Stem, four cells, global average pooling, linear head.
+    """Stem, the cells of a space, global average pooling, linear head.
 
     Channels stay C in every cell, so that the weights of all cells have one shape.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the shape, and the space
         self,
         image_channels: int,
         classes: int,
@@ -69,6 +67,7 @@ class CellNetwork(nn.Module):
         build_cell: BuildCell,
         *,
         affine: bool = False,
+        space: SearchSpace = METANAS,
     ) -> None:
         """Build the network for images with `image_channels` channels.
 
@@ -76,20 +75,23 @@ class CellNetwork(nn.Module):
             image_channels: channels of the images.
             classes: number of logits.
             channels: C, the width of a cell.
-            build_cell: makes a cell whose inputs have 3C channels.
+            build_cell: makes a cell whose inputs have nodes x C channels.
             affine: whether batch norm learns a scale and a shift.
+            space: says which cells there are, and how many nodes each has.
         """
         super().__init__()
+        self.space = space
+        width = space.nodes * channels
         self.stem = Stem(
-            nn.Conv2d(image_channels, NODES * channels, kernel_size=3, padding=1, bias=False),
-            BatchNorm(NODES * channels, affine=affine),
+            nn.Conv2d(image_channels, width, kernel_size=3, padding=1, bias=False),
+            BatchNorm(width, affine=affine),
         )
-        before = (None, *CELLS)
+        before = (None, *space.cells)
         self.cells = nn.ModuleList(
             build_cell(kind, previous == "reduction")
-            for kind, previous in zip(CELLS, before, strict=False)
+            for kind, previous in zip(space.cells, before, strict=False)
         )
-        self.head = nn.Linear(NODES * channels, classes)
+        self.head = nn.Linear(width, classes)
 
     def classify(self, features: Tensor) -> Tensor:
         """Return logits (N, classes) for the last cell's output (N, 3C, H, W)."""
@@ -129,18 +131,20 @@ class Supernet(CellNetwork):
             channels: C, the width of a cell.
             edge_pairs: whether nodes weigh pairs of edges by β, or sum their edges plainly.
             build_cell: makes the cells of a method that has its own; by default `Cell`.
-            space: says what operations an edge has.
+            space: what is searched.
         """
 
         def ordinary_cell(kind: CellKind, after_reduction: bool) -> Cell:
-            return Cell(
-                kind, channels, after_reduction=after_reduction, operations=space.operations
-            )
+            return Cell(kind, channels, after_reduction=after_reduction, space=space)
 
-        super().__init__(image_channels, classes, channels, build_cell or ordinary_cell)
-        self.space, columns = space, len(space.operations)
-        self.alpha = architecture_noise(lambda node: (edge_count(node), columns))
-        self.beta = architecture_noise(lambda node: (pair_count(node),)) if edge_pairs else None
+        super().__init__(
+            image_channels, classes, channels, build_cell or ordinary_cell, space=space
+        )
+        nodes, columns = space.nodes, len(space.operations)
+        self.alpha = architecture_noise(lambda node: (edge_count(node), columns), nodes)
+        self.beta = (
+            architecture_noise(lambda node: (pair_count(node),), nodes) if edge_pairs else None
+        )
 
     def architecture_parameters(self) -> list[nn.Parameter]:
         """Return α and, where there is one, β."""
@@ -163,7 +167,8 @@ class Supernet(CellNetwork):
     ) -> Mixing:
         """Compute the weights of every operation in every cell, see `mixing.mix`."""
         beta = None if self.beta is None else by_kind(self.beta)
-        return mix(by_kind(self.alpha), beta, temperature, selection, drop_path)
+        cells = self.space.cells
+        return mix(by_kind(self.alpha), beta, temperature, selection, drop_path, cells=cells)
 
     def forward(self, images: Tensor, mixing: Mixing) -> Tensor:
         """Return logits (N, classes) for images (N, channels, H, W)."""
@@ -192,11 +197,11 @@ def by_kind(parameters: nn.ModuleDict) -> dict[CellKind, list[nn.Parameter]]:
     return {kind: list(cast(nn.ParameterList, parameters[kind])) for kind in CELL_KINDS}
 
 
-def architecture_noise(shape: Callable[[int], tuple[int, ...]]) -> nn.ModuleDict:
+def architecture_noise(shape: Callable[[int], tuple[int, ...]], nodes: int) -> nn.ModuleDict:
     """Draw the start of α or β: for each kind of cell and node a parameter of `shape(node)`."""
     return nn.ModuleDict(
         {
-            kind: nn.ParameterList(NOISE * torch.randn(shape(node)) for node in range(NODES))
+            kind: nn.ParameterList(NOISE * torch.randn(shape(node)) for node in range(nodes))
             for kind in CELL_KINDS
         }
     )

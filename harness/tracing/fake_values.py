@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from harness.contracts import SearchMethod
 from harness.measure.dispatch import outside_modes
 from harness.measure.memory import MemoryCounter
-from harness.space.operations import build_operation
-from harness.space.spec import CELL_INPUTS, CellKind, SearchSpace, edge_count
+from harness.space.spec import CELL_INPUTS, METANAS, CellKind, SearchSpace, edge_count
 from harness.space.supernet import Supernet, by_kind
 
 __all__ = ["HEAVIEST", "LIGHTEST", "Preference", "kept_bytes", "prefer"]
@@ -115,11 +114,11 @@ def prefer(method: SearchMethod, preference: Preference, fake_values: FakeValues
 
 
 @cache
-def kept_bytes(operation: str, stride: int) -> int:
+def kept_bytes(operation: str, stride: int, space: SearchSpace = METANAS) -> int:
     """Return what an operation keeps alive for its backward pass, on a small edge."""
     counter = MemoryCounter("meta")
     with counter.paused(), counter, torch.device("meta"):
-        module: nn.Module = build_operation(operation, CHANNELS, stride)
+        module: nn.Module = space.build_operation(operation, CHANNELS, stride)
         images = torch.empty(1, CHANNELS, SIDE, SIDE).requires_grad_()
         before = counter.live_bytes
         output = module(images * 1.0)
@@ -139,5 +138,5 @@ def _weights(kind: CellKind, node: int, space: SearchSpace) -> torch.Tensor:
     rows = []
     for edge in range(edge_count(node)):
         stride = 2 if kind == "reduction" and edge < CELL_INPUTS else 1
-        rows.append([float(kept_bytes(operation, stride)) for operation in space.operations])
+        rows.append([float(kept_bytes(each, stride, space)) for each in space.operations])
     return torch.tensor(rows)

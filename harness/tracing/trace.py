@@ -13,6 +13,7 @@ from harness.cost_model.profile import Kernel, Prediction, predict_seconds
 from harness.experiment.trial import Trial
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins
+from harness.plugins.spaces import planned_space
 from harness.tracing.fake_values import HEAVIEST, LIGHTEST, FakeValues, Preference, prefer
 from harness.tracing.passes import remembered_passes
 from harness.tracing.search import Search
@@ -201,7 +202,7 @@ def predict_search_time(plugins: Plugins, trial: Trial, form: DatasetForm) -> Pr
         budget=trial.budget,
         seed=trial.seed,
         devices=(profile,),
-        space=trial.space.found(),
+        space=planned_space(plugins, trial.space),
     )
     kernels = trace(workload_of(plugins, search)).kernels
     return predict_seconds(profile.cost, kernels, parallel=search.uses_threads)

@@ -25,8 +25,7 @@ from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.runtime.determinism import seed_generators
 from harness.space.cell import edge_stride
-from harness.space.operations import build_operation
-from harness.space.spec import CELL_INPUTS, CELLS
+from harness.space.spec import CELL_INPUTS, CellKind, SearchSpace
 from harness.tracing.fake_values import FakeValues
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
@@ -82,7 +81,9 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         steps=search.steps,
         device=torch.device("meta"),
         generator=seed_generators(search.seed, "method", 0),
-        operation_latency=latency_of(costs[0], search.form.image_shape, search.channels)
+        operation_latency=latency_of(
+            costs[0], search.form.image_shape, search.channels, search.space
+        )
         if costs
         else None,
         recipe=search.setting.recipe,
@@ -136,7 +137,7 @@ class ShapedBatches:
 
 
 def latency_of(
-    cost: CostProfile, image_shape: tuple[int, int, int], channels: int
+    cost: CostProfile, image_shape: tuple[int, int, int], channels: int, space: SearchSpace
 ) -> OperationLatency:
     """Return a function that predicts the seconds of one operation for one image, forward only.
 
@@ -144,15 +145,16 @@ def latency_of(
         cost: what is known of the device.
         image_shape: channels, height, width.
         channels: C, the width of a cell.
+        space: whose cells and operations there are.
     """
 
     @cache
     def seconds(cell: int, edge: int, operation: str) -> float:
-        stride = edge_stride(CELLS[cell], edge)
-        shape = (1, channels, *_grid(image_shape, cell, edge))
+        stride = edge_stride(space.cells[cell], edge)
+        shape = (1, channels, *_grid(image_shape, space.cells[: cell + 1], edge))
         shapes = ShapeMode(FakeValues(torch.Generator()), MemoryCounter("meta"))
         with shapes, torch.no_grad(), torch.device("meta"):
-            module = build_operation(operation, channels, stride)
+            module = space.build_operation(operation, channels, stride)
             with shapes.counting() as kernels:
                 module(torch.empty(shape))
         return predict_seconds(cost, kernels).value_s
@@ -160,14 +162,17 @@ def latency_of(
     return seconds
 
 
-def _grid(image_shape: tuple[int, int, int], cell: int, edge: int) -> tuple[int, int]:
-    """Return height and width of what an edge reads: halved by each reduction cell before it.
+def _grid(
+    image_shape: tuple[int, int, int], cells: Sequence[CellKind], edge: int
+) -> tuple[int, int]:
+    """Return height and width of what an edge of the last cell reads, halved by reduction cells.
 
     In a reduction cell, edges from nodes read what has been halved by the cell itself.
     """
     _, height, width = image_shape
-    halvings = CELLS[:cell].count("reduction")
-    halvings += CELLS[cell] == "reduction" and edge >= CELL_INPUTS
+    *before, kind = cells
+    halvings = before.count("reduction")
+    halvings += kind == "reduction" and edge >= CELL_INPUTS
     for _ in range(halvings):
         height, width = -(-height // 2), -(-width // 2)
     return height, width

@@ -189,7 +189,7 @@ def context_of(
         generator=generator,
         operation_latency=session.operation_latency,
         recipe=trial.setting.recipe,
-        space=trial.space.found(),
+        space=session.space,
     )
 
 

@@ -23,6 +23,7 @@ from harness.contracts import (
     SearchMethod,
     StepMetrics,
 )
+from harness.errors import UsageError
 from harness.experiment.outcome import JudgedImage
 from harness.experiment.setting import Recipe
 from harness.models.folder import Preparation, pack_model, publish
@@ -136,7 +137,11 @@ def keep_model(
             "(harness.contracts.DescribesImages)"
         )
         return
-    model, description = method.deployable(), dataset.description()
+    try:
+        model, description = method.deployable(), dataset.description()
+    except UsageError as error:
+        session.no_model = f"method {session.trial.method.name} has no model to give: {error}"
+        return
     difference = _difference(model, method, torch.from_numpy(images).to(session.device))
     if not difference <= ALIKE:
         session.no_model = (

@@ -34,6 +34,7 @@ from harness.measure.memory import MemoryCounter
 from harness.metrics import METRICS, MIB
 from harness.results.run_files import Step
 from harness.runtime.determinism import INITIAL_WEIGHTS, seed_generators
+from harness.space.spec import METANAS
 from harness.trials.readings import TrialReadings
 
 __all__ = ["OnePass", "Session"]
@@ -87,6 +88,7 @@ class Session:
         architectures: what each of them found, as JSON; none where the method tells none.
         peak_bytes: peak memory of the search steps so far; None before the first.
         form: that of the data set, once it is open.
+        space: what is searched, once it is made.
         operation_latency: predicts for the device, where it has a cost model.
         initial_state: what pretraining has left; None: the search starts from scratch.
         pretraining: what the record says of it.
@@ -122,6 +124,7 @@ class Session:
         self.peak_bytes: int | None = None
         self.operation_latency: OperationLatency | None = None
         self.form: DatasetForm | None = None
+        self.space = METANAS
         self.initial_state: Mapping[str, torch.Tensor] | None = None
         self.pretraining: PretrainingPart | None = None
         self.metrics = METRICS

@@ -19,6 +19,7 @@ from harness.experiment.trial import Trial
 from harness.loop.guards import TrialLimits, check_reported, machine_suffices, status_of
 from harness.metrics import METRICS, MetricSpec, to_mib
 from harness.plugins.loading import Plugins
+from harness.plugins.spaces import planned_space
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.runtime.determinism import choose_threads
 from harness.runtime.factory import create, open_dataset, open_device, shows_images
@@ -83,10 +84,11 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
         session.form = form_of(dataset)
         session.shows_images = job.shows_images or shows_images(plugins, trial.dataset)
         _load_checkpoint(session, job)
+    session.space = planned_space(plugins, trial.space)
     channels = trial.budget.channels or trial.setting.default_channels
     cost = trial.device.profile.cost
     if cost is not None:
-        session.operation_latency = latency_of(cost, dataset.image_shape, channels)
+        session.operation_latency = latency_of(cost, dataset.image_shape, channels, session.space)
     choose_threads(trial.setting.batch_size, dataset.image_shape, channels)
 
     def create_method() -> SearchMethod:

@@ -24,6 +24,7 @@ pytestmark = [
     ),
 ]
 
+SEARCHED = ("random", "darts", "onnas")
 TINY = ["--budget", "search_steps=3,tasks=1,channels=4", "--queries", "3"]
 
 
@@ -57,7 +58,7 @@ class Shop:
 
     def run(self, folder: str, *arguments: str) -> tuple[int, dict[str, Any], str]:
         """Run trials; return the exit status, the JSON answer and the report."""
-        ran = self.harness("run", *arguments, *TINY, "-o", folder, "--json")
+        ran = self.harness("run", *TINY, *arguments, "-o", folder, "--json")
         assert ran.stdout, ran.stderr
         assert "Traceback" not in ran.stderr
         reported = self.harness("report", folder)
@@ -121,6 +122,26 @@ def test_new_devices_and_data_sets_pass_their_own_tests(shop: Shop) -> None:
         tested = shop.call("pytest", "-q", folder=shop.root / f"my-{kind}")
         assert tested.returncode == 0, tested.stdout
         assert " passed" in tested.stdout
+
+
+def test_a_new_space_is_searched(shop: Shop) -> None:
+    """Methods search it as they are, from pretraining on, in the memory that was estimated."""
+    shop.make("my-space", "space")
+    tested = shop.call("pytest", "-q", folder=shop.root / "my-space")
+    assert tested.returncode == 0, tested.stdout
+    asked = ["--space", "my-space", *(f"-m{name}" for name in SEARCHED)]
+    budget = ["--budget", "search_steps=3,tasks=1,channels=4,meta_epochs=1,meta_tasks=1"]
+    status, answer, report = shop.run("space", *asked, *budget)
+    assert (status, endings(answer)) == (0, dict.fromkeys(SEARCHED, "ok"))
+    assert "space my-space" in report
+    estimated = shop.harness("estimate", *asked, *budget, "--json")
+    assert estimated.returncode == 0, estimated.stderr
+    rows = json.loads(estimated.stdout)["rows"]
+    memory = {row["method"]: row["peak_memory"] for row in rows}
+    for trial in answer["trials"]:
+        told, counted = memory[trial["method"]["name"]], trial["metrics"]["peak_memory"]["value"]
+        assert told["lowest"] <= counted <= told["highest"]
+    assert memory["darts"]["lowest"] == memory["darts"]["highest"]
 
 
 def misspell(text: str) -> str:

@@ -85,7 +85,7 @@ def test_discrete_network_has_no_smaller_one(build: Any, make_context: MakeConte
         ({"normal": [[[9, "conv_3x3", 1.0]]] * 3}, "input"),
         ({"normal": [[]] * 3}, "no operation"),
         ({"normal": [[[0, "bypass", 1.0]]] * 3}, "operation"),
-        ({"normal": [[[0, "conv_3x3", 1.0]] * 65] * 3}, "normal"),
+        ({"normal": [[[0, "conv_3x3", 1.0]] * 257] * 3}, "normal"),
         ({"image_shape": [3, 10**6, 8]}, "image_shape"),
         ({"classes": "5"}, "classes"),
     ],

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,12 +21,12 @@ from harness.contracts import Batch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
 from harness.space.backpropagation import Engine, ordinary
-from harness.space.spec import METANAS
+from harness.space.spec import METANAS, CellKind
 from harness.space.step_by_step import step_by_step
 from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
 
-__all__ = ["ENGINES", "Pass", "Space", "measured_pass", "space_of"]
+__all__ = ["ENGINES", "Pass", "Space", "measured_pass"]
 
 CLASSES = 5
 ROUNDS = 3
@@ -55,25 +54,6 @@ class Pass(NamedTuple):
     seconds: float
 
 
-@contextmanager
-def space_of(size: Space) -> Iterator[None]:
-    """Let the space have another number of cells and nodes while this is entered.
-
-    All cells are normal ones. The numbers are constants of the product, so every module that has
-    taken one over is told.
-    """
-    wanted = {"CELLS": ("normal",) * size.cells, "NODES": size.nodes}
-    modules = [module for name, module in sys.modules.items() if name.startswith("harness.space.")]
-    before = [(m, name, getattr(m, name)) for m in modules for name in wanted if hasattr(m, name)]
-    try:
-        for module, name, _ in before:
-            setattr(module, name, wanted[name])
-        yield
-    finally:
-        for module, name, value in before:
-            setattr(module, name, value)
-
-
 def measured_pass(engine: Engine, size: Space, channels: int, side: int, rounds: int = 0) -> Pass:
     """Count the memory of a pass, and time it `rounds` times after that.
 
@@ -84,17 +64,18 @@ def measured_pass(engine: Engine, size: Space, channels: int, side: int, rounds:
         side: height and width of the images.
         rounds: 0 leaves the time out.
     """
-    with space_of(size):
-        torch.manual_seed(0)
-        operations = METANAS.operations[-size.operations :]
-        net = Supernet(3, CLASSES, channels, space=replace(METANAS, operations=operations))
-        images = torch.randn(size.images, 3, side, side)
-        batch = Batch(images, torch.arange(size.images) % CLASSES)
-        with MemoryCounter() as counter:
-            counter.watch(net.parameters())
-            weights = counter.live_bytes
-            _run(engine, net, batch)
-        seconds = [_timed(partial(_run, engine, net, batch)) for _ in range(rounds)]
+    torch.manual_seed(0)
+    operations = METANAS.operations[-size.operations :]
+    normal: CellKind = "normal"
+    space = replace(METANAS, operations=operations, cells=(normal,) * size.cells, nodes=size.nodes)
+    net = Supernet(3, CLASSES, channels, space=space)
+    images = torch.randn(size.images, 3, side, side)
+    batch = Batch(images, torch.arange(size.images) % CLASSES)
+    with MemoryCounter() as counter:
+        counter.watch(net.parameters())
+        weights = counter.live_bytes
+        _run(engine, net, batch)
+    seconds = [_timed(partial(_run, engine, net, batch)) for _ in range(rounds)]
     activations = (counter.peak_bytes - 2 * weights) / MIB
     return Pass(activations, median(seconds) if seconds else float("nan"))
 

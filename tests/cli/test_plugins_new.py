@@ -106,4 +106,4 @@ def test_a_kind_has_to_be_named(call: Call) -> None:
     assert call("plugins", "new", "my-idea").exit_code == 2
     result = call("plugins", "new", "my-idea", "--kind", "suite")
     assert result.exit_code == 2
-    assert "'method', 'dataset', 'device'" in result.stderr
+    assert "'method', 'dataset', 'device', 'space'" in result.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ from torch import nn
 
 from harness.conformance.judging import RULES, judge
 from harness.conformance.rule import Address, Subject, Verdict
+from harness.space.batch_norm import BatchNorm
+from harness.space.spec import METANAS, SearchSpace
 
 
 def verdicts(name: str, cache: Path) -> dict[str, Verdict]:
@@ -21,15 +23,13 @@ def verdicts(name: str, cache: Path) -> dict[str, Verdict]:
     return {rule.name: judge(rule, subject) for rule in RULES["space"][1:]}
 
 
-def test_nasbench201_keeps_every_rule(tmp_path: Path) -> None:
-    """The space that comes with the harness is held to the rules that strangers' are."""
-    assert {each.status for each in verdicts("nasbench201", tmp_path).values()} == {"kept"}
-
-
-def test_a_supernet_is_for_the_rules_of_methods(tmp_path: Path) -> None:
-    """Nothing is said of a space whose architectures are no strings."""
-    found = verdicts("metanas", tmp_path).values()
-    assert {each.status for each in found} == {"not applicable"}
+@pytest.mark.parametrize("name", ["metanas", "darts-operations", "nasbench201"])
+def test_built_in_spaces_keep_every_rule(name: str, tmp_path: Path) -> None:
+    """The spaces that come with the harness are held to the rules that strangers' are."""
+    found = {rule: each.status for rule, each in verdicts(name, tmp_path).items()}
+    supernet = found.pop("operations-fit-a-supernet")
+    assert set(found.values()) == {"kept"}
+    assert supernet == ("not applicable" if name == "nasbench201" else "kept")
 
 
 class TwoAlike(NasBench201):
@@ -71,6 +71,33 @@ class Careless(NasBench201):
         return super().network(self.architecture(other), image_shape, classes)
 
 
+class Unequal(SearchSpace):
+    """Has an operation that computes something else each time that it runs."""
+
+    def build_operation(self, name: str, channels: int, stride: int, **given: Any) -> nn.Module:
+        if name == "conv_3x3":
+            pool = nn.AvgPool2d(3, stride, padding=1)
+            return nn.Sequential(pool, nn.Dropout(0.5), BatchNorm(channels))
+        return super().build_operation(name, channels, stride, **given)
+
+
+def unequal() -> SearchSpace:
+    return Unequal("unequal", METANAS.operations)
+
+
+def ragged() -> SearchSpace:
+    class Ragged(SearchSpace):
+        """Forgets the stride."""
+
+        def build_operation(self, name: str, channels: int, stride: int, **given: Any) -> nn.Module:
+            return super().build_operation(name, channels, 1, **given)
+
+        def network(self, architecture: str, image_shape: Any, classes: int) -> nn.Module:
+            return METANAS.network(architecture, image_shape, classes)
+
+    return Ragged("ragged", METANAS.operations)
+
+
 @pytest.mark.parametrize(
     ("space", "rule", "came"),
     [
@@ -79,10 +106,12 @@ class Careless(NasBench201):
         (Forgetful, "moves-stay-inside", "23 different neighbours, and not the same 24"),
         (Narrow, "sampling-covers", r"decision 0 takes option 4 in 0\.0% of 500 draws"),
         (Careless, "network-equals-encoding", "and its encoding counts"),
+        (unequal, "operations-fit-a-supernet", "'streamed' computes other gradients"),
+        (ragged, "operations-fit-a-supernet", "'max_pool_3x3' of stride 2 gives"),
     ],
 )
 def test_what_is_wrong_breaks_its_rule_alone(
-    space: type, rule: str, came: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    space: Callable[[], Any], rule: str, came: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each fault breaks the rule that is about it, with what came in words."""
     monkeypatch.setattr(Subject, "create", lambda _: space())

@@ -18,7 +18,7 @@ from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table, trials_table
 from harness.results.record import Record
 from harness.results.summary import Missing, interval_95, rows_of_records, variance
-from harness.space.spec import space_named
+from harness.space.spec import SPACES
 
 METHOD = {"name": "m", "version": "1", "distribution": "d", "params": {}}
 DATASET = {
@@ -205,7 +205,7 @@ def test_chance_of_a_full_task_is_among_its_classes() -> None:
 
 def test_rows_tell_recipe_evaluation_and_space_apart() -> None:
     """What was done under other conditions is a row of its own, and the table says which."""
-    darts = SpaceIdentity.of(space_named("darts-operations")).model_dump()
+    darts = SpaceIdentity.of(SPACES["darts-operations"]).model_dump()
     records = [
         record(0, 50.0),
         record(0, 51.0, dataset={**DATASET, "evaluation": "transductive"}),

@@ -11,6 +11,7 @@ import pytest
 
 from harness.errors import UsageError
 from harness.space.genotype import Edge, Genotype
+from harness.space.spec import METANAS
 
 NODES = (
     (Edge(0, "conv_3x3"), Edge(1, "skip_connect")),
@@ -55,9 +56,9 @@ def changed(*path_and_value: Any) -> str:
         ("{", "Invalid JSON"),
         ("{}", "normal: Field required"),
         (changed("cells", 4), "cells: Extra inputs are not permitted"),
-        (changed("normal", []), "normal: .*at least 3"),
+        (changed("normal", []), "normal: .*at least 1"),
         (changed("normal", 1, []), "normal.1"),
-        (changed("normal", 0, 0, 1, "conv_3x4"), "normal: node 0 .*did you mean 'conv_3x3'"),
+        (changed("normal", 0, 0, 1, "<b>"), "normal.0.0.1: .*pattern"),
         (changed("reduction", 1, 1, 0, 3), "reduction: node 1 has input 3, .*0 to 2"),
         (changed("reduction", 0, 0, 0, -1), "input -1, which must be 0 to 1"),
         (changed("normal", 2, 1, 0, 0), "node 2 must have two different inputs, the lower"),
@@ -68,6 +69,20 @@ def test_bad_input_is_refused_saying_where(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         Genotype.from_json(text)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (changed("normal", 0, 0, 1, "conv_3x4"), "node 0 of the normal .*did you mean 'conv_3x3'"),
+        (changed("normal", json.loads(GENOTYPE.to_json())["normal"][:2]), "2 nodes; .*has 3"),
+    ],
+)
+def test_an_architecture_of_another_space_is_refused(text: str, message: str) -> None:
+    """A space knows its operations and how many nodes its cells have."""
+    with pytest.raises(UsageError, match=message):
+        METANAS.check(text)
+    assert METANAS.check(GENOTYPE.to_json()) == GENOTYPE.to_json()
 
 
 def test_no_torch_is_needed(

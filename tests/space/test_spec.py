@@ -10,9 +10,11 @@ import torch
 
 from harness.errors import UnknownNameError, UsageError
 from harness.experiment.trial import SpaceIdentity
+from harness.plugins.loading import load_plugins
+from harness.plugins.spaces import find_space, planned_space
 from harness.space.cell import Cell
 from harness.space.operations import build_operation
-from harness.space.spec import DARTS_OPERATIONS, METANAS, SPACES, space_named
+from harness.space.spec import DARTS_OPERATIONS, METANAS, SPACES
 from harness.space.supernet import Supernet
 
 
@@ -36,7 +38,7 @@ def test_none_gives_zeros_and_no_gradient() -> None:
 
 def test_a_supernet_has_its_spaces_operations() -> None:
     """α has a column for each operation, and an architecture never has `none`."""
-    space = space_named("darts-operations")
+    space = SPACES["darts-operations"]
     net = Supernet(1, 3, 4, space=space)
     assert net.architecture_parameters()[0].shape == (2, 8)
     assert len(cast(Cell, net.cells[0]).operations(0)[0]) == len(DARTS_OPERATIONS)
@@ -51,17 +53,18 @@ def test_a_supernet_has_its_spaces_operations() -> None:
 
 def test_a_space_is_found_by_its_name() -> None:
     """An unknown name has the nearest one in its message."""
-    assert space_named("metanas") is METANAS
+    plugins = load_plugins()
+    assert find_space(plugins, "metanas") is METANAS
     with pytest.raises(UnknownNameError, match="metanas"):
-        space_named("metanes")
+        find_space(plugins, "metanes")
 
 
 def test_an_operation_more_is_another_identity() -> None:
     """A space that has changed is another in every key, whatever its name."""
-    identity = SpaceIdentity.of(METANAS)
-    assert identity.found() is METANAS
+    identity, plugins = SpaceIdentity.of(METANAS), load_plugins()
+    assert planned_space(plugins, identity) is METANAS
     grown = SpaceIdentity.of(replace(METANAS, operations=(*METANAS.operations, "none")))
     assert grown != identity
     with pytest.raises(UsageError, match="has changed"):
-        grown.found()
+        planned_space(plugins, grown)
     assert len({SpaceIdentity.of(space).model_dump_json() for space in SPACES.values()}) == 2

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from harness.space.cell import Cell, tracked_sum
 from harness.space.mixing import Mixing, NodeMixing, Tracked
-from harness.space.spec import CELL_KINDS, CELLS, NODES
+from harness.space.spec import CELL_KINDS, CELLS, CellKind
 
 __all__ = [
     "PathCell",
@@ -100,7 +100,11 @@ def binary_gates(alpha: Tensor, pairs: Tensor, active: Tensor, temperature: floa
 
 
 def path_mixing(
-    gates: Sequence[Tensor], paths: Sequence[Tensor], closed: Sequence[Tensor] = ()
+    gates: Sequence[Tensor],
+    paths: Sequence[Tensor],
+    closed: Sequence[Tensor] = (),
+    *,
+    cells: Sequence[CellKind] = CELLS,
 ) -> Mixing:
     """Weigh the drawn paths by their gates; nothing else is tracked.
 
@@ -108,18 +112,20 @@ def path_mixing(
         gates: for each kind of cell and node, (edges, operations).
         paths: for each of them the operations that are to learn, (edges, count).
         closed: those of which only the output is needed, (edges, count).
+        cells: their kinds, from the first to the last.
     """
     rest = zip_longest(gates, paths, closed)
-    nodes = (
+    nodes = [
         PathMixing(
             gate,
             mark_paths(path, gate.shape[1]).tolist(),
             closed=None if others is None else mark_paths(others, gate.shape[1]).tolist(),
         )
         for gate, path, others in rest
-    )
-    kinds = {kind: tuple(next(nodes) for _ in range(NODES)) for kind in CELL_KINDS}
-    return Mixing(tuple(kinds[kind] for kind in CELLS))
+    ]
+    count = len(nodes) // len(CELL_KINDS)
+    kinds = {kind: tuple(nodes[n * count :][:count]) for n, kind in enumerate(CELL_KINDS)}
+    return Mixing(tuple(kinds[kind] for kind in cells))
 
 
 def mark_paths(paths: Tensor, operations: int) -> Tensor:

@@ -23,7 +23,7 @@ from harness.space.mixing import (
     operation_weights,
 )
 from harness.space.recompute import accumulate, backward_sum, in_one_piece
-from harness.space.spec import CELLS, METANAS, OPERATIONS, CellKind, SearchSpace, edge_count
+from harness.space.spec import METANAS, CellKind, SearchSpace, edge_count
 from harness.space.supernet import Supernet, architecture_noise, by_kind
 from harness_baselines.darts import FirstOrderMethod
 from harness_baselines.parameters import PcDartsParameters
@@ -49,7 +49,7 @@ class PartialCell(Cell):
         k: int,
         *,
         after_reduction: bool,
-        operations: Sequence[str] = OPERATIONS,
+        space: SearchSpace = METANAS,
     ) -> None:
         """Build a cell of width C = `channels`, whose operations have C/`k` channels."""
         super().__init__(
@@ -57,7 +57,7 @@ class PartialCell(Cell):
             channels,
             after_reduction=after_reduction,
             operation_channels=channels // k,
-            operations=operations,
+            space=space,
         )
         self.k, self.seen = k, channels // k
 
@@ -129,9 +129,7 @@ class PartialSupernet(Supernet):
             )
 
         def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
-            return PartialCell(
-                kind, channels, k, after_reduction=after_reduction, operations=space.operations
-            )
+            return PartialCell(kind, channels, k, after_reduction=after_reduction, space=space)
 
         super().__init__(
             image_channels,
@@ -141,7 +139,7 @@ class PartialSupernet(Supernet):
             build_cell=build_cell,
             space=space,
         )
-        self.beta: nn.ModuleDict = architecture_noise(lambda node: (edge_count(node),))
+        self.beta: nn.ModuleDict = architecture_noise(lambda node: (edge_count(node),), space.nodes)
 
     def mixing(
         self,
@@ -154,9 +152,10 @@ class PartialSupernet(Supernet):
         The bypass comes after an edge's operations and weighs what the edge does: drop path leaves
         out operations, and it is none.
         """
-        plain = mix(by_kind(self.alpha), None, temperature, selection, drop_path)
+        cells = self.space.cells
+        plain = mix(by_kind(self.alpha), None, temperature, selection, drop_path, cells=cells)
         edges = self._edge_weights(temperature)
-        of_nodes = [edge for kind in CELLS for edge in edges[kind]]
+        of_nodes = [edge for kind in cells for edge in edges[kind]]
         pairs = zip(plain.weights(), of_nodes, strict=True)
         return plain.with_weights([_scale(weights, edge) for weights, edge in pairs])
 

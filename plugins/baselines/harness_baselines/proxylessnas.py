@@ -14,7 +14,7 @@ from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
 from harness.space.cell import Cell
 from harness.space.mixing import Mixing
-from harness.space.spec import CELLS, METANAS, NODES, OPERATIONS, CellKind, edge_count
+from harness.space.spec import METANAS, CellKind, SearchSpace, edge_count
 from harness.space.supernet import Supernet
 from harness_baselines.parameters import ProxylessNasParameters
 from harness_baselines.paths import (
@@ -35,22 +35,23 @@ __all__ = [
 
 
 def latency_table(
-    predict: OperationLatency, device: torch.device, operations: Sequence[str] = OPERATIONS
+    predict: OperationLatency, device: torch.device, space: SearchSpace = METANAS
 ) -> list[list[Tensor]]:
     """Return the predicted seconds of each operation: for each cell and node, (edges, operations).
 
     Args:
         predict: the cost model.
         device: where the tensors are to live.
-        operations: of an edge, in the order of α's columns.
+        space: whose cells, nodes and operations there are.
     """
 
     def of_node(cell: int, node: int) -> Tensor:
         edges = range(edge_count(node))
-        rows = [[predict(cell, edge, operation) for operation in operations] for edge in edges]
+        rows = [[predict(cell, edge, each) for each in space.operations] for edge in edges]
         return torch.tensor(rows, device=device, dtype=torch.get_default_dtype())
 
-    return [[of_node(cell, node) for node in range(NODES)] for cell in range(len(CELLS))]
+    cells = range(len(space.cells))
+    return [[of_node(cell, node) for node in range(space.nodes)] for cell in cells]
 
 
 def expected_latency(mixing: Mixing, seconds: Sequence[Sequence[Tensor]]) -> Tensor:
@@ -114,7 +115,7 @@ class ProxylessNas(SupernetMethod):
                 kind,
                 context.channels,
                 after_reduction=after_reduction,
-                operations=space.operations,
+                space=space,
             )
 
         image_channels, classes = context.image_shape[0], context.classes
@@ -183,7 +184,7 @@ class ProxylessNas(SupernetMethod):
                 f"latency_weight={weight} needs a device with a cost model, and this one has none; "
                 "leave latency_weight at 0, or choose another device"
             )
-        return latency_table(context.operation_latency, context.device, self.net.space.operations)
+        return latency_table(context.operation_latency, context.device, self.net.space)
 
     def _draw(self, count: int) -> list[Tensor]:
         temperature, generator = self.temperature, self.generator
@@ -207,13 +208,12 @@ class ProxylessNas(SupernetMethod):
         drawn = list(zip(self.alphas, pairs, active, strict=True))
         gates = [binary_gates(*each, self.temperature) for each in drawn]
         if self.parameters.inactive_path == "kept":
-            return path_mixing(gates, pairs)
+            return path_mixing(gates, pairs, cells=self.net.space.cells)
         open_paths = [pair.gather(1, first) for _, pair, first in drawn]
         closed_paths = [pair.gather(1, 1 - first) for _, pair, first in drawn]
-        return path_mixing(gates, open_paths, closed_paths)
+        return path_mixing(gates, open_paths, closed_paths, cells=self.net.space.cells)
 
     def _single_mixing(self, paths: list[Tensor]) -> Mixing:
         drawn = zip(self.alphas, paths, strict=True)
-        return path_mixing(
-            [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn], paths
-        )
+        gates = [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn]
+        return path_mixing(gates, paths, cells=self.net.space.cells)

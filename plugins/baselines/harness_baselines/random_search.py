@@ -20,7 +20,7 @@ from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_discrete
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
-from harness.space.spec import CELL_KINDS, METANAS, NODES, SearchSpace, edge_pairs
+from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
 from harness_baselines.parameters import RandomSearchParameters
 
 __all__ = [
@@ -149,9 +149,10 @@ class RandomSearch:
 
     def _build_candidate(self) -> None:
         context = self.context
-        genotype = random_genotype(context.generator, context.space or METANAS)
+        space = context.space or METANAS
+        genotype = random_genotype(context.generator, space)
         network = DiscreteNetwork(
-            genotype, context.image_shape[0], context.classes, context.channels
+            genotype, context.image_shape[0], context.classes, context.channels, space=space
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
         lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
@@ -198,5 +199,5 @@ def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) ->
             Edge(second, operations[draw(len(operations))]),
         )
 
-    cells = {kind: tuple(draw_node(node) for node in range(NODES)) for kind in CELL_KINDS}
+    cells = {kind: tuple(draw_node(node) for node in range(space.nodes)) for kind in CELL_KINDS}
     return Genotype(normal=cells["normal"], reduction=cells["reduction"])

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from harness.search.parameters import Coefficients
 from harness.search.states import move
-from harness.space.spec import CELLS
 from harness.space.supernet import Supernet
 
 __all__ = ["PREFIX", "fold", "identity_reduction", "meta_cell_of", "unfold"]
@@ -127,13 +126,14 @@ def identity_reduction(like: Tensor) -> Tensor:
 
 def _cells(state: State) -> Sequence[dict[str, Tensor]]:
     """Return the weights of each cell, by the names that they have inside it."""
+    count = len({name.split(".", 2)[1] for name in state if name.startswith("cells.")})
     return [
         {
             name.removeprefix(f"cells.{number}."): value
             for name, value in state.items()
             if name.startswith(f"cells.{number}.")
         }
-        for number in range(len(CELLS))
+        for number in range(count)
     ]
 
 

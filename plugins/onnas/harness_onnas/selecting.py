@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.space.mixing import NodeSelection, UpdateSelection, select_node
-from harness.space.spec import CELL_KINDS, NODES, CellKind
+from harness.space.spec import CELL_KINDS, CellKind
 
 __all__ = [
     "Trend",
@@ -98,16 +98,16 @@ def draw_selection(  # noqa: PLR0913 - what the paper's procedure has parameters
     """
     explores = torch.rand((), generator=generator).item() < explore
     choose = random_subset(generator) if explores else best
-    rest = iter(expected)
-    alpha = {kind: [next(rest).tolist() for _ in range(NODES)] for kind in CELL_KINDS}
-    beta = {kind: [next(rest).tolist() for _ in range(NODES)] for kind in CELL_KINDS}
+    rest, count = iter(expected), len(expected) // (2 * len(CELL_KINDS))  # of nodes
+    alpha = {kind: [next(rest).tolist() for _ in range(count)] for kind in CELL_KINDS}
+    beta = {kind: [next(rest).tolist() for _ in range(count)] for kind in CELL_KINDS}
 
     def select(kind: CellKind, node: int) -> NodeSelection:
         rows = [choose(row, operations) for row in alpha[kind][node]]
         scores = beta[kind][node]
         return select_node(node, rows, choose(scores, len(scores) if pairs is None else pairs))
 
-    nodes = {kind: [select(kind, node) for node in range(NODES)] for kind in CELL_KINDS}
+    nodes = {kind: [select(kind, node) for node in range(count)] for kind in CELL_KINDS}
     return UpdateSelection(nodes, through)
 
 
