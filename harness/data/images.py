@@ -6,7 +6,9 @@ import hashlib
 import io
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
@@ -31,8 +33,35 @@ _MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are tak
 # No formats that Pillow hands to other programs (EPS), nor any for things other than pictures.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
 
-# Of 8 bits a channel or fewer; others (16 bits, floating point) would be clipped silently.
+# Of 8 bits a channel or fewer, or of 16 in gray; others would be clipped silently.
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+_DEEP_MODES = {"I;16", "I;16L", "I;16B"}
+
+# What a file of ISO media calls itself, and what reads it, which is not installed everywhere.
+_BRANDS = {
+    **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+}
+_READERS = {
+    "HEIC": "pillow-heif: pip install 'onnas-harness[heic]'",
+    "AVIF": "a Pillow with AVIF: pip install 'pillow>=11.3'",
+}
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return the formats that can be read here."""
+    found = list(_FORMATS)
+    with suppress(ImportError):
+        from PIL import AvifImagePlugin  # noqa: PLC0415 - of Pillow 11.3 or later
+
+        found += ["AVIF"] if AvifImagePlugin.SUPPORTED else []
+    with suppress(ImportError):
+        import pillow_heif  # noqa: PLC0415 - an extra
+
+        pillow_heif.register_heif_opener()
+        found.append("HEIF")
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -53,7 +82,8 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
 
     The shorter side is resized to `size` with Lanczos resampling (which filters before it shrinks),
     then the centre is cut out. Transparent parts turn white. A photograph that a camera has stored
-    turned or mirrored, and says so in EXIF, is put upright first.
+    turned or mirrored, and says so in EXIF, is put upright first. Of an animation the first picture
+    counts, of 16 bits the upper ones.
 
     Args:
         content: the bytes of the file.
@@ -64,17 +94,17 @@ def decode(content: bytes, preprocessing: Preprocessing, where: str) -> NDArray[
         Pixels of shape (channels, size, size).
 
     Raises:
-        DataError: the file is not an image, is damaged, too large, or deeper than 8 bits.
+        DataError: the file is not an image, is damaged, too large, or deeper than 16 bits.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of damaged metadata; pixels are what counts
-            image = Image.open(io.BytesIO(content), formats=_FORMATS)
+            image = Image.open(io.BytesIO(content), formats=_formats())
             _check_bounds(image)
             converted = _convert(_upright(image), preprocessing.mode)
             pixels = np.asarray(_fit(converted, preprocessing.size))
     except Exception as error:  # Pillow's readers raise a dozen kinds on damaged bytes
-        raise DataError(f"image '{where}' cannot be read ({_reason(error)})") from error
+        raise DataError(f"image '{where}' cannot be read ({_reason(error, content)})") from error
     # (size, size) or (size, size, 3) -> (channels, size, size)
     return np.atleast_3d(pixels).transpose(2, 0, 1)
 
@@ -83,8 +113,9 @@ def _check_bounds(image: Image.Image) -> None:
     """Check the header alone, before anything is decoded."""
     if image.width * image.height > _MAX_PIXELS:
         raise ValueError(f"{image.width}x{image.height} is more than {_MAX_PIXELS:,} pixels")
-    if image.mode not in _MODES:
-        raise ValueError(f"its pixels are of mode {image.mode}; expected 8 bits a channel")
+    is_deep = image.mode in _DEEP_MODES or (image.mode == "I" and image.format == "PPM")
+    if image.mode not in _MODES and not is_deep:
+        raise ValueError(f"its pixels are of mode {image.mode}; expected 8 or 16 bits a channel")
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -95,6 +126,9 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _convert(image: Image.Image, mode: Literal["gray", "rgb"]) -> Image.Image:
+    if image.mode.startswith("I"):
+        upper = (np.asarray(image).astype(np.uint32) + 128) // 257  # from 0..65535 to 0..255
+        image = Image.fromarray(upper.astype(np.uint8))
     if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
@@ -110,11 +144,14 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.LANCZOS, box=box)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, content: bytes) -> str:
     """Return Pillow's reason, unless it names a Python object, which tells people nothing."""
-    if isinstance(error, UnidentifiedImageError):
-        return f"it is none of {', '.join(_FORMATS)}"
-    return str(error) or type(error).__name__
+    if not isinstance(error, UnidentifiedImageError):
+        return str(error) or type(error).__name__
+    kind = _BRANDS.get(content[8:12]) if content[4:8] == b"ftyp" else None
+    if kind is not None:
+        return f"it is {kind}, which needs {_READERS[kind]}"
+    return f"it is none of {', '.join(_formats())}"
 
 
 Arrays = Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)

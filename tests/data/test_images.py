@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.data.images import Preprocessing, decode
+from harness.data import images
+from harness.data.images import Preprocessing, _formats, decode
 from harness.errors import DataError
 
 RGB, GRAY = Preprocessing(4, "rgb"), Preprocessing(4, "gray")
@@ -63,11 +64,71 @@ def test_transparent_parts_turn_white(mode: str) -> None:
     assert (decode(encoded(image), RGB, "x") == 255).all()
 
 
-def test_more_than_8_bits_are_refused_and_not_clipped() -> None:
-    """An image of 16 bits a channel is an error that says so."""
-    image = Image.fromarray(np.full((4, 4), 1000, dtype=np.uint16))
-    with pytest.raises(DataError, match=r"image 'x' cannot be read .*expected 8 bits a channel"):
-        decode(encoded(image), GRAY, "x")
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "PPM"])
+def test_of_16_bits_the_upper_ones_count(kind: str) -> None:
+    """Gray of 16 bits becomes that of 8, in each format that has it; nothing is clipped."""
+    levels = np.linspace(0, 65535, 16).reshape(4, 4).round().astype(np.uint16)
+    found = decode(encoded(Image.fromarray(levels), kind), GRAY, "x")
+    assert (found[0] == np.linspace(0, 255, 16).reshape(4, 4).round()).all()
+
+
+def test_colours_of_16_bits_are_read() -> None:
+    """A PNG with 16 bits in each of three colours is read by its upper ones."""
+    row = b"\0" + struct.pack(">HHH", 0xFFFF, 0x8080, 0) * 4
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 16, 2, 0, 0, 0))]
+    parts += [(b"IDAT", zlib.compress(row * 4)), (b"IEND", b"")]
+    content = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in parts
+    )
+    assert decode(content, RGB, "x")[:, 0, 0].tolist() == [255, 128, 0]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32])
+def test_more_than_16_bits_are_refused_and_not_clipped(kind: type) -> None:
+    """Whole numbers of 32 bits, and floating-point ones, have no white: an error says so."""
+    image = Image.fromarray(np.full((4, 4), 1000, dtype=kind))
+    with pytest.raises(DataError, match=r"image 'x' cannot be read .*expected 8 or 16 bits"):
+        decode(encoded(image, "TIFF"), GRAY, "x")
+
+
+def test_ink_becomes_light() -> None:
+    """CMYK, in which scanners and print shops store, comes out in its colours."""
+    image = Image.new("CMYK", (8, 8), (0, 255, 255, 0))  # magenta and yellow: red
+    for kind in ("JPEG", "TIFF"):
+        red = decode(encoded(image, kind), RGB, "x")
+        assert np.abs(red[:, 2, 2].astype(int) - (255, 0, 0)).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_picture_counts(kind: str) -> None:
+    """The others are not looked at."""
+    file = io.BytesIO()
+    first, *others = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime"))
+    first.save(file, kind, save_all=True, append_images=others, lossless=True)
+    assert np.abs(decode(file.getvalue(), RGB, "x")[:, 2, 2].astype(int) - (255, 0, 0)).max() <= 2
+
+
+@pytest.mark.parametrize("kind", ["HEIF", "AVIF"])
+def test_photographs_of_phones_are_read(kind: str) -> None:
+    """HEIC and AVIF are read where what reads them is installed."""
+    if kind not in _formats():
+        pytest.skip(f"nothing that reads {kind} is installed")
+    image = Image.new("RGB", (64, 48), (250, 120, 10))
+    pixels = decode(encoded(image, kind), RGB, "x")
+    assert np.abs(pixels[:, 2, 2].astype(int) - (250, 120, 10)).max() <= 6
+
+
+@pytest.mark.parametrize(
+    ("brand", "words"), [(b"heic", r"onnas-harness\[heic\]"), (b"avif", r"pillow>=11\.3")]
+)
+def test_what_reads_a_photograph_is_named_where_it_is_missing(
+    brand: bytes, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A phone's photograph that cannot be read here says what to install."""
+    monkeypatch.setattr(images, "_formats", lambda: ("PNG",))
+    with pytest.raises(DataError, match=words):
+        decode(b"\0\0\0\x1cftyp" + brand + bytes(64), RGB, "x")
 
 
 def test_truncated_image_is_named(png: Callable[..., bytes]) -> None:

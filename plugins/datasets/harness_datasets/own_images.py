@@ -264,8 +264,12 @@ def _flat(name: str) -> str:
     return "-".join([*split, file])
 
 
+NAMED = 10  # files that are passed over
+
+
 def _counted(names: Sequence[str]) -> str:
-    """Say how many files are no photos, and name the first."""
+    """Say how many files are no photos, and which."""
     if len(names) == 1:
         return f"a file that is not a photo ({names[0]})"
-    return f"{len(names):,} files that are not photos ({names[0]}, ...)"
+    more = f", and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return f"{len(names):,} files that are not photos ({', '.join(names[:NAMED])}{more})"
