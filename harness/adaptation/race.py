@@ -1,9 +1,10 @@
 """Races methods on photos: two rounds of few epochs, within the time that there is for it.
 
-The controls run in any case. They show how fast this machine is; of the other methods those take
-part, the lightest first, for whom there is time to come to the end. After the first round the
-better half of them is left. Time is counted by the records of the trials, so that the same race,
-once interrupted, lets the same methods in.
+The controls run the first round in any case. They show how fast this machine is; of the other
+methods those take part, the lightest first, for whom there is time to come to the end. After the
+first round the better half of them is left; where there is time for no second one, it decides.
+Time is counted by the records of the trials, so that the same race, once interrupted, lets the same
+methods in.
 """
 
 from __future__ import annotations
@@ -150,8 +151,11 @@ def race(
     ran = [*began, *(track.run(others, 0) if others else [])]
     failed = [each for each in ran if each.dropped]
     left, slow = halved([each for each in ran if not each.dropped], plugins.controls)
-    left, late = in_time(left, plugins.controls, request.race_s * track.side_by_side - _spent(ran))
-    return [*(track.run(left, 1) if left else ()), *failed, *slow, *late, *left_out]
+    seconds = request.race_s * track.side_by_side - _spent(ran)
+    going_on, late = in_time(left, plugins.controls, seconds)
+    if len(going_on) < 2:  # one alone is not raced: the first round decides
+        return [*left, *failed, *slow, *left_out]
+    return [*track.run(going_on, 1), *failed, *slow, *late, *left_out]
 
 
 @dataclass(frozen=True)
@@ -227,14 +231,20 @@ def admitted(
 def in_time(
     contenders: Sequence[Contender], controls: Collection[str], seconds: float
 ) -> tuple[list[Contender], list[Contender]]:
-    """Choose who goes on to the second round: the controls, and the best there is time for.
+    """Choose who goes on to the second round, as long as there is time.
+
+    `weights-only` comes first, then the other controls, then the best of the rest.
 
     Returns:
         Those who go on, and the others, dropped.
     """
-    kept = [each for each in contenders if each.name in controls]
-    left, late = seconds - _spent(kept) * GROWTH, []
-    for each in sorted((each for each in contenders if each not in kept), key=order):
+    left = seconds
+    kept, late = [], []
+
+    def turn(each: Contender) -> tuple[bool, bool, tuple[bool, float, int]]:
+        return each.name != BASELINE, each.name not in controls, order(each)
+
+    for each in sorted(contenders, key=turn):
         left -= each.seconds * GROWTH
         kept += [each] if left >= 0 else []
         late += [] if left >= 0 else [replace(each, dropped=TOO_SLOW)]

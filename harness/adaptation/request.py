@@ -57,7 +57,7 @@ class PhotosRequest:
     channels: int = 8
     epochs: int = 24
     memory_mib: float | None = None
-    race_s: float = 180.0
+    race_s: float = 120.0
     seed: int = 0
     cache_root: Path = field(default_factory=user_cache)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harness.adaptation.adapt import Adapted
     from harness.adaptation.race import Progress, Say
     from harness.adaptation.recommend import Recommendation
-    from harness.models.exporting import Parity
+    from harness.models.exporting import Form, Parity
     from harness.models.model import ImagePrediction
 
 __all__ = ["PhotoOptions", "adapt", "export", "predict", "recommend"]
@@ -147,26 +147,32 @@ def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePre
 
 
 def export(
-    model: str | Path, output: str | Path, *, check: Images = (), from_pixels: bool = False
+    model: str | Path,
+    output: str | Path,
+    *,
+    to: Form = "onnx",
+    check: Images = (),
+    from_pixels: bool = False,
 ) -> Parity:
-    """Write the model of a folder as ONNX, once it was seen to predict the same.
+    """Write the model of a folder in another format, once it was seen to predict the same.
 
     Args:
         model: the folder.
         output: the file to write.
+        to: the format.
         check: images to compare both on; without any, noise stands in for them.
         from_pixels: whether the graph takes pixels of 0 to 255, and standardises them itself.
 
     Raises:
         UsageError: the model cannot be read, an extra is missing, or the file cannot be written.
-        ExportFailedError: the file would predict something else.
+        ExportFailedError: the format cannot hold the network, or would predict something else.
     """
-    from harness.models.exporting import export_onnx  # noqa: PLC0415 - imports torch
+    from harness.models.exporting import export_model  # noqa: PLC0415 - imports torch
     from harness.models.images import image_files  # noqa: PLC0415 - for those who ask
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(check))
-    return export_onnx(load_model(Path(model)), Path(output), files, from_pixels=from_pixels)
+    return export_model(load_model(Path(model)), Path(output), to, files, from_pixels=from_pixels)
 
 
 def _listed(images: Images) -> list[str]:

@@ -15,6 +15,7 @@ from harness.cli.options import UserPath, json_option
 from harness.cli.output import print_json, say
 
 if TYPE_CHECKING:
+    from harness.models.exporting import Form
     from harness.models.model import ImagePrediction
 
 __all__ = ["export_command", "predict_command"]
@@ -110,7 +111,13 @@ Example:
 
 @click.command("export", epilog=EXPORT_EXAMPLE)
 @click.argument("model", type=UserPath())
-@click.option("--to", "form", type=click.Choice(["onnx"]), required=True, help="The format.")
+@click.option(
+    "--to",
+    "form",
+    type=click.Choice(["onnx", "torchscript", "executorch"]),
+    required=True,
+    help="The format.",
+)
 @click.option(
     "-o",
     "--output",
@@ -134,7 +141,7 @@ Example:
 def export_command(  # noqa: PLR0913 - one parameter an option
     *,
     model: Path,
-    form: str,  # noqa: ARG001 - there is one, and a person says so
+    form: Form,
     output: Path,
     photos: tuple[str, ...],
     from_pixels: bool,
@@ -142,20 +149,22 @@ def export_command(  # noqa: PLR0913 - one parameter an option
 ) -> None:
     """Write the model in a folder in a format that other programs can run.
 
-    The file has a free batch size, runs in onnxruntime without this harness, and is
-    compared with the model before it is written.
+    ONNX runs in onnxruntime and TorchScript in torch, without this harness and with a free
+    batch size, ExecuTorch in its runtime with one image at a time. The file is compared with the
+    model before it is written.
     """
-    from harness.models.exporting import export_onnx  # noqa: PLC0415 - torch, as late as can be
+    from harness.models.exporting import export_model  # noqa: PLC0415 - torch, as late as can be
     from harness.models.images import image_files  # noqa: PLC0415 - as above
     from harness.models.model import load_model  # noqa: PLC0415 - as above
 
     files = image_files(photos)
-    found = export_onnx(load_model(model), output, files, from_pixels=from_pixels)
+    found = export_model(load_model(model), output, form, files, from_pixels=from_pixels)
     if as_json:
         print_json({**asdict(found), "path": str(found.path)})
         return
+    opset = f", opset {found.opset}" if found.opset else ""
     what = "images" if found.are_real else "images of noise (--check names real ones)"
-    click.echo(f"{found.path}: {found.bytes / 2**20:,.2f} MiB, opset {found.opset}")
+    click.echo(f"{found.path}: {found.bytes / 2**20:,.2f} MiB{opset}")
     click.echo(
         f"Compared on {found.images} {what}: logits differ by {found.largest_difference:.1e} at "
         f"most, and {found.alike} have the same class first."

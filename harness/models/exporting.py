@@ -1,19 +1,23 @@
-"""A kept model as an ONNX file, compared with the model itself before it is left anywhere.
+"""A kept model in other formats, compared with the model itself before it is left anywhere.
 
-The file runs in onnxruntime with nothing of this harness. What a person needs to use it is in its
-metadata: the names of the classes, and what is done to an image before.
+An ONNX file runs in onnxruntime with nothing of this harness, TorchScript in torch and in libtorch,
+ExecuTorch in its own runtime, for one image at a time. What a person needs to use it is in the
+metadata of the first two: the names of the classes, and what is done to an image before.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -25,9 +29,12 @@ from harness.errors import DataError, HarnessError, NotWrittenError
 from harness.models.folder import ModelError
 from harness.models.images import read_images
 from harness.models.model import BATCH, KeptModel, standardised
+from harness.space.supernet import Stem
 from harness.system.files import write_whole
 
-__all__ = ["ExportFailedError", "Parity", "export_onnx"]
+__all__ = ["ExportFailedError", "Form", "Parity", "export_model"]
+
+Form = Literal["onnx", "torchscript", "executorch"]
 
 INPUT, OUTPUT = "images", "logits"
 TOLERANCE = 1e-3  # of a logit; rounding gives a hundredth of that
@@ -52,7 +59,7 @@ class Parity:
         labelled: images whose folder is named like a class.
         right_before: of these, how many the model is right about.
         right_after: how many the file is.
-        opset: version of ONNX's operators.
+        opset: version of ONNX's operators; None of another format.
     """
 
     path: Path
@@ -64,7 +71,7 @@ class Parity:
     labelled: int
     right_before: int
     right_after: int
-    opset: int
+    opset: int | None
 
 
 class FromPixels(nn.Module):
@@ -87,27 +94,51 @@ class FromPixels(nn.Module):
         return logits
 
 
-def export_onnx(
-    model: KeptModel, path: Path, photos: Sequence[str] = (), *, from_pixels: bool = False
+Batches = Sequence[NDArray[np.float32]]  # of images, (N, channels, H, W)
+
+
+class _Format(NamedTuple):
+    """How a format is written and run, and what that needs.
+
+    Attributes:
+        write: given the network, an example (2, channels, H, W) and what is to be told of it,
+            returns the file's bytes and ONNX's opset.
+        run: returns a file's logits for all batches, (images, classes).
+        needs: modules of the extra that has the format's name.
+    """
+
+    write: Callable[[nn.Module, Tensor, Mapping[str, str]], tuple[bytes, int | None]]
+    run: Callable[[bytes, Batches], NDArray[np.float32]]
+    needs: tuple[str, ...] = ()
+
+
+def export_model(
+    model: KeptModel,
+    path: Path,
+    form: Form,
+    photos: Sequence[str] = (),
+    *,
+    from_pixels: bool = False,
 ) -> Parity:
-    """Write a model as ONNX, with a free batch size, once it was seen to predict the same.
+    """Write a model in a format, once it was seen to predict the same.
 
     Args:
         model: what is exported.
         path: of the file; it must not be there.
+        form: the format.
         photos: image files to compare on; without any, noise stands in for them.
         from_pixels: whether the graph takes pixels of 0 to 255, and standardises them itself.
 
     Raises:
         ModelError: an extra is missing, there is a file already, or it cannot be written.
         DataError: a photo cannot be read.
-        ExportFailedError: the file predicts something else.
+        ExportFailedError: the format cannot hold the network, or predicts something else.
     """
-    _require_onnx()
+    chosen = FORMATS[form]
+    _require(form, chosen.needs)
     if path.exists():
         raise ModelError(f"'{path}' is there already; give another file with --output")
     pixels, labels = _pixels(model, photos)
-    content, opset = _exported(model, from_pixels=from_pixels)
     ours = np.concatenate(
         [model.logits(standardised(x, model.preprocessing)).numpy() for x in pixels]
     )
@@ -115,7 +146,13 @@ def export_onnx(
         x.astype(np.float32) if from_pixels else standardised(x, model.preprocessing)
         for x in pixels
     ]
-    theirs = _run(content, given)
+    try:
+        with _quiet(), torch.no_grad():
+            content, opset = _written(model, chosen, from_pixels=from_pixels)
+            theirs = chosen.run(content, given)
+    except Exception as error:  # of any of three libraries
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise ExportFailedError(f"{form} cannot hold this network: {reason}") from error
     parity = Parity(
         path=path,
         bytes=len(content),
@@ -130,22 +167,24 @@ def export_onnx(
     )
     if not parity.largest_difference <= TOLERANCE * max(1.0, float(np.abs(ours).max())):
         raise ExportFailedError(
-            f"the ONNX file predicts something else than the model: logits differ by up to "
+            f"the {form} file predicts something else than the model: logits differ by up to "
             f"{parity.largest_difference:.2g}; it was not written"
         )
-    _write(path, content)
+    try:
+        write_whole(path, content)
+    except NotWrittenError as error:
+        raise ModelError(str(error)) from None
     return parity
 
 
-def _require_onnx() -> None:
-    try:
-        import onnx  # noqa: F401, PLC0415 - an extra
-        import onnxruntime  # noqa: F401, PLC0415 - an extra
-        import onnxscript  # noqa: F401, PLC0415 - an extra
-    except ImportError as error:
-        raise ModelError(
-            f"to export to ONNX needs {error.name}: pip install 'onnas-harness[onnx]'"
-        ) from None
+def _require(form: Form, modules: Sequence[str]) -> None:
+    for name in modules:
+        try:
+            import_module(name)
+        except ImportError:
+            raise ModelError(
+                f"to export to {form} needs {name}: pip install 'onnas-harness[{form}]'"
+            ) from None
 
 
 def _pixels(
@@ -167,57 +206,94 @@ def _pixels(
     return batches, labels
 
 
-def _exported(model: KeptModel, *, from_pixels: bool) -> tuple[bytes, int]:
+def _written(model: KeptModel, form: _Format, *, from_pixels: bool) -> tuple[bytes, int | None]:
     """Return the file's bytes and its opset."""
     network = FromPixels(model).eval() if from_pixels else model.network
-    example = torch.zeros(2, *model.architecture.image_shape)
-    with _quiet():
-        program: Any = torch.onnx.export(
-            network,
-            (example,),
-            dynamo=True,
-            input_names=[INPUT],
-            output_names=[OUTPUT],
-            dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
-            verbose=False,
-        )
-    proto = program.model_proto
     preparing = {**model.preprocessing.model_dump(mode="json"), "standardised": not from_pixels}
     told = {"classes": list(model.classes), "preprocessing": preparing}
+    example = torch.zeros(2, *model.architecture.image_shape)
+    return form.write(network, example, {key: json.dumps(each) for key, each in told.items()})
+
+
+def _write_onnx(
+    network: nn.Module, example: Tensor, told: Mapping[str, str]
+) -> tuple[bytes, int | None]:
+    program: Any = torch.onnx.export(
+        network,
+        (example,),
+        dynamo=True,
+        input_names=[INPUT],
+        output_names=[OUTPUT],
+        dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+        verbose=False,
+    )
+    proto = program.model_proto
     for key, value in told.items():
         entry = proto.metadata_props.add()
-        entry.key, entry.value = key, json.dumps(value)
+        entry.key, entry.value = key, value
     opset = next(each.version for each in proto.opset_import if each.domain in ("", "ai.onnx"))
     return proto.SerializeToString(), int(opset)
 
 
-def _run(content: bytes, batches: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """Return the file's logits for all batches, (images, classes)."""
+def _run_onnx(content: bytes, batches: Batches) -> NDArray[np.float32]:
     import onnxruntime  # noqa: PLC0415 - an extra
 
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    found: NDArray[np.float32] = np.concatenate(
-        [session.run([OUTPUT], {INPUT: images})[0] for images in batches]
-    )
-    return found
+    return np.concatenate([session.run([OUTPUT], {INPUT: images})[0] for images in batches])
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        write_whole(path, content)
-    except NotWrittenError as error:
-        raise ModelError(str(error)) from None
+def _write_torchscript(
+    network: nn.Module, example: Tensor, told: Mapping[str, str]
+) -> tuple[bytes, int | None]:
+    traced: Any = torch.jit.trace(network, example)  # type: ignore[no-untyped-call] # of torch
+    file = io.BytesIO()
+    extra = {f"{key}.json": value for key, value in told.items()}
+    torch.jit.save(traced, file, _extra_files=extra)
+    return file.getvalue(), None
+
+
+def _run_torchscript(content: bytes, batches: Batches) -> NDArray[np.float32]:
+    network: Any = torch.jit.load(io.BytesIO(content))  # type: ignore[no-untyped-call] # above
+    return np.concatenate([network(torch.from_numpy(x)).numpy() for x in batches])
+
+
+def _write_executorch(
+    network: nn.Module, example: Tensor, _: Mapping[str, str]
+) -> tuple[bytes, int | None]:
+    from executorch.exir import to_edge  # noqa: PLC0415 - an extra
+
+    # Memory is planned beforehand, for one image; the kernels know contiguous tensors alone.
+    contiguous = deepcopy(network)
+    for module in contiguous.modules():
+        if isinstance(module, Stem):
+            module.channels_last = False
+    program = to_edge(torch.export.export(contiguous, (example[:1],)))
+    return bytes(program.to_executorch().buffer), None
+
+
+def _run_executorch(content: bytes, batches: Batches) -> NDArray[np.float32]:
+    from executorch.runtime import Runtime  # noqa: PLC0415 - an extra
+
+    method: Any = Runtime.get().load_program(content).load_method("forward")
+    images = [torch.from_numpy(image[None].copy("C")) for batch in batches for image in batch]
+    return np.concatenate([method.execute([each])[0].clone().numpy() for each in images])
+
+
+FORMATS: Mapping[Form, _Format] = {
+    "onnx": _Format(_write_onnx, _run_onnx, ("onnx", "onnxscript", "onnxruntime")),
+    "torchscript": _Format(_write_torchscript, _run_torchscript),
+    "executorch": _Format(_write_executorch, _run_executorch, ("executorch.exir",)),
+}
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes to programmers from the person."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Keep the exporters' notes to programmers from the person."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)

@@ -144,12 +144,19 @@ def test_as_many_take_part_as_there_is_time_for() -> None:
 
 
 def test_the_best_go_on_as_far_as_time_goes() -> None:
-    """Controls come to the end in any case, the others by their accuracy while there is time."""
-    some = [took("weights-only", 3, 1), took("a", 3, 1, right=50), took("b", 3, 1, right=60)]
-    left, late = in_time(some, {"weights-only"}, 17)
-    assert [each.label for each in left] == ["weights-only", "b"]
+    """First `weights-only`, then the other controls, then the rest by their accuracy."""
+    some = [
+        took("a", 3, 1, right=50),
+        took("b", 3, 1, right=60),
+        took("random", 3, 1),
+        took("weights-only", 3, 1),
+    ]
+    controls = {"weights-only", "random"}
+    left, late = in_time(some, controls, 3 * 8)
+    assert [each.label for each in left] == ["weights-only", "random", "b"]
     assert [each.label for each in late] == ["a"]
-    assert [each.label for each in in_time(some, {"weights-only"}, 0)[0]] == ["weights-only"]
+    assert [each.label for each in in_time(some, controls, 9)[0]] == ["weights-only"]
+    assert in_time(some, controls, 0)[0] == []
 
 
 def test_leaner_ways_are_other_engines_and_parts() -> None:
