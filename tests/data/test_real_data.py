@@ -42,6 +42,7 @@ def available(request: DataRequest, name: str) -> None:
         pytest.skip(f"HARNESS_DATA has no {name}")
 
 
+@pytest.mark.slow
 def test_omniglot(request_real: DataRequest) -> None:
     """Omniglot has 964 characters to train on or validate with and 659 to test on, 20 drawings."""
     available(request_real, "omniglot")
