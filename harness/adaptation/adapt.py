@@ -18,15 +18,16 @@ from harness.adaptation.card import card_files, facts_of
 from harness.adaptation.race import Progress, Say, open_photos
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest
-from harness.contracts import Dataset, DeployableMethod, ImageSet
+from harness.contracts import Dataset, DeployableMethod, DescribesImages, ImageSet
 from harness.errors import HarnessError, UsageError
-from harness.models.folder import publish, read_texts, refuse_taken
+from harness.models.folder import publish, read_parts, read_texts, refuse_taken
 from harness.models.judging import Judgement, judge_model
 from harness.models.model import BATCH, load_model
 from harness.plugins.loading import Plugins
-from harness.plugins.selection import select
+from harness.plugins.selection import select, spell
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan
+from harness.system.folders import expanded
 from harness.trials.runner import RunResult, run_trials
 
 __all__ = ["AdaptationFailedError", "Adapted", "adapt"]
@@ -76,6 +77,9 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
     refuse_taken(request.output)
     method = "" if request.method == AUTO else _with_model(plugins, request.method)
     photos, remarks = open_photos(plugins, request, say), []
+    if request.base is not None:
+        method, remark = _learning_on(request.base, photos)
+        remarks.append(remark)
     if not method:
         method, remark = _recommended(plugins, request, progress, say)
         remarks.append(remark)
@@ -108,6 +112,25 @@ def _recommended(
     if found.choice is None:
         raise AdaptationFailedError(found.sentence)
     return found.choice.label, found.sentence
+
+
+def _learning_on(base: Path, photos: Dataset) -> tuple[str, str]:
+    """Return the method by which the network of a model learns on, and what becomes of its head.
+
+    Raises:
+        UsageError: the folder cannot be used, or its network takes other images.
+    """
+    folder = expanded(base).absolute()
+    architecture, classes, _ = read_parts(folder, read_texts(folder)[1])
+    if architecture.image_shape != photos.image_shape:
+        channels, size, _ = architecture.image_shape
+        gray = " and --gray" if channels == 1 else " and no --gray"
+        raise UsageError(f"the model in '{base}' takes other images; give --size {size}{gray}")
+    named = photos.description().classes if isinstance(photos, DescribesImages) else ()
+    is_same = named == classes
+    values = {"model": str(folder), "tune": "all", "new_head": not is_same}
+    told = "its classes are the same" if is_same else "its last layer is new, as are the classes"
+    return spell("transfer", values), f"The network of {base} has learned on; {told}."
 
 
 def _with_model(plugins: Plugins, method: str) -> str:

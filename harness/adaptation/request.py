@@ -128,15 +128,28 @@ class AdaptRequest(PhotosRequest):
     Attributes:
         output: the model folder to make.
         method: as `-m` takes it; `auto` is what `harness recommend` says.
+        base: a model folder whose network learns on; nothing is searched then.
     """
 
     output: Path
     method: str = AUTO
+    base: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Check what no other part would.
+
+        Raises:
+            UsageError: two wishes contradict each other.
+        """
+        super().__post_init__()
+        if self.base is not None and self.method != AUTO:
+            raise UsageError("--base goes on with the network of a model; leave out --method")
 
     @property
     def command(self) -> str:
         """What to type for the same again."""
-        words = ["harness", "adapt", str(self.photos), "-d", self.device, "-m", self.method]
+        words = ["harness", "adapt", str(self.photos), "-d", self.device]
+        words += ["-m", self.method] if self.base is None else ["--base", str(self.base)]
         for key in ("keep", "size", "channels", "epochs", "seed"):
             if (given := getattr(self, key)) != getattr(PhotosRequest, key):
                 words += [f"--{key}", str(given)]

@@ -58,6 +58,7 @@ def adapt(
     output: str | Path,
     *,
     method: str = "auto",
+    base: str | Path | None = None,
     progress: bool = True,
     **options: Unpack[PhotoOptions],
 ) -> Adapted:
@@ -69,6 +70,7 @@ def adapt(
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
         output: the model folder to make.
         method: such as `"onnas"`; `"auto"` takes what `recommend` says.
+        base: a model folder whose network learns on, in place of a search.
         progress: whether progress is shown on standard error.
         options: the device, the budget and so on, see `PhotoOptions`.
 
@@ -79,7 +81,7 @@ def adapt(
     from harness.adaptation.adapt import adapt as adapt_photos  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
 
-    fields = _fields(photos, options)
+    fields = {**_fields(photos, options), "base": None if base is None else Path(base)}
     request = AdaptRequest(output=Path(output), method=method, **fields)
     return adapt_photos(plugins_here(), request, *_listeners(progress=progress))
 

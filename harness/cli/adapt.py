@@ -24,6 +24,7 @@ ADAPT_EXAMPLE = """\b
 Example:
   harness adapt photos -d jetson -o model
   harness predict model new-photo.jpg
+  harness adapt more-photos -d jetson --base model -o better-model
 """
 
 EXIT_NOTHING_FITS, EXIT_INTERRUPTED = 1, 130
@@ -141,6 +142,11 @@ def photo_options(function: Function) -> Function:
     help="A method, such as onnas; auto takes what `harness recommend` says.",
 )
 @click.option(
+    "--base",
+    type=UserPath(),
+    help="A model folder whose network learns on, with a new last layer for other classes.",
+)
+@click.option(
     "-o",
     "--output",
     required=True,
@@ -148,7 +154,7 @@ def photo_options(function: Function) -> Function:
     help="The model folder to make.",
 )
 @photo_options
-def adapt_command(*, photos: Path, method: str, output: Path, as_json: bool, **given: Any) -> None:
+def adapt_command(*, as_json: bool, **given: Any) -> None:
     """Adapt a network to your photos, and leave it as a folder.
 
     PHOTOS is a folder of <class>/<photo>, or of <split>/<class>/<photo>. A fifth of each class, or
@@ -156,7 +162,7 @@ def adapt_command(*, photos: Path, method: str, output: Path, as_json: bool, **g
     by it. The folder has the weights, the class names and a card. Interrupted, the same command
     goes on where this one stopped.
     """
-    request = AdaptRequest(photos=photos, output=output, method=method, **given)
+    request = AdaptRequest(**given)
     try:
         adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
     except KeyboardInterrupt:

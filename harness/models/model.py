@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 
-def network_of(architecture: NetworkArchitecture) -> nn.Module:
+def network_of(architecture: NetworkArchitecture) -> BackboneNetwork | DeployedNetwork:
     """Build the network that is described, drawing its weights from torch's global generator."""
     if isinstance(architecture, BackboneArchitecture):
         return BackboneNetwork(architecture)

@@ -62,6 +62,10 @@ class DeployedNetwork(CellNetwork):
         for cell in self.cells:
             cast(DeployedCell, cell).run = run
 
+    def last_layer(self) -> nn.Module:
+        """Return the layer that tells the classes apart."""
+        return self.head
+
     def forward(self, images: Tensor) -> Tensor:
         """Return logits (N, classes) for images (N, channels, H, W)."""
         newer = older = self.stem(images)

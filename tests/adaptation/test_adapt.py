@@ -95,6 +95,35 @@ def test_fine_tuned_network_is_kept_as_others_are(
     assert call("predict", "model", "new.png").exit_code == 0
 
 
+def test_a_model_learns_on(photos: Path, scratch: Path) -> None:
+    """From a folder made before, with the last layer it has, or a new one for other classes."""
+    assert call("adapt", photos, "-m", "random", *TINY, "-o", "first").exit_code == 0
+    words = ("--base", "first", "-d", "jetson", *TINY)
+    again = call("adapt", photos, *words, "-o", "second", "--json")
+    assert again.exit_code == 0, again.output
+    told = json.loads(again.stdout)
+    assert told["remarks"] == ["The network of first has learned on; its classes are the same."]
+    assert told["accuracy"]["value"] == pytest.approx(
+        told["record"]["metrics"]["accuracy"]["value"]
+    )
+    first, second = (load_model(scratch / name).architecture for name in ("first", "second"))
+    assert first == second
+    assert "--base first" in (scratch / "second" / "card.md").read_text()
+    (photos / "dark").rename(photos / "night")
+    other = call("adapt", photos, *words, "-o", "third", "--json")
+    assert other.exit_code == 0, other.output
+    assert "its last layer is new" in json.loads(other.stdout)["remarks"][0]
+    for wrong, sentence in (
+        (("--size", "16", "--base", "first"), "takes other images; give --size 8 and no --gray"),
+        ((*TINY, "--base", "nowhere"), "nowhere' does not exist"),
+        ((*TINY, "--base", "first", "-m", "darts"), "leave out --method"),
+    ):
+        refused = call("adapt", photos, *wrong, "-o", "fourth")
+        assert refused.exit_code == 2, refused.output
+        assert sentence in refused.stderr
+    assert not (scratch / "fourth").exists()
+
+
 def test_what_is_done_is_not_done_again(photos: Path, scratch: Path) -> None:
     """Broken off after its trial, the same command runs none, and leaves the same weights."""
     assert call("adapt", photos, "-m", "random", *TINY, "-o", "one").exit_code == 0

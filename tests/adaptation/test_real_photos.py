@@ -30,8 +30,10 @@ def call(*arguments: object) -> Result:
     return result
 
 
-def images_of(archive: Path, split: str) -> Iterator[tuple[str, bytes]]:
-    """Give the class and the bytes of the first images of the first classes, and one more."""
+def images_of(
+    archive: Path, split: str, classes: int = CLASSES, photos: int = PHOTOS + 1
+) -> Iterator[tuple[str, bytes]]:
+    """Give the class and the bytes of the first images of the first classes."""
     counts: Counter[str] = Counter()
     with tarfile.open(archive) as file:
         for member in file:
@@ -39,7 +41,7 @@ def images_of(archive: Path, split: str) -> Iterator[tuple[str, bytes]]:
             if not member.isfile() or len(parts) < 3 or parts[0] != split:
                 continue
             label = parts[1]
-            if (label in counts or len(counts) < CLASSES) and counts[label] <= PHOTOS:
+            if (label in counts or len(counts) < classes) and counts[label] < photos:
                 counts[label] += 1
                 content = file.extractfile(member)
                 assert content is not None

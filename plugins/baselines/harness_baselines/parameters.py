@@ -142,10 +142,18 @@ class TransferParameters(WeightParameters):
         default=None,
         description="a safetensors file of the backbone's weights; none for torchvision's cache",
     )
+    model: Path | None = Field(
+        default=None,
+        description="a model folder that was made before: its network learns on, of any kind",
+    )
+    new_head: bool = Field(
+        default=False, description="whether the last layer of that network is drawn anew"
+    )
     sha256: str | None = Field(
         default=None,
         pattern="^[0-9a-f]{64}$",
-        description="of that file, which is filled in; another file is refused",
+        description="of that file, or of the folder's manifest, which is filled in; another one is "
+        "refused",
     )
     download: bool = Field(
         default=False, description="whether torchvision may fetch what its cache lacks"
@@ -154,22 +162,25 @@ class TransferParameters(WeightParameters):
     @model_validator(mode="after")
     def _know_the_file(self) -> TransferParameters:
         """Make what the file holds a part of every trial's identity."""
-        if self.weights is None:
+        if self.weights is not None and self.model is not None:
+            raise ValueError("weights and model exclude each other")
+        file = self.weights if self.model is None else self.model / "manifest.json"
+        if file is None:
             return self
         try:
-            found = hashlib.sha256(self.weights.read_bytes()).hexdigest()
+            found = hashlib.sha256(file.read_bytes()).hexdigest()
         except OSError as error:
             raise ValueError(
-                f"the weights '{self.weights}' cannot be read: {error.strerror or error}"
+                f"the weights '{file}' cannot be read: {error.strerror or error}"
             ) from None
         if self.sha256 not in {None, found}:
-            raise ValueError(f"'{self.weights}' is not the file of that sha256; it has {found}")
+            raise ValueError(f"'{file}' is not the file of that sha256; it has {found}")
         object.__setattr__(self, "sha256", found)  # which is frozen for everyone else
         return self
 
     def missing(self) -> str:
         """Say that there are no weights, and how to get them; empty if there are."""
-        if self.weights is not None or self.download:
+        if self.weights is not None or self.model is not None or self.download:
             return ""
         path = _torch_home() / "hub" / "checkpoints" / PUBLISHED[self.backbone]
         if path.is_file():

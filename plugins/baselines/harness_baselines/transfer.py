@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,13 +13,15 @@ from torch import Tensor
 from torchvision import models
 
 from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, StepMetrics
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 from harness.experiment.setting import Recipe
-from harness.models.model import BackboneNetwork
+from harness.models.folder import read_parts, read_texts
+from harness.models.model import BackboneNetwork, load_model, network_of
 from harness.search.optimizers import WeightOptimizer, rate_at
 from harness.search.states import misfit_of
-from harness.space.architecture import BackboneArchitecture
+from harness.space.architecture import BackboneArchitecture, NetworkArchitecture
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
+from harness.space.deployed import DeployedNetwork
 from harness_baselines.parameters import TransferParameters
 
 __all__ = ["Transfer"]
@@ -33,6 +36,9 @@ class Transfer:
     every bias, batch norm's shifts included, or all, at a tenth of the last layer's rate. Batch
     norm always normalises by the statistics that were published with the weights: a few images
     have none to put in their place. `channels` and the search space mean nothing to it.
+
+    With `model` the network of a model folder learns on in place of torchvision's, of whatever kind
+    it is, with the last layer that it has, or a new one (`new_head`).
     """
 
     def __init__(self, parameters: TransferParameters | None = None) -> None:
@@ -44,17 +50,11 @@ class Transfer:
 
         Raises:
             DataError: there are no weights, or not those of this network.
+            UsageError: the model folder cannot be used, or takes other images.
         """
         given, recipe = self.parameters, context.recipe or Recipe()
-        self.described = BackboneArchitecture(
-            image_shape=context.image_shape,
-            classes=context.classes,
-            backbone=given.backbone,
-            size=given.size,
-        )
-        network = BackboneNetwork(self.described)
-        if context.device.type != "meta":  # an estimate asks for shapes alone
-            _load(network, given)
+        create = _published_network if given.model is None else _kept_network
+        self.described, network = create(given, context)
         self.network = network.to(context.device).eval()
         self.step, self.steps, self.schedule = -1, context.steps, given.schedule or recipe.schedule
         last = set(self.network.last_layer().parameters())
@@ -102,6 +102,50 @@ class Transfer:
         for optimizer in self.optimizers.values():
             optimizer.step()
         return outcome
+
+
+Created = tuple[NetworkArchitecture, BackboneNetwork | DeployedNetwork]
+
+
+def _published_network(given: TransferParameters, context: SearchContext) -> Created:
+    """Return torchvision's network with its weights, and a last layer that is new."""
+    described = BackboneArchitecture(
+        image_shape=context.image_shape,
+        classes=context.classes,
+        backbone=given.backbone,
+        size=given.size,
+    )
+    network = BackboneNetwork(described)
+    if context.device.type != "meta":  # an estimate asks for shapes alone
+        _load(network, given)
+    return described, network
+
+
+def _kept_network(given: TransferParameters, context: SearchContext) -> Created:
+    """Return the network of a model folder, with its last layer or a new one.
+
+    Raises:
+        UsageError: the folder cannot be used, or its network takes other images.
+    """
+    folder = Path(given.model or "")
+    kept, classes, _ = read_parts(folder, read_texts(folder)[1])
+    if kept.image_shape != context.image_shape:
+        raise UsageError(
+            f"the network in '{folder}' takes images of {kept.image_shape} (channels, height, "
+            f"width), not of {context.image_shape}"
+        )
+    described = kept.model_copy(update={"classes": context.classes})
+    network = network_of(described)
+    if context.device.type == "meta":  # an estimate asks for shapes alone
+        return described, network
+    is_new = given.new_head or context.classes != len(classes)
+    last = {id(each) for each in network.last_layer().state_dict(keep_vars=True).values()}
+    weights = load_model(folder).network.state_dict()
+    for name, each in network.state_dict(keep_vars=True).items():
+        if is_new and id(each) in last:
+            weights[name] = each
+    network.load_state_dict(weights)
+    return described, network
 
 
 def _load(network: BackboneNetwork, given: TransferParameters) -> None:
