@@ -16,8 +16,7 @@ from harness.results.rows import Row, rows_of_estimate
 if TYPE_CHECKING:
     from harness.adaptation.race import Contender
     from harness.adaptation.recommend import Recommendation
-    from harness.scores.correlating import Correlations
-    from harness.scores.rank_correlation import Interval
+    from harness.scores.correlating import Correlations, Interval
 
 __all__ = ["bench_table", "correlation_table", "estimate_table", "recommendation_table"]
 

@@ -24,7 +24,7 @@ pytestmark = [
     ),
 ]
 
-SEARCHED = ("random", "darts", "onnas")
+SEARCHED = ("random", "evolution", "darts", "onnas")
 TINY = ["--budget", "search_steps=3,tasks=1,channels=4", "--queries", "3"]
 
 

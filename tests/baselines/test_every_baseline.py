@@ -15,8 +15,9 @@ MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
 
 METHODS = [
-    *("bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random"),
-    *("random-alpha", "weights-only"),
+    *("bias-only", "darts", "darts-minus", "evolution", "fairdarts", "gdas", "last-layer"),
+    *("metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "sparse-update"),
+    "weights-only",
 ]
 each_method = pytest.mark.parametrize("name", METHODS)
 

@@ -12,8 +12,9 @@ from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
 
 NAMES = {
-    *("bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random"),
-    *("random-alpha", "weights-only"),
+    *("bias-only", "darts", "darts-minus", "evolution", "fairdarts", "gdas", "last-layer"),
+    *("metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "sparse-update"),
+    "weights-only",
 }
 
 

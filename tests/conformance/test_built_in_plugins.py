@@ -15,6 +15,10 @@ DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else Non
 METHODS = [
     "bias-only",
     "darts",
+    "darts-minus",
+    "evolution",
+    "fairdarts",
+    "gdas",
     "last-layer",
     "metanas",
     "onnas",
@@ -22,6 +26,7 @@ METHODS = [
     "proxylessnas",
     "random",
     "random-alpha",
+    "sparse-update",
     "weights-only",
 ]
 DEVICES = ["cpu", "cuda", "jetson", "jetson-orin-nano", "rtx3090"]

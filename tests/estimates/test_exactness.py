@@ -28,11 +28,15 @@ EXACT = [
     "weights-only",
     "last-layer",
     "bias-only",
+    "sparse-update",
+    "fairdarts",
+    "darts-minus",
     pytest.param("onnas[q=7,g=all,micro_batches=2]", marks=pytest.mark.slow),
 ]
 CHOOSING = [
     "onnas",
     "proxylessnas",
+    "gdas",
     pytest.param("onnas[q=3,g=2,micro_batches=2]", marks=pytest.mark.slow),
 ]
 

@@ -40,8 +40,7 @@ from harness.results.costs import BenchRow, DeviceRow, EstimateRow, bench_to_jso
 from harness.results.load import load_results
 from harness.results.record import Record
 from harness.results.results import Results
-from harness.scores.correlating import Correlation, Correlations
-from harness.scores.rank_correlation import Interval
+from harness.scores.correlating import Correlation, Correlations, Interval
 
 WIDTHS = [60, 80, 120, 200]
 REFERENCE = Path(__file__).parents[2] / "results" / "reference" / "omniglot"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from harness.scores import rank_correlation
+from harness.scores import correlating
 from tests.spaces.conftest import table_root
 
 __all__ = ["few_resamples", "image_root", "table_root"]
@@ -31,5 +31,5 @@ def image_root(tmp_path: Path) -> Path:
 @pytest.fixture
 def few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let intervals be of 20 resamples."""
-    monkeypatch.setattr(rank_correlation, "RESAMPLES", 20)
-    monkeypatch.setattr(rank_correlation, "FEWEST", 20)
+    monkeypatch.setattr(correlating, "RESAMPLES", 20)
+    monkeypatch.setattr(correlating, "FEWEST", 20)

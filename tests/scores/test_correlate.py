@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
-from harness.scores.rank_correlation import kendall, spearman
+from harness.scores.correlating import kendall, spearman
 
 
 def correlate(*arguments: object) -> Result:

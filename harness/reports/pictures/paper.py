@@ -98,8 +98,8 @@ def _draw(
         if line.ours:
             face = look.colour if line.source == "measured" else PAPER
             axes.errorbar(
-                line.ours, row, xerr=_reach(line), fmt=look.marker, color=look.colour, mfc=face,
-                mew=1.3, ms=6, elinewidth=0.8, zorder=4,
+                line.ours, row, xerr=_reach(line), marker=look.marker, ls="none",
+                color=look.colour, mfc=face, mew=1.3, ms=6, elinewidth=0.8, zorder=4,
             )  # fmt: skip
         axes.annotate(
             _beside(line), (1, row), (4, 0), xycoords=("axes fraction", "data"),

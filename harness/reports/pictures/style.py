@@ -40,10 +40,19 @@ MUTED = "#5e5f60"
 FAINT = "#c9cacb"
 PAPER = "#fefefd"
 
-MARKERS = "osD^vPX*<>phd"
-# So that the built-in methods share neither markers nor, as far as there are any, colours: the two
-# random controls do, and those that search nothing.
-SALTS = {"colour": 9621, "marker": 1321, "line": 87220}
+Marker = str | tuple[int, int, int] | tuple[tuple[float, float], ...]
+# As matplotlib has them: letters, a star by its points, and corners of sand glasses and bars.
+MARKERS: tuple[Marker, ...] = (
+    *"osD^vPX*<>phd",
+    (4, 1, 0),
+    ((-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0), (-1.0, -1.0)),
+    ((-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, -1.0)),
+    ((-1.0, -0.45), (1.0, -0.45), (1.0, 0.45), (-1.0, 0.45), (-1.0, -0.45)),
+    ((-0.45, -1.0), (0.45, -1.0), (0.45, 1.0), (-0.45, 1.0), (-0.45, -1.0)),
+)
+# So that the built-in methods share no markers and, as far as there are any, no colours: the two
+# random controls do, those that search nothing, and newer methods with one that On-NAS's paper has.
+SALTS = {"colour": 9621, "marker": 132862, "line": 87220}
 Line = str | tuple[int, tuple[int, ...]]
 
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
@@ -111,7 +120,7 @@ class Look:
 
     colour: str
     words: str  # the colour of its name
-    marker: str
+    marker: Marker
     line: Line
 
 

@@ -16,6 +16,26 @@ _METHODS = (
     ),
     ("darts", "darts:Darts", "DARTS: every operation trained at once (Liu et al., 2019)"),
     (
+        "darts-minus",
+        "relaxations:DartsMinus",
+        "DARTS-: a skip connection that helps, and fades (Chu et al., 2021)",
+    ),
+    (
+        "evolution",
+        "random_search:EvolutionSearch",
+        "regularized evolution: mutants share the budget, the best is kept (Real et al., 2019)",
+    ),
+    (
+        "fairdarts",
+        "relaxations:FairDarts",
+        "Fair DARTS: each operation has a sigmoid of its own (Chu et al., 2020)",
+    ),
+    (
+        "gdas",
+        "relaxations:Gdas",
+        "GDAS: one operation an edge is drawn and runs (Dong and Yang, 2019)",
+    ),
+    (
         "last-layer",
         "fixed_network:LastLayer",
         "Control: a fixed network, whose classifier alone adapts",
@@ -44,6 +64,11 @@ _METHODS = (
         "random-alpha",
         "fixed_network:RandomAlpha",
         "Control: a random architecture on pretrained weights, only w adapts",
+    ),
+    (
+        "sparse-update",
+        "fixed_network:SparseUpdate",
+        "Control: a fixed network, of whose last layers a part adapts (after Lin et al., 2022)",
     ),
     (
         "transfer",

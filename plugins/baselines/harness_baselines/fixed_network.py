@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import chain, islice
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.grad import conv2d_weight
 
 from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
 from harness.errors import UsageError
@@ -23,10 +26,11 @@ from harness_baselines.parameters import (
     BiasOnlyParameters,
     LastLayerParameters,
     RandomAlphaParameters,
+    SparseUpdateParameters,
     WeightsOnlyParameters,
 )
 
-__all__ = ["BiasOnly", "LastLayer", "RandomAlpha", "WeightsOnly"]
+__all__ = ["BiasOnly", "LastLayer", "RandomAlpha", "SparseUpdate", "WeightsOnly"]
 
 
 class WeightsOnly(FirstOrderMethod):
@@ -159,6 +163,91 @@ class BiasOnly(PartOfWeights):
 
     def _observe(self, batches: Iterable[Batch]) -> None:
         """Leave the statistics as they are."""
+
+
+class SparseUpdate(BiasOnly):
+    """Trains a part of the last layers (sparse update: Lin et al., NeurIPS 2022).
+
+    Biases, the classifier and, of the pointwise convolutions, the weights of the first channels
+    that they read: only these channels are kept for the backward pass, which ends where nothing
+    before has to learn. Departure: the paper chooses layers and channels by a search on how much
+    each contributes; here a person says how many of the last cells, and which share.
+    """
+
+    def __init__(self, parameters: SparseUpdateParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = given = parameters or SparseUpdateParameters()
+        named = {"cells", "share"}
+        super().__init__(BiasOnlyParameters(**given.model_dump(exclude=named)))
+
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return the supernet with norms that have biases, and convolutions that learn in part."""
+        net = super().create_network(context)
+        self._names = self._learning(net)
+        if not context.pretraining:
+            parts = dict(net.named_modules())
+            for name in self._names:
+                owner, _, last = name.removesuffix(".weight").rpartition(".")
+                whole = cast(nn.Conv2d, getattr(parts[owner], last))
+                setattr(parts[owner], last, PartlyLearning(whole, self.parameters.share))
+        return net
+
+    def learns(self, name: str) -> bool:
+        """Name the biases of the last cells, what is chosen of their weights, and the head."""
+        if name.startswith("head.") or name in self._names:
+            return True
+        return name.endswith(".bias") and name.startswith(self._last_cells(self.net))
+
+    def _last_cells(self, net: Supernet) -> tuple[str, ...]:
+        count = len(net.cells)
+        return tuple(f"cells.{n}." for n in range(count)[-self.parameters.cells :])
+
+    def _learning(self, net: Supernet) -> set[str]:
+        """Name the weights of pointwise convolutions of operations in the last cells."""
+        inside = tuple(f"{cell}nodes." for cell in self._last_cells(net))
+        return {
+            f"{name}.weight"
+            for name, part in net.named_modules()
+            if isinstance(part, nn.Conv2d)
+            and name.startswith(inside)
+            and part.kernel_size == (1, 1)
+            and part.stride == (1, 1)
+        }
+
+
+class PartlyLearning(nn.Module):
+    """A pointwise convolution of which the weights of the first input channels learn."""
+
+    def __init__(self, whole: nn.Conv2d, share: float) -> None:
+        """Take over the weight of a convolution without bias."""
+        super().__init__()
+        self.weight, self.learning = whole.weight, max(1, round(share * whole.in_channels))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (N, C', H, W) for (N, C, H, W)."""
+        return cast(Tensor, _PartOfWeight.apply(images, self.weight, self.learning))
+
+
+class _PartOfWeight(torch.autograd.Function):
+    """Keeps what the channels that learn have read, and nothing of the others."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, weight: Tensor, learning: int) -> Tensor:
+        ctx.learning = learning
+        ctx.save_for_backward(images[:, :learning].clone(), weight)
+        return functional.conv2d(images, weight)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        read, weight = ctx.saved_tensors
+        of_images, of_weight = None, None
+        if ctx.needs_input_grad[0]:
+            of_images = functional.conv2d(gradient, weight.transpose(0, 1))
+        if ctx.needs_input_grad[1]:
+            learning = weight[:, : ctx.learning]
+            part = conv2d_weight(read, learning.shape, gradient)  # type: ignore[no-untyped-call]
+            of_weight = functional.pad(part, (0, 0, 0, 0, 0, weight.shape[1] - ctx.learning))
+        return of_images, of_weight, None
 
 
 class BiasedNorm(BatchNorm):

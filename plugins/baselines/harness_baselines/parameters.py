@@ -22,13 +22,18 @@ from harness.space.architecture import BackboneName
 
 __all__ = [
     "BiasOnlyParameters",
+    "DartsMinusParameters",
     "DartsParameters",
+    "EvolutionSearchParameters",
+    "FairDartsParameters",
+    "GdasParameters",
     "LastLayerParameters",
     "MetaNasParameters",
     "PcDartsParameters",
     "ProxylessNasParameters",
     "RandomAlphaParameters",
     "RandomSearchParameters",
+    "SparseUpdateParameters",
     "TransferParameters",
     "WeightsOnlyParameters",
 ]
@@ -82,12 +87,53 @@ class ProxylessNasParameters(MicroBatchParameters, SearchParameters):
     )
 
 
+class GdasParameters(MicroBatchParameters, SearchParameters):
+    """The temperature is that of the Gumbel softmax, not of α."""
+
+    first_temperature: float = Field(
+        default=10.0, gt=0, le=100, description="τ of the Gumbel softmax at the first search step"
+    )
+    last_temperature: float = Field(
+        default=0.1, gt=0, le=100, description="τ at the last one, to which it falls linearly"
+    )
+
+
+class FairDartsParameters(EngineParameters, SearchParameters):
+    """How hard the weights are pushed apart."""
+
+    zero_one_weight: float = Field(
+        default=10.0, ge=0, description="of the zero-one loss, which α learns from beside the loss"
+    )
+
+
+class DartsMinusParameters(EngineParameters, SearchParameters):
+    """The same as those of `darts`, first order."""
+
+
 class RandomSearchParameters(WeightParameters):
     """How many architectures share the search steps."""
 
     candidates: int = Field(
         default=4, ge=1, description="architectures drawn; the search steps are split among them"
     )
+
+
+class EvolutionSearchParameters(RandomSearchParameters):
+    """How many live, and compete to have a child."""
+
+    candidates: int = Field(
+        default=8, ge=1, description="architectures that share the search steps, children included"
+    )
+    population: int = Field(default=3, ge=1, description="architectures alive at a time (P)")
+    sample: int = Field(
+        default=2, ge=1, description="drawn from the population, of which the best has a child (S)"
+    )
+
+    @model_validator(mode="after")
+    def _check_sample(self) -> EvolutionSearchParameters:
+        if self.sample > self.population:
+            raise ValueError(f"sample={self.sample} is more than population={self.population}")
+        return self
 
 
 class WeightsOnlyParameters(EngineParameters, PretrainingParameters):
@@ -100,6 +146,25 @@ class LastLayerParameters(WeightsOnlyParameters):
 
 class BiasOnlyParameters(WeightsOnlyParameters):
     """On the device biases and the classifier train."""
+
+
+class SparseUpdateParameters(WeightsOnlyParameters):
+    """Which part of the network trains on the device."""
+
+    cells: int = Field(
+        default=1,
+        ge=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="of the last cells the biases and a part of the weights learn",
+    )
+    share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="of the channels that a pointwise convolution there reads: those whose weights "
+        "learn, the first ones",
+    )
 
 
 class RandomAlphaParameters(WeightsOnlyParameters):

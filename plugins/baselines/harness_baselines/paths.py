@@ -14,9 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from harness.contracts import SearchContext
 from harness.space.cell import Cell, tracked_sum
 from harness.space.mixing import Mixing, NodeMixing, Tracked
-from harness.space.spec import CELL_KINDS, CELLS, CellKind
+from harness.space.spec import CELL_KINDS, CELLS, METANAS, CellKind
+from harness.space.supernet import Supernet
 
 __all__ = [
     "PathCell",
@@ -25,6 +27,7 @@ __all__ = [
     "mark_paths",
     "most_likely_paths",
     "path_mixing",
+    "path_supernet",
     "restore_total",
 ]
 
@@ -50,6 +53,19 @@ class PathCell(Cell):
                     output = operations[edge][number](states[edge])
                 total = total.addcmul(output, mixing.weights[edge, number])
         return total
+
+
+def path_supernet(context: SearchContext) -> Supernet:
+    """Return a supernet of path cells, whose nodes sum their edges plainly."""
+    space, channels = context.space or METANAS, context.channels
+
+    def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
+        return PathCell(kind, channels, after_reduction=after_reduction, space=space)
+
+    colours, classes = context.image_shape[0], context.classes
+    return Supernet(
+        colours, classes, channels, edge_pairs=False, build_cell=build_cell, space=space
+    )
 
 
 def draw_paths(alpha: Tensor, count: int, temperature: float, generator: torch.Generator) -> Tensor:

@@ -12,18 +12,17 @@ from harness.errors import UsageError
 from harness.search.parameters import WHOLE, Parts
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
-from harness.space.cell import Cell
 from harness.space.mixing import Mixing
-from harness.space.spec import METANAS, CellKind, SearchSpace, edge_count
+from harness.space.spec import METANAS, SearchSpace, edge_count
 from harness.space.supernet import Supernet
 from harness_baselines.parameters import ProxylessNasParameters
 from harness_baselines.paths import (
-    PathCell,
     binary_gates,
     draw_paths,
     mark_paths,
     most_likely_paths,
     path_mixing,
+    path_supernet,
     restore_total,
 )
 
@@ -108,25 +107,7 @@ class ProxylessNas(SupernetMethod):
 
     def create_network(self, context: SearchContext) -> Supernet:
         """Return a supernet of path cells."""
-        space = context.space or METANAS
-
-        def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
-            return PathCell(
-                kind,
-                context.channels,
-                after_reduction=after_reduction,
-                space=space,
-            )
-
-        image_channels, classes = context.image_shape[0], context.classes
-        return Supernet(
-            image_channels,
-            classes,
-            context.channels,
-            edge_pairs=False,
-            build_cell=build_cell,
-            space=space,
-        )
+        return path_supernet(context)
 
     def update(self, batch: SearchBatch) -> BatchOutcome:
         """Update α on one part of a batch, then w on the other; towards the end w alone, if asked.

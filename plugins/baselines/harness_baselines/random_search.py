@@ -1,4 +1,4 @@
-"""Random search: the control that shows what searching by gradients is worth."""
+"""Searches without gradients: at random, which shows what others are worth, and by evolution."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -21,9 +22,10 @@ from harness.space.deployed import of_discrete
 from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
-from harness_baselines.parameters import RandomSearchParameters
+from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
 
 __all__ = [
+    "EvolutionSearch",
     "HoldOut",
     "RandomSearch",
     "random_genotype",
@@ -150,13 +152,17 @@ class RandomSearch:
     def _build_candidate(self) -> None:
         context = self.context
         space = context.space or METANAS
-        genotype = random_genotype(context.generator, space)
+        genotype = self._propose(space)
         network = DiscreteNetwork(
             genotype, context.image_shape[0], context.classes, context.channels, space=space
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
         lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
         self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
+
+    def _propose(self, space: SearchSpace) -> Genotype:
+        """Return the architecture of the next candidate."""
+        return random_genotype(self.context.generator, space)
 
     def _update(self, batch: Batch) -> BatchOutcome:
         network = self.candidate.network.train()
@@ -178,6 +184,35 @@ class RandomSearch:
         self.candidate.loss = loss
         if self.best is None or loss < self.best.loss:
             self.best = self.candidate
+
+
+class EvolutionSearch(RandomSearch):
+    """Regularized evolution (Real et al., 2019, algorithm 1), whose fitness is a short training.
+
+    As in random search the candidates share the search steps, and each is judged after its own. The
+    first ones are drawn at random; then the best of a few that are drawn from the population is
+    mutated, and the child takes the place of the oldest. Memory is that of the largest candidate.
+    """
+
+    def __init__(self, parameters: EvolutionSearchParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.own = given = parameters or EvolutionSearchParameters()
+        named = {"population", "sample"}
+        super().__init__(RandomSearchParameters(**given.model_dump(exclude=named)))
+        self.population: deque[tuple[Genotype, float]] = deque(maxlen=given.population)
+
+    def _propose(self, space: SearchSpace) -> Genotype:
+        if len(self.population) < self.own.population:
+            return super()._propose(space)
+        generator = self.context.generator
+        drawn = torch.randperm(len(self.population), generator=generator)[: self.own.sample]
+        parent, _ = min((self.population[i] for i in drawn.tolist()), key=lambda each: each[1])
+        seed = int(torch.randint(2**31, (), generator=generator))
+        return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
+
+    def _conclude(self, loss: float) -> None:
+        super()._conclude(loss)
+        self.population.append((self.candidate.genotype, loss))
 
 
 def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) -> Genotype:

@@ -1,0 +1,258 @@
+"""DARTS with other weights of its operations: GDAS, Fair DARTS and DARTS-."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from harness.contracts import Batch, SearchContext
+from harness.errors import UsageError
+from harness.search.optimizers import temperature_at
+from harness.search.parameters import WHOLE, Parts
+from harness.search.supernet_method import SupernetMethod
+from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
+from harness.space.genotype import Genotype, derive_genotype
+from harness.space.mixing import DropPath, Mixing, NodeMixing, UpdateSelection
+from harness.space.spec import METANAS
+from harness.space.supernet import Supernet, by_kind
+from harness_baselines.darts import FirstOrderMethod
+from harness_baselines.parameters import (
+    DartsMinusParameters,
+    FairDartsParameters,
+    GdasParameters,
+)
+from harness_baselines.paths import mark_paths, most_likely_paths, path_mixing, path_supernet
+
+__all__ = ["DartsMinus", "FairDarts", "Gdas", "gumbel_gates", "zero_one_loss"]
+
+SKIP = "skip_connect"
+
+
+def gumbel_gates(alpha: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Draw one operation on each edge, and return gates and its number.
+
+    A gate is 1 for the operation that is drawn, 0 for others. Its gradient is
+    that of h = softmax((log p + o) / τ), p = softmax(α), with Gumbel noise o (equations 5 and 7):
+    straight through. The largest of log p + o is a draw from p.
+
+    Args:
+        alpha: (edges, operations).
+        noise: o, of the same shape.
+        temperature: τ.
+
+    Returns:
+        The gates, (edges, operations), and the numbers of the operations, (edges, 1), on the CPU.
+    """
+    soft = torch.softmax((torch.log_softmax(alpha, dim=-1) + noise) / temperature, dim=-1)
+    drawn = soft.detach().cpu().argmax(dim=-1, keepdim=True)
+    hard = functional.one_hot(drawn.squeeze(1), alpha.shape[1]).to(soft)
+    return hard + (soft - soft.detach()), drawn  # the difference is exactly zero
+
+
+class Gdas(SupernetMethod):
+    """GDAS (Dong and Yang, CVPR 2019): one operation an edge is drawn, and it alone runs.
+
+    Alternating steps, of α and of w, each on one operation an edge that is drawn for it.
+
+    Only what is drawn runs, so memory is that of one operation an edge. The gradient of its gate
+    reaches all α of the edge through the softmax. The cells of a kind share a draw, and nodes sum
+    their edges plainly. τ falls linearly from 10 to 0.1, as in the paper. Departures from it, so
+    that all methods here train alike: the optimizer, and reduction cells that are searched, too.
+
+    Predictions run the most likely operation on each edge, whose running statistics are those of
+    the last search step, as `proxylessnas` does.
+    """
+
+    edge_pairs = False
+
+    def __init__(self, parameters: GdasParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = given = parameters or GdasParameters()
+        super().__init__(given, Parts(given.micro_batches, given.micro_batch_images))
+
+    def build(self, context: SearchContext) -> None:
+        """Build the supernet; offline, where memory does not matter, batches are whole."""
+        super().build(context)
+        if context.pretraining:
+            self.parts = WHOLE
+        self.alphas = self.net.architecture_parameters()  # (edges, operations) each
+
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return a supernet of path cells."""
+        return path_supernet(context)
+
+    @property
+    def temperature(self) -> float:
+        """τ in the present search step."""
+        first, last = self.parameters.first_temperature, self.parameters.last_temperature
+        return first * temperature_at(max(self.step, 0), self.steps, last / first)
+
+    def update_architecture(self, batch: Batch) -> object:
+        """Draw operations, and update α by the gradients of their gates."""
+        outcome = self._compute_gradients(batch)
+        self.architecture_optimizer.step()
+        return outcome
+
+    def update_weights(self, batch: Batch) -> BatchOutcome:
+        """Draw operations, and update their weights; return what the batch showed before."""
+        outcome = self._compute_gradients(batch)
+        self.weight_optimizer.step()  # weights of what was not drawn have no gradient
+        return outcome
+
+    def prediction_mixing(self) -> Mixing:
+        """Return the most likely operation on each edge."""
+        paths = [most_likely_paths(alpha) for alpha in self.alphas]
+        drawn = zip(self.alphas, paths, strict=True)
+        gates = [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn]
+        return path_mixing(gates, paths, cells=self.net.space.cells)
+
+    def _compute_gradients(self, batch: Batch) -> BatchOutcome:
+        """Leave the gradients of a batch's loss, of one draw for all of its parts."""
+        self.net.zero_grad()
+        noises = [gumbel_noise(alpha, self.generator) for alpha in self.alphas]
+        drop_path = self.draw_drop_path(len(batch.labels))
+
+        def mixing() -> Mixing:
+            return self._drawn(noises).dropped(drop_path)
+
+        parts = split_batch(batch, *self.parts)
+        return accumulate_gradients(ordinary, self.net, parts, mixing)
+
+    def _drawn(self, noises: Sequence[Tensor]) -> Mixing:
+        pairs = zip(self.alphas, noises, strict=True)
+        drawn = [gumbel_gates(alpha, noise, self.temperature) for alpha, noise in pairs]
+        gates, paths = zip(*drawn, strict=True)
+        return path_mixing(gates, paths, cells=self.net.space.cells)
+
+
+def gumbel_noise(alpha: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw −log(−log u) for each element; on the CPU, so that every device draws the same."""
+    exponential = torch.empty(alpha.shape).exponential_(generator=generator)
+    return -exponential.log().to(alpha.device)
+
+
+def zero_one_loss(alphas: Iterable[Tensor]) -> Tensor:
+    """Return -1/N Σ (σ(α) - 0.5)² over all N elements, (), as Fair DARTS has it.
+
+    It is least where each weight is 0 or 1.
+    """
+    weights = torch.cat([torch.sigmoid(alpha).flatten() for alpha in alphas])
+    return -(weights - 0.5).square().mean()
+
+
+class FairSupernet(Supernet):
+    """A supernet whose operations do not compete: each is weighed by a sigmoid of its own α."""
+
+    def mixing(
+        self,
+        temperature: float = 1.0,
+        selection: UpdateSelection | None = None,  # noqa: ARG002 - all of it is trained
+        drop_path: DropPath | None = None,
+    ) -> Mixing:
+        """Compute σ(α / τ) of every operation."""
+        kinds = {
+            kind: tuple(NodeMixing(torch.sigmoid(alpha / temperature)) for alpha in nodes)
+            for kind, nodes in by_kind(self.alpha).items()
+        }
+        return Mixing(tuple(kinds[kind] for kind in self.space.cells)).dropped(drop_path)
+
+    def genotype(self) -> Genotype:
+        """Keep the two edges of each node with the largest σ(α), each with that operation."""
+        weights = {
+            kind: [torch.sigmoid(alpha).tolist() for alpha in nodes]
+            for kind, nodes in by_kind(self.alpha).items()
+        }
+        return derive_genotype(weights, space=self.space)
+
+
+class FairDarts(FirstOrderMethod):
+    """Fair DARTS (Chu et al., ECCV 2020): sigmoids in place of the softmax, and a zero-one loss.
+
+    With a softmax an operation gains what the others lose, and skip connections win unfairly. Here
+    each has a weight of its own, which the zero-one loss pushes to 0 or 1 while α is updated.
+    Departure: the paper keeps what is above a threshold, at most two a node; every architecture of
+    the shared space has two, so here the two edges with the largest weights are kept.
+    """
+
+    edge_pairs = False
+
+    def __init__(self, parameters: FairDartsParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = parameters or FairDartsParameters()
+        super().__init__(self.parameters, self.parameters)
+
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return a supernet of sigmoids."""
+        return FairSupernet(
+            context.image_shape[0],
+            context.classes,
+            context.channels,
+            edge_pairs=False,
+            space=context.space or METANAS,
+        )
+
+    def update_architecture(self, batch: Batch) -> object:
+        """Update α by the loss and the zero-one loss."""
+        with self._frozen(self.net.weight_parameters()):
+            outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
+        term = self.parameters.zero_one_weight * zero_one_loss(self.net.alpha.parameters())
+        torch.autograd.backward(term)
+        self.architecture_optimizer.step()
+        return outcome
+
+
+class AidedSupernet(Supernet):
+    """A supernet with an auxiliary skip connection on each edge, of weight `aid`."""
+
+    aid = 0.0
+
+    def mixing(
+        self,
+        temperature: float = 1.0,
+        selection: UpdateSelection | None = None,
+        drop_path: DropPath | None = None,
+    ) -> Mixing:
+        """Compute softmax(α / τ) of every operation, and add the aid to the skip connection's."""
+        plain = super().mixing(temperature, selection)
+        skips = torch.tensor([name == SKIP for name in self.space.operations])
+        aids = skips.to(self.head.weight) * self.aid  # (operations,)
+        return plain.with_weights([each + aids for each in plain.weights()]).dropped(drop_path)
+
+
+class DartsMinus(FirstOrderMethod):
+    """DARTS- (Chu et al., ICLR 2021): an auxiliary skip connection that fades in the search.
+
+    An edge computes β x + Σ_k softmax(α)_k o_k(x): what a skip connection is worth
+    for training alone, the auxiliary one takes over, so that α tells what it is worth as an
+    operation. β falls linearly from 1 at the first search step to 0 at the last. Departure: where
+    an edge has stride 2, the auxiliary one shares the weights of the edge's own skip connection.
+    """
+
+    edge_pairs = False
+
+    def __init__(self, parameters: DartsMinusParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = parameters or DartsMinusParameters()
+        super().__init__(self.parameters, self.parameters)
+
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return a supernet with auxiliary skip connections.
+
+        Raises:
+            UsageError: the space has no skip connections.
+        """
+        space = context.space or METANAS
+        if SKIP not in space.operations:
+            raise UsageError(f"darts-minus needs {SKIP}, which the space '{space.name}' lacks")
+        self.aided = AidedSupernet(
+            context.image_shape[0], context.classes, context.channels, edge_pairs=False, space=space
+        )
+        return self.aided
+
+    def begin_step(self) -> None:
+        """Count a search step, and let the aid fade."""
+        super().begin_step()
+        self.aided.aid = temperature_at(self.step, self.steps, 0.0)
