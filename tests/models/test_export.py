@@ -131,7 +131,7 @@ def test_what_a_format_cannot_hold_is_refused(
 
 METHODS = [
     "bias-only", "darts", "last-layer", "metanas", "onnas", "pcdarts", "proxylessnas", "random",
-    "random-alpha", "transfer", "weights-only",
+    "random-alpha", "sparse-update", "transfer", "weights-only",
 ]  # fmt: skip
 
 
