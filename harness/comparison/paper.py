@@ -10,7 +10,7 @@ from typing import Any
 from harness.comparison.published import PublishedSuite, RowPlace, find_published, load_published
 from harness.errors import UsageError
 from harness.experiment.budget import scaled_sentence
-from harness.experiment.published import Published, PublishedRow
+from harness.experiment.published import PublishedRow
 from harness.metrics import METRICS, MetricSpec, Source
 from harness.plugins.loading import Plugins
 from harness.results.results import Results
@@ -211,7 +211,7 @@ def _compare(
     for place, row in suite.rows:
         ours = by_place.pop(place, {})
         met += list(ours.values())
-        lines += list(_lines(suite.published, place, row, ours))
+        lines += list(_lines(suite, place, row, ours))
     others = [side for devices in by_place.values() for side in devices.values()]
     scaled = tuple(differs for side in met if (differs := _scaled(side, suite, stand_ins)))
     told = tuple(_remarks(suite, met, scaled))
@@ -233,14 +233,15 @@ def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[RowPla
 
 
 def _lines(
-    published: Published, place: RowPlace, row: PublishedRow, ours: Devices
+    suite: PublishedSuite, place: RowPlace, row: PublishedRow, ours: Devices
 ) -> Iterator[PaperLine]:
+    published, classes = suite.published, row.ways or suite.classes.get(place.dataset)
     for name in ("peak_memory", "accuracy", "storage"):
         if name in published.columns:
             number, std = published.numbers_of(row, name)
             side = told_of(list(ours.values()), METRICS[name])
             line = _line(name, place, side, number)
-            chance = _chance(row, side) if name == "accuracy" else None
+            chance = 100 / classes if classes and name == "accuracy" else None
             yield replace(line, published_std=std, chance=chance)
     for device in published.times:
         side = ours.get(device)
@@ -266,11 +267,6 @@ def _line(
         high=found.high if found else None,
         interval=found.interval if found and found.metric.shows_spread else None,
     )
-
-
-def _chance(row: PublishedRow, side: Row | None) -> float | None:
-    """Return the accuracy of guessing; of a full task only a row of ours counts the classes."""
-    return 100 / row.ways if row.ways else side.chance if side else None
 
 
 def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled]) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harness.contracts import DescribedProvider
 from harness.errors import HarnessError, UsageError
 from harness.experiment.budget import Budget, parse_budget, used_keys
 from harness.experiment.published import Published, PublishedRow, read_published
@@ -42,6 +44,7 @@ class PublishedSuite:
         name: as it was given.
         budgets: for each data set of the suite, what its published numbers were made with.
         labels: for a method, as labels write it, what pictures call it.
+        classes: for each data set that is a full task, how many it has, where that is known.
     """
 
     name: str
@@ -50,6 +53,7 @@ class PublishedSuite:
     rows: tuple[tuple[RowPlace, PublishedRow], ...]
     budgets: Mapping[str, Budget]
     labels: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def has_numbers(self) -> bool:
@@ -112,7 +116,19 @@ def load_published(name: str, plugins: Plugins) -> PublishedSuite:
             _label(plugins, "method", method): words
             for method, words in suite.published.labels.items()
         },
+        classes=dict(_classes(plugins, {row.dataset for row in rows if row.ways is None})),
     )
+
+
+def _classes(plugins: Plugins, datasets: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Give the classes of data sets whose providers know them without the data."""
+    for dataset in datasets:
+        with suppress(HarnessError):
+            selection = select(plugins, "dataset", dataset)[0]
+            provider = selection.create()
+            form = provider.form() if isinstance(provider, DescribedProvider) else None
+            if form is not None and form.classes:
+                yield selection.label, form.classes
 
 
 def place_of(record: Record, stand_ins: Mapping[str, str]) -> RowPlace:

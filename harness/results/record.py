@@ -155,6 +155,12 @@ class Record(SparsePart):
         return ", ".join(filter(None, (self.dataset.setting, self.conditions)))
 
     @property
+    def chance(self) -> float | None:
+        """The accuracy of guessing among the classes, in percent; None where these are unknown."""
+        classes = self.dataset.ways or self.dataset.classes
+        return 100 / classes if classes else None
+
+    @property
     def code(self) -> dict[str, str]:
         """Digests of the code that it is of; none in records of earlier versions."""
         told = self.environment.get("code")

@@ -124,9 +124,7 @@ class Row:
     @property
     def chance(self) -> float | None:
         """The accuracy of guessing among the classes, in percent; None where these are unknown."""
-        data = self.records[0].dataset if self.records else None
-        classes = data and (data.ways or data.classes)
-        return 100 / classes if classes else None
+        return self.records[0].chance if self.records else None
 
     @property
     def kind(self) -> TaskKind:

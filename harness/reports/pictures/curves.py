@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from harness.experiment.outcome import CurvePoint
 from harness.metrics import METRICS, MIB, to_mib
-from harness.reports.pictures.frame import logarithmic, spread
+from harness.reports.pictures.frame import draw_chance, logarithmic, spread
 from harness.reports.pictures.lines import MOST_LINES, LinePanel, PlotLine, draw_line_panels
 from harness.reports.pictures.notes import Beside, Loss, label_of, setting_of, source_notes
 from harness.reports.pictures.style import INK, drawing
@@ -50,8 +50,11 @@ def draw_curves(
     methods = {name for named in settings.values() for name in named}
     title = f"Pretraining of {len(methods)} methods" if len(methods) > 1 else "Pretraining"
     losses = _losses(records, beside)
+    chances = {setting_of(record): record.chance for record in records}
     panels = [
-        _panel(*item, *up, losses.get(item[0], ())) for item in settings.items() for up in UPWARD
+        _panel(*item, *up, losses.get(item[0], ()), chances[item[0]])
+        for item in settings.items()
+        for up in UPWARD
     ]
     with drawing():
         return draw_line_panels(title, [*_told(losses), *notes, *bands], panels)
@@ -82,14 +85,24 @@ def thinned(values: Sequence[float], most: int = MOST_PLACES) -> list[tuple[int,
     return [(start, max(values[start : start + size])) for start in range(0, len(values), size)]
 
 
-def _panel(
-    setting: str, named: dict[str, Curves], what: str, words: str, losses: Sequence[Loss]
+def _panel(  # noqa: PLR0913, PLR0917 - what a panel shows
+    setting: str,
+    named: dict[str, Curves],
+    what: str,
+    words: str,
+    losses: Sequence[Loss],
+    chance: float | None,
 ) -> LinePanel:
     chosen = list(named.items())[:MOST_LINES]
     lines = [_line(name, list(curves.values()), what) for name, curves in chosen]
     ends = (min(line.x[0] for line in lines), max(line.x[-1] for line in lines))
     dotted = [_dotted(loss, ends) for loss in losses if what == "loss"]
-    return LinePanel(setting, "meta-epoch", words, lines, len(named), references=dotted)
+
+    def dress(axes: Axes) -> None:
+        if what == "accuracy" and chance is not None:
+            draw_chance(axes, chance)
+
+    return LinePanel(setting, "meta-epoch", words, lines, len(named), dress, dotted)
 
 
 def _losses(records: Sequence[Record], beside: Beside) -> dict[str, list[Loss]]:

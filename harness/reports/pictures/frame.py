@@ -38,7 +38,7 @@ MAX_PANELS = 8
 WIDTH = 7.2  # inches: the text width of a page
 NOTE_SIZE = 7.0  # points
 NOTE_LINE = 0.135  # inches
-CHARACTERS = 142  # of a note that fit into the width
+CHARACTERS = 130  # of a note that fit into the width
 TITLE_CHARACTERS = 72
 PANEL_CHARACTERS = 46  # of a panel's title, where two are side by side
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from harness.comparison.findings import findings_of_paper
 from harness.comparison.paper import PaperComparison, PaperLine
-from harness.reports.pictures.frame import MAX_PANELS, framed, logarithmic, spread, titled
+from harness.reports.pictures.frame import MAX_PANELS, framed, logarithmic, spread
 from harness.reports.pictures.notes import label_of
 from harness.reports.pictures.style import INK, MUTED, PAPER, drawing, looks
 
@@ -36,15 +36,15 @@ def draw_paper(compared: PaperComparison, *, whole: bool = False) -> Figure | st
     sections = [
         (device, lines)
         for short, device in compared.sections
-        if (lines := _known(compared.lines_of(short, device), whole=whole))
+        if (lines := _known(compared, short, device, whole=whole))
     ]
     if not sections:
         return f"{compared.suite.title}: none of its published numbers has one of ours beside it."
     rows = min(max(len(lines) for _, lines in sections), MOST_LINES)
     source = f"Published: {compared.suite.published.source.rstrip('.')}."
-    accuracies = [BARS, CHANCE] if any(_is_accuracy(lines) for _, lines in sections) else [BARS]
+    guessed = any(line.chance is not None for _, lines in sections for line in lines)
     remarks = compared.remarks if whole else compared.remarks[:1]
-    notes = [*findings_of_paper(compared), LEGEND, *accuracies, source, *remarks]
+    notes = [*findings_of_paper(compared), LEGEND, BARS, *[CHANCE] * guessed, source, *remarks]
     with drawing():
         shown = sections[:MAX_PANELS]
         title = f"{compared.suite.title}: ours against the published numbers"
@@ -54,10 +54,17 @@ def draw_paper(compared: PaperComparison, *, whole: bool = False) -> Figure | st
     return figure
 
 
-def _known(lines: Sequence[PaperLine], *, whole: bool) -> list[PaperLine]:
-    """Return what both have, the farthest apart first; then, if wanted, what one has."""
+def _known(
+    compared: PaperComparison, metric: str, device: str | None, *, whole: bool
+) -> list[PaperLine]:
+    """Return what both have, the farthest apart first; then, if wanted, what one has.
+
+    Mechanisms, which a suite gives names, stay in their order.
+    """
+    lines = compared.lines_of(metric, device)
     both = [line for line in lines if line.relative is not None and line.ours and line.published]
     ordered = sorted(both, key=lambda line: -abs(line.relative or 0.0))
+    ordered = both if compared.suite.labels else ordered
     return ordered + [line for line in lines if whole and line not in both and _ends(line)]
 
 
@@ -70,15 +77,11 @@ def _ends(line: PaperLine) -> list[float]:
     return values + [end for end in (line.low, line.high) if end and line.ours]
 
 
-def _is_accuracy(lines: Sequence[PaperLine]) -> bool:
-    return lines[0].metric.name == "accuracy"
-
-
 def _draw(
     axes: Axes, device: str | None, lines: Sequence[PaperLine], labels: Mapping[str, str]
 ) -> None:
     metric = lines[0].metric
-    titled(axes, metric.title + (f" on {label_of(device)}" if device else "") + _missing(lines))
+    axes.set_title(metric.title + (f" on {label_of(device)}" if device else "") + _missing(lines))
     if metric.unit == "%":
         axes.set_xlim(0, 100)
     else:

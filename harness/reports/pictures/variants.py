@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from harness.fields import spelled
-from harness.metrics import METRICS
+from harness.metrics import METRICS, MetricSpec
 from harness.reports.cells import column_of
 from harness.reports.lines import Line
-from harness.reports.pictures.frame import MAX_PANELS, framed, panels_left_out
+from harness.reports.pictures.frame import MAX_PANELS, draw_chance, framed, panels_left_out
 from harness.reports.pictures.lines import LinePanel, PlotLine, draw_line_panels
 from harness.reports.pictures.notes import Beside, label_of, setting_of, source_notes
 from harness.reports.pictures.style import INK, MUTED, PAPER, drawing
@@ -65,7 +65,7 @@ def draw_sweep(family: Family, notes: Sequence[str] = ()) -> Figure | str:
     if key is None:
         return f"{family.method}: its variants do not differ in one number alone."
     panels = [
-        _panel(device, metric.axis(), lines, key)
+        _panel(device, metric, lines, key, records)
         for device, records in _by(family.records, _device).items()
         for metric in UPWARD
         if (lines := _lines(records, key, metric.name))
@@ -79,14 +79,19 @@ def draw_sweep(family: Family, notes: Sequence[str] = ()) -> Figure | str:
         return draw_line_panels(title, [*notes, bands, *legend], panels)
 
 
-def _panel(device: str, words: str, lines: Sequence[PlotLine], key: str) -> LinePanel:
+def _panel(
+    device: str, metric: MetricSpec, lines: Sequence[PlotLine], key: str, records: Sequence[Record]
+) -> LinePanel:
     whole = all(float(x).is_integer() for line in lines for x in line.x)
     ticks = MaxNLocator(integer=whole)
+    chances = {each.chance for each in records} if metric.name == "accuracy" else set()
 
     def dress(axes: Axes) -> None:
         axes.xaxis.set_major_locator(ticks)
+        for chance in sorted(each for each in chances if each is not None):
+            draw_chance(axes, chance)
 
-    return LinePanel(device, label_of(key), words, lines, len(lines), dress)
+    return LinePanel(device, label_of(key), metric.axis(), lines, len(lines), dress)
 
 
 def _by(records: Sequence[Record], name: Callable[[Record], str]) -> dict[str, list[Record]]:
