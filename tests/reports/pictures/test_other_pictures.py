@@ -61,7 +61,7 @@ def test_a_sweep_is_over_the_number_that_differs(make_record: Make) -> None:
     (family,) = families(records)
     figure = draw_sweep(family)
     assert isinstance(figure, Figure)
-    accuracy, memory = (axes.lines[0].get_xydata().tolist() for axes in figure.axes)  # type: ignore[union-attr]
+    accuracy, memory = (axes.lines[-1].get_xydata().tolist() for axes in figure.axes)  # type: ignore[union-attr]
     assert accuracy == [[1.0, 51.0], [2.0, 52.0], [3.0, 53.0]]
     assert memory == [[1.0, 10.0], [2.0, 20.0], [3.0, 30.0]]
 
