@@ -16,6 +16,7 @@ import pytest
 
 from harness.reports.page import details, write_page
 from harness.reports.trial_tables import trials_table
+from harness.results.load import load_results
 from harness.results.record import Record
 from harness.results.results import FoundTrial, Problem, Results
 
@@ -185,6 +186,14 @@ def test_the_same_records_make_the_same_page(make_record: Make, tmp_path: Path) 
     """Written twice, the page has the same bytes."""
     found = collection(tmp_path, [make_record()])
     assert written(found, tmp_path) == written(found, tmp_path)
+
+
+def test_the_page_of_the_reference_runs_is_below_two_megabytes(tmp_path: Path) -> None:
+    """With the details of every trial, so that it can be sent around."""
+    found = load_results([Path(__file__).parents[3] / "results" / "reference"])
+    page = written(found, tmp_path)
+    assert "Details of" not in page  # none is left out
+    assert len(page.encode()) < 2_000_000
 
 
 def test_an_empty_collection_makes_a_page(tmp_path: Path) -> None:
