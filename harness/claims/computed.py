@@ -12,12 +12,11 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Batch
-from harness.space.backpropagation import Engine, ordinary, split_batch
+from harness.space.backpropagation import Engine, ordinary, split_batch, streamed
 from harness.space.mixing import draw_drop_path
 from harness.space.operations import PointwiseBlock
 from harness.space.spec import CELL_INPUTS, METANAS, SearchSpace, edge_count, pair_count
 from harness.space.step_by_step import step_by_step
-from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
 
 __all__ = ["cell_bytes", "largest_error"]

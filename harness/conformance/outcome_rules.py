@@ -21,9 +21,9 @@ from harness.conformance.trials import (
 from harness.contracts import FindsArchitecture, SearchBatch, SearchMethod
 from harness.errors import UsageError
 from harness.loop.episode import batches, draw
-from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
 from harness.space.spec import METANAS
+from harness.space.supernet import DiscreteNetwork
 
 __all__ = [
     "ARCHITECTURE_IS_VALID",

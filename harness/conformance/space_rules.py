@@ -14,10 +14,9 @@ import torch
 from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Subject
 from harness.contracts import ArchitectureSpace, Batch, BuildsNetwork, CountsCost
 from harness.errors import UsageError
-from harness.space.backpropagation import ordinary
+from harness.space.backpropagation import ordinary, streamed
 from harness.space.spec import SearchSpace
 from harness.space.step_by_step import step_by_step
-from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
 
 __all__ = [

@@ -12,12 +12,11 @@ from torch.nn import functional
 from harness.space.architecture import BYPASS, CellArchitecture, Summand, architecture_of, cells_of
 from harness.space.batch_norm import BatchNorm
 from harness.space.cell import Cell, CellInputs, edge_stride
-from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype
 from harness.space.mixing import Mixing
 from harness.space.operations import build_operation
 from harness.space.spec import CELL_INPUTS, CELL_KINDS, CellKind
-from harness.space.supernet import CellNetwork, Supernet
+from harness.space.supernet import CellNetwork, DiscreteNetwork, Supernet
 
 __all__ = [
     "DeployedNetwork",

@@ -186,7 +186,7 @@ class SearchSpace(ChoiceSpace):
         self, architecture: str, image_shape: tuple[int, int, int], classes: int
     ) -> nn.Module:
         """Return the network of an architecture, as wide as zero-cost scores are computed."""
-        from harness.space.discrete import DiscreteNetwork  # noqa: PLC0415 - imports torch
+        from harness.space.supernet import DiscreteNetwork  # noqa: PLC0415 - imports torch
 
         genotype = self.genotype(architecture)
         return DiscreteNetwork(genotype, image_shape[0], classes, NETWORK_CHANNELS, space=self)

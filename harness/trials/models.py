@@ -31,10 +31,9 @@ from harness.models.model import network_of
 from harness.search.optimizers import WeightOptimizer, rate_at
 from harness.search.parameters import Parts
 from harness.search.supernet_method import OBSERVED_BATCHES
-from harness.space.backpropagation import BatchOutcome, judge, split_batch, step_metrics
+from harness.space.backpropagation import BatchOutcome, judge, recomputed, split_batch, step_metrics
 from harness.space.batch_norm import recalibrate
 from harness.space.deployed import DeployedNetwork
-from harness.space.streamed import recomputed
 from harness.trials.session import Session
 
 __all__ = ["MOST_EXAMPLES", "Finishing", "keep_examples", "keep_model"]

@@ -20,10 +20,9 @@ import torch
 from harness.contracts import Batch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
-from harness.space.backpropagation import Engine, ordinary
+from harness.space.backpropagation import Engine, ordinary, streamed
 from harness.space.spec import METANAS, CellKind
 from harness.space.step_by_step import step_by_step
-from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
 
 __all__ = ["ENGINES", "Pass", "Space", "measured_pass"]

@@ -9,9 +9,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from harness.contracts import Batch
-from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
-from harness.space.supernet import Supernet
+from harness.space.supernet import DiscreteNetwork, Supernet
 
 NODES = (
     (Edge(0, "conv_3x3"), Edge(1, "skip_connect")),

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from harness.contracts import Batch
-from harness.space.backpropagation import BatchOutcome, Engine, ordinary
+from harness.space.backpropagation import BatchOutcome, Engine, ordinary, streamed
 from harness.space.mixing import UpdateSelection, draw_drop_path, select_node
 from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count, pair_count
 from harness.space.step_by_step import step_by_step
-from harness.space.streamed import streamed
 from harness.space.supernet import Supernet
 
 STORED: Engine = partial(step_by_step, phase_forward="stored")

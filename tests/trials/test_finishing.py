@@ -18,9 +18,9 @@ from harness.experiment.suite import SuiteEntry
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import load_plugins
 from harness.space.architecture import architecture_of
+from harness.space.backpropagation import recomputed
 from harness.space.deployed import DeployedNetwork
 from harness.space.genotype import Genotype
-from harness.space.streamed import recomputed
 from harness.tracing.trace import trace
 from harness.tracing.workload import Workload, workload_of
 

@@ -20,11 +20,10 @@ from harness.cost_model.profile import KernelClass
 from harness.runtime.determinism import is_worth_threads
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.space.backpropagation import Engine, ordinary
-from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Genotype, derive_genotype
 from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_count
 from harness.space.step_by_step import step_by_step
-from harness.space.supernet import Supernet
+from harness.space.supernet import DiscreteNetwork, Supernet
 
 __all__ = [
     "LAYERS",

@@ -18,12 +18,12 @@ from harness.space.backpropagation import (
     accumulate_gradients,
     ordinary,
     split_batch,
+    streamed,
 )
 from harness.space.batch_norm import frozen_statistics
 from harness.space.mixing import DropPath, Mixing
 from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
-from harness.space.streamed import streamed
 from harness_baselines.parameters import DartsParameters, MetaNasParameters
 
 __all__ = [

@@ -19,10 +19,10 @@ from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_discrete
-from harness.space.discrete import DiscreteNetwork
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
 from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
+from harness.space.supernet import DiscreteNetwork
 
 __all__ = [
     "EvolutionSearch",
