@@ -48,7 +48,7 @@ SMALLEST_PART_WORDS = (
     "but the paper's times are those of parts of one"
 )
 
-EngineName = Literal["ordinary", "streamed", "step_by_step"]
+EngineName = Literal["ordinary", "streamed", "step_by_step", "merged"]
 """How gradients are computed, see `harness.search.engines`."""
 
 UpdateRule = Literal["adam", "bounded", "gradient-descent"]
@@ -153,7 +153,7 @@ class EngineChoice(BaseModel):
         default="ordinary",
         json_schema_extra=SEARCH_ONLY,
         description="exact gradients with all activations alive, one operation's, or one cell's "
-        "phase after another",
+        "phase after another; merged: all alive, in fewer and larger operations",
     )
 
 

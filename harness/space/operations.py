@@ -226,13 +226,17 @@ class DilatedDepthwise(nn.Conv2d):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (N, C, ceil(H/stride), ceil(W/stride))."""
+        return self.convolve(images, self.weight)
+
+    def convolve(self, images: Tensor, weight: Tensor) -> Tensor:
+        """Do the same with another weight, (C', 1, 3, 3), to C' channels."""
         if self.stride == (2, 2):  # then only pixels with two even coordinates are read
             even = images[:, :, ::2, ::2].clone()
-            return functional.conv2d(even, self.weight, padding=1, groups=self.groups)
-        # TorchScript has no functions with a backward pass of their own.
+            return functional.conv2d(even, weight, padding=1, groups=len(weight))
+        # TorchScript has no functions with own backward passes.
         if torch.jit.is_tracing():  # type: ignore[attr-defined,no-untyped-call] # lacks types
-            return functional.conv2d(images, self.weight, padding=2, dilation=2, groups=self.groups)
-        return cast(Tensor, _Dilated.apply(images, self.weight))
+            return _convolve(images, weight)
+        return cast(Tensor, _Dilated.apply(images, weight))
 
 
 class _Dilated(torch.autograd.Function):

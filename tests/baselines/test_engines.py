@@ -27,7 +27,7 @@ METHODS = ["darts", "metanas", "pcdarts", "weights-only"]
 
 @pytest.mark.usefixtures("double_precision")
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("engine", ["streamed", "step_by_step"])
+@pytest.mark.parametrize("engine", ["streamed", "step_by_step", "merged"])
 @settings(
     max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -94,9 +94,9 @@ def test_a_search_ends_where_an_ordinary_one_ends(
         torch.testing.assert_close(found, left["ordinary"][label], rtol=1e-6, atol=1e-6, msg=label)
 
 
-def test_offline_every_engine_is_the_ordinary_one(build: Any, make_context: MakeContext) -> None:
+def test_offline_every_engine_is_the_merged_one(build: Any, make_context: MakeContext) -> None:
     """Pretraining has memory to spare and shares its checkpoints: the engine is the fastest."""
     context = make_context()
     assert build("darts", context, engine="streamed").engine is engine_named("streamed")
     offline = replace(context, pretraining=True)
-    assert build("darts", offline, engine="streamed").engine is engine_named("ordinary")
+    assert build("darts", offline, engine="streamed").engine is engine_named("merged")

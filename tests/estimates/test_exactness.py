@@ -23,6 +23,7 @@ SETTINGS = [ONE_SHOT, pytest.param(FIVE_SHOT, marks=pytest.mark.slow)]
 EXACT = [
     "darts",
     pytest.param("darts[order=second]", marks=pytest.mark.slow),
+    pytest.param("darts[engine=merged]", marks=pytest.mark.slow),
     "metanas",
     "pcdarts",
     "weights-only",

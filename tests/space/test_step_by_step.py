@@ -12,6 +12,7 @@ from torch import Tensor
 
 from harness.contracts import Batch
 from harness.space.backpropagation import BatchOutcome, Engine, ordinary, streamed
+from harness.space.merged import merged
 from harness.space.mixing import UpdateSelection, draw_drop_path, select_node
 from harness.space.spec import CELL_KINDS, CELLS, NODES, OPERATIONS, edge_count, pair_count
 from harness.space.step_by_step import step_by_step
@@ -20,6 +21,8 @@ from harness.space.supernet import Supernet
 STORED: Engine = partial(step_by_step, phase_forward="stored")
 REPEATED: Engine = partial(step_by_step, phase_forward="repeated")
 STREAMED: Engine = streamed
+ENGINES = [STORED, REPEATED, STREAMED, merged]
+ENGINE_NAMES = ["stored", "repeated", "streamed", "merged"]
 SelectionOrNone = UpdateSelection | None
 
 
@@ -60,9 +63,7 @@ def run_parts(
     return sum(outcomes[1:], start=outcomes[0])
 
 
-@pytest.mark.parametrize(
-    "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
-)
+@pytest.mark.parametrize("engine", ENGINES, ids=ENGINE_NAMES)
 @pytest.mark.parametrize(
     "selection",
     [None, some_of_everything(), some_of_everything(through=True)],
@@ -96,9 +97,7 @@ def test_gradients_and_statistics_are_those_of_ordinary_back_propagation(
         assert relative_error(moved.double(), statistic.double()) < 1e-10, name
 
 
-@pytest.mark.parametrize(
-    "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
-)
+@pytest.mark.parametrize("engine", ENGINES, ids=ENGINE_NAMES)
 def test_architecture_alone(
     engine: Engine,
     make_batch: Callable[..., Batch],
@@ -120,9 +119,7 @@ def test_architecture_alone(
     assert all(weight.grad is None for weight in net.weight_parameters())
 
 
-@pytest.mark.parametrize(
-    "engine", [STORED, REPEATED, STREAMED], ids=["stored", "repeated", "streamed"]
-)
+@pytest.mark.parametrize("engine", ENGINES, ids=ENGINE_NAMES)
 def test_weights_alone(
     engine: Engine,
     make_batch: Callable[..., Batch],
@@ -144,8 +141,8 @@ def test_weights_alone(
 
 @pytest.mark.parametrize(
     "engine",
-    [ordinary, STORED, REPEATED, STREAMED],
-    ids=["ordinary", "stored", "repeated", "streamed"],
+    [ordinary, *ENGINES],
+    ids=["ordinary", *ENGINE_NAMES],
 )
 def test_gradients_through_all_operations_are_the_whole_ones(
     engine: Engine,

@@ -44,6 +44,7 @@ def everything_of(workload: Workload) -> list[Any]:
         ("darts", 2, 1),
         ("metanas[engine=step_by_step,micro_batches=3]", 3, 1),
         pytest.param("darts[engine=streamed]", 5, 4, marks=pytest.mark.slow),
+        pytest.param("darts[engine=merged]", 5, 4, marks=pytest.mark.slow),
         pytest.param("darts[order=second]", 5, 4, marks=pytest.mark.slow),
         pytest.param("pcdarts", 5, 4, marks=pytest.mark.slow),
         pytest.param("proxylessnas[latency_weight=0]", 2, 1, marks=pytest.mark.slow),

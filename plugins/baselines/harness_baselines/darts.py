@@ -21,6 +21,7 @@ from harness.space.backpropagation import (
     streamed,
 )
 from harness.space.batch_norm import frozen_statistics
+from harness.space.merged import merged, offline_engine
 from harness.space.mixing import DropPath, Mixing
 from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
@@ -37,6 +38,7 @@ _ENGINES: dict[EngineName, Engine] = {
     "ordinary": ordinary,
     "streamed": streamed,
     "step_by_step": step_by_step,
+    "merged": merged,
 }
 
 
@@ -62,7 +64,7 @@ class FirstOrderMethod(SupernetMethod):
         """Build the supernet; offline, where memory does not matter, batches are whole."""
         super().build(context)
         if context.pretraining:
-            self.engine, self.parts = ordinary, WHOLE
+            self.engine, self.parts = offline_engine(context.device), WHOLE
 
     def update_architecture(self, batch: Batch) -> object:
         """Update α, and β where there is one, once."""

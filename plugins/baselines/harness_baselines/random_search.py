@@ -21,8 +21,8 @@ from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_discrete
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
-from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
 from harness.space.supernet import DiscreteNetwork
+from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
 
 __all__ = [
     "EvolutionSearch",

@@ -28,6 +28,7 @@ from harness.space.backpropagation import (
     ordinary,
     split_batch,
 )
+from harness.space.merged import offline_engine
 from harness.space.mixing import Mixing, UpdateSelection
 from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
@@ -74,7 +75,7 @@ class OnNas(SupernetMethod):
         self.selection: UpdateSelection | None = None  # everything
         self.masks: list[Tensor] | None = None
         if context.pretraining:
-            self.parts = WHOLE
+            self.engine, self.parts = offline_engine(context.device), WHOLE
             self.folded = self.folded or fold(self.meta, {}, rate=1.0)
             self.meta = unfold(self.folded, like=self.meta)
         elif self.parameters.step_by_step:
