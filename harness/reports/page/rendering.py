@@ -196,8 +196,9 @@ def _source(environment: Environment, name: str) -> str:
 
 
 def _softly(text: str) -> Markup:
-    """Let a name break after its signs, so that it need not break within its words."""
-    return Markup(re.sub(r"([\[,](?=\w)|=(?=\w{3}))", r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
+    """Let a name break after its signs, so that neither its words nor numbers need break."""
+    signs = r"(\[(?=\w)|,(?=[^\W\d])|=(?=\w{3}))"  # a comma before a digit parts thousands
+    return Markup(re.sub(signs, r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _series() -> str:
