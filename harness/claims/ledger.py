@@ -63,7 +63,7 @@ def claims_of(plugins: Plugins, method: str, name: str | None = None) -> list[Na
     known = {each.name: each for each in claims_of_plugins(plugins, method)}
     if not known:
         methods = {each.claim.method for each in claims_of_plugins(plugins)}
-        raise UnknownNameError("method", method, methods, " of which anything is claimed")
+        raise UnknownNameError("method", method, methods, " about which anything is claimed")
     if name is None:
         return list(known.values())
     short = name.removeprefix(f"{method}-") if name not in known else name

@@ -49,7 +49,7 @@ def in_seconds(_: click.Context, __: click.Parameter, value: str | None) -> floa
         return None
     match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", value)
     if match is None or float(match[1]) == 0:
-        raise click.BadParameter(f"'{value}' is no amount of time; write it as 20min or 1.5h")
+        raise click.BadParameter(f"'{value}' is not an amount of time; write it as 20min or 1.5h")
     return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2] or "min"]
 
 
@@ -84,7 +84,7 @@ def photo_options(function: Function) -> Function:
             "colours",
             flag_value="gray",
             default=PhotosRequest.colours,
-            help="Make one channel of the colours.",
+            help="Convert the photos to grayscale.",
         ),
         click.option(
             "--channels",

@@ -30,7 +30,7 @@ EXIT_WORSE_OR_UNREADABLE = 1
     "allowed",
     multiple=True,
     type=click.Choice(["mode", "budget", "dataset"]),
-    help="Compare rows that differ in this all the same, and say so; can be repeated.",
+    help="Compare rows even if they differ in this, and say so; can be repeated.",
 )
 @click.option(
     "--fail-if-worse",

@@ -160,7 +160,7 @@ def bench(  # noqa: PLR0913 - one parameter an option
     plugins = loaded_plugins()
     selections = select(plugins, "device", device)
     if len(selections) != 1:
-        raise UsageError("a benchmark is of one device; name it with --device")
+        raise UsageError("a benchmark measures one device; name it with --device")
     on = selections[0].create()
     choose_mode(selections[0].name, on, "measured")
     request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)

@@ -189,7 +189,7 @@ def _print_fit(calibration: Calibration, output: Path | None) -> None:
             "The factor is fitted along, and no part of the cost model."
         )
     click.echo(
-        f"With every method counting alike, nine of ten times were {error.low:.2f} to "
+        f"With every method counted equally, nine of ten times were {error.low:.2f} to "
         f"{error.high:.2f} of what was predicted."
     )
     if output is not None:

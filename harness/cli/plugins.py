@@ -84,7 +84,7 @@ def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
 
 @click.command("check")
 @click.argument("name")
-@click.option("--rule", "only", multiple=True, help="A rule to check, and no other; repeats.")
+@click.option("--rule", "only", multiple=True, help="Check this rule alone; can be repeated.")
 @click.option(
     "--thorough",
     is_flag=True,

@@ -174,8 +174,8 @@ def compare_with_paper(
         found = find_published(results.suites, plugins)
     if not found:
         raise UsageError(
-            "no published numbers are known of what was run; say whose with --suite, by name or "
-            "as a file"
+            "no published numbers are known for what was run; say whose to take with --suite, by "
+            "name or as a file"
         )
     rows = results.final_rows
     return [_compare(each, rows, results.stand_ins) for each in found]

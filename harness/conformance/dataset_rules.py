@@ -42,9 +42,7 @@ def _check_form(subject: Subject) -> None:
     provider = subject.create()
     form = provider.form() if isinstance(provider, DescribedProvider) else None
     if form is not None and form != form_of(dataset):
-        raise BrokenRuleError(
-            f"form() tells {form}, and the prepared images are {form_of(dataset)}"
-        )
+        raise BrokenRuleError(f"form() says {form}, and the prepared images are {form_of(dataset)}")
     if dataset.kind == "full-task":
         images = dataset.images("train")
         indices = np.arange(min(8, len(images)))

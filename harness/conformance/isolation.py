@@ -147,7 +147,7 @@ def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: floa
 
 def _received(connection: Connection, process: BaseProcess, limit_s: float | None) -> Any:
     if not connection.poll(limit_s):
-        raise NotDecidedError(f"the check was not done after {limit_s:.0f} s")
+        raise NotDecidedError(f"the check had not finished after {limit_s:.0f} s")
     try:
         return connection.recv()
     except (EOFError, ConnectionResetError):

@@ -208,7 +208,7 @@ def _await_step(told: int, limit_s: float | None) -> None:
     """Wait for the first step, of which `told` has a byte, or the error that was there instead."""
     ready, _, _ = select.select([told], [], [], limit_s)
     if not ready:
-        raise NotDecidedError(f"its first search step was not done after {limit_s:.3g} s")
+        raise NotDecidedError(f"its first search step had not finished after {limit_s:.3g} s")
     answer = os.read(told, MESSAGE)
     if answer != STEP_DONE:
         cause, _, message = answer.decode().partition("\n")

@@ -52,7 +52,7 @@ def _check_encoding(subject: Subject) -> None:
     vectors: dict[bytes, str] = {}
     for architecture in _drawn(space):
         if space.check(architecture) != architecture:
-            raise BrokenRuleError(f"'{architecture}' was drawn, and is not in canonical form")
+            raise BrokenRuleError(f"'{architecture}' was drawn, but is not in canonical form")
         decisions = space.decisions(architecture)
         if space.architecture(decisions) != architecture:
             raise BrokenRuleError(f"the decisions {decisions} of '{architecture}' are another's")
@@ -191,7 +191,7 @@ def _check_supernet(subject: Subject) -> None:
     if not space.has_supernet:
         raise NotApplicableError("it has no supernet")
     if not isinstance(space, SearchSpace):
-        raise BrokenRuleError("it says that it has a supernet, and is no SearchSpace")
+        raise BrokenRuleError("it says that it has a supernet, but is not a SearchSpace")
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

@@ -100,7 +100,7 @@ def open_or_build(
         if _is_of_other_decoder(folder):
             report(
                 f"the images in {folder} were decoded by another version of the harness or of "
-                "Pillow; they are decoded anew"
+                "Pillow; they are decoded again"
             )
         _build(folder, key, make())
     raise DataError(f"the data cache '{folder}' cannot be read back after it was written")

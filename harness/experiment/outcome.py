@@ -114,7 +114,7 @@ class Used(SparsePart):
     wall_clock_s: float = Field(default=0.0, description="seconds from its start to its end")
     memory_mb: float | None = Field(default=None, description="peak memory in MiB")
     evaluations: int | None = Field(
-        default=None, description="architectures asked for; absent but of a black-box search"
+        default=None, description="architectures asked for; only for a black-box search"
     )
 
 
@@ -130,7 +130,8 @@ class TaskResult:
     search_s: float = Field(description="wall clock of the task's search steps, in seconds")
     peak_memory_bytes: int | None = Field(description="null where memory was not counted")
     energy_j: float | None = Field(
-        default=None, description="joules of the task's search steps; null where nothing tells them"
+        default=None,
+        description="joules of the task's search steps; null where they cannot be read",
     )
     metrics: dict[str, float] = Field(
         default_factory=dict,

@@ -82,7 +82,7 @@ class Published(BaseModel):
     )
     unexplained: list[str] = Field(
         default_factory=list,
-        description="methods of whose published times more is spent than their kernels explain",
+        description="methods whose published times are longer than their kernels explain",
     )
 
     @property

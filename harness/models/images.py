@@ -16,7 +16,7 @@ SUFFIXES = {
     ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".ppm", ".pgm", ".pbm",
     ".tif", ".tiff", ".heic", ".heif", ".avif",
 }  # fmt: skip
-"""Endings by which files of a folder are taken for images."""
+"""Suffixes by which files of a folder are taken for images."""
 
 MOST_BYTES = 64 * 2**20  # of an image file
 

@@ -115,7 +115,8 @@ def check_objective(
         return
     if not isinstance(table, ListsArchitectures):
         raise UsageError(
-            f"data set '{name}' cannot be gone through to find the best of '{objective}'"
+            f"data set '{name}' does not list its architectures, so the best of '{objective}' is "
+            "not known"
         )
     if "latency" in objective.costs and not _tells_latency(table):
         raise UsageError(

@@ -247,7 +247,7 @@ def _check_metrics(metrics: Iterable[MetricSpec], known: Iterable[MetricSpec]) -
     for metric in metrics:
         for name in dict.fromkeys((metric.name, metric.short)):
             if name in taken:
-                raise PluginError(f"it registers the metric '{name}', which is there already")
+                raise PluginError(f"it registers the metric '{name}', which already exists")
             taken.add(name)
 
 

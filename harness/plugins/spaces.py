@@ -90,7 +90,7 @@ def searched_by(plugins: Plugins, space: SearchSpace | ArchitectureSpace, texts:
     for name in (parse(text)[0] for text in texts):
         if knows(other, name) and not knows(kind, name):
             why = (
-                "it asks a table for accuracies, and that space is trained; name one with a table"
+                "it asks a table for accuracies, but that space is trained; name one with a table"
                 if space.has_supernet
                 else "it trains a supernet, which that space does not have; what fits: "
                 + ", ".join(plugins.registry.names("search"))

@@ -153,7 +153,7 @@ class CheckpointStore:
     def _is_there(self, pretraining: Pretraining, listener: PretrainingListener) -> bool:
         path = self.path(pretraining)
         if find_checkpoint(path, pretraining) is not None:
-            listener.said(f"{pretraining} is done already: {path.name}")
+            listener.said(f"{pretraining} is already done: {path.name}")
             return True
         if path.exists():
             listener.said(f"checkpoint {path} is damaged; it is made again")

@@ -75,7 +75,7 @@ def _ledger(method: str, judged: Sequence[JudgedClaim], *, brief: bool) -> Table
         title="" if brief else f"Claims about {method}",
         caption=(
             named,
-            f"One of them in full, and its verdict again: harness claim {method} NAME.",
+            f"One of them in full, with its verdict: harness claim {method} NAME.",
             *legend(rows),
         ),
         columns=tuple(_columns(brief=brief)),

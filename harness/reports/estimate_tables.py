@@ -187,7 +187,7 @@ def recommendation_table(found: Recommendation) -> Table:
     cells = tuple(tuple(_contender_cells(each)) for each in found.contenders)
     raced = [
         f"accuracy: on {each.total} photos that were not learned from, after as many epochs as it "
-        "says; interval: 95 % (Wilson). With so few photos that is a hint, no measurement."
+        "says; interval: 95 % (Wilson). With so few photos that is a hint, not a measurement."
         for each in found.contenders
         if each.right is not None
     ][:1]

@@ -75,7 +75,7 @@ def _how_to_read(published: Published) -> str:
             "Accuracy: mean ± standard deviation over seeds, on the first device that held it; its "
             "Δ is in points."
         )
-    return " ".join([*sentences, "Δ: ours less the published number, in percent of it."])
+    return " ".join([*sentences, "Δ: ours minus the published number, in percent of the latter."])
 
 
 def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Compared]:

@@ -32,8 +32,8 @@ from harness.results.summary import Missing, mode_of
 __all__ = ["each_trial_table", "front_table", "run_table", "trials_table"]
 
 CONTROLS = (
-    "Controls: accuracy beside theirs, by the 95 % interval of the difference, paired over tasks "
-    "and seeds where both have met the same, as harness compare judges."
+    "Controls: accuracy compared with theirs, by the 95 % interval of the difference, paired over "
+    "tasks and seeds where both have met the same, as harness compare judges."
 )
 AGAINST_CONTROLS = Column("against_controls", "controls", kind="prose")
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")

@@ -146,7 +146,9 @@ class _Finder:
             raise UnreadableFileError("it is a link out of the folder")
         path = folder / "record.json"
         if not path.exists():
-            raise UnreadableFileError("it has no record: its trial is running, or was broken off")
+            raise UnreadableFileError(
+                "it has no record: its trial is still running, or was interrupted"
+            )
         record = self._guarded(path, lambda path: read_model(path, root, Record, SCHEMA))
         if record is None:
             return

@@ -102,7 +102,7 @@ class DevicePart(RecordPart):
 
     name: str = Field(description="as it is registered")
     model: str = Field(description="maker and model")
-    mode: Literal["measured", "emulated"] = Field(description="whether this machine was it")
+    mode: Literal["measured", "emulated"] = Field(description="whether this machine was the device")
     memory_limit_bytes: int | None = Field(description="of tensors; null: no limit")
 
 
@@ -125,7 +125,7 @@ class Record(SparsePart):
     space: SpaceIdentity = Field(
         default=SpaceIdentity.of(METANAS), description="what was searched; absent where `metanas`"
     )
-    status: Status = Field(description="which way the trial ended")
+    status: Status = Field(description="how the trial ended")
     error: TrialError | None
     budget: BudgetUse
     metrics: dict[str, Metric] = Field(description="by name, such as peak_memory")

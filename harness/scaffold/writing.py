@@ -60,7 +60,7 @@ def choose_names(plugins: Plugins, kind: Kind, name: str) -> _PluginNames:
         ) from None
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or keyword.issoftkeyword(module):
-        raise UsageError(f"'{name}' is a word of Python's; no module can have it for a name")
+        raise UsageError(f"'{name}' is a Python keyword, so no module can have that name")
     if holder := _holder(plugins, kind, name, module):
         raise UsageError(f"the name '{name}' is taken by {holder}; choose another")
     class_name = "".join(word.capitalize() for word in name.split("-"))

@@ -165,7 +165,9 @@ def _open_table(
     table = as_table(dataset, name)
     space = find_space(plugins, table.space)
     if not isinstance(table, ListsArchitectures) or not isinstance(space, CountsCost):
-        raise UsageError(f"'{name}' cannot be gone through, or its space counts no FLOPs")
+        raise UsageError(
+            f"'{name}' does not list its architectures, or its space does not count FLOPs"
+        )
     return table, space  # type: ignore[return-value] # mypy makes no intersections
 
 

@@ -131,5 +131,5 @@ def test_unknown_names_suggest_the_nearest(plugins: Plugins) -> None:
     """A misspelt claim, or a method of which nothing is claimed, is answered with what there is."""
     with pytest.raises(UnknownNameError, match="unknown claim 'storag' about onnas; did you mean"):
         claims_of(plugins, "onnas", "storag")
-    with pytest.raises(UnknownNameError, match="of which anything is claimed"):
+    with pytest.raises(UnknownNameError, match="about which anything is claimed"):
         claims_of(plugins, "onas")

@@ -115,5 +115,5 @@ def test_images_of_another_decoder_are_decoded_anew(
         prepared(folder, request_for())
     reports.clear()
     prepared(folder, request_for())
-    said = [each for each in reports if "they are decoded anew" in each]
+    said = [each for each in reports if "they are decoded again" in each]
     assert len(said) == (decoder is not None)

@@ -152,7 +152,7 @@ def test_a_name_that_is_taken_is_refused(plugin_factory: Callable[[str, str], Pa
     plugin_factory("thief", source)
     problem = load_plugins().problem_of("thief")
     assert problem is not None
-    assert "it registers the metric 'energy', which is there already" in str(problem)
+    assert "it registers the metric 'energy', which already exists" in str(problem)
 
 
 def test_results_show_themselves_in_a_notebook(folder: Path) -> None:

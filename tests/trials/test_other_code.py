@@ -119,7 +119,7 @@ def test_a_checkpoint_is_of_its_code(toy_plugin: Path) -> None:
     first, _ = run("-m", "learner", "-o", "out", budget=OFFLINE)
     assert first.exit_code == 0, first.output
     same, _ = run("-m", "learner", "-o", "other", budget=OFFLINE)
-    assert "is done already: learner-dots" in same.stderr
+    assert "is already done: learner-dots" in same.stderr
     method = toy_plugin / "toy" / "method.py"
     method.write_text(method.read_text(encoding="utf-8") + "\nNEW = 1\n", encoding="utf-8")
     changed, _ = run("-m", "learner", "-o", "third", budget=OFFLINE)

@@ -46,7 +46,7 @@ def draw_curves(
     if not settings:
         return "No trial has a pretraining curve of two points or more."
     seeds = max(len(curves) for named in settings.values() for curves in named.values())
-    bands = ["Lines: means over seeds; bands: the least and the most of them."] * (seeds > 1)
+    bands = ["Lines: means over seeds; bands: from the smallest to the largest."] * (seeds > 1)
     methods = {name for named in settings.values() for name in named}
     title = f"Pretraining of {len(methods)} methods" if len(methods) > 1 else "Pretraining"
     losses = _losses(records, beside)

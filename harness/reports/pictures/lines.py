@@ -81,7 +81,9 @@ def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePane
 
 def _left_out(panels: Sequence[LinePanel]) -> list[str]:
     most = max(panel.among for panel in panels)
-    return [f"Of each panel the first {MOST_LINES} of {most} lines."] if most > MOST_LINES else []
+    return (
+        [f"Each panel shows the first {MOST_LINES} of {most} lines."] if most > MOST_LINES else []
+    )
 
 
 def _draw(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look]) -> None:

@@ -178,7 +178,7 @@ def _panels(rows: Iterable[Row], upward: Upward) -> list[Panel]:
 
 def _marks_left_out(panels: Sequence[Panel]) -> list[str]:
     most = max(map(len, panels), default=0)
-    return [f"Of each panel the first {MOST_MARKS} methods."] if most > MOST_MARKS else []
+    return [f"Each panel shows the first {MOST_MARKS} methods."] if most > MOST_MARKS else []
 
 
 def _draw_panel(axes: Axes, panel: Panel, upward: Upward, comparable: Panel) -> None:

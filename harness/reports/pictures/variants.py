@@ -74,7 +74,7 @@ def draw_sweep(family: Family, notes: Sequence[str] = ()) -> Figure | str:
         return f"{family.method}: no trial has an accuracy or a peak memory."
     title = f"{label_of(family.method)}: accuracy and memory over {label_of(key)}"
     legend = source_notes(record.device.mode for record in family.records)
-    bands = "Lines: means over seeds; bands: the least and the most of them."
+    bands = "Lines: means over seeds; bands: from the smallest to the largest."
     with drawing():
         return draw_line_panels(title, [*notes, bands, *legend], panels)
 
@@ -229,7 +229,9 @@ def _legend(bars: Sequence[Bar]) -> list[str]:
 
 def _left_out(panels: Sequence[tuple[str, Sequence[Bar]]]) -> list[str]:
     most = max(len(bars) for _, bars in panels)
-    return [f"Of each panel the first {MOST_BARS} of {most} variants."] if most > MOST_BARS else []
+    return (
+        [f"Each panel shows the first {MOST_BARS} of {most} variants."] if most > MOST_BARS else []
+    )
 
 
 def _has_published(bars: Sequence[Bar]) -> bool:

@@ -175,4 +175,4 @@ def _published(given: TransferParameters) -> dict[str, Tensor]:
     try:  # takes what is in torchvision's cache, and checks what it has to fetch
         return dict(weights.get_state_dict(progress=False, check_hash=True, weights_only=True))
     except Exception as error:  # a socket's, a disk's, or that of a file which holds code
-        raise DataError(f"the weights of {given.backbone} cannot be had: {error}") from None
+        raise DataError(f"the weights of {given.backbone} cannot be obtained: {error}") from None
