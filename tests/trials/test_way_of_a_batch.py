@@ -1,4 +1,4 @@
-"""A support batch comes from the data set to the record through few files."""
+"""A reader follows a batch to its record, and a step of a method, through few files."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import harness
-from harness.contracts import Batch, Episode, SearchBatch
+from harness.contracts import Batch, Episode, SearchBatch, SearchContext
 from harness.executors.base import TrialFinished, TrialStepped
+from harness.experiment.budget import parse_budget
 from harness.experiment.outcome import Outcome, TaskResult, TimedOutcome
 from harness.plugins.loading import load_plugins
+from harness.plugins.selection import recreate
 from harness.results.record import Record
 from harness.runtime.job import TrialJob
 from harness.runtime.process import ProcessLauncher
@@ -46,8 +49,8 @@ def is_form(value: object, depth: int = 0) -> bool:
 
 
 @contextmanager
-def visited() -> Iterator[set[str]]:
-    """Collect the files of ours in which a function is given a batch, or returns one."""
+def visited(is_told: Callable[[object], bool]) -> Iterator[set[str]]:
+    """Collect the files of ours in which a function is given such a value, or returns one."""
     files: set[str] = set()
 
     def watch(frame: FrameType, event: str, answer: Any) -> None:
@@ -56,7 +59,7 @@ def visited() -> Iterator[set[str]]:
             return
         named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         given = [frame.f_locals.get(name) for name in named] if event == "call" else [answer]
-        if any(map(is_form, given)):
+        if any(map(is_told, given)):
             files.add(Path(code.co_filename).relative_to(ROOT).as_posix())
 
     threading.setprofile(watch)
@@ -94,9 +97,34 @@ def test_a_batch_visits_few_files(
         "ways": 2, "shots": 1, "queries": 1, "budget": "search_steps=1,tasks=1,channels=2",
     }  # fmt: skip
     request = RunRequest(wanted=wanted, output=tmp_path / "run", cache_root=tmp_path / "cache")
-    with visited() as files:
+    with visited(is_form) as files:
         result = run_trials(plugins, request, lambda _: nullcontext(SilentListener()), print)
     assert [record.status for record in result.records] == ["ok"]
     way = {file for file in files if not file.startswith("tests/")} | {"harness/runtime/process.py"}
     assert {"harness/data/dataset.py", "harness/planning/run_directory.py"} <= way
     assert len(way) <= MOST_FILES, sorted(way)
+
+
+@pytest.mark.parametrize(("name", "most"), [("darts", 14), ("onnas", 16)])
+def test_a_method_is_read_from_few_files(name: str, most: int) -> None:
+    """What runs from a method's first line to its architecture stands in few files."""
+    images, labels = torch.randn(6, 1, 8, 8), torch.arange(6) % 3
+    context = SearchContext(
+        image_shape=(1, 8, 8),
+        classes=3,
+        channels=2,
+        budget=parse_budget("quick"),
+        steps=1,
+        device=torch.device("cpu"),
+        generator=torch.Generator().manual_seed(1),
+    )
+    plugins = load_plugins()
+    with visited(lambda _: True) as files:
+        method = recreate(plugins, "method", name, {}).create()
+        method.build(context)
+        method.search_step([SearchBatch(Batch(images, labels), Batch(images, labels))])
+        method.architecture()
+    rooms = ("plugins/", "harness/search/", "harness/space/")
+    read = {file for file in files if file.startswith(rooms)}
+    assert "harness/space/cell.py" in read
+    assert len(read) <= most, sorted(read)
