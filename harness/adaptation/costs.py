@@ -111,7 +111,7 @@ def leaner(plugins: Plugins, methods: Iterable[Selection], parts: int) -> Iterat
     """
     for each in methods:
         names = get_args(EngineName) if isinstance(each.parameters, EngineChoice) else ()
-        engines = [name for name in names if name != "merged"]  # which saves time alone
+        engines = [name for name in names if name != "merged"]  # which saves little memory
         changes: list[dict[str, object]] = [{"engine": engine} for engine in engines] or [{}]
         for change in changes:
             in_parts = {"micro_batches": parts} if "micro_batches" in each.params else {}
