@@ -25,10 +25,11 @@ from harness.reports.pictures.lines import LinePanel, PlotLine, draw_line_panels
 from harness.reports.pictures.notes import beside_of, statements_of
 from harness.reports.pictures.paper import draw_paper
 from harness.reports.pictures.style import drawing, svg_of
+from harness.results.costs import EstimateRow
 from harness.results.results import FoundEstimate, Results
 from harness.system.files import made_folder, write_whole
 
-__all__ = ["FIGURES", "PICTURES", "VALUES", "compared", "values_of"]
+__all__ = ["FIGURES", "PICTURES", "SUITES", "VALUES", "beside_published", "compared", "values_of"]
 
 PICTURES = ROOT / "docs" / "assets" / "paper"
 VALUES = PICTURES / "values.csv"
@@ -56,17 +57,22 @@ def main() -> None:
     write_whole(VALUES, values_of(found))
 
 
-def compared() -> Compared:
+def compared(suites: Sequence[str] = SUITES) -> Compared:
     """Set estimates of each suite beside its published numbers, then the reference runs of it."""
     plugins, reference = load_plugins(), collected()
     found: dict[str, PaperComparison] = {}
-    for name in SUITES:
-        rows = harness.estimate(suite=name).rows
-        estimate = FoundEstimate(Path(), rows, name)
-        (found[name],) = compare_with_paper(Results((), (estimate,), (), ()), plugins, name)
+    for name in suites:
+        found[name] = beside_published(name, harness.estimate(suite=name).rows)
         suite = load_published(name, plugins)
         for place, each in enumerate(compare_with(suite, reference.rows, reference.stand_ins)):
             found[f"{name}-run-{place + 1}"] = each
+    return found
+
+
+def beside_published(suite: str, rows: Sequence[EstimateRow]) -> PaperComparison:
+    """Set estimates of a suite's rows beside its published numbers."""
+    estimate = FoundEstimate(Path(), tuple(rows), suite)
+    (found,) = compare_with_paper(Results((), (estimate,), (), ()), load_plugins(), suite)
     return found
 
 

@@ -124,7 +124,7 @@ def test_torchvisions_cache_is_found(
     assert build("transfer", make_context(), size=32).state_dict()
 
     path.write_bytes(pickle.dumps({"features.0.0.weight": Code(scratch / "ran")}))
-    with pytest.raises(DataError, match="cannot be had"):
+    with pytest.raises(DataError, match="cannot be obtained"):
         build("transfer", make_context(), size=32)
     assert not (scratch / "ran").exists()
 
