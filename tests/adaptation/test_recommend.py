@@ -268,9 +268,9 @@ def test_adapt_takes_what_is_recommended(
         (("nowhere",), "does not exist"),
         (("photos", "-d", "jetsn"), "did you mean 'jetson'"),
         (("photos/dark",), "holds no photos"),
-        (("photos", "--time", "soon"), "no amount of time"),
+        (("photos", "--time", "soon"), "not an amount of time"),
         (("photos", "--time", "5min"), "which has no cost model"),
-        (("photos", "--race-time", "long"), "no amount of time"),
+        (("photos", "--race-time", "long"), "not an amount of time"),
     ],
 )
 def test_bad_input_is_refused_in_a_sentence(

@@ -74,7 +74,7 @@ def test_nothing_is_overwritten(call: Call, scratch: Path) -> None:
         ("My_Idea", "'My_Idea' is not a valid name for a method"),
         ("../up", "'../up' is not a valid name for a method"),
         ("all", "is not 'all'"),
-        ("class", "'class' is a word of Python's"),
+        ("class", "'class' is a Python keyword"),
         ("darts", "taken by a method, see `harness show darts`"),
         ("baselines", "taken by plugin 'baselines'"),
         ("broken", "taken by plugin 'broken' (broken 1.0)"),

@@ -51,7 +51,7 @@ Right = Mine
 WRONG = {
     "form-is-as-told": [
         ("images are float32 and labels int32", "label_type = np.int32"),
-        ("form() tells", 'def form(self): return DatasetForm("few-shot", (3, 4, 4))'),
+        ("form() says", 'def form(self): return DatasetForm("few-shot", (3, 4, 4))'),
         (
             "gives an episode of more classes than it has",
             """

@@ -253,4 +253,4 @@ def test_a_trial_that_hangs_is_not_decided(judged: Judged) -> None:
     at_once = Conditions(thorough=False, slowness=0.01)
     verdict = judged("method", "interruption-is-clean", HANGS, conditions=at_once)
     assert verdict.status == "not decided"
-    assert "its first search step was not done" in verdict.came
+    assert "its first search step had not finished" in verdict.came

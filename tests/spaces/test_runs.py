@@ -99,7 +99,7 @@ def test_a_report_tells_a_table_apart(table_root: Path, scratch: Path) -> None:
     ("arguments", "message"),
     [
         (["-m", "darts", *TABLE], "method 'darts' does not fit the space 'nasbench201'"),
-        (["-m", "evolution"], "search 'evolution' does not fit the space 'metanas'"),
+        (["-m", "local-search"], "search 'local-search' does not fit the space 'metanas'"),
         (["-m", "random", *TABLE[2:]], "say --space nasbench201"),
         (
             ["-m", "random", *TABLE[:2], "--dataset", "dots"],
