@@ -47,9 +47,9 @@ Compared = Mapping[str, PaperComparison]  # by the picture's name
 
 def main() -> None:
     """Draw all pictures, and write what they show."""
+    found = compared()
     for old in made_folder(PICTURES).glob("*.*"):
         old.unlink()
-    found = compared()
     figures = {name: draw_paper(each, whole=True) for name, each in found.items()}
     for name, figure in {**figures, LOSSES: _losses()}.items():
         if isinstance(figure, Figure):
