@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from harness.reports.pictures.frame import MAX_PANELS, framed, panels_left_out, titled
 from harness.reports.pictures.style import MUTED, PAPER, Look, looks
@@ -74,6 +75,8 @@ def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePane
         panel.dress(axes)
         for line in panel.references:
             axes.plot(line.x, line.y, color=MUTED, lw=0.9, ls=(0, (1, 1.5)))
+        # Steps and meta-epochs are counts.
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         _draw(axes, panel.lines[:MOST_LINES], styles)
         _name(axes, [*panel.lines[:MOST_LINES], *panel.references], styles)
     return figure
