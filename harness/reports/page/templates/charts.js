@@ -47,6 +47,12 @@ function marker(method, isReal) {
   return drawn("path", isReal ? { ...attributes, "data-real": "" } : attributes);
 }
 
+// A name breaks after its signs, so that its words need not.
+function softly(name) {
+  const parts = name.split(/(?<=\[|,(?=[a-z])|=(?=\w{3}))/);
+  return element("span", {}, ...parts.flatMap((part, place) => (place ? [element("wbr"), part] : [part])));
+}
+
 function icon(method) {
   return drawn("svg", { viewBox: "-8 -8 16 16", width: 16, height: 16, "aria-hidden": "true" }, marker(method, true));
 }
@@ -90,7 +96,7 @@ function memoryBars() {
       const known = row.values[MEMORY] ? told(row.values[MEMORY], "MiB") : `more than ${format(row.limit)} MiB`;
       const words = `${known}${fits ? "" : ", does not fit"}`;
       return element("li", { "data-fits": fits, "data-method": row.method },
-        element("span", { class: "named" }, icon(row.method), row.method),
+        element("span", { class: "named" }, icon(row.method), softly(row.method)),
         element("span", { class: "track", style: wall, "aria-hidden": "true" }, bar),
         element("span", { class: "value" }, words));
     });
@@ -213,7 +219,7 @@ function dumbbells() {
       const guessing = line.chance === null ? "" : `, guessing ${format(line.chance)} %`;
       const words = `${line.method} on ${line.place}: ours ${told([line.ours, 0, 0, line.source], line.unit)}${interval}, published ${format(line.published)}${deviation} ${line.unit}${guessing}, ${off >= 0 ? "+" : "−"}${format(Math.abs(off))} %${line.why ? `. ${line.why}` : ""}`;
       return element("li", { tabindex: "0", title: words, "data-method": line.method },
-        element("span", { class: "named" }, ...(data.looks[line.method] ? [icon(line.method)] : []), `${line.method}, ${line.place}`),
+        element("span", { class: "named" }, ...(data.looks[line.method] ? [icon(line.method)] : []), softly(`${line.method}, ${line.place}`)),
         element("span", { class: "track", "aria-hidden": "true" },
           ...(line.chance === null ? [] : [element("span", { class: "guess", style: `left:${at(line.chance)}%` })]),
           element("span", { class: "between", style: `left:${Math.min(a, b)}%;width:${Math.abs(a - b)}%` }),
