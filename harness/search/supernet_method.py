@@ -74,6 +74,7 @@ class SupernetMethod(ABC):
     """
 
     edge_pairs: ClassVar[bool] = True  # whether the method's space has β
+    supernet: ClassVar[type[Supernet]] = Supernet  # what its network is
 
     def __init__(self, parameters: SearchParameters, parts: Parts = WHOLE) -> None:
         """Take the parameters, and the parts in which a batch is seen; nothing is built yet."""
@@ -105,9 +106,9 @@ class SupernetMethod(ABC):
 
     def create_network(self, context: SearchContext) -> Supernet:
         """Return the supernet with its weights drawn, still on the CPU."""
-        image_channels, classes = context.image_shape[0], context.classes
+        colours, classes = context.image_shape[0], context.classes
         pairs, space = self.edge_pairs, context.space or METANAS
-        return Supernet(image_channels, classes, context.channels, edge_pairs=pairs, space=space)
+        return self.supernet(colours, classes, context.channels, edge_pairs=pairs, space=space)
 
     def load(self, net: Supernet, state: State) -> None:
         """Set α, β and w of a new supernet to those that were stored.

@@ -1,4 +1,4 @@
-"""Paths of ProxylessNAS: of each edge's operations one or two are drawn, and only these run.
+"""Paths: of each edge's operations one or two are drawn, and only these run.
 
 The cells of a kind share α, and so they share the paths that are drawn from it: as in the discrete
 architecture, both have the same operations.
@@ -6,7 +6,7 @@ architecture, both have the same operations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress, zip_longest
 
@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from harness.contracts import SearchContext
+from harness.contracts import Batch, SearchContext
+from harness.search.parameters import WHOLE
+from harness.search.supernet_method import SupernetMethod
+from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
 from harness.space.cell import Cell, tracked_sum
 from harness.space.mixing import Mixing, NodeMixing, Tracked
 from harness.space.spec import CELL_KINDS, CELLS, METANAS, CellKind
@@ -22,12 +25,13 @@ from harness.space.supernet import Supernet
 
 __all__ = [
     "PathCell",
+    "PathMethod",
     "binary_gates",
     "draw_paths",
+    "gumbel_noise",
     "mark_paths",
     "most_likely_paths",
     "path_mixing",
-    "path_supernet",
     "restore_total",
 ]
 
@@ -55,17 +59,52 @@ class PathCell(Cell):
         return total
 
 
-def path_supernet(context: SearchContext) -> Supernet:
-    """Return a supernet of path cells, whose nodes sum their edges plainly."""
-    space, channels = context.space or METANAS, context.channels
+class PathMethod(SupernetMethod):
+    """A search that runs drawn paths alone; how they are drawn and learned is each method's own.
 
-    def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
-        return PathCell(kind, channels, after_reduction=after_reduction, space=space)
+    Nodes sum their edges plainly. Offline, where memory does not matter, batches are whole.
+    Predictions run the most likely path on each edge.
 
-    colours, classes = context.image_shape[0], context.classes
-    return Supernet(
-        colours, classes, channels, edge_pairs=False, build_cell=build_cell, space=space
-    )
+    Attributes:
+        alphas: for each kind of cell and node, (edges, operations).
+    """
+
+    edge_pairs = False
+
+    def build(self, context: SearchContext) -> None:
+        """Build the supernet, from its initial state if it has one."""
+        super().build(context)
+        if context.pretraining:
+            self.parts = WHOLE
+        self.alphas = self.net.architecture_parameters()
+
+    def create_network(self, context: SearchContext) -> Supernet:
+        """Return a supernet of path cells."""
+        space, channels = context.space or METANAS, context.channels
+
+        def build_cell(kind: CellKind, after_reduction: bool) -> Cell:
+            return PathCell(kind, channels, after_reduction=after_reduction, space=space)
+
+        colours, classes = context.image_shape[0], context.classes
+        return Supernet(
+            colours, classes, channels, edge_pairs=False, build_cell=build_cell, space=space
+        )
+
+    def prediction_mixing(self) -> Mixing:
+        """Return the most likely path on each edge."""
+        return self.single_mixing([most_likely_paths(alpha) for alpha in self.alphas])
+
+    def single_mixing(self, paths: Sequence[Tensor]) -> Mixing:
+        """Weigh each of these paths by one, (edges, 1) for each kind of cell and node."""
+        drawn = zip(self.alphas, paths, strict=True)
+        gates = [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn]
+        return path_mixing(gates, paths, cells=self.net.space.cells)
+
+    def add_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> BatchOutcome:
+        """Add the gradients of a batch's loss, part by part, to those that there are."""
+        drop_path = self.draw_drop_path(len(batch.labels))
+        parts = split_batch(batch, *self.parts)
+        return accumulate_gradients(ordinary, self.net, parts, lambda: mixing().dropped(drop_path))
 
 
 def draw_paths(alpha: Tensor, count: int, temperature: float, generator: torch.Generator) -> Tensor:
@@ -83,8 +122,13 @@ def draw_paths(alpha: Tensor, count: int, temperature: float, generator: torch.G
     Returns:
         Numbers of operations, (edges, count), on the CPU.
     """
-    noise = -torch.empty(alpha.shape).exponential_(generator=generator).log()
+    noise = gumbel_noise(alpha, generator)
     return (alpha.detach().cpu() / temperature + noise).topk(count, dim=-1).indices
+
+
+def gumbel_noise(alpha: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw −log(−log u) for each element, on the CPU, so that every device draws the same."""
+    return -torch.empty(alpha.shape).exponential_(generator=generator).log()
 
 
 def most_likely_paths(alpha: Tensor) -> Tensor:

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from harness.contracts import Batch, OperationLatency, SearchBatch, SearchContext
 from harness.errors import UsageError
-from harness.search.parameters import WHOLE, Parts
-from harness.search.supernet_method import SupernetMethod
-from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
+from harness.search.parameters import Parts
+from harness.space.backpropagation import BatchOutcome
 from harness.space.mixing import Mixing
 from harness.space.spec import METANAS, SearchSpace, edge_count
-from harness.space.supernet import Supernet
 from harness_baselines.parameters import ProxylessNasParameters
 from harness_baselines.paths import (
+    PathMethod,
     binary_gates,
     draw_paths,
     mark_paths,
     most_likely_paths,
     path_mixing,
-    path_supernet,
     restore_total,
 )
 
@@ -68,7 +66,7 @@ def expected_latency(mixing: Mixing, seconds: Sequence[Sequence[Tensor]]) -> Ten
     return torch.stack([(node.weights * of_node).sum() for node, of_node in nodes]).sum()
 
 
-class ProxylessNas(SupernetMethod):
+class ProxylessNas(PathMethod):
     """Alternating steps on one or two sampled paths an edge; nodes sum their edges plainly.
 
     An update of w draws one path on each edge and trains it. An update of α draws two, of which one
@@ -85,8 +83,6 @@ class ProxylessNas(SupernetMethod):
     `derived_share` sets aside a part of the same steps.
     """
 
-    edge_pairs = False
-
     def __init__(self, parameters: ProxylessNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = given = parameters or ProxylessNasParameters()
@@ -99,15 +95,7 @@ class ProxylessNas(SupernetMethod):
             UsageError: a latency term is wanted, but no cost model is there to predict it.
         """
         super().build(context)
-        if context.pretraining:
-            self.parts = WHOLE
         self.seconds = self._latencies(context)
-        self.generator = context.generator
-        self.alphas = self.net.architecture_parameters()  # (edges, operations) each
-
-    def create_network(self, context: SearchContext) -> Supernet:
-        """Return a supernet of path cells."""
-        return path_supernet(context)
 
     def update(self, batch: SearchBatch) -> BatchOutcome:
         """Update α on one part of a batch, then w on the other; towards the end w alone, if asked.
@@ -132,7 +120,7 @@ class ProxylessNas(SupernetMethod):
         if self.seconds is not None:
             latency = expected_latency(self._pair_mixing(pairs, active), self.seconds)
             torch.autograd.backward(self.parameters.latency_weight * latency)
-        outcome = self._compute_gradients(batch, lambda: self._pair_mixing(pairs, active))
+        outcome = self.add_gradients(batch, lambda: self._pair_mixing(pairs, active))
         before = [alpha.detach().clone() for alpha in self.alphas]
         device = self.net.head.weight.device
         self.architecture_optimizer.step(
@@ -148,13 +136,9 @@ class ProxylessNas(SupernetMethod):
         """Draw one path on each edge and update its weights; return what the batch showed."""
         self.net.zero_grad()
         paths = list(map(most_likely_paths, self.alphas)) if self.derives else self._draw(1)
-        outcome = self._compute_gradients(batch, lambda: self._single_mixing(paths))
+        outcome = self.add_gradients(batch, lambda: self.single_mixing(paths))
         self.weight_optimizer.step()  # weights off the paths have no gradient
         return outcome
-
-    def prediction_mixing(self) -> Mixing:
-        """Return the most likely path on each edge."""
-        return self._single_mixing([most_likely_paths(alpha) for alpha in self.alphas])
 
     def _latencies(self, context: SearchContext) -> list[list[Tensor]] | None:
         weight = self.parameters.latency_weight
@@ -170,11 +154,6 @@ class ProxylessNas(SupernetMethod):
     def _draw(self, count: int) -> list[Tensor]:
         temperature, generator = self.temperature, self.generator
         return [draw_paths(alpha, count, temperature, generator) for alpha in self.alphas]
-
-    def _compute_gradients(self, batch: Batch, mixing: Callable[[], Mixing]) -> BatchOutcome:
-        drop_path = self.draw_drop_path(len(batch.labels))
-        parts = split_batch(batch, *self.parts)
-        return accumulate_gradients(ordinary, self.net, parts, lambda: mixing().dropped(drop_path))
 
     def _draw_active(self, pairs: list[Tensor]) -> list[Tensor]:
         """Draw one path of each pair by the probabilities of the pair, 0 or 1, (edges, 1)."""
@@ -193,8 +172,3 @@ class ProxylessNas(SupernetMethod):
         open_paths = [pair.gather(1, first) for _, pair, first in drawn]
         closed_paths = [pair.gather(1, 1 - first) for _, pair, first in drawn]
         return path_mixing(gates, open_paths, closed_paths, cells=self.net.space.cells)
-
-    def _single_mixing(self, paths: list[Tensor]) -> Mixing:
-        drawn = zip(self.alphas, paths, strict=True)
-        gates = [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn]
-        return path_mixing(gates, paths, cells=self.net.space.cells)

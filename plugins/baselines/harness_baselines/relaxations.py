@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -11,9 +12,8 @@ from torch.nn import functional
 from harness.contracts import Batch, SearchContext
 from harness.errors import UsageError
 from harness.search.optimizers import temperature_at
-from harness.search.parameters import WHOLE, Parts
-from harness.search.supernet_method import SupernetMethod
-from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
+from harness.search.parameters import Parts
+from harness.space.backpropagation import BatchOutcome
 from harness.space.genotype import Genotype, derive_genotype
 from harness.space.mixing import DropPath, Mixing, NodeMixing, UpdateSelection
 from harness.space.spec import METANAS
@@ -24,7 +24,7 @@ from harness_baselines.parameters import (
     FairDartsParameters,
     GdasParameters,
 )
-from harness_baselines.paths import mark_paths, most_likely_paths, path_mixing, path_supernet
+from harness_baselines.paths import PathMethod, gumbel_noise, path_mixing
 
 __all__ = ["DartsMinus", "FairDarts", "Gdas", "gumbel_gates", "zero_one_loss"]
 
@@ -52,7 +52,7 @@ def gumbel_gates(alpha: Tensor, noise: Tensor, temperature: float) -> tuple[Tens
     return hard + (soft - soft.detach()), drawn  # the difference is exactly zero
 
 
-class Gdas(SupernetMethod):
+class Gdas(PathMethod):
     """GDAS (Dong and Yang, CVPR 2019): one operation an edge is drawn, and it alone runs.
 
     Alternating steps, of α and of w, each on one operation an edge that is drawn for it.
@@ -66,23 +66,10 @@ class Gdas(SupernetMethod):
     the last search step, as `proxylessnas` does.
     """
 
-    edge_pairs = False
-
     def __init__(self, parameters: GdasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = given = parameters or GdasParameters()
         super().__init__(given, Parts(given.micro_batches, given.micro_batch_images))
-
-    def build(self, context: SearchContext) -> None:
-        """Build the supernet; offline, where memory does not matter, batches are whole."""
-        super().build(context)
-        if context.pretraining:
-            self.parts = WHOLE
-        self.alphas = self.net.architecture_parameters()  # (edges, operations) each
-
-    def create_network(self, context: SearchContext) -> Supernet:
-        """Return a supernet of path cells."""
-        return path_supernet(context)
 
     @property
     def temperature(self) -> float:
@@ -102,36 +89,17 @@ class Gdas(SupernetMethod):
         self.weight_optimizer.step()  # weights of what was not drawn have no gradient
         return outcome
 
-    def prediction_mixing(self) -> Mixing:
-        """Return the most likely operation on each edge."""
-        paths = [most_likely_paths(alpha) for alpha in self.alphas]
-        drawn = zip(self.alphas, paths, strict=True)
-        gates = [mark_paths(path, alpha.shape[1]).to(alpha) for alpha, path in drawn]
-        return path_mixing(gates, paths, cells=self.net.space.cells)
-
     def _compute_gradients(self, batch: Batch) -> BatchOutcome:
         """Leave the gradients of a batch's loss, of one draw for all of its parts."""
         self.net.zero_grad()
-        noises = [gumbel_noise(alpha, self.generator) for alpha in self.alphas]
-        drop_path = self.draw_drop_path(len(batch.labels))
-
-        def mixing() -> Mixing:
-            return self._drawn(noises).dropped(drop_path)
-
-        parts = split_batch(batch, *self.parts)
-        return accumulate_gradients(ordinary, self.net, parts, mixing)
+        noises = [gumbel_noise(alpha, self.generator).to(alpha.device) for alpha in self.alphas]
+        return self.add_gradients(batch, lambda: self._drawn(noises))
 
     def _drawn(self, noises: Sequence[Tensor]) -> Mixing:
         pairs = zip(self.alphas, noises, strict=True)
         drawn = [gumbel_gates(alpha, noise, self.temperature) for alpha, noise in pairs]
         gates, paths = zip(*drawn, strict=True)
         return path_mixing(gates, paths, cells=self.net.space.cells)
-
-
-def gumbel_noise(alpha: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw −log(−log u) for each element; on the CPU, so that every device draws the same."""
-    exponential = torch.empty(alpha.shape).exponential_(generator=generator)
-    return -exponential.log().to(alpha.device)
 
 
 def zero_one_loss(alphas: Iterable[Tensor]) -> Tensor:
@@ -178,21 +146,12 @@ class FairDarts(FirstOrderMethod):
     """
 
     edge_pairs = False
+    supernet = FairSupernet
 
     def __init__(self, parameters: FairDartsParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = parameters or FairDartsParameters()
         super().__init__(self.parameters, self.parameters)
-
-    def create_network(self, context: SearchContext) -> Supernet:
-        """Return a supernet of sigmoids."""
-        return FairSupernet(
-            context.image_shape[0],
-            context.classes,
-            context.channels,
-            edge_pairs=False,
-            space=context.space or METANAS,
-        )
 
     def update_architecture(self, batch: Batch) -> object:
         """Update α by the loss and the zero-one loss."""
@@ -232,6 +191,7 @@ class DartsMinus(FirstOrderMethod):
     """
 
     edge_pairs = False
+    supernet = AidedSupernet
 
     def __init__(self, parameters: DartsMinusParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
@@ -247,12 +207,9 @@ class DartsMinus(FirstOrderMethod):
         space = context.space or METANAS
         if SKIP not in space.operations:
             raise UsageError(f"darts-minus needs {SKIP}, which the space '{space.name}' lacks")
-        self.aided = AidedSupernet(
-            context.image_shape[0], context.classes, context.channels, edge_pairs=False, space=space
-        )
-        return self.aided
+        return super().create_network(context)
 
     def begin_step(self) -> None:
         """Count a search step, and let the aid fade."""
         super().begin_step()
-        self.aided.aid = temperature_at(self.step, self.steps, 0.0)
+        cast(AidedSupernet, self.net).aid = temperature_at(self.step, self.steps, 0.0)
