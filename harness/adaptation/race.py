@@ -220,12 +220,7 @@ def admitted(
     work = sum(each.cost.work for each in controls)
     rate = _spent(controls) / work if work else 0.0  # seconds of a first round, of a unit of work
     left = seconds - _spent(controls) * (1 + GROWTH)
-    taking_part, too_slow = [], []
-    for each in others:
-        left -= each.cost.work * rate * (1 + GROWTH / 2)
-        taking_part += [each] if left >= 0 else []
-        too_slow += [] if left >= 0 else [replace(each, dropped=TOO_SLOW)]
-    return taking_part, too_slow
+    return _as_time_allows(others, left, lambda each: each.cost.work * rate * (1 + GROWTH / 2))
 
 
 def in_time(
@@ -238,16 +233,25 @@ def in_time(
     Returns:
         Those who go on, and the others, dropped.
     """
-    left = seconds
-    kept, late = [], []
 
     def turn(each: Contender) -> tuple[bool, bool, tuple[bool, float, int]]:
         return each.name != BASELINE, each.name not in controls, order(each)
 
-    for each in sorted(contenders, key=turn):
-        left -= each.seconds * GROWTH
-        kept += [each] if left >= 0 else []
-        late += [] if left >= 0 else [replace(each, dropped=TOO_SLOW)]
+    in_turn = sorted(contenders, key=turn)
+    return _as_time_allows(in_turn, seconds, lambda each: each.seconds * GROWTH)
+
+
+def _as_time_allows(
+    contenders: Sequence[Contender], left: float, takes: Callable[[Contender], float]
+) -> tuple[list[Contender], list[Contender]]:
+    """Keep the first ones, for whom `left` seconds are enough; drop the others."""
+    kept, late = [], []
+    for each in contenders:
+        left -= takes(each)
+        if left >= 0:
+            kept.append(each)
+        else:
+            late.append(replace(each, dropped=TOO_SLOW))
     return kept, late
 
 

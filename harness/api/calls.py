@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.comparison.result import ResultsComparison
     from harness.plugins.loading import Plugins
     from harness.results.results import Results
+    from harness.trials.record_writer import RunListener
 
 __all__ = [
     "cache_folder",
@@ -22,6 +23,7 @@ __all__ = [
     "data_folder",
     "estimate",
     "ignore",
+    "listeners",
     "load",
     "plugins_here",
     "report",
@@ -98,9 +100,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         UsageError: what was asked for makes no sense; the message says what would.
         DataError: images are missing or unreadable.
     """
-    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - see the module
     from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - see the module
-    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - see the module
     from harness.trials.runner import RunRequest, run_trials  # noqa: PLC0415 - see the module
 
     wanted = _wanted(
@@ -121,8 +121,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
         shows_images=show_images,
     )
     plugins = plugins_here()
-    shown = interruptible_progress if progress else lambda _: nullcontext(SilentListener())
-    result = run_trials(plugins, request, shown, say_on_stderr if progress else ignore)
+    result = run_trials(plugins, request, *listeners(progress=progress))
     return RunResults(
         _loaded(plugins, [result.folder]), [result.folder], interrupted=result.interrupted
     )
@@ -278,3 +277,15 @@ def say_on_stderr(sentence: str) -> None:
 
 def ignore(_: object) -> None:
     """Pass over what would be said."""
+
+
+def listeners(
+    *, progress: bool
+) -> tuple[Callable[[int], AbstractContextManager[RunListener]], Callable[[str], None]]:
+    """Return what shows trials, and what says sentences; both are silent without `progress`."""
+    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - see the module
+    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - see the module
+
+    if progress:
+        return interruptible_progress, say_on_stderr
+    return lambda _: nullcontext(SilentListener()), ignore

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from harness.api.calls import cache_folder, ignore, plugins_here, say_on_stderr
+from harness.api.calls import cache_folder, listeners, plugins_here
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from harness.adaptation.adapt import Adapted
-    from harness.adaptation.race import Progress, Say
     from harness.adaptation.recommend import Recommendation
     from harness.models.exporting import Form, Parity
     from harness.models.model import ImagePrediction
@@ -83,7 +81,7 @@ def adapt(
 
     fields = {**_fields(photos, options), "base": None if base is None else Path(base)}
     request = AdaptRequest(output=Path(output), method=method, **fields)
-    return adapt_photos(plugins_here(), request, *_listeners(progress=progress))
+    return adapt_photos(plugins_here(), request, *listeners(progress=progress))
 
 
 def recommend(
@@ -108,23 +106,13 @@ def recommend(
     from harness.adaptation.request import PhotosRequest  # noqa: PLC0415 - as above
 
     request = PhotosRequest(**_fields(photos, options))
-    return choose(plugins_here(), request, *_listeners(progress=progress), time_s)
+    return choose(plugins_here(), request, *listeners(progress=progress), time_s)
 
 
 def _fields(photos: str | Path, options: PhotoOptions) -> dict[str, Any]:
     """Return the fields of a `PhotosRequest`."""
     cache_root = cache_folder(options.get("cache_root"))
     return {**options, "photos": Path(photos), "cache_root": cache_root}
-
-
-def _listeners(*, progress: bool) -> tuple[Progress, Say]:
-    """Return what shows trials, and what says sentences."""
-    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - imports torch
-    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
-
-    if progress:
-        return interruptible_progress, say_on_stderr
-    return lambda _: nullcontext(SilentListener()), ignore
 
 
 def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePrediction]:

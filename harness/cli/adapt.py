@@ -13,7 +13,14 @@ from harness.adaptation.card import accuracy_sentence
 from harness.adaptation.recommend import Recommendation, recommend
 from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest
 from harness.api.progress import interruptible_progress
-from harness.cli.options import Function, UserPath, cache_root_option, json_option, mode_option
+from harness.cli.options import (
+    Function,
+    UserPath,
+    cache_root_option,
+    json_option,
+    mode_option,
+    output_option,
+)
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.reports.estimate_tables import recommendation_table
 from harness.reports.terminal import print_tables
@@ -146,13 +153,7 @@ def photo_options(function: Function) -> Function:
     type=UserPath(),
     help="A model folder whose network learns on, with a new last layer for other classes.",
 )
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=UserPath(),
-    help="The model folder to make.",
-)
+@output_option("The model folder to make.", UserPath(), required=True)
 @photo_options
 def adapt_command(*, as_json: bool, **given: Any) -> None:
     """Adapt a network to your photos, and leave it as a folder.

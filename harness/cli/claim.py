@@ -14,6 +14,7 @@ from harness.cli.options import (
     data_root_option,
     executor_options,
     json_option,
+    output_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.errors import UsageError
@@ -50,11 +51,8 @@ EXIT_PROBLEMS, EXIT_INTERRUPTED = 1, 130
 @click.option(
     "--budget", help="With --run: a named budget, key=value pairs, or both.  [default: small]"
 )
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(file_okay=False),
-    help="With --run: the run folder.  [default: results/claims/METHOD]",
+@output_option(
+    "With --run: the run folder.  [default: results/claims/METHOD]", UserPath(file_okay=False)
 )
 @executor_options("With --run: trials side by side on this machine.  [default: 1]")
 @data_root_option

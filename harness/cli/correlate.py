@@ -15,6 +15,7 @@ from harness.cli.options import (
     cache_root_option,
     data_root_option,
     json_option,
+    output_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.reports.estimate_tables import correlation_table
@@ -58,12 +59,7 @@ __all__ = ["correlate_command"]
     help="Architectures, drawn at random.  [default: all; with a score, 100]",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of all that is drawn.")
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(dir_okay=False),
-    help="A CSV file for the numbers of each architecture.",
-)
+@output_option("A CSV file for the numbers of each architecture.", UserPath(dir_okay=False))
 @data_root_option
 @cache_root_option
 @json_option

@@ -18,6 +18,7 @@ from harness.cli.options import (
     given,
     json_option,
     method_option,
+    output_option,
     recipe_option,
     seed_option,
     shots_option,
@@ -55,11 +56,9 @@ __all__ = [
 @space_option
 @budget_option
 @seed_option
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(file_okay=False),
-    help="A folder to keep the estimate in, for `harness report` and `harness compare`.",
+@output_option(
+    "A folder to keep the estimate in, for `harness report` and `harness compare`.",
+    UserPath(file_okay=False),
 )
 @data_root_option
 @cache_root_option
@@ -131,12 +130,7 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     show_default=True,
     help="Warm search steps of each method.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(file_okay=False),
-    help="A folder to keep the numbers in, for `harness compare`.",
-)
+@output_option("A folder to keep the numbers in, for `harness compare`.", UserPath(file_okay=False))
 @data_root_option
 @cache_root_option
 @json_option

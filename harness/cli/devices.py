@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness.api.progress import work_on_stderr
-from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
+from harness.cli.options import (
+    UserPath,
+    cache_root_option,
+    data_root_option,
+    json_option,
+    output_option,
+)
 from harness.cli.output import loaded_plugins, print_json, print_table, say
 from harness.contracts import DataRequest, Device
 from harness.devices.profile import check_destination, profile_toml
@@ -60,13 +66,11 @@ def _spelled(value: float | str | None) -> str | None:
 
 
 @click.command("calibrate")
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
+@output_option(
+    "File to write the device profile to.",
+    UserPath(),
     default=Path("this-cpu.toml"),
     show_default=True,
-    help="File to write the device profile to.",
 )
 @click.option("--name", default="this-cpu", show_default=True, help="What to call the device.")
 @click.option("--force", is_flag=True, help="Overwrite a file that something else has written.")
@@ -121,12 +125,7 @@ def _print_processor(name: str, output: Path, fit: Calibration) -> None:
 @click.command("fit")
 @click.argument("device")
 @click.argument("suites", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    help="File to write the device's profile to, with the cost model in it.",
-)
+@output_option("File to write the device's profile to, with the cost model in it.", UserPath())
 @click.option("--force", is_flag=True, help="Overwrite a file that something else has written.")
 @data_root_option
 @cache_root_option

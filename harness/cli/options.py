@@ -32,6 +32,7 @@ __all__ = [
     "method_option",
     "mode_option",
     "objective_option",
+    "output_option",
     "queries_option",
     "recipe_option",
     "seed_option",
@@ -76,6 +77,17 @@ def json_option(function: Function) -> Function:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(
         function
     )
+
+
+def output_option(words: str, path: click.Path, **more: Any) -> Callable[[Function], Function]:
+    """Make `-o` and `--output`, which arrive as `output: Path | None`.
+
+    Args:
+        words: the help text.
+        path: what it may name.
+        more: whatever else `click.option` takes.
+    """
+    return click.option("-o", "--output", type=path, help=words, **more)
 
 
 def data_root_option(function: Function) -> Function:

@@ -8,7 +8,13 @@ from typing import Any, get_args
 
 import click
 
-from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
+from harness.cli.options import (
+    UserPath,
+    cache_root_option,
+    data_root_option,
+    json_option,
+    output_option,
+)
 from harness.cli.output import loaded_plugins, print_json, print_table
 from harness.conformance.isolation import check, conditions_here, rule_names
 from harness.conformance.rule import Address, Conditions, Status, Verdict, find
@@ -57,12 +63,7 @@ def _registers(row: dict[str, Any]) -> str:
 @click.command("new")
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(OPTION_OF)), required=True, help="What it adds.")
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    help="The folder to make.  [default: NAME, in the working directory]",
-)
+@output_option("The folder to make.  [default: NAME, in the working directory]", UserPath())
 def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
     """Write a small installable package with something that already works.
 

@@ -8,7 +8,7 @@ from typing import get_args
 
 import click
 
-from harness.cli.options import UserPath
+from harness.cli.options import UserPath, output_option
 from harness.cli.output import loaded_plugins, result_console, say
 from harness.comparison.published import PublishedSuite, find_published, load_published
 from harness.errors import UsageError
@@ -48,12 +48,10 @@ EXIT_PROBLEMS = 1
     help="What to write; can be repeated.  [default: what --output ends in, else tables as this "
     "terminal has room for, and md in a pipe]",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(),
-    help="A file, or for several formats a folder.  [default: standard output; for html, "
+@output_option(
+    "A file, or for several formats a folder.  [default: standard output; for html, "
     "DIR/report.html]",
+    UserPath(),
 )
 @click.option(
     "--missing",

@@ -26,6 +26,7 @@ from harness.cli.options import (
     method_option,
     mode_option,
     objective_option,
+    output_option,
     queries_option,
     recipe_option,
     seed_option,
@@ -73,12 +74,10 @@ FINE = {"ok", "out_of_memory"}
 @shared_classes_option
 @seed_option
 @memory_option
-@click.option(
-    "-o",
-    "--output",
-    type=UserPath(file_okay=False),
+@output_option(
+    "The run folder.  [default: one under results/]",
+    UserPath(file_okay=False),
     envvar="HARNESS_OUTPUT",
-    help="The run folder.  [default: one under results/]",
 )
 @click.option(
     "--resume/--no-resume",
