@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from harness.contracts import Batch, DataRequest, DatasetForm, SearchBatch, SearchMethod
+from harness.contracts import DataRequest, DatasetForm
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
-from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins, load_plugins
 from harness.tracing.search import Search
-from harness.tracing.workload import Workload, workload_of
+from harness.tracing.workload import workload_of
+from tests.counting import counted_peak
 
 # Channels, ways, shots: one batch of 5 images; batches of 15 and 10 images.
 ONE_SHOT, FIVE_SHOT = (8, 5, 1), (4, 5, 5)
@@ -59,37 +57,6 @@ def estimated(search: Search) -> Estimate:
     (estimate,) = estimate_all([search], lambda _: None)
     assert not estimate.error
     return estimate
-
-
-def counted_peak(workload: Workload, seed: int) -> int:
-    """Run the whole search on this machine and count."""
-    torch.manual_seed(seed)
-    counter, context = (
-        MemoryCounter(),
-        replace(
-            workload.context,
-            device=torch.device("cpu"),
-            generator=torch.Generator().manual_seed(seed),
-        ),
-    )
-    pairs, peak = list(_pairs(workload)), 0
-    with counter:
-        method: SearchMethod = workload.create()
-        method.build(context)
-        counter.watch([tensor for pair in pairs for tensor in pair.weights])
-        for _ in range(context.steps):
-            counter.reset_peak()
-            method.search_step(iter(pairs))
-            peak = max(peak, counter.peak_bytes)
-    return peak
-
-
-def _pairs(workload: Workload) -> Iterator[SearchBatch]:
-    for size, count in workload.batch_sizes.items():
-        for _ in range(count):
-            labels = torch.arange(size) % workload.context.classes
-            batch = Batch(torch.randn(size, *workload.context.image_shape), labels)
-            yield SearchBatch(batch, batch)
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=["1-shot", "5-shot"])

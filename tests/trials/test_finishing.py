@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from harness.adaptation.costs import _OneOperation
-from harness.contracts import Batch, DataRequest, SearchBatch
+from harness.contracts import DataRequest
 from harness.estimates.estimates import plan_searches
 from harness.experiment.suite import SuiteEntry
-from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import load_plugins
 from harness.space.architecture import architecture_of
 from harness.space.backpropagation import recomputed
@@ -23,6 +20,7 @@ from harness.space.deployed import DeployedNetwork
 from harness.space.genotype import Genotype
 from harness.tracing.trace import trace
 from harness.tracing.workload import Workload, workload_of
+from tests.counting import counted_peak
 
 NODE = [[0, "sep_conv_3x3"], [1, "skip_connect"]]
 POOLS = [[0, "max_pool_3x3"], [1, "dil_conv_3x3"]]
@@ -87,27 +85,3 @@ def test_parts_and_recomputing_take_less_memory(
     monkeypatch.setattr(DeployedNetwork, "run_by", lambda *_: None)
     assert in_parts < 0.7 * whole
     assert whole < 0.5 * peak(1)
-
-
-def counted_peak(workload: Workload) -> int:
-    """Run all steps on this machine and count."""
-    generator = torch.Generator().manual_seed(0)
-    context = replace(workload.context, device=torch.device("cpu"), generator=generator)
-    counter, pairs, peak = MemoryCounter(), list(_pairs(workload)), 0
-    with counter:
-        method: Any = workload.create()
-        method.build(context)
-        counter.watch([tensor for pair in pairs for tensor in pair.weights])
-        for _ in range(context.steps):
-            counter.reset_peak()
-            method.search_step(iter(pairs))
-            peak = max(peak, counter.peak_bytes)
-    return peak
-
-
-def _pairs(workload: Workload) -> Iterator[SearchBatch]:
-    for size, count in workload.batch_sizes.items():
-        for _ in range(count):
-            labels = torch.arange(size) % workload.context.classes
-            batch = Batch(torch.randn(size, *workload.context.image_shape), labels)
-            yield SearchBatch(batch, batch)

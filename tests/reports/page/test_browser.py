@@ -5,7 +5,6 @@ Chromium is driven by Playwright, and judged by axe-core's rules of accessibilit
 
 from __future__ import annotations
 
-import shutil
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 STEPS = "".join(
     f'{{"task": 0, "step": {n}, "memory_bytes": {2**20 * (n + 1)}}}\n' for n in range(10)
 )
@@ -40,18 +34,6 @@ EXAMPLES = [
     JudgedImage(shape=(1, 8, 8), pixels=GREY, label="class 1", predicted=predicted)
     for predicted in ("class 1", "class 2")
 ]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium of this machine."""
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"none of {', '.join(BROWSERS)} is installed")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=path, args=QUIET)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")
