@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from harness_spaces.moves import Evolution, LocalSearch, RandomArchitectures
+from harness_spaces.moves import Evolution, LocalSearch, RandomArchitectures, Reinforce
 from harness_spaces.nasbench201 import NasBench201
 from harness_spaces.nsga2 import Nsga2
 from harness_spaces.parameters import (
@@ -16,7 +16,6 @@ from harness_spaces.parameters import (
     ReinforceParameters,
 )
 from harness_spaces.predictor import PredictorSearch, normal_scores
-from harness_spaces.reinforce import Reinforce
 
 from harness.contracts import BlackBoxSearch, SearchTask
 from tests.spaces.conftest import BEST, made_up, made_up_latency

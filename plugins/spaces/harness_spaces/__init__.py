@@ -46,7 +46,7 @@ _SEARCHES = (
     ),
     (
         "reinforce",
-        "reinforce:Reinforce",
+        "moves:Reinforce",
         "ReinforceParameters",
         "a policy gradient, without a network (after Zoph and Le, 2017)",
     ),
