@@ -1,4 +1,4 @@
-"""The whole plugin surface: fifteen hooks.
+"""The whole plugin surface: sixteen hooks.
 
 A plugin is a module that the entry-point group `harness` names. It marks its hooks with
 `harness.hookimpl`, and gives names to lazy `"module:attribute"` targets, so that listing what there
@@ -100,6 +100,15 @@ def harness_register_searches(register: Register) -> None:
 
     People name them as they name methods, `-m NAME`, where a data set is a table of accuracies; a
     name may be that of a method too, which then is what images are searched with.
+    """
+
+
+@hookspec
+def harness_register_scores(register: Register) -> None:
+    """Register zero-cost scores: targets are `harness.contracts.ZeroCostScore` functions.
+
+    A score is a row of `harness correlate -s NAME`, and takes no parameters. One that only counts,
+    as FLOPs, has a summary that begins with `Control:`.
     """
 
 

@@ -35,7 +35,7 @@ __all__ = ["correlate_command"]
     "scores",
     multiple=True,
     type=Names(),
-    help="A zero-cost score: naswot, synflow, snip, grad-norm or zen; can be repeated.",
+    help="A zero-cost score, see `harness list scores`; can be repeated.",
 )
 @click.option(
     "--dataset",

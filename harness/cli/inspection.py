@@ -38,7 +38,7 @@ UNITS = {
 @click.argument("what", type=click.Choice([*KIND_OF, "budgets"]))
 @json_option
 def list_command(what: str, as_json: bool) -> None:
-    """List methods, datasets, devices, suites, reporters, claims, spaces, searches or budgets."""
+    """List methods, datasets, devices, suites, spaces, searches, scores, budgets and the like."""
     if what == "budgets":
         _list_budgets(as_json)
         return
@@ -66,7 +66,8 @@ def _list_budgets(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show what a name is and what parameters it takes.
 
-    NAME is a method, dataset, device, suite, reporter, space, search or budget.
+    NAME is a method, dataset, device, suite, reporter, space, search, score or
+    budget.
     """
     descriptions = describe(loaded_plugins(), name)
     if as_json:

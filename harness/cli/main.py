@@ -156,7 +156,7 @@ COMMANDS = {
     ),
     "list": LazyCommand(
         "harness.cli.inspection:list_command",
-        "List methods, datasets, devices, suites, reporters, claims, spaces, searches or budgets.",
+        "List methods, datasets, devices, suites, spaces, searches, scores, budgets and the like.",
     ),
     "show": LazyCommand(
         "harness.cli.inspection:show", "Show what a name is and what parameters it takes."

@@ -58,6 +58,7 @@ from harness.conformance.space_rules import (
     NETWORK_EQUALS_ENCODING,
     OPERATIONS_FIT_A_SUPERNET,
     SAMPLING_COVERS,
+    SCORE_IS_A_NUMBER,
 )
 from harness.conformance.trials import use_few_threads
 from harness.errors import DataError
@@ -101,6 +102,10 @@ RULES: dict[Kind, tuple[Rule, ...]] = {
         SAMPLING_COVERS,
         NETWORK_EQUALS_ENCODING,
         OPERATIONS_FIT_A_SUPERNET,
+    ),
+    "score": (
+        IMPORT_IS_QUICK,
+        SCORE_IS_A_NUMBER,
     ),
 }
 """All rules, by the kind of what they are for."""

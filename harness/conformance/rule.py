@@ -35,7 +35,7 @@ PAGE = "docs/plugins.md"  # has a heading for every rule
 Status = Literal["kept", "broken", "not applicable", "not decided"]
 
 QUICK_SHARE = 1 / 5
-CHECKED: tuple[Kind, ...] = ("method", "space", "dataset", "device")
+CHECKED: tuple[Kind, ...] = ("method", "space", "score", "dataset", "device")
 
 
 class BrokenRuleError(Exception):
@@ -132,7 +132,7 @@ class Address:
     """A subject as text, which travels to the process of a check.
 
     Attributes:
-        kind: method, dataset, device or space.
+        kind: method, dataset, device, space or score.
         text: the name, with parameters in brackets.
         data_root: where data sets are kept; None: nothing was given.
         cache_root: where decoded images are kept.
@@ -188,8 +188,8 @@ class Subject:
 def find(plugins: Plugins, text: str, data_root: Path | None, cache_root: Path) -> list[Address]:
     """Return the subjects that `NAME` or `NAME[key=value,...]` stands for.
 
-    A name that methods, data sets, devices or spaces have stands for these; else it is a plugin's,
-    and stands for all of these that it registers and that need no parameters.
+    A name that methods, data sets, devices, spaces or scores have stands for these; else it is a
+    plugin's, and stands for all of these that it registers and that need no parameters.
 
     Raises:
         UsageError: nothing has that name, or not these parameters.
@@ -219,8 +219,8 @@ def _entries_of(plugins: Plugins, name: str) -> Sequence[Entry]:
             checkable = [each for each in named if not needs_parameters(each)]
             if not checkable:
                 raise UsageError(
-                    f"{source} registers no method, data set, device or space that can be made "
-                    "without parameters; name one with its parameters, NAME[key=value]"
+                    f"{source} registers no method, data set, device, space or score that can be "
+                    "made without parameters; name one with its parameters, NAME[key=value]"
                 )
             return checkable
     known = {name for kind in CHECKED for name in plugins.registry.names(kind)}

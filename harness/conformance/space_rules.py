@@ -1,21 +1,29 @@
 """Rules for spaces: how architectures are written, moved and drawn, and what is built of them.
 
-All are for the strings that architectures are (`harness.contracts.ArchitectureSpace`); the last is
-for what a supernet is built of (`harness.space.spec.SearchSpace`).
+All are for the strings that architectures are (`harness.contracts.ArchitectureSpace`); one is
+for what a supernet is built of (`harness.space.spec.SearchSpace`), and the last for zero-cost
+scores, which are of the networks that a space builds.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from harness.conformance.rule import BrokenRuleError, NotApplicableError, Rule, Subject
-from harness.contracts import ArchitectureSpace, Batch, BuildsNetwork, CountsCost
+from harness.contracts import (
+    ArchitectureSpace,
+    Batch,
+    BuildsNetwork,
+    CountsCost,
+    ZeroCostScore,
+)
 from harness.errors import UsageError
 from harness.space.backpropagation import ordinary, streamed
-from harness.space.spec import SearchSpace
+from harness.space.spec import METANAS, SearchSpace
 from harness.space.step_by_step import step_by_step
 from harness.space.supernet import Supernet
 
@@ -25,6 +33,7 @@ __all__ = [
     "NETWORK_EQUALS_ENCODING",
     "OPERATIONS_FIT_A_SUPERNET",
     "SAMPLING_COVERS",
+    "SCORE_IS_A_NUMBER",
 ]
 
 ARCHITECTURES = 100  # that are drawn
@@ -244,4 +253,39 @@ OPERATIONS_FIT_A_SUPERNET = Rule(
     "each operation keeps its shape or halves it, with weights of the same names, and all engines "
     "compute the same gradients of the supernet",
     _check_supernet,
+)
+
+
+# A score is a number that says the same each time, and leaves the network as it was.
+
+
+def _check_score(subject: Subject) -> None:
+    score: ZeroCostScore = subject.create()
+    images = torch.randn(4, *IMAGE_SHAPE, generator=torch.Generator().manual_seed(0))
+    labels, random = torch.arange(4), np.random.default_rng(0)
+    for _ in range(NETWORKS):
+        architecture = METANAS.sample(random)
+        found = []
+        for _ in range(2):
+            torch.manual_seed(0)
+            network = METANAS.network(architecture, IMAGE_SHAPE, CLASSES)
+            before = [each.detach().clone() for each in network.parameters()]
+            found.append(score(network, images, labels))
+            after = list(network.parameters())
+            same = len(before) == len(after) and all(map(torch.equal, before, after))
+            if not same or any(each.grad is not None for each in after):
+                raise BrokenRuleError("it changed the weights of the network, or left gradients")
+        if not isinstance(found[0], float) or not found[0] < math.inf:
+            raise BrokenRuleError(f"it gave {found[0]!r:.80}, which must be a float and no NaN")
+        if found[0] != found[1]:
+            raise BrokenRuleError(
+                f"it gave {found[0]!r} and then {found[1]!r} for the same network and seed"
+            )
+
+
+SCORE_IS_A_NUMBER = Rule(
+    "score-is-a-number",
+    "a score is a number or minus infinity, the same for the same network, images and seed, and "
+    "leaves the network's weights as they were",
+    _check_score,
 )

@@ -1,4 +1,4 @@
-"""What a plugin's targets must be: a method, a data set, a device, a space, a black-box search.
+"""What a plugin's targets must be: a method, a data set, a device, a space, a search, a score.
 
 The harness owns the loop. A method never fetches data, counts steps or decides when to stop: it is
 handed batches and asked for one step at a time, and it never sees a query label. Nothing here
@@ -57,6 +57,7 @@ from harness.contracts.spaces import (
     KnowsLatency,
     ListsArchitectures,
     SearchTask,
+    ZeroCostScore,
 )
 
 __all__ = [
@@ -105,4 +106,5 @@ __all__ = [
     "StepMetrics",
     "TaskKind",
     "TellsOverlap",
+    "ZeroCostScore",
 ]

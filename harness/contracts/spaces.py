@@ -14,7 +14,7 @@ from harness.contracts.datasets import Dataset
 
 if TYPE_CHECKING:
     import numpy as np
-    from torch import nn
+    from torch import Tensor, nn
 
 __all__ = [
     "ArchitectureCost",
@@ -27,6 +27,7 @@ __all__ = [
     "KnowsLatency",
     "ListsArchitectures",
     "SearchTask",
+    "ZeroCostScore",
 ]
 
 
@@ -179,4 +180,22 @@ class FrontSearch(BlackBoxSearch, Protocol):
             architecture: what was asked for.
             losses: `SearchTask.objectives` numbers.
             excess: by which shares of the limits its costs exceed them, in all; 0 if by none.
+        """
+
+
+class ZeroCostScore(Protocol):
+    """A score of networks that are not trained: the larger, the better one is said to become.
+
+    The target is the function itself, and takes no parameters. It computes on the device of the
+    images; what it draws at random comes from torch's global generator, which is seeded.
+    """
+
+    def __call__(self, network: nn.Module, images: Tensor, labels: Tensor) -> float:
+        """Return the score, a number or minus infinity; the network's weights stay what they are.
+
+        Args:
+            network: from images to logits, with its initial weights; it has `features`, as
+                `BuildsNetwork` says.
+            images: (N, channels, height, width), of the split for training.
+            labels: (N,), int64.
         """

@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 Kind = Literal[
-    "method", "dataset", "device", "suite", "reporter", "claim", "space", "search"
+    "method", "dataset", "device", "suite", "reporter", "claim", "space", "search", "score"
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -234,6 +234,8 @@ def _check(entry: Entry) -> None:
             raise PluginError(
                 f"{entry} has a parameters model; what a TOML file describes takes no parameters"
             )
+        if entry.kind == "score":
+            raise PluginError(f"{entry} has a parameters model; a score takes no parameters")
         if not _matches(_FORMS[_IMPORTED], entry.parameters):
             raise PluginError(
                 f"the parameters of {entry} are {entry.parameters!r}; they must be '{_IMPORTED}'"

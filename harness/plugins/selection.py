@@ -137,10 +137,14 @@ class Selection:
     def create(self) -> Any:
         """Call the target with the parameters model; with nothing if it registered none.
 
+        The target of a score is the function itself, which is returned.
+
         Raises:
             PluginError: the target cannot be imported.
         """
         target = load_target(self.entry)
+        if self.kind == "score":
+            return target
         return target() if self.parameters is None else target(self.parameters)
 
 

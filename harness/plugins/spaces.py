@@ -1,4 +1,4 @@
-"""Finds search spaces by name, and says what can search them."""
+"""Finds search spaces and scores by name, and says what can search them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harness.plugins.selection import parse, select
 from harness.space.spec import CELL_KINDS, SPACES, SearchSpace
 
 if TYPE_CHECKING:
-    from harness.contracts import ArchitectureSpace
+    from harness.contracts import ArchitectureSpace, ZeroCostScore
     from harness.experiment.trial import SpaceIdentity
 
-__all__ = ["find_space", "planned_space", "searched_by", "supernet_space"]
+__all__ = ["find_score", "find_space", "planned_space", "searched_by", "supernet_space"]
 
 
 def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
@@ -32,6 +32,17 @@ def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
     if space.has_supernet:
         _check_supernet(space, name)
     return space
+
+
+def find_score(plugins: Plugins, name: str) -> ZeroCostScore:
+    """Return the zero-cost score of a name; it is imported, and with it torch.
+
+    Raises:
+        UnknownNameError: there is none; the message has the nearest name.
+        PluginError: several plugins claim it, or it cannot be imported.
+    """
+    score: ZeroCostScore = select(plugins, "score", name)[0].create()
+    return score
 
 
 def _check_supernet(space: SearchSpace | ArchitectureSpace, name: str) -> None:

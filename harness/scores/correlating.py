@@ -25,12 +25,13 @@ from harness.contracts import (
     Dataset,
     KnowsLatency,
     ListsArchitectures,
+    ZeroCostScore,
 )
-from harness.errors import UnknownNameError, UsageError
+from harness.errors import UsageError
 from harness.planning.fitting import as_table
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
-from harness.plugins.spaces import find_space
+from harness.plugins.spaces import find_score, find_space
 from harness.runtime.determinism import seed_for
 
 if TYPE_CHECKING:
@@ -114,38 +115,31 @@ def correlate(
         UsageError: a score, the table or the images are not what this needs.
         DataError: the table or the images are missing or unreadable.
     """
-    _check_scores(request.scores)
+    named = [name for name in request.scores if name not in CONTROLS]
+    found = {name: find_score(plugins, name) for name in named}
     table, space = _open_table(plugins, request, say)
     architectures = _sampled(table, request)
     costs = [space.cost(each, table.image_shape, table.classes) for each in architectures]
     scores = {name: np.array([getattr(cost, name) for cost in costs]) for name in CONTROLS}
-    if request.scores:
+    if found:
         if not isinstance(space, BuildsNetwork):
             raise UsageError(f"the space '{table.space}' builds no networks, which scores need")
         batch = _batch(plugins, request, table, say)
         make = partial(space.network, image_shape=table.image_shape, classes=table.classes)
-        scores |= _scored(request, make, _counted(architectures, say), batch)
+        scores |= _scored(found, request.seed, make, _counted(architectures, say), batch)
     targets = {"accuracy": np.array([table.accuracy(each) for each in architectures])}
     if isinstance(table, KnowsLatency):
         for device in table.devices:
             latencies = [table.latency(each, device) for each in architectures]
             targets[f"latency on {device}"] = np.array(latencies, dtype=float)
-    found = [
+    correlations = [
         Correlation(
             name, target, spearman(values, told, request.seed), kendall(values, told, request.seed)
         )
         for target, told in targets.items()
         for name, values in scores.items()
     ]
-    return Correlations(request.table, architectures, scores, targets, found)
-
-
-def _check_scores(names: Sequence[str]) -> None:
-    from harness.scores.zero_cost import ZERO_COST  # noqa: PLC0415 - imports torch
-
-    for name in names:
-        if name not in ZERO_COST:
-            raise UnknownNameError("score", name, ZERO_COST)
+    return Correlations(request.table, architectures, scores, targets, correlations)
 
 
 class _ListedTable(ArchitectureTable, ListsArchitectures):
@@ -215,7 +209,8 @@ def _batch(
 
 
 def _scored(
-    request: CorrelationRequest,
+    scores: Mapping[str, ZeroCostScore],
+    seed: int,
     make: Callable[[str], nn.Module],
     architectures: Iterable[str],
     batch: tuple[Tensor, Tensor],
@@ -223,13 +218,11 @@ def _scored(
     """Score each architecture; every score has a fresh network with the same initial weights."""
     import torch  # noqa: PLC0415 - slow to import
 
-    from harness.scores.zero_cost import ZERO_COST  # noqa: PLC0415 - imports torch
-
-    found: dict[str, list[float]] = {name: [] for name in request.scores}
+    found: dict[str, list[float]] = {name: [] for name in scores}
     for number, architecture in enumerate(architectures):
-        for name in request.scores:
-            torch.manual_seed(seed_for(request.seed, "weights", number))
-            found[name].append(ZERO_COST[name](make(architecture), *batch))
+        for name, score in scores.items():
+            torch.manual_seed(seed_for(seed, "weights", number))
+            found[name].append(score(make(architecture), *batch))
     return {name: np.array(values) for name, values in found.items()}
 
 

@@ -1,24 +1,40 @@
 """Zero-cost scores: what a network tells before it is trained, from one batch of images.
 
 Each takes a network fresh from its initialization, the images and their labels; the larger, the
-better the network is said to become. A score that has no number, since nothing reaches the head, is
-minus infinity: the last of all.
+better the network is said to become. It leaves the weights as they were, and computes where they
+are. A score that has no number, since nothing reaches the head, is minus infinity: the last of all.
+FLOPs and parameters are the controls, counted of the network itself.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from torch.utils.flop_counter import FlopCounterMode
 
-__all__ = ["ZERO_COST", "ScoredNetwork", "grad_norm", "naswot", "snip", "synflow", "zen"]
+from harness.space.batch_norm import BatchNorm
+from harness.space.operations import PointwiseBlock
+
+__all__ = [
+    "ScoredNetwork",
+    "flops",
+    "grad_norm",
+    "naswot",
+    "parameters",
+    "snip",
+    "synflow",
+    "zen",
+]
 
 WEIGHTED = (nn.Conv2d, nn.Linear)
+NORMS = (nn.BatchNorm2d, BatchNorm)
 
 
 class ScoredNetwork(Protocol):
@@ -45,12 +61,13 @@ def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noq
     The image is of ones, and no labels are used. Batch norm is left out: a fresh one in evaluation
     mode changes nothing but by its epsilon. In double precision, since products over layers grow.
     """
-    network = network.double().eval()
+    network = deepcopy(network).double().eval()
     weights = _weights(network)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.abs_()
-    output = network(torch.ones(1, *images.shape[1:], dtype=torch.float64)).sum()
+    ones = torch.ones(1, *images.shape[1:], dtype=torch.float64, device=images.device)
+    output = network(ones).sum()
     gradients = torch.autograd.grad(output, weights, allow_unused=True)
     pairs = zip(weights, gradients, strict=True)
     flow = sum(float((w.detach() * g).sum()) for w, g in pairs if g is not None)
@@ -60,16 +77,18 @@ def synflow(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noq
 def naswot(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001
     """Return log |det K| of how alike images' patterns of ReLUs are (Mellor et al., 2021).
 
-    K_ij counts the units that are on for both images i and j, or off for both.
+    K_ij counts the units that are on for both images i and j, or off for both. The ReLU that a 1x1
+    block of the shared space begins with is no module of its own, and is one of them.
     """
     count = len(images)
-    kernel = torch.zeros(count, count, dtype=torch.float64)
+    kernel = torch.zeros(count, count, dtype=torch.float64, device=images.device)
 
-    def add(_: nn.Module, __: Any, output: Tensor) -> None:
-        on = (output > 0).reshape(count, -1).double()
+    def add(values: Tensor) -> None:
+        on = (values > 0).reshape(count, -1).double()
         kernel.add_(on @ on.T + (1 - on) @ (1 - on).T)
 
-    with _hooked(network, nn.ReLU, add), torch.no_grad():
+    within = _hooked(network, PointwiseBlock, lambda _, inputs: add(inputs[0]), before=True)
+    with within, _hooked(network, nn.ReLU, lambda *told: add(told[2])), torch.no_grad():
         network(images)
     sign, logarithm = torch.linalg.slogdet(kernel)
     return float(logarithm) if float(sign) else -math.inf
@@ -89,13 +108,17 @@ def zen(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: A
         variances.append(float(inputs[0].var(dim=(0, 2, 3), unbiased=False).mean()))
 
     generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+
+    def drawn(shape: torch.Size) -> Tensor:
+        return torch.randn(shape, generator=generator).to(images.device)
+
+    scored: Any = deepcopy(network).train()  # a ScoredNetwork
     with torch.no_grad():
-        for weight in _weights(network):
-            weight.normal_(generator=generator)
-    one, other = (torch.randn(images.shape, generator=generator) for _ in range(2))
-    scored: Any = network.train()  # a ScoredNetwork
+        for weight in _weights(scored):
+            weight.copy_(drawn(weight.shape))
+    one, other = drawn(images.shape), drawn(images.shape)
     with torch.no_grad():
-        with _hooked(network, nn.BatchNorm2d, note, before=True):
+        with _hooked(scored, NORMS, note, before=True):
             features = scored.features(one)
         moved = scored.features(one + 0.01 * other)
     change = float((features - moved).flatten(1).norm(dim=1).mean())
@@ -104,13 +127,19 @@ def zen(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: A
     return math.log(change) + sum(0.5 * math.log(each) for each in variances if each > 0)
 
 
-ZERO_COST: Mapping[str, Callable[[nn.Module, Tensor, Tensor], float]] = {
-    "naswot": naswot,
-    "synflow": synflow,
-    "snip": snip,
-    "grad-norm": grad_norm,
-    "zen": zen,
-}
+def parameters(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001
+    """Count the parameters, a control: images and labels are not looked at."""
+    return float(sum(each.numel() for each in network.parameters()))
+
+
+def flops(network: nn.Module, images: Tensor, labels: Tensor) -> float:  # noqa: ARG001
+    """Count multiplications, each with its addition, of one image's way to the logits; a control.
+
+    Those of convolutions and of the head, as torch counts them.
+    """
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(images[:1])
+    return float(counter.get_total_flops()) / 2
 
 
 def _weights(network: nn.Module) -> list[Tensor]:
@@ -131,7 +160,11 @@ def _gradients(
 
 @contextmanager
 def _hooked(
-    network: nn.Module, kind: type[nn.Module], hook: Callable[..., None], *, before: bool = False
+    network: nn.Module,
+    kind: type[nn.Module] | tuple[type[nn.Module], ...],
+    hook: Callable[..., None],
+    *,
+    before: bool = False,
 ) -> Iterator[None]:
     """Call a hook with what each layer of a kind is given, or returns."""
     layers = [each for each in network.modules() if isinstance(each, kind)]

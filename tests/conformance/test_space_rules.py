@@ -1,4 +1,4 @@
-"""The rules for spaces: what keeps them, and what each of them catches."""
+"""The rules for spaces and scores: what keeps them, and what each of them catches."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from harness_spaces.nasbench201 import NasBench201
-from torch import nn
+from torch import Tensor, nn
 
 from harness.conformance.judging import RULES, judge
 from harness.conformance.rule import Address, Subject, Verdict
@@ -119,3 +120,46 @@ def test_what_is_wrong_breaks_its_rule_alone(
     broken = {name: each.came for name, each in found.items() if each.status == "broken"}
     assert list(broken) == [rule]
     assert re.search(came, broken[rule])
+
+
+SCORES = ["flops", "grad-norm", "naswot", "parameters", "snip", "synflow", "zen"]
+
+
+def verdict_of_score(name: str, cache: Path) -> Verdict:
+    (rule,) = RULES["score"][1:]
+    return judge(rule, Subject.at(Address("score", name, None, cache)))
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_built_in_scores_keep_the_rule(name: str, tmp_path: Path) -> None:
+    """The scores that come with the harness are held to the rule that strangers' are."""
+    assert verdict_of_score(name, tmp_path).status == "kept"
+
+
+def trains(network: nn.Module, images: Tensor, _: Tensor) -> float:
+    with torch.no_grad():
+        next(network.parameters()).add_(1.0)
+    return float(images.sum())
+
+
+def wanders(*_: object) -> float:
+    return float(np.random.default_rng().random())
+
+
+@pytest.mark.parametrize(
+    ("score", "came"),
+    [
+        (trains, "it changed the weights of the network"),
+        (lambda *_: float("nan"), "it gave nan, which must be a float and no NaN"),
+        (lambda *_: torch.tensor(1.0), "which must be a float"),
+        (wanders, "for the same network and seed"),
+    ],
+)
+def test_what_is_wrong_with_a_score_is_said(
+    score: Callable[..., float], came: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A score that trains, has no number or is another each time breaks the rule."""
+    monkeypatch.setattr(Subject, "create", lambda _: score)
+    found = verdict_of_score("synflow", tmp_path)
+    assert found.status == "broken"
+    assert came in found.came

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,37 @@ def test_scores_are_of_images_of_the_shape(table_root: Path, image_root: Path) -
     assert one.stdout == again.stdout
     scores = {each["score"] for each in json.loads(one.stdout)["correlations"]}
     assert scores == {"flops", "parameters", "synflow"}
+
+
+STRANGER = """
+from harness import hookimpl
+
+
+@hookimpl
+def harness_register_scores(register):
+    register("convolutions", "stranger:convolutions", summary="how many convolutions there are")
+
+
+def convolutions(network, images, labels):
+    return float(sum("Conv2d" in type(each).__name__ for each in network.modules()))
+"""
+
+
+@pytest.mark.usefixtures("few_resamples")
+def test_a_strangers_score_is_a_row(
+    table_root: Path, image_root: Path, plugin_factory: Callable[[str, str], Path]
+) -> None:
+    """What a plugin registers stands beside the controls, and in the list of scores."""
+    plugin_factory("stranger", STRANGER)
+    images = f"folder[path={image_root},size=32,task=full-task]"
+    told = ["-s", "convolutions", "--images", images, "--batch", "2", "--sample", "5"]
+    result = correlate(*told, "--data-root", table_root, "--json")
+    assert result.exit_code == 0, result.output
+    rows = {each["score"] for each in json.loads(result.stdout)["correlations"]}
+    assert rows == {"flops", "parameters", "convolutions"}
+    listed = CliRunner().invoke(cli, ["list", "scores"]).stdout
+    assert "how many convolutions there are" in listed
+    assert "synflow" in listed
 
 
 @pytest.mark.parametrize(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from harness_spaces.nasbench201 import OPERATIONS, NasBench201
 from torch import Tensor, nn
 
-from harness.scores.zero_cost import ZERO_COST, grad_norm, naswot, snip, synflow, zen
+from harness.plugins.loading import load_plugins
+from harness.plugins.spaces import find_score
+from harness.scores.zero_cost import flops, grad_norm, naswot, parameters, snip, synflow, zen
+from harness.space.spec import METANAS
 
 IMAGES = torch.tensor([1.0, 2.0]).reshape(1, 2, 1, 1)
 LABEL = torch.tensor([0])
 IMAGE_SHAPE = (3, 32, 32)
+ARCHITECTURE = "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|none~0|avg_pool_3x3~1|none~2|"
 
 
 class Small(nn.Module):
@@ -83,14 +88,19 @@ def test_zen_gives_back_what_batch_norm_took() -> None:
     """The norm divides by |w|, which is added again: the score is log(|w| E|0.01 e|), w drawn."""
     for seed in range(3):
         torch.manual_seed(seed)
-        network = Normed()
+        network, state = Normed(), torch.get_rng_state()
         found = zen(network, torch.zeros(4000, 1, 1, 1), torch.zeros(4000))
-        weight = abs(float(network.convolution.weight.detach()))
+        torch.set_rng_state(state)
+        drawn = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+        weight = abs(float(torch.randn(1, generator=drawn)))
         by_hand = math.log(weight * 0.01 * math.sqrt(2 / math.pi))
         assert found == pytest.approx(by_hand, abs=0.05)
 
 
-@pytest.mark.parametrize("name", ZERO_COST)
+SCORES = ("grad-norm", "naswot", "snip", "synflow", "zen")
+
+
+@pytest.mark.parametrize("name", SCORES)
 def test_networks_of_the_space_have_scores(name: str) -> None:
     """A network with convolutions has a finite score; one whose cells cut all has none, or less."""
     generator = torch.Generator().manual_seed(1)
@@ -101,6 +111,30 @@ def test_networks_of_the_space_have_scores(name: str) -> None:
         torch.manual_seed(0)
         architecture = NasBench201().architecture([OPERATIONS.index(operation)] * 6)
         network = NasBench201().network(architecture, IMAGE_SHAPE, 10)
-        found.append(ZERO_COST[name](network, images, labels))
+        found.append(find_score(load_plugins(), name)(network, images, labels))
     assert math.isfinite(found[0])
     assert found[1] < found[0]
+
+
+def test_controls_by_hand() -> None:
+    """The convolution has 2 x 2 weights, the head as many; each is used once for one pixel."""
+    assert parameters(Small(), IMAGES, LABEL) == 8
+    assert flops(Small(), IMAGES, LABEL) == 8
+    network = NasBench201().network(ARCHITECTURE, IMAGE_SHAPE, 10)
+    cost = NasBench201().cost(ARCHITECTURE, IMAGE_SHAPE, 10)
+    images = torch.randn(2, *IMAGE_SHAPE)
+    assert parameters(network, images, LABEL) == cost.parameters
+    assert flops(network, images, LABEL) == cost.flops - 10  # the benchmark counts biases
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_networks_of_the_shared_space_have_scores(name: str) -> None:
+    """Its batch norms and the ReLUs within its blocks are seen, too."""
+    random, found = np.random.default_rng(0), set()
+    images = torch.randn(4, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+    for _ in range(3):
+        torch.manual_seed(0)
+        network = METANAS.network(METANAS.sample(random), (1, 12, 12), 4)
+        found.add(find_score(load_plugins(), name)(network, images, torch.arange(4)))
+    assert len(found) == 3
+    assert all(map(math.isfinite, found))

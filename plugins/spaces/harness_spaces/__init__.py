@@ -1,4 +1,4 @@
-"""Search spaces, a table of accuracies, and the black-box searches that ask it."""
+"""Search spaces, a table of accuracies, black-box searches that ask it, and zero-cost scores."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from harness.hookspecs import Register
 
 __all__ = [
     "harness_register_datasets",
+    "harness_register_scores",
     "harness_register_searches",
     "harness_register_spaces",
 ]
@@ -64,6 +65,16 @@ _SEARCHES = (
     ),
 )
 
+_SCORES = (
+    ("flops", "flops", "Control: multiplications of a network, counted"),
+    ("grad-norm", "grad_norm", "norms of the loss's gradients (Abdelfattah et al., 2021)"),
+    ("naswot", "naswot", "how alike images' patterns of ReLUs are (Mellor et al., 2021)"),
+    ("parameters", "parameters", "Control: parameters of a network, counted"),
+    ("snip", "snip", "weights times their gradients of the loss (Lee et al., 2019)"),
+    ("synflow", "synflow", "weights times their gradients of the output (Tanaka et al., 2020)"),
+    ("zen", "zen", "how much noise in noise changes the features (Lin et al., 2021)"),
+)
+
 
 @hookimpl
 def harness_register_spaces(register: Register) -> None:
@@ -89,3 +100,10 @@ def harness_register_searches(register: Register) -> None:
     for name, target, model, summary in _SEARCHES:
         parameters = model and f"harness_spaces.parameters:{model}"
         register(name, f"harness_spaces.{target}", parameters=parameters, summary=summary)
+
+
+@hookimpl
+def harness_register_scores(register: Register) -> None:
+    """Register zero-cost scores, and the counts that they are compared with."""
+    for name, function, summary in _SCORES:
+        register(name, f"harness.scores.zero_cost:{function}", summary=summary)
