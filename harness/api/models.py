@@ -129,7 +129,7 @@ def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePre
     Raises:
         UsageError: it is no model folder, of another version, or damaged; or there are no images.
     """
-    from harness.models.images import image_files, read_images  # noqa: PLC0415 - for those who ask
+    from harness.data.images import image_files, read_images  # noqa: PLC0415 - for those who ask
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(images))
@@ -158,7 +158,7 @@ def export(
         ExportFailedError: the format cannot hold the network, or would predict something else.
     """
     from harness.models.exporting import export_model  # noqa: PLC0415 - imports torch
-    from harness.models.images import image_files  # noqa: PLC0415 - for those who ask
+    from harness.data.images import image_files  # noqa: PLC0415 - for those who ask
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(check))

@@ -53,7 +53,7 @@ def predict_command(
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json exclude each other")
-    from harness.models.images import image_files, read_images  # noqa: PLC0415 - see below
+    from harness.data.images import image_files, read_images  # noqa: PLC0415 - see below
     from harness.models.model import load_model  # noqa: PLC0415 - torch, after a wrong option
 
     files = image_files(images)
@@ -153,8 +153,8 @@ def export_command(  # noqa: PLR0913 - one parameter an option
     batch size, ExecuTorch in its runtime with one image at a time. The file is compared with the
     model before it is written.
     """
+    from harness.data.images import image_files  # noqa: PLC0415 - as above
     from harness.models.exporting import export_model  # noqa: PLC0415 - torch, as late as can be
-    from harness.models.images import image_files  # noqa: PLC0415 - as above
     from harness.models.model import load_model  # noqa: PLC0415 - as above
 
     files = image_files(photos)

@@ -23,8 +23,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from harness.canonical import digest
-from harness.data.images import channel_statistics, fingerprint
-from harness.data.layout import DatasetLayout, ImagePlace
+from harness.data.layout import DatasetLayout, ImagePlace, channel_statistics, fingerprint
 from harness.errors import DataError
 from harness.system.files import sync_file, sync_folder
 

@@ -1,31 +1,32 @@
-"""Decodes files to pixels, and computes the fingerprint and the means of a data set."""
+"""Image files: finds those that a person names, and decodes them to pixels."""
 
 from __future__ import annotations
 
-import hashlib
 import io
+import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from harness.canonical import canonical_json
-from harness.data.layout import DatasetLayout
-from harness.errors import DataError
+from harness.errors import DataError, UsageError
 
 __all__ = [
     "MARGIN",
+    "STANDARD_INPUT",
+    "SUFFIXES",
     "Preprocessing",
-    "channel_statistics",
     "crop_and_flip",
     "decode",
-    "fingerprint",
+    "image_files",
+    "read_images",
 ]
 
 _MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are taken for bombs
@@ -154,57 +155,6 @@ def _reason(error: Exception, content: bytes) -> str:
     return f"it is none of {', '.join(_formats())}"
 
 
-Arrays = Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)
-
-_ROWS = 512  # images looked at together, so that memory stays bounded
-
-
-def fingerprint(layout: DatasetLayout, arrays: Arrays) -> str:
-    """Return the SHA-256 of the pixels, with the names and sizes of splits and classes.
-
-    Neither paths nor times enter it: the same images give the same fingerprint everywhere.
-    """
-    counts = {split: dict(classes) for split, classes in layout.counts.items()}
-    header = canonical_json({"shape": list(layout.shape), "splits": counts})
-    digest = hashlib.sha256(header.encode())
-    for split in sorted(layout.counts):
-        for chunk in _chunks(arrays[split]):
-            digest.update(chunk.tobytes())
-    return digest.hexdigest()
-
-
-def channel_statistics(arrays: Arrays) -> tuple[list[float], list[float]]:
-    """Return each channel's mean and standard deviation, in units of 0 to 255.
-
-    Taken over the split `train`, or over all splits where there is none. A channel that never
-    changes gets the deviation 1, so that it can be divided by.
-    """
-    chosen = [arrays["train"]] if "train" in arrays else list(arrays.values())
-    histogram = _histogram(chosen)  # (channels, 256)
-    levels, totals = np.arange(256.0), histogram.sum(axis=1)
-    mean = histogram @ levels / totals
-    variance = (histogram * (levels - mean[:, None]) ** 2).sum(axis=1) / totals
-    deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
-    return mean.tolist(), deviation.tolist()
-
-
-def _histogram(arrays: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
-    """Count how often each channel has each of the 256 levels; integers, so no order matters."""
-    total: NDArray[np.int64] | None = None
-    for array in arrays:
-        for chunk in _chunks(array):
-            channels = chunk.swapaxes(0, 1).reshape(chunk.shape[1], -1)  # (channels, pixels)
-            counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
-            total = counts if total is None else total + counts
-    if total is None:
-        raise ValueError("there are no images")
-    return total
-
-
-def _chunks(array: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    return (array[start : start + _ROWS] for start in range(0, len(array), _ROWS))
-
-
 MARGIN = 4  # pixels on each side, as for CIFAR since He et al. (CVPR 2016, section 4.2)
 
 
@@ -231,3 +181,83 @@ def crop_and_flip(images: NDArray[np.float32], random: np.random.Generator) -> N
     )
     cut[mirrored] = cut[mirrored, ..., ::-1]
     return cut
+
+
+# The files that a person names
+
+STANDARD_INPUT = "-"
+
+SUFFIXES = {
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".gif", ".bmp", ".webp", ".ppm", ".pgm", ".pbm",
+    ".tif", ".tiff", ".heic", ".heif", ".avif",
+}  # fmt: skip
+"""Suffixes by which files of a folder are taken for images."""
+
+_MOST_BYTES = 64 * 2**20  # of an image file
+
+
+def image_files(given: Sequence[str]) -> list[str]:
+    """Return the images that names stand for, in their order, each once.
+
+    Args:
+        given: files; folders, whose images are taken at any depth; patterns such as `new/*.jpg`;
+            and `-`, one image on standard input.
+
+    Raises:
+        UsageError: a name stands for nothing.
+    """
+    found: dict[str, None] = {}
+    for name in given:
+        found.update(dict.fromkeys(_expanded(name)))
+    return list(found)
+
+
+def _expanded(name: str) -> list[str]:
+    path = Path(name)
+    if name == STANDARD_INPUT or path.is_file():
+        return [name]
+    if path.is_dir():
+        inside = sorted(each for each in path.rglob("*") if _is_image(each.relative_to(path)))
+        files = [str(each) for each in inside if each.is_file()]
+        if not files:
+            raise UsageError(f"'{name}' holds no images")
+        return files
+    if any(sign in name for sign in "*?["):
+        base = Path(path.anchor) if path.is_absolute() else Path()
+        pattern = str(path.relative_to(base)) if path.is_absolute() else name
+        found = [each for each in sorted(base.glob(pattern)) if each.is_file()]
+        matched = [str(each) for each in found if not each.name.startswith(".")]  # as shells do
+        if matched:
+            return matched
+        raise UsageError(f"no file matches '{name}'")
+    raise UsageError(
+        f"'{name}' does not exist; name images, folders of them, or - for one on stdin"
+    )
+
+
+def _is_image(path: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in path.parts)
+    return path.suffix.lower() in SUFFIXES and not is_hidden
+
+
+def read_images(names: Iterable[str]) -> Iterator[tuple[str, bytes | DataError]]:
+    """Yield each name with the bytes of its file, or with why it cannot be read."""
+    for name in names:
+        try:
+            yield name, _read(name)
+        except DataError as error:
+            yield name, error
+
+
+def _read(name: str) -> bytes:
+    try:
+        if name == STANDARD_INPUT:
+            content = sys.stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with Path(name).open("rb") as file:
+                content = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"image '{name}' cannot be read ({error.strerror or error})") from None
+    if len(content) > _MOST_BYTES:
+        raise DataError(f"image '{name}' is larger than {_MOST_BYTES:,} bytes")
+    return content

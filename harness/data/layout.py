@@ -1,4 +1,4 @@
-"""The order of a data set's images, and the few-shot episodes that are drawn from it.
+"""The order of a data set's images, its identity, and the few-shot episodes drawn from it.
 
 Splits, classes and images are each sorted by name. An episode follows from its identity
 alone: which classes, and which of their images.
@@ -6,14 +6,15 @@ alone: which classes, and which of their images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.canonical import digest
+from harness.canonical import canonical_json, digest
 from harness.errors import DataError
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "EpisodeIdentity",
     "EpisodeRule",
     "ImagePlace",
+    "channel_statistics",
     "draw_episode",
+    "fingerprint",
     "read_layout",
 ]
 
@@ -156,3 +159,54 @@ def _choose(generator: np.random.PCG64, population: int, count: int) -> NDArray[
     """
     bits = generator.random_raw(population)
     return np.argsort(bits, kind="stable")[:count]
+
+
+Arrays = Mapping[str, NDArray[np.uint8]]  # of each split, (images, channels, height, width)
+
+_ROWS = 512  # images looked at together, so that memory stays bounded
+
+
+def fingerprint(layout: DatasetLayout, arrays: Arrays) -> str:
+    """Return the SHA-256 of the pixels, with the names and sizes of splits and classes.
+
+    Neither paths nor times enter it: the same images give the same fingerprint everywhere.
+    """
+    counts = {split: dict(classes) for split, classes in layout.counts.items()}
+    header = canonical_json({"shape": list(layout.shape), "splits": counts})
+    found = hashlib.sha256(header.encode())
+    for split in sorted(layout.counts):
+        for chunk in _chunks(arrays[split]):
+            found.update(chunk.tobytes())
+    return found.hexdigest()
+
+
+def channel_statistics(arrays: Arrays) -> tuple[list[float], list[float]]:
+    """Return each channel's mean and standard deviation, in units of 0 to 255.
+
+    Taken over the split `train`, or over all splits where there is none. A channel that never
+    changes gets the deviation 1, so that it can be divided by.
+    """
+    chosen = [arrays["train"]] if "train" in arrays else list(arrays.values())
+    histogram = _histogram(chosen)  # (channels, 256)
+    levels, totals = np.arange(256.0), histogram.sum(axis=1)
+    mean = histogram @ levels / totals
+    variance = (histogram * (levels - mean[:, None]) ** 2).sum(axis=1) / totals
+    deviation = np.where(variance > 0, np.sqrt(variance), 1.0)
+    return mean.tolist(), deviation.tolist()
+
+
+def _histogram(arrays: Iterable[NDArray[np.uint8]]) -> NDArray[np.int64]:
+    """Count how often each channel has each of the 256 levels; integers, so no order matters."""
+    total: NDArray[np.int64] | None = None
+    for array in arrays:
+        for chunk in _chunks(array):
+            channels = chunk.swapaxes(0, 1).reshape(chunk.shape[1], -1)  # (channels, pixels)
+            counts = np.stack([np.bincount(channel, minlength=256) for channel in channels])
+            total = counts if total is None else total + counts
+    if total is None:
+        raise ValueError("there are no images")
+    return total
+
+
+def _chunks(array: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    return (array[start : start + _ROWS] for start in range(0, len(array), _ROWS))

@@ -24,10 +24,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from harness.data.images import Preprocessing, decode
+from harness.data.images import Preprocessing, decode, read_images
 from harness.errors import DataError, HarnessError, NotWrittenError
 from harness.models.folder import ModelError
-from harness.models.images import read_images
 from harness.models.model import BATCH, KeptModel, standardised
 from harness.space.supernet import Stem
 from harness.system.files import write_whole

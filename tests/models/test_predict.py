@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import harness
 from harness.cli.main import cli
-from harness.models.images import image_files
+from harness.data.images import image_files
 from harness.models.model import load_model, prepared
 
 

@@ -12,12 +12,11 @@ from harness.canonical import digest
 from harness.contracts import DataRequest, Dataset, DatasetForm
 from harness.data.cache import Cache, DatasetContent, open_or_build
 from harness.data.dataset import CachedDataset
-from harness.data.images import Preprocessing
+from harness.data.images import SUFFIXES, Preprocessing
 from harness.data.layout import DatasetLayout, ImagePlace, read_layout
 from harness.data.prepare import decode_files, prepare_source
 from harness.data.sources import Source, check_data_root, open_source
 from harness.errors import DataError
-from harness.models.images import SUFFIXES
 from harness.system.folders import expanded
 from harness.system.text import is_leftover
 from harness_datasets.parameters import FolderParameters, PhotosParameters
