@@ -1,13 +1,13 @@
-"""What methods would cost on photos, from shapes alone, the finishing of their network included."""
+"""What methods cost on photos, from shapes alone, finishing included; and how they have fared."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any
 
 from torch import Tensor
 
@@ -19,14 +19,18 @@ from harness.contracts import (
     SearchContext,
     StepMetrics,
 )
-from harness.cost_model.profile import Kernel, Prediction, predict_seconds
-from harness.errors import UsageError
+from harness.cost_model.profile import (
+    Kernel,
+    Prediction,
+    predict_seconds,
+    predicted_time_json,
+)
 from harness.estimates.cache import EstimateCache
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
+from harness.models.judging import wilson
 from harness.plugins.loading import Plugins
-from harness.plugins.selection import Selection, recreate
-from harness.search.parameters import EngineChoice, EngineName
+from harness.plugins.selection import recreate
 from harness.search.supernet_method import SupernetMethod
 from harness.space.architecture import architecture_of
 from harness.space.deployed import DeployedNetwork
@@ -38,7 +42,7 @@ from harness.tracing.workload import workload_of
 from harness.trials.models import Finishing
 from harness.trials.runner import RunRequest
 
-__all__ = ["Cost", "costs_of", "leaner"]
+__all__ = ["Contender", "Cost", "costs_of", "order"]
 
 Say = Callable[[str], None]
 
@@ -65,6 +69,81 @@ class Cost:
     time: Prediction | None = None
     error: str = ""
     work: float = 0.0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A method, what it would cost, and how it has fared.
+
+    Attributes:
+        cost: as it was estimated.
+        right: photos that it was right about in its last round; None where it was in none.
+        total: of so many, which it had not learned from.
+        epochs: of that round.
+        counted_bytes: the most memory that was counted in its rounds.
+        seconds: that its last round took here.
+        dropped: why it was left behind; empty for those that were not.
+        verdict: its accuracy beside that of `weights-only`, in words; empty where not compared.
+    """
+
+    cost: Cost
+    right: int | None = None
+    total: int = 0
+    epochs: int = 0
+    counted_bytes: int = 0
+    seconds: float = 0.0
+    dropped: str = ""
+    verdict: str = ""
+
+    @property
+    def label(self) -> str:
+        """The method, as people type it."""
+        return self.cost.label
+
+    @property
+    def name(self) -> str:
+        """The method without its parameters."""
+        return self.label.partition("[")[0]
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Peak memory, as it was estimated or, if that was more, counted."""
+        peak = self.cost.peak_bytes
+        return None if peak is None else max(peak, self.counted_bytes)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Percent of the photos of its last round that it was right about."""
+        return None if self.right is None else 100 * self.right / self.total
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the accuracy, in percent."""
+        return None if self.right is None else wilson(self.right, self.total)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        low, high = self.interval or (None, None)
+        cost = self.cost
+        return {
+            "method": self.label,
+            "peak_memory_bytes": self.memory_bytes,
+            "storage_bytes": cost.storage_bytes,
+            "search_time": predicted_time_json(cost.time),
+            "accuracy": {"value": self.accuracy, "unit": "%", "low": low, "high": high},
+            "right": self.right,
+            "photos": self.total,
+            "epochs": self.epochs,
+            "verdict": self.verdict or None,
+            "dropped": self.dropped or None,
+        }
+
+
+def order(contender: Contender) -> tuple[bool, float, int]:
+    """Sort by what is left, then accuracy, then memory."""
+    accuracy = contender.accuracy
+    dropped = bool(contender.dropped)
+    return dropped, 1.0 if accuracy is None else -accuracy, contender.memory_bytes or 0
 
 
 def costs_of(
@@ -97,36 +176,6 @@ def costs_of(
         _cost(each, after[number] if number else None)
         for each, number in zip(estimates, parts, strict=True)
     ]
-
-
-def leaner(plugins: Plugins, methods: Iterable[Selection], parts: int) -> Iterator[str]:
-    """Give methods by each engine that saves memory, with batches in so many parts.
-
-    What a method refuses is left out.
-
-    Args:
-        plugins: where names are looked up.
-        methods: with the parameters that they have now; those are not given again.
-        parts: of a batch.
-    """
-    for each in methods:
-        names = get_args(EngineName) if isinstance(each.parameters, EngineChoice) else ()
-        engines = [name for name in names if name != "merged"]  # which saves little memory
-        changes: list[dict[str, object]] = [{"engine": engine} for engine in engines] or [{}]
-        for change in changes:
-            in_parts = {"micro_batches": parts} if "micro_batches" in each.params else {}
-            changed = {**each.params, **change, **in_parts}
-            if changed != each.params and _can_be_made(plugins, each.name, changed):
-                yield recreate(plugins, "method", each.name, changed).label
-
-
-def _can_be_made(plugins: Plugins, name: str, params: Mapping[str, object]) -> bool:
-    """Tell whether a method takes these parameters together."""
-    try:
-        recreate(plugins, "method", name, params).create()
-    except UsageError:
-        return False
-    return True
 
 
 def _parts_of_derived(plugins: Plugins, search: Search) -> int | None:

@@ -12,16 +12,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
 
-from harness.adaptation.costs import Cost
+from harness.adaptation.costs import Contender, order
 from harness.adaptation.request import Part, PhotosRequest
 from harness.contracts import DataRequest, Dataset, Device
-from harness.cost_model.profile import predicted_time_json
 from harness.devices.at_hand import mode_here
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MIB
-from harness.models.judging import wilson
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
 from harness.results.record import Record
@@ -31,15 +28,14 @@ from harness.trials.runner import run_trials
 
 __all__ = [
     "BASELINE",
-    "Contender",
     "Progress",
     "Say",
     "admitted",
     "halved",
     "in_time",
     "open_photos",
-    "order",
     "race",
+    "rehearse",
 ]
 
 Progress = Callable[[int], AbstractContextManager[RunListener]]
@@ -48,74 +44,6 @@ Say = Callable[[str], None]
 ROUNDS = (8, 3)  # each has this part of the epochs
 MOST_SIDE_BY_SIDE = 4  # trials, which share this machine's memory
 BASELINE = "weights-only"  # what a search has to be better than
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A method, what it would cost, and how it has fared.
-
-    Attributes:
-        cost: as it was estimated.
-        right: photos that it was right about in its last round; None where it was in none.
-        total: of so many, which it had not learned from.
-        epochs: of that round.
-        counted_bytes: the most memory that was counted in its rounds.
-        seconds: that its last round took here.
-        dropped: why it was left behind; empty for those that were not.
-        verdict: its accuracy beside that of `weights-only`, in words; empty where not compared.
-    """
-
-    cost: Cost
-    right: int | None = None
-    total: int = 0
-    epochs: int = 0
-    counted_bytes: int = 0
-    seconds: float = 0.0
-    dropped: str = ""
-    verdict: str = ""
-
-    @property
-    def label(self) -> str:
-        """The method, as people type it."""
-        return self.cost.label
-
-    @property
-    def name(self) -> str:
-        """The method without its parameters."""
-        return self.label.partition("[")[0]
-
-    @property
-    def memory_bytes(self) -> int | None:
-        """Peak memory, as it was estimated or, if that was more, counted."""
-        peak = self.cost.peak_bytes
-        return None if peak is None else max(peak, self.counted_bytes)
-
-    @property
-    def accuracy(self) -> float | None:
-        """Percent of the photos of its last round that it was right about."""
-        return None if self.right is None else 100 * self.right / self.total
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the accuracy, in percent."""
-        return None if self.right is None else wilson(self.right, self.total)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        low, high = self.interval or (None, None)
-        cost = self.cost
-        return {
-            "method": self.label,
-            "peak_memory_bytes": self.memory_bytes,
-            "storage_bytes": cost.storage_bytes,
-            "search_time": predicted_time_json(cost.time),
-            "accuracy": {"value": self.accuracy, "unit": "%", "low": low, "high": high},
-            "right": self.right,
-            "photos": self.total,
-            "epochs": self.epochs,
-            "verdict": self.verdict or None,
-            "dropped": self.dropped or None,
-        }
 
 
 def open_photos(plugins: Plugins, request: PhotosRequest, say: Say, part: Part = "all") -> Dataset:
@@ -141,21 +69,35 @@ def race(
     Raises:
         KeyboardInterrupt: Ctrl-C; the same race goes on with what is missing.
     """
-    total = len(open_photos(plugins, request, say, "rehearsal").images("test"))
-    track = _Track(plugins, request, total, _side_by_side(plugins, request), progress, say)
+    track = _Track(plugins, request, _side_by_side(plugins, request), progress, say)
     lightest = sorted(standing, key=lambda each: each.cost.work)
     controls = [each for each in standing if each.name in plugins.controls] or lightest[:1]
     others = [each for each in lightest if each not in controls]
-    began = track.run(controls, 0)
+    began = track.run(controls, ROUNDS[0])
     others, left_out = admitted(others, began, request.race_s * track.side_by_side)
-    ran = [*began, *(track.run(others, 0) if others else [])]
+    ran = [*began, *(track.run(others, ROUNDS[0]) if others else [])]
     failed = [each for each in ran if each.dropped]
     left, slow = halved([each for each in ran if not each.dropped], plugins.controls)
     seconds = request.race_s * track.side_by_side - _spent(ran)
     going_on, late = in_time(left, plugins.controls, seconds)
     if len(going_on) < 2:  # one alone is not raced: the first round decides
         return [*left, *failed, *slow, *left_out]
-    return [*track.run(going_on, 1), *failed, *slow, *late, *left_out]
+    return [*track.run(going_on, ROUNDS[1]), *failed, *slow, *late, *left_out]
+
+
+def rehearse(
+    plugins: Plugins, request: PhotosRequest, choice: Contender, progress: Progress, say: Say
+) -> Contender:
+    """Run a method once with all epochs and photos, as `adapt` does, which then need not.
+
+    Returns:
+        How it has fared on the photos that are held out; it may have failed.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the same rehearsal goes on, or is run again.
+    """
+    (rehearsal,) = _Track(plugins, request, 1, progress, say).run([choice], 1, "all")
+    return rehearsal
 
 
 @dataclass(frozen=True)
@@ -163,29 +105,36 @@ class _Track:
     """Runs rounds.
 
     Attributes:
-        total: photos that each contender is judged by.
         side_by_side: trials that run at once.
     """
 
     plugins: Plugins
     request: PhotosRequest
-    total: int
     side_by_side: int
     progress: Progress
     say: Say
 
-    def run(self, contenders: Sequence[Contender], number: int) -> list[Contender]:
-        """Return the contenders after a round; some of them may have failed in it."""
+    def run(
+        self, contenders: Sequence[Contender], share: int, part: Part = "rehearsal"
+    ) -> list[Contender]:
+        """Return the contenders after a round; some of them may have failed in it.
+
+        Args:
+            contenders: the methods.
+            share: they have 1/share of the epochs.
+            part: of the photos.
+        """
         labels = [each.label for each in contenders]
+        total = len(open_photos(self.plugins, self.request, self.say, part).images("test"))
         asked = replace(
-            self.request.run_request(labels, "rehearsal", ROUNDS[number]),
+            self.request.run_request(labels, part, share),
             executor=ExecutorOptions(jobs=self.side_by_side),
         )
         result = run_trials(self.plugins, asked, self.progress, self.say)
         if result.interrupted:
             raise KeyboardInterrupt
         records = {record.label: record for record in result.records}
-        return [_with_record(each, records[each.label], self.total) for each in contenders]
+        return [_with_record(each, records[each.label], total) for each in contenders]
 
 
 def _side_by_side(plugins: Plugins, request: PhotosRequest) -> int:
@@ -287,10 +236,3 @@ def halved(
         if each not in kept
     ]
     return [each for each in standing if each.name in controls or each in kept], behind
-
-
-def order(contender: Contender) -> tuple[bool, float, int]:
-    """Sort by what is left, then accuracy, then memory."""
-    accuracy = contender.accuracy
-    dropped = bool(contender.dropped)
-    return dropped, 1.0 if accuracy is None else -accuracy, contender.memory_bytes or 0

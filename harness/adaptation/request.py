@@ -15,7 +15,7 @@ from harness.plugins.selection import spell
 from harness.system.folders import expanded, user_cache
 from harness.trials.runner import RunRequest
 
-__all__ = ["AUTO", "AdaptRequest", "Keep", "Part", "PhotosRequest"]
+__all__ = ["AUTO", "AdaptRequest", "Keep", "Part", "PhotosRequest", "Wishes"]
 
 AUTO = "auto"
 PHOTOS = "photos"  # the data set that splits them
@@ -43,7 +43,8 @@ class PhotosRequest:
         channels: C, the width of a cell.
         epochs: passes over the photos, those of the derived network included.
         memory_mib: a smaller limit than the device's, in MiB.
-        race_s: seconds for which methods are raced here to choose one.
+        race_s: seconds for which methods are raced here to choose one; its rehearsal with all
+            epochs comes on top.
         seed: draws what is held out, and the weights.
         cache_root: folder of decoded photos and of trials under way.
     """
@@ -119,6 +120,19 @@ class PhotosRequest:
 
     def _epochs(self, share: int) -> int:
         return self.epochs if share == 1 else max(2, self.epochs // share)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What is asked of a recommendation besides.
+
+    Attributes:
+        seconds: that the adaptation may take on the device; None: as many as it needs.
+        rehearses: whether the choice is run once with all epochs, to know what to expect of it.
+    """
+
+    seconds: float | None = None
+    rehearses: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from harness.adaptation.adapt import Adapted
-    from harness.adaptation.recommend import Recommendation
+    from harness.adaptation.decision import Recommendation
     from harness.models.exporting import Form, Parity
     from harness.models.model import ImagePrediction
 
@@ -33,7 +33,8 @@ class PhotoOptions(TypedDict, total=False):
         channels: C, the width of a cell.
         epochs: passes over the photos.
         memory_mib: a smaller limit than the device's, in MiB.
-        race_s: seconds for which methods are raced here to choose one.
+        race_s: seconds for which methods are raced here to choose one; its rehearsal with all
+            epochs comes on top.
         seed: draws what is held out, and the weights.
         cache_root: where decoded photos, estimates and trials under way are kept.
     """
@@ -88,14 +89,16 @@ def recommend(
     photos: str | Path,
     *,
     time_s: float | None = None,
+    rehearse: bool = True,
     progress: bool = True,
     **options: Unpack[PhotoOptions],
 ) -> Recommendation:
-    """Say which method to take for photos on a device, and what it will cost.
+    """Say which method to take for photos on a device, what it will cost, and what to expect.
 
     Args:
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
         time_s: seconds that the adaptation may take on the device.
+        rehearse: whether the choice is run once with all epochs, which `adapt` then need not.
         progress: whether progress is shown on standard error.
         options: the device, the budget and so on, see `PhotoOptions`.
 
@@ -103,10 +106,13 @@ def recommend(
         UsageError: what was asked for makes no sense, or the photos do not.
     """
     from harness.adaptation.recommend import recommend as choose  # noqa: PLC0415 - imports torch
-    from harness.adaptation.request import PhotosRequest  # noqa: PLC0415 - as above
+    from harness.adaptation.request import PhotosRequest, Wishes  # noqa: PLC0415 - as above
 
-    request = PhotosRequest(**_fields(photos, options))
-    return choose(plugins_here(), request, *listeners(progress=progress), time_s)
+    request, wishes = (
+        PhotosRequest(**_fields(photos, options)),
+        Wishes(seconds=time_s, rehearses=rehearse),
+    )
+    return choose(plugins_here(), request, *listeners(progress=progress), wishes)
 
 
 def _fields(photos: str | Path, options: PhotoOptions) -> dict[str, Any]:
@@ -157,8 +163,8 @@ def export(
         UsageError: the model cannot be read, an extra is missing, or the file cannot be written.
         ExportFailedError: the format cannot hold the network, or would predict something else.
     """
-    from harness.models.exporting import export_model  # noqa: PLC0415 - imports torch
     from harness.data.images import image_files  # noqa: PLC0415 - for those who ask
+    from harness.models.exporting import export_model  # noqa: PLC0415 - imports torch
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(check))

@@ -10,8 +10,9 @@ import click
 
 from harness.adaptation.adapt import Adapted, adapt
 from harness.adaptation.card import accuracy_sentence
-from harness.adaptation.recommend import Recommendation, recommend
-from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest
+from harness.adaptation.decision import Recommendation
+from harness.adaptation.recommend import recommend
+from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest, Wishes
 from harness.api.progress import interruptible_progress
 from harness.cli.options import (
     Function,
@@ -121,7 +122,7 @@ def photo_options(function: Function) -> Function:
             callback=in_seconds,
             default=f"{PhotosRequest.race_s / 60:g}min",
             show_default=True,
-            help="How long methods are raced here, to choose one.",
+            help="How long methods are raced here, to choose one; all epochs of that come on top.",
         ),
         click.option(
             "--seed",
@@ -221,18 +222,28 @@ Example:
     callback=in_seconds,
     help="How long the adaptation may take on the device: 20min.",
 )
+@click.option(
+    "--rehearse/--no-rehearse",
+    default=True,
+    show_default=True,
+    help="Run the choice once with all epochs, to say what to expect; adapt then need not.",
+)
 @photo_options
-def recommend_command(*, photos: Path, seconds: float | None, as_json: bool, **given: Any) -> None:
+def recommend_command(
+    *, photos: Path, seconds: float | None, rehearse: bool, as_json: bool, **given: Any
+) -> None:
     """Say which method to take for your photos on a device.
 
     Every method is estimated as it would be run; what does not fit is tried with engines that need
     less memory, and dropped. The rest is raced on a part of the photos, in rounds of few epochs,
-    and set beside weights-only, which searches nothing. `harness adapt` does the same and goes on.
+    and set beside weights-only, which searches nothing. What is chosen is then run once with all
+    epochs, to say what accuracy to expect. `harness adapt` does the same, and keeps the model.
     Exits with 1 if nothing fits.
     """
     request = PhotosRequest(photos=photos, **given)
+    wishes = Wishes(seconds=seconds, rehearses=rehearse)
     try:
-        found = recommend(loaded_plugins(), request, interruptible_progress, say, seconds)
+        found = recommend(loaded_plugins(), request, interruptible_progress, say, wishes)
     except KeyboardInterrupt:
         say("Interrupted; the same command goes on where this one stopped.")
         raise SystemExit(EXIT_INTERRUPTED) from None

@@ -5,23 +5,47 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.stats import binomtest  # type: ignore[import-untyped]
+from scipy.stats import binomtest, norm  # type: ignore[import-untyped]
 
 from harness.contracts import ImageSet
 from harness.models.folder import Preparation
 from harness.models.model import BATCH, KeptModel
 
-__all__ = ["ClassScore", "Example", "Judgement", "judge_model", "wilson"]
+__all__ = ["ClassScore", "Example", "Judgement", "another_run", "judge_model", "wilson"]
+
+
+_QUANTILE = float(norm.ppf(0.975))
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, in percent (Wilson, 1927)."""
     interval = binomtest(right, total).proportion_ci(0.95, method="wilson")
     return 100 * float(interval.low), 100 * float(interval.high)
+
+
+def another_run(right: int, total: int) -> tuple[float, float]:
+    """Return between which percentages the accuracy of another run is expected, at 95 %.
+
+    Both runs are judged by a sample, each of `total` photos, so that this is wider than `wilson`,
+    the interval of one share. It holds the counts that do not differ from `right` by a test of two
+    proportions with their pooled variance, as Krishnamoorthy and Peng have it ("Improved
+    closed-form prediction intervals for binomial and Poisson distributions", Journal of Statistical
+    Planning and Inference 141, 2011, based on the joint distribution of both samples); none or all
+    right count as half a photo more or less. What seeds add besides, a single run cannot show.
+    """
+    count = min(max(right, 0.5), total - 0.5)
+
+    def is_expected(other: int) -> bool:
+        share = (count + other) / (2 * total)
+        return abs(count - other) <= _QUANTILE * sqrt(2 * total * share * (1 - share))
+
+    others = [each for each in range(total + 1) if is_expected(each)]
+    return 100 * others[0] / total, 100 * others[-1] / total
 
 
 @dataclass(frozen=True)

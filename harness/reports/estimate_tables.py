@@ -14,8 +14,8 @@ from harness.results.costs import BenchRow, DeviceRow, EstimateRow, with_referen
 from harness.results.rows import Row, rows_of_estimate
 
 if TYPE_CHECKING:
-    from harness.adaptation.race import Contender
-    from harness.adaptation.recommend import Recommendation
+    from harness.adaptation.costs import Contender
+    from harness.adaptation.decision import Recommendation
     from harness.scores.correlating import Correlations, Interval
 
 __all__ = ["bench_table", "correlation_table", "estimate_table", "recommendation_table"]
@@ -186,8 +186,8 @@ def recommendation_table(found: Recommendation) -> Table:
     limit = to_mib(found.limits.memory_bytes)
     cells = tuple(tuple(_contender_cells(each)) for each in found.contenders)
     raced = [
-        f"accuracy: on {each.total} photos that were not learned from, after as many epochs as it "
-        "says; interval: 95 % (Wilson). With so few photos that is a hint, not a measurement."
+        f"accuracy: in the race, on {each.total} photos not learned from, after as many epochs as "
+        "it says; interval: 95 % (Wilson). With so few photos that is a hint, not a measurement."
         for each in found.contenders
         if each.right is not None
     ][:1]

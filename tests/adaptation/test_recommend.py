@@ -9,18 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from scipy.stats import binom  # type: ignore[import-untyped]
 
 from harness.adaptation import recommend as recommending
-from harness.adaptation.costs import Cost, leaner
-from harness.adaptation.race import Contender, admitted, halved, in_time
-from harness.adaptation.recommend import Limits, beside_guessing, compared, decided
+from harness.adaptation.costs import Contender, Cost
+from harness.adaptation.decision import (
+    Limits,
+    beside_guessing,
+    compared,
+    decided,
+    with_rehearsal,
+    without_rehearsal,
+)
+from harness.adaptation.race import admitted, halved, in_time
+from harness.adaptation.recommend import leaner
 from harness.cli.main import cli
 from harness.cost_model.profile import Prediction
+from harness.models.judging import another_run, wilson
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import Selection, select
-from harness.trials.runner import RunRequest
+from harness.trials.runner import Runner, RunRequest
 
 TINY = ("--size", "8", "--channels", "2", "--epochs", "3")
 MIB = 2**20
@@ -47,8 +58,8 @@ def test_what_is_better_than_weights_only_is_taken() -> None:
     found = choose(raced("weights-only", 40), raced("onnas", 70, 2), raced("random", 45))
     assert found.choice.label == "onnas"
     assert found.sentence == (
-        "Take onnas: it recognised 70 of 100 photos, and weights-only 40. It needs 2.0 MiB and "
-        "about 1.0 minutes on jetson."
+        "Take onnas: after 12 epochs it recognised 70 of 100 photos, and weights-only 40. It needs "
+        "2.0 MiB and about 1.0 minutes on jetson."
     )
     assert [each.verdict for each in found.contenders] == ["better", "not told apart", ""]
 
@@ -106,6 +117,39 @@ def test_what_was_dropped_is_never_chosen() -> None:
         found = choose(*some)
         assert (found.choice is None) == all(each.dropped for each in some)
         assert found.choice is None or not found.choice.dropped
+
+
+def test_choice_is_told_with_what_it_came_to() -> None:
+    """A rehearsal is told with what another run may come to; without one, that none was is."""
+    plain = "weights-only"
+    found = with_rehearsal(choose(raced(plain, 50)), replace(raced(plain, 70), epochs=24))
+    assert found.sentence.endswith(
+        "Rehearsed with all 24 epochs, it recognised 70 of 100 photos that nothing had learned "
+        "from: 70 %. Of another run, with other photos held out, expect 57 to 81 % (95 %), and "
+        "somewhat more on both sides: what another seed adds, one rehearsal cannot show."
+    )
+    told = found.to_json()["rehearsal"]
+    assert told["another_run"] == {"low": 57.0, "high": 81.0, "unit": "%", "source": "predicted"}
+    left_out = without_rehearsal(choose(raced(plain, 50)), 24)
+    assert "after 12 of 24 epochs: no forecast of the whole run" in left_out.sentence
+    assert left_out.to_json()["rehearsal"] is None
+
+
+def test_another_run_lies_in_the_interval_as_often_as_is_said() -> None:
+    """Over all shares the interval of 95 % holds in 93 % or more, and is wider than Wilson's."""
+    for total in (12, 30, 80):
+        counts = np.arange(total + 1)
+        shares = 100 * counts / total
+        bounds = [another_run(count, total) for count in counts.tolist()]
+        for share in np.linspace(0.02, 0.98, 49):
+            chances = binom.pmf(counts, total, share)
+            held = [
+                float(chances[(low <= shares) & (shares <= high)].sum()) for low, high in bounds
+            ]
+            assert float(chances @ held) > 0.93, (total, share)
+        low, high = bounds[total // 2]
+        least, most = wilson(total // 2, total)
+        assert high - low > 1.2 * (most - least)
 
 
 def test_controls_stay_to_the_end() -> None:
@@ -230,7 +274,9 @@ def test_what_does_not_fit_goes_on_by_a_leaner_engine(
         return [replace(each, right=1, total=2) for each in standing]
 
     monkeypatch.setattr(recommending, "race", race)
-    result = call("recommend", photos, "-d", "jetson", *TINY, "--memory", "3.5MiB", "--json")
+    result = call(
+        "recommend", photos, "-d", "jetson", *TINY, "--memory", "3.5MiB", "--no-rehearse", "--json"
+    )
     assert result.exit_code == 0, result.output
     told = {each["method"]: each["dropped"] for each in json.loads(result.stdout)["methods"]}
     (left,) = [method for method, dropped in told.items() if dropped is None]
@@ -244,7 +290,7 @@ def test_what_does_not_fit_goes_on_by_a_leaner_engine(
 def test_adapt_takes_what_is_recommended(
     photos: Path, scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same request without --method runs the recommended method, and says why."""
+    """The same request without --method keeps what was rehearsed, runs no more, and says why."""
 
     def race(_: object, __: object, standing: Sequence[Contender], *___: object) -> list[Contender]:
         return [replace(each, right=1, total=2) for each in standing]
@@ -255,11 +301,42 @@ def test_adapt_takes_what_is_recommended(
     assert told["recommended"] == "weights-only"
     time = told["methods"][0]["search_time"]
     assert time["low"] < time["value"] < time["high"]
+    assert told["rehearsal"]["photos"] == 4
+    assert told["rehearsal"]["epochs"] == 3
+
+    def refused(*_: object) -> None:
+        raise AssertionError("a trial was run again")
+
+    monkeypatch.setattr(Runner, "_execute", refused)
     adapted = call("adapt", *words, "-o", "model", "--json")
     assert adapted.exit_code == 0, adapted.output
     left = json.loads(adapted.stdout)
     assert left["record"]["method"]["name"] == "weights-only"
     assert left["remarks"] == [told["sentence"]]
+    assert left["accuracy"]["value"] == told["rehearsal"]["accuracy"]["value"]
+
+
+@pytest.mark.usefixtures("few_methods", "asked")
+def test_choice_that_fails_its_rehearsal_is_dropped(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is better in the race and then fails with all epochs makes way for the next."""
+
+    def race(_: object, __: object, standing: Sequence[Contender], *___: object) -> list[Contender]:
+        right = {"onnas": 90, "weights-only": 10}
+        return [replace(each, right=right[each.name], total=100) for each in standing]
+
+    def rehearse(_: object, __: object, choice: Contender, *___: object) -> Contender:
+        fails = "did not end well: too much" if choice.name == "onnas" else ""
+        return replace(choice, epochs=3, right=50, dropped=fails)
+
+    monkeypatch.setattr(recommending, "race", race)
+    monkeypatch.setattr(recommending, "rehearse", rehearse)
+    told = json.loads(call("recommend", photos, "-d", "jetson", *TINY, "--json").stdout)
+    assert told["recommended"] == "weights-only"
+    assert told["rehearsal"]["right"] == 50
+    dropped = {each["method"]: each["dropped"] for each in told["methods"]}
+    assert dropped == {"weights-only": None, "onnas": "did not end well: too much"}
 
 
 @pytest.mark.parametrize(

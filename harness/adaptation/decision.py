@@ -1,0 +1,218 @@
+"""What to take of methods that have raced, what it costs, and what to expect of another run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from scipy.stats import fisher_exact  # type: ignore[import-untyped]
+
+from harness.adaptation.costs import Contender, Cost, order
+from harness.adaptation.race import BASELINE
+from harness.metrics import MIB
+from harness.models.judging import another_run
+
+__all__ = [
+    "Limits",
+    "Recommendation",
+    "beside_guessing",
+    "compared",
+    "decided",
+    "with_rehearsal",
+    "without_rehearsal",
+]
+
+SURE = 0.05  # chance that two methods of one accuracy would differ so much
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What must not be exceeded; None: it may be whatever it is."""
+
+    memory_bytes: int | None
+    seconds: float | None
+
+    def fault(self, cost: Cost) -> str:
+        """Say what of a method is beyond a limit; empty if nothing is."""
+        if cost.error:
+            return f"cannot be estimated: {cost.error}"
+        if self.memory_bytes is not None and (cost.peak_bytes or 0) > self.memory_bytes:
+            return "needs more memory than there is"
+        if self.seconds is not None and cost.time is not None and cost.time.high_s > self.seconds:
+            return "may take longer than there is time"
+        return ""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What to take, why, and what else there was.
+
+    Attributes:
+        choice: the method to take; None: nothing fits.
+        sentence: on what to take and why.
+        contenders: the choice, then the others, the best first; those that do not fit last.
+        device: its name.
+        limits: that all were held to.
+        remarks: sentences besides, such as on methods that were left out.
+        rehearsal: the choice, run once with all epochs, and judged by photos that neither it nor
+            the race had seen; None where it was left out.
+    """
+
+    choice: Contender | None
+    sentence: str
+    contenders: tuple[Contender, ...]
+    device: str
+    limits: Limits
+    remarks: tuple[str, ...] = ()
+    rehearsal: Contender | None = None
+
+    @property
+    def expected(self) -> tuple[float, float] | None:
+        """Between which percentages the accuracy of another run is expected, see `another_run`."""
+        known = self.rehearsal
+        return None if known is None else another_run(known.right or 0, known.total)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return {
+            "recommended": self.choice.label if self.choice else None,
+            "sentence": self.sentence,
+            "device": self.device,
+            "limits": asdict(self.limits),
+            "methods": [each.to_json() for each in self.contenders],
+            "rehearsal": self._rehearsal_json(),
+            "remarks": list(self.remarks),
+        }
+
+    def _rehearsal_json(self) -> dict[str, Any] | None:
+        known, expected = self.rehearsal, self.expected
+        if known is None or expected is None:
+            return None
+        low, high = expected
+        return {
+            "right": known.right,
+            "photos": known.total,
+            "epochs": known.epochs,
+            "accuracy": {"value": known.accuracy, "unit": "%"},
+            "another_run": {"low": low, "high": high, "unit": "%", "source": "predicted"},
+        }
+
+
+def compared(contenders: Sequence[Contender]) -> list[Contender]:
+    """Set each that has come to the end beside `weights-only` (Fisher's exact test)."""
+    ended = [each for each in contenders if not each.dropped]
+    baseline = next((each for each in ended if each.name == BASELINE), None)
+    if baseline is None:
+        return list(contenders)
+    return [
+        replace(each, verdict=_verdict(each, baseline))
+        if each in ended and each is not baseline
+        else each
+        for each in contenders
+    ]
+
+
+def _verdict(contender: Contender, baseline: Contender) -> str:
+    sides = [(each.right or 0, each.total - (each.right or 0)) for each in (contender, baseline)]
+    if float(fisher_exact(sides).pvalue) >= SURE:
+        return "not told apart"
+    return "better" if (contender.right or 0) > (baseline.right or 0) else "worse"
+
+
+def decided(
+    device: str, limits: Limits, contenders: Sequence[Contender], remarks: tuple[str, ...]
+) -> Recommendation:
+    """Choose what is better than `weights-only`; that itself where nothing is seen to be."""
+    ordered = sorted(contenders, key=order)
+    ended = [each for each in ordered if not each.dropped]
+    baseline = next((each for each in ended if each.name == BASELINE), None)
+    better = [each for each in ended if each.verdict == "better"]
+    choice = better[0] if better else baseline or (ended[0] if ended else None)
+    if choice is None:
+        return Recommendation(
+            None, _nothing(device, limits, ordered), tuple(ordered), device, limits
+        )
+    rest = [each for each in ordered if each is not choice]
+    sentence = f"{_why(choice, baseline, better)} {_told_cost(choice, device)}"
+    return Recommendation(choice, sentence, (choice, *rest), device, limits, remarks)
+
+
+def with_rehearsal(found: Recommendation, rehearsal: Contender) -> Recommendation:
+    """Add what the choice has come to with all epochs, and what to expect of another run."""
+    if found.choice is None:
+        return found
+    low, high = another_run(rehearsal.right or 0, rehearsal.total)
+    told = (
+        f"Rehearsed with all {rehearsal.epochs} epochs, it recognised {rehearsal.right} of "
+        f"{rehearsal.total} photos that nothing had learned from: {rehearsal.accuracy:.0f} %. Of "
+        f"another run, with other photos held out, expect {low:.0f} to {high:.0f} % (95 %), and "
+        "somewhat more on both sides: what another seed adds, one rehearsal cannot show."
+    )
+    choice = replace(found.choice, counted_bytes=rehearsal.counted_bytes)
+    return replace(
+        found,
+        choice=choice,
+        contenders=(choice, *found.contenders[1:]),
+        sentence=f"{found.sentence} {told}",
+        rehearsal=rehearsal,
+    )
+
+
+def without_rehearsal(found: Recommendation, epochs: int) -> Recommendation:
+    """Add that nothing is known of a run with all epochs."""
+    if found.choice is None:
+        return found
+    told = (
+        f"Its accuracy is that of a race, after {found.choice.epochs} of {epochs} epochs: no "
+        "forecast of the whole run, which was not rehearsed."
+    )
+    return replace(found, sentence=f"{found.sentence} {told}")
+
+
+def beside_guessing(found: Recommendation, classes: int) -> Recommendation:
+    """Add to the sentence, where it is so, that guessing might do as well."""
+    judged = found.rehearsal or found.choice
+    interval = judged.interval if judged else None
+    if interval is None or interval[0] > 100 / classes:
+        return found
+    told = f"So few are no sign that it is better than guessing among {classes} classes."
+    return replace(found, sentence=f"{found.sentence} {told}")
+
+
+def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contender]) -> str:
+    told = f"after {choice.epochs} epochs it recognised {choice.right} of {choice.total} photos"
+    if choice is baseline:
+        return (
+            f"Searching gains nothing here: take {choice.label}; {told}, and no method was seen to "
+            "do better, as far as so few can show."
+        )
+    if baseline is None:
+        return (
+            f"Take {choice.label}: of what fits, {told}, which none surpassed; {BASELINE} does not "
+            "fit, so that nothing tells what its search is worth."
+        )
+    also = f", as was seen of {len(better)} methods" if len(better) > 1 else ""
+    return f"Take {choice.label}: {told}, and {BASELINE} {baseline.right}{also}."
+
+
+def _told_cost(choice: Contender, device: str) -> str:
+    memory = (choice.memory_bytes or 0) / MIB
+    time = choice.cost.time
+    minutes = f" and about {time.value_s / 60:,.1f} minutes" if time else ""
+    return f"It needs {memory:,.1f} MiB{minutes} on {device}."
+
+
+def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:
+    known = [each for each in ordered if each.memory_bytes is not None]
+    if not known:
+        return f"No method can be estimated on {device}: {ordered[0].dropped}."
+    least = min(known, key=lambda each: each.memory_bytes or 0)
+    need, limit = (least.memory_bytes or 0) / MIB, limits.memory_bytes
+    if limit is not None and (least.memory_bytes or 0) > limit:
+        return (
+            f"Nothing fits: {least.label} needs the least memory, {need:,.1f} MiB, and there are "
+            f"{limit / MIB:,.1f} MiB on {device}; try a smaller --size or --channels."
+        )
+    reasons: Mapping[str, None] = dict.fromkeys(each.dropped for each in ordered)
+    return f"No method can be recommended on {device}: {'; '.join(reasons)}."
