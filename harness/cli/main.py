@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -23,6 +25,7 @@ from harness.system.text import written
 __all__ = ["COMMANDS", "DEVICES_COMMANDS", "PLUGINS_COMMANDS", "cli", "devices", "main", "plugins"]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+AGAIN_S = 0.02  # until a Ctrl-C that went astray comes again
 MOST_OF_PATH = 200  # characters; one that is too long for the system is too long to read
 
 
@@ -223,8 +226,32 @@ def plugins() -> None:
     """See which plugins are in use, write one, and check it."""
 
 
+def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
+    """Let a Ctrl-C that met a destructor or a callback of a weak reference come once more.
+
+    Python cannot raise there: it would print a traceback and lose the interruption.
+    """
+    if not issubclass(ignored.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(ignored)
+        return
+    again = threading.Timer(AGAIN_S, _interrupt_main_thread)
+    again.daemon = True
+    again.start()
+
+
+def _interrupt_main_thread() -> None:
+    """Send Ctrl-C to the main thread, which wakes it, unless it is done with all it has to say."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        return
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGINT)
+    else:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
 def main() -> None:
     """Run the command line and exit with its status, or with 1 if its results went nowhere."""
+    sys.unraisablehook = _interrupt_again
     guard_streams()
     name_user()
     try:

@@ -128,6 +128,28 @@ def test_interrupt_that_pydantic_wraps_is_one(call: Call, monkeypatch: pytest.Mo
             _call_failing(call, monkeypatch, other)
 
 
+def test_interrupt_that_meets_a_destructor_is_not_lost(run_python: Python) -> None:
+    """Where Python cannot raise Ctrl-C, it comes again a moment later, and no traceback is seen."""
+    program = """
+import signal, sys, time
+from harness.cli import inspection, main
+
+class Interrupted:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+def command():
+    Interrupted()
+    time.sleep(60)
+
+inspection.loaded_plugins = command
+sys.argv[1:] = ["list", "methods"]
+main.main()
+"""
+    done = run_python("-c", program)
+    assert (done.returncode, done.stderr) == (130, "Interrupted.\n")
+
+
 def test_bug_is_not_hidden(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception that is meant for nobody keeps its traceback."""
     with pytest.raises(ZeroDivisionError):
