@@ -31,6 +31,7 @@ UNITS = {
     "_bytes": ("bytes", 2**20, "MiB"),
     "_flops": ("FLOP/s", 1e9, "GFLOP/s"),
     "_s": ("s", 1e-6, "µs"),
+    "_w": ("W", 1.0, "J/s"),
 }
 
 

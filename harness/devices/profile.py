@@ -58,6 +58,7 @@ Text = Annotated[str, Field(min_length=1)]
 # 236 GFLOP/s, 25.6 for 25.6 GB/s, 30 for 30 microseconds.
 Flops = Annotated[float, Field(ge=1e6, le=1e18, allow_inf_nan=False)]
 BytesPerSecond = Annotated[float, Field(ge=1e6, le=1e15, allow_inf_nan=False)]
+Watts = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
 LaunchSeconds = Annotated[float, Field(gt=0, le=0.1, allow_inf_nan=False)]
 
 MARK = "# Written by `harness devices calibrate`, which overwrites a file that begins like this."
@@ -114,6 +115,11 @@ class ComputeProfile(BaseModel):
         description="peak rate of reading and writing memory, in bytes/s"
     )
     launch_s: LaunchSeconds = Field(description="seconds to launch one kernel")
+    busy_w: Watts | None = Field(
+        default=None,
+        description="watts while it computes, by which energy is predicted; of a budget or a "
+        "maximum rather too much",
+    )
 
 
 class DeviceProfile(BaseModel):
@@ -163,12 +169,14 @@ class DeviceProfile(BaseModel):
     def digest(self) -> str:
         """Return a SHA-256 over the device and its numbers.
 
-        Left out is what changes no result: the wording of the sources, and how the device is
-        recognised (whether it was, is the trial's mode). The cost model is in it, since it changes
-        predicted times; a device without one is the device that it was before there were any.
+        Left out is what changes no result: the wording of the sources, what it draws, and how the
+        device is recognised (whether it was, is the trial's mode). The cost model is in it, since
+        it changes predicted times; a device without one is the device that it was before there were
+        any.
         """
         of_cost = True if self.cost is None else {"provenance"}
-        left_out = {"sources": True, "recognised_by": True, "cost": of_cost}
+        drawn = {"busy_w"}
+        left_out: Any = {"sources": True, "recognised_by": True, "compute": drawn, "cost": of_cost}
         return digest(self.model_dump(mode="json", exclude=left_out))
 
     @field_validator("sources", mode="before")

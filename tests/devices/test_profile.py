@@ -9,7 +9,12 @@ from pydantic import ValidationError
 
 from harness.canonical import digest
 from harness.cost_model.profile import KERNEL_CLASSES
-from harness.devices.profile import DeviceProfile, ProfileError, parse_profile, read_profile
+from harness.devices.profile import (
+    DeviceProfile,
+    ProfileError,
+    parse_profile,
+    read_profile,
+)
 
 TEXT = """
 name = "board"
@@ -141,6 +146,19 @@ def test_cost_model_is_optional_and_has_a_provenance_for_all_its_numbers() -> No
     assert profile.can_be_emulated
     assert DeviceProfile.model_validate_json(profile.model_dump_json()) == profile
     assert parse_profile(BARE, "board.toml").cost is None
+
+
+def test_watts_are_no_part_of_the_digest() -> None:
+    """What a device draws changes no trial's result: a profile with watts is what it always was."""
+    profile = parse_profile(TEXT, "board.toml")
+    assert profile.compute is not None
+    powered = profile.model_copy(
+        update={"compute": profile.compute.model_copy(update={"busy_w": 9.0})}
+    )
+    of_numbers = profile.model_dump(
+        exclude={"sources": True, "recognised_by": True, "cost": True, "compute": {"busy_w"}}
+    )
+    assert powered.digest() == profile.digest() == digest(of_numbers)
 
 
 def test_digest_depends_on_the_cost_model_but_not_on_its_provenance() -> None:
