@@ -22,6 +22,7 @@ __all__ = [
     "accuracy_sentence",
     "card_files",
     "facts_of",
+    "supernet_sentence",
 ]
 
 
@@ -91,6 +92,27 @@ def accuracy_sentence(judgement: Judgement) -> str:
     )
 
 
+def supernet_sentence(record: Record, judgement: Judgement) -> str:
+    """Say how the supernet fared beside the network that is kept; empty where nothing is derived.
+
+    What lies within the interval of the network that is kept is no clear difference.
+    """
+    supernet = record.metrics.get("supernet_accuracy")
+    if supernet is None or supernet.value is None:
+        return ""
+    low, high = judgement.interval
+    told = (
+        f"As the search left it, the supernet recognised {supernet.value:.0f} % of the same photos"
+    )
+    if supernet.value > high:
+        return (
+            f"{told}: clearly more than the {judgement.accuracy:.0f} % of the network that is "
+            "kept. --keep supernet keeps it instead."
+        )
+    difference = "clearly less than" if supernet.value < low else "no clear difference from"
+    return f"{told}: {difference} the {judgement.accuracy:.0f} % of the network that is kept."
+
+
 def facts_of(
     request: AdaptRequest, record: Record, judgement: Judgement, photos: Dataset, shared: int = 0
 ) -> CardFacts:
@@ -103,9 +125,11 @@ def facts_of(
         photos: all of them.
         shared: how many that are held out are also among those learned from.
     """
+    beside = supernet_sentence(record, judgement)
+    clearly_better = f" {beside}" if "--keep" in beside else ""
     return CardFacts(
         title=f"A model that tells {_listed(judgement.classes)} apart",
-        summary=accuracy_sentence(judgement),
+        summary=f"{accuracy_sentence(judgement)}{clearly_better}",
         facts=[*_facts(request, record, judgement, photos), *_warning(shared)],
         judgement=judgement,
         command=request.command,
@@ -116,22 +140,17 @@ def facts_of(
 def _facts(
     request: AdaptRequest, record: Record, judgement: Judgement, photos: Dataset
 ) -> Iterator[tuple[str, str]]:
-    supernet = record.metrics.get("supernet_accuracy")
     learned = len(photos.images("train"))
     yield "photos", f"{request.photos.name}: {learned} to learn from, {judgement.total} held out"
     yield "fingerprint of the photos", record.dataset.fingerprint
     yield "what is kept", _kept(request, record)
-    if supernet is not None and supernet.value is not None:
-        told = f"{supernet.value:.0f} % of the same photos, as the search left it"
-        yield (
-            "accuracy of the supernet",
-            f"{told}; the network that is kept: {judgement.accuracy:.0f} %",
-        )
+    if beside := supernet_sentence(record, judgement):
+        yield "accuracy of the supernet", beside
     yield "device", _device(record)
     yield "peak memory", _told(record.metrics["peak_memory"], 1)
     yield "time of the search", _told(record.metrics["search_time"], 0)
     allowed = record.budget.allowed
-    finishing = f", the last {allowed.finish_epochs} of the derived network" if supernet else ""
+    finishing = f", the last {allowed.finish_epochs} of the derived network" if beside else ""
     width = f"; C = {allowed.channels} channels" if record.architecture else ""
     yield "budget", f"{allowed.epochs} epochs{finishing}{width}"
     yield "method", f"{record.label}, {record.method.distribution} {record.method.version}"

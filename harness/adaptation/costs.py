@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from harness.cost_model.profile import (
     predict_seconds,
     predicted_time_json,
 )
-from harness.estimates.cache import EstimateCache
+from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.models.judging import wilson
@@ -59,6 +59,7 @@ class Cost:
             network that is derived from it and finished, whichever needs more.
         storage_bytes: what the device stores before it searches.
         time: of all epochs; None where the device has no cost model.
+        power_w: watts that the device draws meanwhile; None where its profile does not say.
         error: why there are no numbers.
         work: of all epochs, what they come to in seconds of a nominal core: to rank methods by.
     """
@@ -69,6 +70,14 @@ class Cost:
     time: Prediction | None = None
     error: str = ""
     work: float = 0.0
+    power_w: float | None = None
+
+    @property
+    def energy_j(self) -> Prediction | None:
+        """What all epochs take in joules: as many watts for the predicted time."""
+        if self.time is None or self.power_w is None:
+            return None
+        return Prediction(*(self.power_w * each for each in astuple(self.time)))
 
 
 @dataclass(frozen=True)
@@ -130,6 +139,7 @@ class Contender:
             "peak_memory_bytes": self.memory_bytes,
             "storage_bytes": cost.storage_bytes,
             "search_time": predicted_time_json(cost.time),
+            "energy": {**predicted_time_json(cost.energy_j), "unit": "J"},
             "accuracy": {"value": self.accuracy, "unit": "%", "low": low, "high": high},
             "right": self.right,
             "photos": self.total,
@@ -171,7 +181,7 @@ def costs_of(
     cache = EstimateCache(plugins, cache_root, say)
     estimates = estimate_all(alone, lambda _: None, cache=cache)
     last = _with_epochs(searches[0], finish_epochs)
-    after = {each: _finishing_cost(plugins, last, each) for each in set(parts) if each}
+    after = {each: _finishing_cost(plugins, last, each, cache) for each in set(parts) if each}
     return [
         _cost(each, after[number] if number else None)
         for each, number in zip(estimates, parts, strict=True)
@@ -187,24 +197,30 @@ def _parts_of_derived(plugins: Plugins, search: Search) -> int | None:
 
 
 def _with_epochs(search: Search, epochs: int) -> Search:
-    changes = {"epochs": epochs, "finish_epochs": 0, "memory_mb": None}  # a limit costs nothing
+    """Return a search with so many epochs, and with neither limit nor seed, so that all find one.
+
+    A limit costs nothing. What a method draws, such as random architectures, it draws as with any
+    seed: a sample of what it may need, where that depends on it.
+    """
+    changes = {"epochs": epochs, "finish_epochs": 0, "memory_mb": None}
     budget = search.budget.model_copy(update=changes)
-    return replace(search, budget=budget)
+    return replace(search, budget=budget, seed=0)
 
 
-def _cost(estimate: Estimate, after: _FinishingCost | None) -> Cost:
+def _cost(estimate: Estimate, after: EstimatedCosts | None) -> Cost:
     label, costs = estimate.search.label, estimate.costs()
     if costs is None:
         return Cost(label, error=estimate.error)
     kernels, peak = Counter(costs.launches()), costs.peak_bytes
     if after is not None:
-        kernels.update(after.kernels)
+        kernels.update(after.launches())
         peak = max(peak, after.peak_bytes)
     (device,) = estimate.search.devices
     time = None
     if device.cost is not None:
         time = predict_seconds(device.cost, kernels, parallel=estimate.search.uses_threads)
-    return Cost(label, peak, costs.storage_bytes, time, work=_work(kernels))
+    power_w = device.compute.busy_w if device.compute else None
+    return Cost(label, peak, costs.storage_bytes, time, work=_work(kernels), power_w=power_w)
 
 
 def _work(kernels: Mapping[Kernel, int]) -> float:
@@ -218,21 +234,18 @@ def _work(kernels: Mapping[Kernel, int]) -> float:
 # The epochs in which a derived network learns alone
 
 
-@dataclass(frozen=True)
-class _FinishingCost:
-    """The most that a derived network can hold, and what it launches meanwhile."""
-
-    peak_bytes: int
-    kernels: Mapping[Kernel, int]
-
-
-def _finishing_cost(plugins: Plugins, search: Search, parts: int) -> _FinishingCost:
+def _finishing_cost(
+    plugins: Plugins, search: Search, parts: int, cache: EstimateCache
+) -> EstimatedCosts:
     """Bound what derived networks need, by the one whose only operation needs most.
 
     The activations of one operation live at a time, so that a mixture has no more of them. But
     others of its operations may have more weights; each lives with its gradient, its second moment
     and, in an update, one value more.
     """
+    named = replace(search, method="the derived network", params={"parts": parts})
+    if known := cache.find(named):
+        return known
     workload = workload_of(plugins, search)
     operations = [search.space.operations[column] for column in search.space.derived]
     creates = [partial(_OneOperation, name, parts) for name in operations]
@@ -242,9 +255,11 @@ def _finishing_cost(plugins: Plugins, search: Search, parts: int) -> _FinishingC
     peaks = [each.peak_bytes for each in traces]
     heaviest = peaks.index(max(peaks))
     stored = [each.storage_bytes for each in traces]
-    more_weights = max(stored) - stored[heaviest]
     traced = trace(networks[heaviest])
-    return _FinishingCost(traced.peak_bytes + 4 * more_weights, traced.kernels)
+    peak = traced.peak_bytes + 4 * (max(stored) - stored[heaviest])
+    costs = EstimatedCosts.of(peak, peak, max(stored), traced.kernels)
+    cache.keep(named, costs)
+    return costs
 
 
 class _OneOperation:

@@ -32,6 +32,7 @@ class Limits:
 
     memory_bytes: int | None
     seconds: float | None
+    joules: float | None = None
 
     def fault(self, cost: Cost) -> str:
         """Say what of a method is beyond a limit; empty if nothing is."""
@@ -41,6 +42,9 @@ class Limits:
             return "needs more memory than there is"
         if self.seconds is not None and cost.time is not None and cost.time.high_s > self.seconds:
             return "may take longer than there is time"
+        energy = cost.energy_j
+        if self.joules is not None and energy is not None and energy.high_s > self.joules:
+            return "may take more energy than there is"
         return ""
 
 
@@ -134,7 +138,7 @@ def decided(
             None, _nothing(device, limits, ordered), tuple(ordered), device, limits
         )
     rest = [each for each in ordered if each is not choice]
-    sentence = f"{_why(choice, baseline, better)} {_told_cost(choice, device)}"
+    sentence = f"{_why(choice, baseline, better)} {_told_cost(choice, device, limits)}"
     return Recommendation(choice, sentence, (choice, *rest), device, limits, remarks)
 
 
@@ -196,11 +200,12 @@ def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contend
     return f"Take {choice.label}: {told}, and {BASELINE} {baseline.right}{also}."
 
 
-def _told_cost(choice: Contender, device: str) -> str:
+def _told_cost(choice: Contender, device: str, limits: Limits) -> str:
     memory = (choice.memory_bytes or 0) / MIB
-    time = choice.cost.time
+    time, energy = choice.cost.time, choice.cost.energy_j
     minutes = f" and about {time.value_s / 60:,.1f} minutes" if time else ""
-    return f"It needs {memory:,.1f} MiB{minutes} on {device}."
+    joules = f", about {energy.value_s:,.0f} J" if energy and limits.joules is not None else ""
+    return f"It needs {memory:,.1f} MiB{minutes}{joules} on {device}."
 
 
 def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:

@@ -117,9 +117,16 @@ def _limits(plugins: Plugins, request: PhotosRequest, wishes: Wishes) -> Limits:
             f"no time can be told of device '{request.device}', which has no cost model; leave out "
             "--time, or see harness devices calibrate"
         )
+    power_w = device.profile.compute.busy_w if device.profile.compute else None
+    if wishes.joules is not None and (power_w is None or device.profile.cost is None):
+        lacks = "figure of its power" if power_w is None else "cost model"
+        raise UsageError(
+            f"no energy can be told of device '{request.device}', whose profile has no {lacks}; "
+            "leave out --energy, or give it one in a profile of your own"
+        )
     given = None if request.memory_mib is None else int(request.memory_mib * MIB)
     known = [each for each in (given, device.profile.memory_limit_bytes) if each is not None]
-    return Limits(min(known, default=None), wishes.seconds)
+    return Limits(min(known, default=None), wishes.seconds, wishes.joules)
 
 
 def _estimated(

@@ -58,7 +58,7 @@ class PhotosRequest:
     channels: int = 8
     epochs: int = 24
     memory_mib: float | None = None
-    race_s: float = 120.0
+    race_s: float = 60.0
     seed: int = 0
     cache_root: Path = field(default_factory=user_cache)
 
@@ -128,10 +128,12 @@ class Wishes:
 
     Attributes:
         seconds: that the adaptation may take on the device; None: as many as it needs.
+        joules: that it may take; None: as many as it needs.
         rehearses: whether the choice is run once with all epochs, to know what to expect of it.
     """
 
     seconds: float | None = None
+    joules: float | None = None
     rehearses: bool = True
 
 

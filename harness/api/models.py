@@ -89,6 +89,7 @@ def recommend(
     photos: str | Path,
     *,
     time_s: float | None = None,
+    energy_j: float | None = None,
     rehearse: bool = True,
     progress: bool = True,
     **options: Unpack[PhotoOptions],
@@ -98,6 +99,7 @@ def recommend(
     Args:
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
         time_s: seconds that the adaptation may take on the device.
+        energy_j: joules that it may take, as they are predicted.
         rehearse: whether the choice is run once with all epochs, which `adapt` then need not.
         progress: whether progress is shown on standard error.
         options: the device, the budget and so on, see `PhotoOptions`.
@@ -110,7 +112,7 @@ def recommend(
 
     request, wishes = (
         PhotosRequest(**_fields(photos, options)),
-        Wishes(seconds=time_s, rehearses=rehearse),
+        Wishes(seconds=time_s, joules=energy_j, rehearses=rehearse),
     )
     return choose(plugins_here(), request, *listeners(progress=progress), wishes)
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from harness.adaptation.adapt import Adapted, adapt
-from harness.adaptation.card import accuracy_sentence
+from harness.adaptation.card import accuracy_sentence, supernet_sentence
 from harness.adaptation.decision import Recommendation
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest, Wishes
@@ -59,6 +59,16 @@ def in_seconds(_: click.Context, __: click.Parameter, value: str | None) -> floa
     if match is None or float(match[1]) == 0:
         raise click.BadParameter(f"'{value}' is not an amount of time; write it as 20min or 1.5h")
     return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2] or "min"]
+
+
+def in_joules(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read an amount of energy such as `5kJ`, `2Wh` or `600`, which is in joules."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(J|kJ|Wh)?\s*", value)
+    if match is None or float(match[1]) == 0:
+        raise click.BadParameter(f"'{value}' is not an amount of energy; write it as 5kJ or 2Wh")
+    return float(match[1]) * {"J": 1, "kJ": 1000, "Wh": 3600}[match[2] or "J"]
 
 
 def photo_options(function: Function) -> Function:
@@ -190,11 +200,6 @@ def _show_model(adapted: Adapted, *, as_json: bool) -> None:
         return
     for remark in adapted.remarks:
         click.echo(remark)
-    supernet = record.metrics.get("supernet_accuracy")
-    if supernet is not None and supernet.value is not None:
-        better = supernet.value > judged.accuracy
-        hint = "; --keep supernet keeps it instead" if better else ""
-        click.echo(f"The supernet recognised {supernet.value:.0f} % of the same photos{hint}.")
     memory = record.metrics["peak_memory"]
     if memory.value is not None:
         where = (
@@ -204,6 +209,8 @@ def _show_model(adapted: Adapted, *, as_json: bool) -> None:
         )
         click.echo(f"Peak memory {memory.value:,.1f} MiB {where}.")
     click.echo(accuracy_sentence(judged))
+    if beside := supernet_sentence(record, judged):
+        click.echo(beside)
     click.echo(f"The model is in {adapted.folder}; {adapted.folder / 'card.html'} says more.")
 
 
@@ -223,6 +230,13 @@ Example:
     help="How long the adaptation may take on the device: 20min.",
 )
 @click.option(
+    "--energy",
+    "joules",
+    metavar="ENERGY",
+    callback=in_joules,
+    help="How much energy the adaptation may take on the device: 5kJ or 2Wh.",
+)
+@click.option(
     "--rehearse/--no-rehearse",
     default=True,
     show_default=True,
@@ -230,7 +244,13 @@ Example:
 )
 @photo_options
 def recommend_command(
-    *, photos: Path, seconds: float | None, rehearse: bool, as_json: bool, **given: Any
+    *,
+    photos: Path,
+    seconds: float | None,
+    joules: float | None,
+    rehearse: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Say which method to take for your photos on a device.
 
@@ -241,7 +261,7 @@ def recommend_command(
     Exits with 1 if nothing fits.
     """
     request = PhotosRequest(photos=photos, **given)
-    wishes = Wishes(seconds=seconds, rehearses=rehearse)
+    wishes = Wishes(seconds=seconds, joules=joules, rehearses=rehearse)
     try:
         found = recommend(loaded_plugins(), request, interruptible_progress, say, wishes)
     except KeyboardInterrupt:

@@ -184,7 +184,8 @@ ACCURACY = column_of(METRICS["accuracy"], has_spread=False)
 def recommendation_table(found: Recommendation) -> Table:
     """Return the table of a recommendation: what each method costs, how it fared, or why not."""
     limit = to_mib(found.limits.memory_bytes)
-    cells = tuple(tuple(_contender_cells(each)) for each in found.contenders)
+    energy = found.limits.joules is not None
+    cells = tuple(tuple(_contender_cells(each, energy=energy)) for each in found.contenders)
     raced = [
         f"accuracy: in the race, on {each.total} photos not learned from, after as many epochs as "
         "it says; interval: 95 % (Wilson). With so few photos that is a hint, not a measurement."
@@ -208,6 +209,7 @@ def recommendation_table(found: Recommendation) -> Table:
             STORAGE,
             MINUTES,
             Column("time_band", "nine of ten", kind="words"),
+            *((column_of(METRICS["energy"]),) if energy else ()),
             Column("epochs", "epochs", kind="number", digits=0),
             replace(ACCURACY, digits=0),
             Column("accuracy_interval", "interval", kind="words"),
@@ -218,7 +220,7 @@ def recommendation_table(found: Recommendation) -> Table:
     )
 
 
-def _contender_cells(each: Contender) -> Iterator[TableCell]:
+def _contender_cells(each: Contender, *, energy: bool) -> Iterator[TableCell]:
     yield TableCell(each.label)
     for amount in (each.memory_bytes, each.cost.storage_bytes):
         yield TableCell(to_mib(amount), mark="" if amount is None else "predicted")
@@ -228,6 +230,9 @@ def _contender_cells(each: Contender) -> Iterator[TableCell]:
         [shown_number(end / minute, MINUTES) for end in (time.low_s, time.high_s)] if time else []
     )
     yield TableCell(" to ".join(f"{SYMBOLS['predicted']}{end}" for end in band))
+    if energy:
+        joules = each.cost.energy_j
+        yield TableCell(joules.value_s, mark="predicted") if joules else TableCell(None)
     yield TableCell(each.epochs or None)
     yield TableCell(each.accuracy)
     yield TableCell(" to ".join(f"{end:.0f}" for end in each.interval or ()))

@@ -7,17 +7,22 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 import harness
 from harness.adaptation.adapt import adapt
+from harness.adaptation.card import supernet_sentence
 from harness.adaptation.request import AdaptRequest
 from harness.cli.main import cli
 from harness.experiment.budget import Budget
+from harness.experiment.outcome import Metric
 from harness.experiment.setting import Recipe
+from harness.models.judging import Judgement
 from harness.models.model import load_model
 from harness.plugins.loading import load_plugins
+from harness.results.record import Record
 from harness.trials.record_writer import SilentListener
 
 TINY = ("--size", "8", "--channels", "2", "--epochs", "3")
@@ -63,6 +68,25 @@ def test_photos_become_a_model_that_labels_a_new_one(photos: Path, scratch: Path
     again = call("adapt", photos, "-m", "weights-only", *TINY, "-o", "model")
     assert again.exit_code == 2
     assert "is there already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("supernet", "told"),
+    [
+        (90.0, "clearly more than the 50 % of the network that is kept. --keep supernet keeps it"),
+        (60.0, "no clear difference from the 50 %"),
+        (10.0, "clearly less than the 50 %"),
+        (None, ""),
+    ],
+)
+def test_card_says_which_of_both_networks_is_better(supernet: float | None, told: str) -> None:
+    """What is better beyond the interval of 15 of 30 photos is called so, with the flag for it."""
+    judgement = Judgement(("a", "b"), np.array([[8, 7], [8, 7]]), ())
+    metric = Metric(value=supernet, unit="%", source="measured")
+    record = Record.model_construct(metrics={"supernet_accuracy": metric})
+    sentence = supernet_sentence(record, judgement)
+    assert told in sentence
+    assert bool(sentence) == bool(told)
 
 
 def test_supernet_is_kept_where_that_is_asked(photos: Path, scratch: Path) -> None:

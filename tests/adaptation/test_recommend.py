@@ -103,6 +103,10 @@ def test_limits_are_held_to_the_byte_and_to_the_end_of_the_band() -> None:
     assert there.fault(cost) == ""
     assert "memory" in Limits(999, None).fault(cost)
     assert "time" in Limits(None, 79.0).fault(cost)
+    drawing = replace(cost, power_w=10.0)
+    assert drawing.energy_j == Prediction(600.0, 500.0, 800.0)
+    assert Limits(1000, 80.0, 800.0).fault(drawing) == ""
+    assert "energy" in Limits(1000, 80.0, 799.0).fault(drawing)
     assert "cannot be estimated: why" in there.fault(Cost("a", error="why"))
 
 
@@ -347,6 +351,8 @@ def test_choice_that_fails_its_rehearsal_is_dropped(
         (("photos/dark",), "holds no photos"),
         (("photos", "--time", "soon"), "not an amount of time"),
         (("photos", "--time", "5min"), "which has no cost model"),
+        (("photos", "--energy", "some"), "not an amount of energy"),
+        (("photos", "--energy", "5kJ"), "whose profile has no figure of its power"),
         (("photos", "--race-time", "long"), "not an amount of time"),
     ],
 )
