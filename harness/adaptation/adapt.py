@@ -20,13 +20,18 @@ from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest
 from harness.contracts import Dataset, DeployableMethod, DescribesImages, ImageSet
 from harness.errors import HarnessError, UsageError
+from harness.experiment.pretraining import Pretraining
+from harness.experiment.trial import SpaceIdentity
+from harness.fields import pretraining_values
 from harness.models.folder import publish, read_parts, read_texts, refuse_taken
 from harness.models.judging import Judgement, judge_model
 from harness.models.model import BATCH, load_model
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select, spell
+from harness.pretraining.checkpoint import read_finished
 from harness.results.record import Record
 from harness.results.run_files import PLAN_FILE, Plan
+from harness.space.spec import METANAS
 from harness.system.folders import expanded
 from harness.trials.runner import RunResult, run_trials
 
@@ -77,13 +82,19 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
     refuse_taken(request.output)
     method = "" if request.method == AUTO else _with_model(plugins, request.method)
     photos, remarks = open_photos(plugins, request, say), []
+    start = ""
     if request.base is not None:
         method, remark = _learning_on(request.base, photos)
         remarks.append(remark)
+    elif request.checkpoint is not None:
+        pretraining = read_finished(request.checkpoint).pretraining
+        method, start = _pretrained(plugins, request, pretraining, photos), pretraining.key
+        remarks.append(f"{method} has started from {request.checkpoint}.")
     if not method:
         method, remark = _recommended(plugins, request, progress, say)
         remarks.append(remark)
-    result = run_trials(plugins, request.run_request([method]), progress, say)
+    asked = request.started(request.run_request([method]), start)
+    result = run_trials(plugins, asked, progress, say)
     record = _record(result)
     kept = _trial_folder(result.folder, record) / "model"
     if not kept.exists():
@@ -131,6 +142,35 @@ def _learning_on(base: Path, photos: Dataset) -> tuple[str, str]:
     values = {"model": str(folder), "tune": "all", "new_head": not is_same}
     told = "its classes are the same" if is_same else "its last layer is new, as are the classes"
     return spell("transfer", values), f"The network of {base} has learned on; {told}."
+
+
+def _pretrained(
+    plugins: Plugins, request: AdaptRequest, found: Pretraining, photos: Dataset
+) -> str:
+    """Return the method that a checkpoint is of, as people type it, checked against the photos.
+
+    Raises:
+        UsageError: it is of another method than is asked for, or of another network.
+    """
+    named = spell(found.method.name, found.method.params)
+    label = _with_model(plugins, named if request.method == AUTO else request.method)
+    (selection,) = select(plugins, "method", label)
+    classes, (colours, size, _) = photos.splits["train"].classes, found.dataset.image_shape
+    gray = " and --gray" if colours == 1 else " and no --gray"
+    faults = {
+        f"method {found.method.name}": selection.name == found.method.name,
+        f"parameters {named}": pretraining_values(selection.parameters) == found.method.params,
+        f"the search space {found.space.name}": found.space == SpaceIdentity.of(METANAS),
+        f"other images; give --size {size}{gray}": photos.image_shape == found.dataset.image_shape,
+        f"another width; give --channels {found.budget.channels}": found.budget.channels
+        == request.channels,
+        f"{found.ways} classes, and the photos have {classes}; pretrain with --ways {classes}":
+        found.ways == classes,
+    }  # fmt: skip
+    for fault, is_right in faults.items():
+        if not is_right:
+            raise UsageError(f"checkpoint {request.checkpoint} is for {fault}")
+    return label
 
 
 def _with_model(plugins: Plugins, method: str) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -113,10 +113,13 @@ class PhotosRequest:
             wanted["mode"] = self.mode
         return RunRequest(
             wanted=wanted,
-            output=self.cache_root / "adaptations" / digest(wanted)[:16],
+            output=self._folder(wanted),
             cache_root=self.cache_root,
             saves_models=part == "all",
         )
+
+    def _folder(self, wanted: Mapping[str, object]) -> Path:
+        return self.cache_root / "adaptations" / digest(wanted)[:16]
 
     def _epochs(self, share: int) -> int:
         return self.epochs if share == 1 else max(2, self.epochs // share)
@@ -145,11 +148,13 @@ class AdaptRequest(PhotosRequest):
         output: the model folder to make.
         method: as `-m` takes it; `auto` is what `harness recommend` says.
         base: a model folder whose network learns on; nothing is searched then.
+        checkpoint: of a pretraining, which the search starts from.
     """
 
     output: Path
     method: str = AUTO
     base: Path | None = None
+    checkpoint: Path | None = None
 
     def __post_init__(self) -> None:
         """Check what no other part would.
@@ -160,12 +165,25 @@ class AdaptRequest(PhotosRequest):
         super().__post_init__()
         if self.base is not None and self.method != AUTO:
             raise UsageError("--base goes on with the network of a model; leave out --method")
+        if self.base is not None and self.checkpoint is not None:
+            raise UsageError("a search starts from --checkpoint, and --base searches nothing")
+
+    def started(self, asked: RunRequest, key: str) -> RunRequest:
+        """Return trials that start from the checkpoint, which is that of a pretraining's key."""
+        if self.checkpoint is None:
+            return asked
+        wanted = {**asked.wanted, "recipe": f"{asked.wanted['recipe']},start={key}"}
+        return replace(
+            asked, wanted=wanted, output=self._folder(wanted), checkpoints=[self.checkpoint]
+        )
 
     @property
     def command(self) -> str:
         """What to type for the same again."""
         words = ["harness", "adapt", str(self.photos), "-d", self.device]
         words += ["-m", self.method] if self.base is None else ["--base", str(self.base)]
+        if self.checkpoint is not None:
+            words += ["--checkpoint", str(self.checkpoint)]
         for key in ("keep", "size", "channels", "epochs", "seed"):
             if (given := getattr(self, key)) != getattr(PhotosRequest, key):
                 words += [f"--{key}", str(given)]

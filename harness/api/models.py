@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harness.models.exporting import Form, Parity
     from harness.models.model import ImagePrediction
 
-__all__ = ["PhotoOptions", "adapt", "export", "predict", "recommend"]
+__all__ = ["AdaptOptions", "PhotoOptions", "adapt", "export", "predict", "recommend"]
 
 Images = str | Path | Sequence[str | Path]
 
@@ -52,14 +52,25 @@ class PhotoOptions(TypedDict, total=False):
     cache_root: str | Path | None
 
 
+class AdaptOptions(PhotoOptions, total=False):
+    """What `adapt` alone takes besides.
+
+    Attributes:
+        base: a model folder whose network learns on, in place of a search.
+        checkpoint: a file that `harness pretrain` has left, which the search starts from.
+    """
+
+    base: str | Path | None
+    checkpoint: str | Path | None
+
+
 def adapt(
     photos: str | Path,
     output: str | Path,
     *,
     method: str = "auto",
-    base: str | Path | None = None,
     progress: bool = True,
-    **options: Unpack[PhotoOptions],
+    **options: Unpack[AdaptOptions],
 ) -> Adapted:
     """Adapt a network to photos on a device, and leave it as a model folder.
 
@@ -69,9 +80,8 @@ def adapt(
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
         output: the model folder to make.
         method: such as `"onnas"`; `"auto"` takes what `recommend` says.
-        base: a model folder whose network learns on, in place of a search.
         progress: whether progress is shown on standard error.
-        options: the device, the budget and so on, see `PhotoOptions`.
+        options: the device, the budget and so on, see `AdaptOptions`.
 
     Raises:
         UsageError: what was asked for makes no sense, or the photos do not; nothing is left.
@@ -80,7 +90,9 @@ def adapt(
     from harness.adaptation.adapt import adapt as adapt_photos  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
 
-    fields = {**_fields(photos, options), "base": None if base is None else Path(base)}
+    files = {name: options.get(name) for name in ("base", "checkpoint")}
+    paths = {name: Path(str(file)) for name, file in files.items() if file is not None}
+    fields = {**_fields(photos, options), "base": None, "checkpoint": None, **paths}
     request = AdaptRequest(output=Path(output), method=method, **fields)
     return adapt_photos(plugins_here(), request, *listeners(progress=progress))
 

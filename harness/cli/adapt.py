@@ -164,6 +164,11 @@ def photo_options(function: Function) -> Function:
     type=UserPath(),
     help="A model folder whose network learns on, with a new last layer for other classes.",
 )
+@click.option(
+    "--checkpoint",
+    type=UserPath(),
+    help="A file that `harness pretrain` made, from which its method starts.",
+)
 @output_option("The model folder to make.", UserPath(), required=True)
 @photo_options
 def adapt_command(*, as_json: bool, **given: Any) -> None:

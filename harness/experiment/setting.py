@@ -48,7 +48,7 @@ class Recipe(SparseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    SPARSE: ClassVar[frozenset[str]] = frozenset({"architecture_images"})
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"architecture_images", "start"})
 
     batch_size: Count | None = Field(
         default=None, description="images a batch; without it the protocol's"
@@ -70,6 +70,12 @@ class Recipe(SparseModel):
         description="what α learns from in a full task: the half of the training images that w "
         "does not see, or all of them, and then so does w",
     )
+    start: str = Field(
+        default="",
+        pattern="^([0-9a-f]{64})?$",
+        description="key of the pretraining whose checkpoint a full task starts from; without it "
+        "from scratch",
+    )
 
     def __str__(self) -> str:
         """Say where it differs from the defaults; empty if nowhere."""
@@ -84,6 +90,8 @@ class Recipe(SparseModel):
             words.append(self.augmentation)
         if self.architecture_images != default.architecture_images:
             words.append("α and w on the same images")
+        if self.start:
+            words.append(f"from checkpoint {self.start[:12]}")
         return ", ".join(words)
 
 

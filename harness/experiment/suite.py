@@ -109,6 +109,11 @@ class SuiteEntry(BaseModel):
             return FullTaskSetting(
                 batch_size=recipe.batch_size or default.batch_size, recipe=recipe
             )
+        if recipe.start:
+            raise UsageError(
+                "the recipe's start is for full tasks; few-shot tasks start from what their "
+                "budget's meta_epochs have pretrained"
+            )
         return FewShotSetting(
             ways=self.ways,
             shots=self.shots,

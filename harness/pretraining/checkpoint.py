@@ -37,6 +37,7 @@ __all__ = [
     "find_checkpoint",
     "pack",
     "read_checkpoint",
+    "read_finished",
     "read_partial",
     "remove_partial",
     "tensors_of",
@@ -119,6 +120,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
         return _nested(pretraining, progress, arrays)
     except (KeyError, ValidationError):
         raise CheckpointError(f"checkpoint {path} was written by another version") from None
+
+
+def read_finished(path: Path) -> Checkpoint:
+    """Read a checkpoint that a person names.
+
+    Raises:
+        CheckpointError: it is damaged, or its pretraining has not finished.
+    """
+    checkpoint = read_checkpoint(path)
+    if not checkpoint.is_complete:
+        raise CheckpointError(f"checkpoint {path} comes from a pretraining that has not finished")
+    return checkpoint
 
 
 def find_checkpoint(path: Path, pretraining: Pretraining) -> Checkpoint | None:

@@ -12,11 +12,17 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.experiment.outcome import Outcome
 from harness.experiment.pretraining import Pretraining, pretraining_of
+from harness.experiment.setting import FullTaskSetting
 from harness.experiment.trial import Trial
 from harness.fields import pretraining_values
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
-from harness.pretraining.checkpoint import CheckpointError, find_checkpoint, read_checkpoint
+from harness.pretraining.checkpoint import (
+    CheckpointError,
+    find_checkpoint,
+    read_checkpoint,
+    read_finished,
+)
 from harness.pretraining.launcher import PretrainingLauncher, PretrainingListener
 from harness.runtime.determinism import is_worth_threads, usable_cores
 from harness.runtime.meta_tasks import MetaTaskExecutor
@@ -74,14 +80,17 @@ class CheckpointStore:
             CheckpointError: it is damaged, unfinished, or for another method, setting or budget.
         """
         wanted = [each for each in map(self.identify, trials) if each is not None]
+        starts = {each for each in map(_start_of, trials) if each}
         for path in files:
-            checkpoint = read_checkpoint(path)
-            if not checkpoint.is_complete:
-                raise CheckpointError(
-                    f"checkpoint {path} comes from a pretraining that has not finished"
-                )
-            _check_wanted(path, checkpoint.pretraining, wanted)
-            self.given[checkpoint.pretraining.key] = path
+            found = read_finished(path).pretraining
+            if found.key not in starts:
+                _check_wanted(path, found, wanted)
+            self.given[found.key] = path
+        if missing := starts - self.given.keys():
+            raise UsageError(
+                f"a full task is to start from checkpoint {min(missing)[:12]}; name its file with "
+                "--checkpoint"
+            )
 
     def path(self, pretraining: Pretraining) -> Path:
         """Say where the checkpoint of a pretraining is, or will be."""
@@ -141,6 +150,9 @@ class CheckpointStore:
         Raises:
             PretrainingFailedError: its method could not be pretrained.
         """
+        if key := _start_of(trial):
+            path = self.given[key]
+            return TrialStart(read_finished(path).pretraining, path)
         pretraining = self.identify(trial)
         if pretraining is None:
             return TrialStart()
@@ -171,6 +183,11 @@ class CheckpointStore:
     ) -> None:
         path = self.path(pretraining)
         self._outcomes[pretraining.key] = maker.make(pretraining, trial, path, listener)
+
+
+def _start_of(trial: Trial) -> str:
+    """Return the key of the pretraining that a full task starts from; empty if from none."""
+    return trial.setting.recipe.start if isinstance(trial.setting, FullTaskSetting) else ""
 
 
 def _difference_of_code(folder: Path, wanted: Pretraining) -> str | None:

@@ -148,6 +148,45 @@ def test_a_model_learns_on(photos: Path, scratch: Path) -> None:
     assert not (scratch / "fourth").exists()
 
 
+@pytest.fixture
+def checkpoint(scratch: Path) -> Path:
+    """Pretrain DARTS in a moment, on classes of gray images that are drawn."""
+    budget = "quick,meta_epochs=1,warmup_epochs=0,channels=2,meta_tasks=1,meta_batch=4,meta_shots=2"
+    words = ("-m", "darts", "--budget", budget, "--ways", "2")
+    result = call("pretrain", *words, "--json")
+    assert result.exit_code == 0, result.output
+    (told,) = json.loads(result.stdout)
+    return Path(told["checkpoint"])
+
+
+def test_search_starts_from_a_checkpoint(photos: Path, scratch: Path, checkpoint: Path) -> None:
+    """The method of a pretraining goes on from it on photos; another checkpoint is refused."""
+    image = ("--size", "28", "--gray", "--channels", "2", "--epochs", "2")
+    fits = (*image, "--checkpoint", checkpoint)
+    result = call("adapt", photos, *fits, "-o", "model", "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    record = told["record"]
+    assert record["method"]["name"] == "darts"
+    assert record["pretraining"]["key"].startswith(checkpoint.stem.rpartition("-")[2])
+    assert record["budget"]["used"]["meta_epochs"] == 1
+    assert f"darts has started from {checkpoint}." in told["remarks"]
+    assert "--checkpoint" in (scratch / "model" / "card.md").read_text()
+    (scratch / "no.safetensors").write_bytes(b"nothing")
+    for words, sentence in (
+        (("--channels", "3"), "is for another width; give --channels 2"),
+        (("--size", "20"), "is for other images; give --size 28 and --gray"),
+        (("-m", "onnas"), "is for method darts"),
+        (("-m", "darts[order=second]"), "is for parameters darts"),
+        (("--checkpoint", "no.safetensors"), "cannot be read"),
+        (("--base", "model"), "--base searches nothing"),
+    ):
+        refused = call("adapt", photos, *fits, *words, "-o", "other")
+        assert refused.exit_code == 2, refused.output
+        assert sentence in refused.stderr
+    assert not (scratch / "other").exists()
+
+
 def test_what_is_done_is_not_done_again(photos: Path, scratch: Path) -> None:
     """Broken off after its trial, the same command runs none, and leaves the same weights."""
     assert call("adapt", photos, "-m", "random", *TINY, "-o", "one").exit_code == 0
