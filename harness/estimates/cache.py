@@ -1,7 +1,7 @@
 """Estimates on disk: what was estimated once is not traced again.
 
 An estimate is kept under a key that has all it depends on: the search, the cost model that a method
-may ask, torch, and the sources of the harness and of every method, so that a changed line makes
+may ask, torch, and the sources of the harness and of every method, space and score, so that a changed line makes
 another key. A file appears under its name only when it is whole; one that is damaged is made anew.
 """
 
@@ -23,6 +23,7 @@ from harness.cost_model.profile import Kernel, KernelClass
 from harness.errors import HarnessError
 from harness.experiment.trial import SpaceIdentity
 from harness.plugins.loading import Plugins
+from harness.plugins.registry import Kind
 from harness.runtime.sources import files_of
 from harness.system.files import made_folder, write_whole
 from harness.tracing.search import Search
@@ -111,9 +112,9 @@ class EstimateCache:
 
     @cached_property
     def _code(self) -> dict[str, Any]:
-        modules = {
-            entry.target.partition(":")[0] for entry in self.plugins.registry.entries("method")
-        }
+        kinds: tuple[Kind, ...] = ("method", "space", "score")
+        entries = [each for kind in kinds for each in self.plugins.registry.entries(kind)]
+        modules = {entry.target.partition(":")[0] for entry in entries}
         packages = {"harness", *(module.partition(".")[0] for module in modules)}
         return {
             "sources": {package: _sources_digest(package) for package in sorted(packages)},

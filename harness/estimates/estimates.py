@@ -18,7 +18,7 @@ from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins, in_one_line, load_plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
-from harness.plugins.spaces import supernet_space
+from harness.plugins.spaces import check_evaluators, supernet_space
 from harness.runtime.determinism import usable_cores
 from harness.runtime.forkserver import NotStartedError, begin_pooled, processes, start_server
 from harness.runtime.interpreters import end_of_stderr, spawn_safely, told
@@ -60,6 +60,7 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
     budget, (seed, *_) = parse_budget(entry.budget), parse_seeds(entry.seeds)
     space = supernet_space(plugins, entry.space, "an estimate")
     methods = _select(plugins, "method", entry.methods)
+    check_evaluators(plugins, space, methods)
     devices: list[Device] = [each.create() for each in _select(plugins, "device", entry.devices)]
     for dataset, method in product(_select(plugins, "dataset", entry.datasets), methods):
         form = _form(dataset.create(), request)

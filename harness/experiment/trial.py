@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.canonical import digest
+from harness.canonical import SparseModel, digest
 from harness.contracts import ArchitectureSpace, DeviceMode
 from harness.devices.profile import DeviceProfile
 from harness.experiment.budget import Budget
@@ -42,8 +42,10 @@ class MethodIdentity(Identity):
     label: str  # as people write it: the name, with the parameters that are not the defaults
 
 
-class DatasetIdentity(Identity):
+class DatasetIdentity(Identity, SparseModel):
     """A data set: its content is its fingerprint; name and parameters only say how to find it."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"images"})
 
     name: str
     params: dict[str, Any]
@@ -52,6 +54,7 @@ class DatasetIdentity(Identity):
     classes: int | None = None  # of a full task; of few-shot tasks the setting says how many
     label: str  # as people write it
     overlap: str = ""  # what of the tested split is learned from as well, in words
+    images: str = ""  # beside a table: the fingerprint of what scores are computed of
 
 
 class DeviceIdentity(Identity):
@@ -84,7 +87,7 @@ class SpaceIdentity(Identity):
         )
 
 
-class CodeIdentity(Identity):
+class CodeIdentity(Identity, SparseModel):
     """Digests of the sources that a trial's numbers depend on; empty: the harness's own class.
 
     See `harness.planning.code`.
@@ -95,24 +98,31 @@ class CodeIdentity(Identity):
         method: the method's package.
         dataset: the package of the class that reads the data set.
         device: the package of the device's class.
+        space: the package of the search space.
+        score: the package of the zero-cost score that architectures are evaluated by.
     """
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"space", "score"})
 
     offline: str = ""
     on_device: str = ""
     method: str = ""
     dataset: str = ""
     device: str = ""
+    space: str = ""
+    score: str = ""
 
     def of_pretraining(self) -> CodeIdentity:
         """Return what a checkpoint depends on."""
-        return self.model_copy(update={"on_device": "", "device": ""})
+        return self.model_copy(update={"on_device": "", "device": "", "score": ""})
 
     def difference(self, other: CodeIdentity | None) -> str:
         """Say in words whose code is another one in `other`; empty if it is the same."""
         if other is None:
             return "what code made them was not kept then"
-        mine, others = self.model_dump(), other.model_dump()
-        changed = [SOURCES[name] for name in mine if mine[name] != others[name]]
+        changed = [
+            words for name, words in SOURCES.items() if getattr(self, name) != getattr(other, name)
+        ]
         return f"changed since: {', '.join(dict.fromkeys(changed))}" if changed else ""
 
 
@@ -122,6 +132,8 @@ SOURCES = {
     "method": "the method's package",
     "dataset": "the data set's package",
     "device": "the device's package",
+    "space": "the space's package",
+    "score": "the score's package",
 }
 
 
@@ -142,9 +154,11 @@ class Trial(Identity):
     def key(self) -> str:
         """The SHA-256 of what defines the trial; never of time, path or order."""
         code = {} if self.code is None else {"code": self.code.model_dump(mode="json")}
+        images = {"images": self.dataset.images} if self.dataset.images else {}
         return digest(
             {
                 **code,
+                **images,
                 "method": self.method.model_dump(mode="json", exclude={"label", "distribution"}),
                 "dataset": self.dataset.fingerprint,
                 "setting": self.setting.model_dump(mode="json"),

@@ -47,6 +47,7 @@ ON_DEVICE = (
     "devices/readings",
     "experiment/objective.py",
     "measure",
+    "scores/zero_cost.py",
     "tracing",
     "trials/answers.py",
     "trials/few_shot.py",
@@ -76,8 +77,15 @@ class CodeReader:
         self._packages: dict[str, str] = {}
         self._host = {part: self._sources.files(_host(part)) for part in (OFFLINE, ON_DEVICE)}
 
-    def identity(
-        self, method: Entry, dataset: Made, device: Made, *, is_pretrained: bool
+    def identity(  # noqa: PLR0913 - all that a trial's numbers come from
+        self,
+        method: Entry,
+        dataset: Made,
+        device: Made,
+        *,
+        space: Entry | None = None,
+        score: Entry | None = None,
+        is_pretrained: bool,
     ) -> CodeIdentity:
         """Return the identity of the code of a trial.
 
@@ -85,17 +93,24 @@ class CodeReader:
             method: as it is registered.
             dataset: as it is registered, and prepared; the harness's own class adds nothing.
             device: as it is registered, and made; one that a profile describes adds nothing.
+            space: as it is registered, if it is.
+            score: the zero-cost score that architectures are evaluated by, if one is.
             is_pretrained: whether its budget and its setting have a pretraining.
         """
         identity = CodeIdentity(
             offline=self._host[OFFLINE] if is_pretrained else "",
             on_device=self._host[ON_DEVICE],
-            method=self._package(method.target, method.distribution),
+            method=self._of_entry(method),
             dataset=self._package(type(dataset[1]).__module__, dataset[0].distribution),
             device=self._package(type(device[1]).__module__, device[0].distribution),
+            space=self._of_entry(space),
+            score=self._of_entry(score),
         )
         self._sources.keep()
         return identity
+
+    def _of_entry(self, entry: Entry | None) -> str:
+        return "" if entry is None else self._package(entry.target, entry.distribution)
 
     def _package(self, target: str, distribution: str) -> str:
         name = target.partition(":")[0].partition(".")[0]

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from harness.contracts import (
     ArchitectureSpace,
     ArchitectureTable,
+    BuildsNetwork,
     CountsCost,
     Dataset,
     FrontSearch,
@@ -25,14 +26,18 @@ from harness.plugins.selection import Selection
 from harness.space.spec import SearchSpace
 
 __all__ = [
+    "CONTROLS",
     "as_table",
     "check_fit",
+    "check_images",
     "check_objective",
     "check_pretraining",
+    "check_scored",
     "check_uncounted",
     "completed",
 ]
 
+CONTROLS = ("flops", "parameters")  # scores that a space can count by itself, without images
 EVALUATIONS = 100  # of a black-box search whose budget leaves it open
 
 
@@ -140,6 +145,41 @@ def check_objective(
                 f"search '{search.name}' looks for one number, and '{objective}' is a front; take "
                 "nsga2 or random, or one number such as accuracy*(latency/20)^-0.07"
             )
+
+
+def check_scored(label: str, objective: Objective, space: SearchSpace | ArchitectureSpace) -> None:
+    """Check that a search of a table can evaluate by a zero-cost score.
+
+    Raises:
+        UsageError: the objective names costs, or the space builds no networks.
+    """
+    if objective.costs:
+        raise UsageError(
+            f"search '{label}' evaluates by a score, which takes the place of the accuracy alone; "
+            f"'{objective}' needs the table, evaluator=table"
+        )
+    if not isinstance(space, BuildsNetwork):
+        raise UsageError(
+            f"search '{label}' evaluates by a score, which is one of networks, and the space "
+            f"'{space.name}' builds none"
+        )
+
+
+def check_images(
+    dataset: Dataset, name: str, image_shape: tuple[int, int, int], batch: int
+) -> None:
+    """Check that a score can be computed of a data set's images for training.
+
+    Raises:
+        UsageError: it has none, too few, or of another shape.
+    """
+    if dataset.kind != "full-task" or dataset.image_shape != image_shape:
+        raise UsageError(
+            f"data set '{name}' has no training images of the shape {image_shape} that the "
+            "table's networks take; name another for images"
+        )
+    if (there := len(dataset.images("train"))) < batch:
+        raise UsageError(f"data set '{name}' has {there} training images; a batch has {batch}")
 
 
 def _tells_latency(table: ListsArchitectures) -> bool:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import product
 
 from harness.contracts import (
     ArchitectureSpace,
+    CountsCost,
     DataRequest,
     Dataset,
     DatasetProvider,
@@ -34,17 +36,27 @@ from harness.experiment.trial import (
 )
 from harness.planning.code import CodeReader, Made
 from harness.planning.fitting import (
+    CONTROLS,
     as_table,
     check_fit,
+    check_images,
     check_objective,
     check_pretraining,
+    check_scored,
     check_uncounted,
     completed,
 )
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, select, select_usable
-from harness.plugins.spaces import find_space, searched_by
+from harness.plugins.spaces import (
+    check_evaluators,
+    find_space,
+    score_of,
+    searched_by,
+    space_entry,
+)
+from harness.search.parameters import TableEvaluator
 from harness.space.spec import SearchSpace
 
 __all__ = ["Planner", "identify_method"]
@@ -97,6 +109,7 @@ class Planner:
         budget, seeds = parse_budget(entry.budget), parse_seeds(entry.seeds)
         space = find_space(self.plugins, entry.space)
         methods = self._select_methods(entry.methods, space)
+        check_evaluators(self.plugins, space, methods)
         devices = [
             each for text in entry.devices for each in self._select_devices(text, entry.mode)
         ]
@@ -106,23 +119,28 @@ class Planner:
             if not entry.counts_memory:
                 check_uncounted(device, budget)
             setting, identity = self._posed(dataset, entry, budget)
-            made = (dataset.entry, self._prepared(dataset)), self._devices[device.name]
-            is_pretrained = setting.kind == "few-shot" and budget.meta_epochs > 0
             check_fit(self._prepared(dataset), dataset.name, space, device, budget)
             if isinstance(setting, TabularSetting):
                 table = as_table(self._prepared(dataset), dataset.name)
                 check_objective(setting.objective, table, dataset.name, space, methods)
+            code = partial(
+                self._code.identity,
+                dataset=(dataset.entry, self._prepared(dataset)),
+                device=self._devices[device.name],
+                space=space_entry(self.plugins, space.name),
+                is_pretrained=setting.kind == "few-shot" and budget.meta_epochs > 0,
+            )
             trials += [
                 Trial(
                     method=identify_method(method),
-                    dataset=identity,
+                    dataset=self._with_images(identity, method, setting, space),
                     setting=setting,
                     device=device,
                     budget=completed(budget, setting),
                     seed=seed,
                     space=SpaceIdentity.of(space),
                     counts_memory=entry.counts_memory,
-                    code=self._code.identity(method.entry, *made, is_pretrained=is_pretrained),
+                    code=code(method.entry, score=score_of(self.plugins, method)),
                 )
                 for method in methods
             ]
@@ -212,6 +230,33 @@ class Planner:
             overlap = self._overlap(selection, setting, entry)
             return setting, identity.model_copy(update={"overlap": overlap})
         return setting, identity
+
+    def _with_images(
+        self,
+        identity: DatasetIdentity,
+        search: Selection,
+        setting: Setting,
+        space: SearchSpace | ArchitectureSpace,
+    ) -> DatasetIdentity:
+        """Add what a search of a table scores networks on, if it does."""
+        given = search.parameters
+        if not isinstance(given, TableEvaluator) or not isinstance(setting, TabularSetting):
+            return identity
+        if score_of(self.plugins, search) is None:
+            return identity
+        check_scored(search.label, setting.objective, space)
+        if given.evaluator in CONTROLS and isinstance(space, CountsCost):
+            return identity
+        try:
+            (images,) = select(self.plugins, "dataset", given.images)
+            prepared = self._prepared(images)
+        except DataError as error:
+            raise DataError(
+                f"search '{search.label}' scores networks on images of '{given.images}', which "
+                f"images=NAME replaces: {error}"
+            ) from None
+        check_images(prepared, images.name, identity.image_shape, given.batch)
+        return identity.model_copy(update={"images": prepared.fingerprint})
 
     def _overlap(self, selection: Selection, setting: Setting, entry: SuiteEntry) -> str:
         """Say what of the tested split is learned from; find it out once."""

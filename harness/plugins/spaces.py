@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import Kind
-from harness.plugins.selection import parse, select
+from harness.plugins.registry import Entry, Kind
+from harness.plugins.selection import Selection, parse, select
+from harness.search.parameters import EvaluatorParameters
 from harness.space.spec import CELL_KINDS, SPACES, SearchSpace
 
 if TYPE_CHECKING:
     from harness.contracts import ArchitectureSpace, ZeroCostScore
     from harness.experiment.trial import SpaceIdentity
 
-__all__ = ["find_score", "find_space", "planned_space", "searched_by", "supernet_space"]
+__all__ = [
+    "check_evaluators",
+    "find_score",
+    "find_space",
+    "planned_space",
+    "score_of",
+    "searched_by",
+    "space_entry",
+    "supernet_space",
+]
+
+OWN_EVALUATORS = {"training", "weights", "table"}  # what is no score
 
 
 def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
@@ -108,3 +121,40 @@ def searched_by(plugins: Plugins, space: SearchSpace | ArchitectureSpace, texts:
             )
             raise UsageError(f"{other} '{name}' does not fit the space '{space.name}': {why}")
     return kind
+
+
+def check_evaluators(
+    plugins: Plugins, space: SearchSpace | ArchitectureSpace, selections: Sequence[Selection]
+) -> None:
+    """Check that what searches evaluate architectures by is there, and fits the space.
+
+    Raises:
+        UsageError: one does not.
+    """
+    own = ("training", "weights") if space.has_supernet else ("table",)
+    scores = plugins.registry.names("score")
+    for each in selections:
+        if not isinstance(each.parameters, EvaluatorParameters):
+            continue
+        evaluator = each.parameters.evaluator
+        if evaluator in OWN_EVALUATORS.difference(own):
+            raise UsageError(
+                f"{each.kind} '{each.label}' cannot evaluate architectures of the space "
+                f"'{space.name}' by {evaluator}; it can by {', '.join([*own, *scores])}"
+            )
+        if evaluator not in own and evaluator not in scores:
+            raise UnknownNameError("evaluator", evaluator, [*own, *scores])
+
+
+def score_of(plugins: Plugins, selection: Selection) -> Entry | None:
+    """Return the zero-cost score that a search evaluates by; None if it is something else."""
+    given = selection.parameters
+    if not isinstance(given, EvaluatorParameters) or given.evaluator in OWN_EVALUATORS:
+        return None
+    return plugins.registry.get("score", given.evaluator)
+
+
+def space_entry(plugins: Plugins, name: str) -> Entry | None:
+    """Return a space as a plugin registers it; None for one that only the harness itself knows."""
+    registry = plugins.registry
+    return registry.get("space", name) if registry.knows("space", name) else None

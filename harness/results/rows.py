@@ -170,7 +170,11 @@ class Row:
             "accuracy_interval": accuracy.interval if accuracy else None,
             "interval_over": accuracy.interval_over if accuracy else None,
             "search_time_s": self.value("search_time"),
-            "search_time_source": TIME_SOURCES.get(self.mode, "measured"),
+            "search_time_source": (
+                self.values["search_time"].source
+                if "search_time" in self.values
+                else TIME_SOURCES.get(self.mode, "measured")
+            ),
             "host_share": self.host_share,
             "fits": self.fits,
             **({"metrics": others} if others else {}),

@@ -208,8 +208,13 @@ def _by_task(spec: MetricSpec, tasks: Sequence[TaskResult]) -> dict[int, float]:
 
 
 def _least_real(sources: Iterable[Source], mode: Source) -> Source:
-    """Say what a number is; what is computed for another device is emulated in any case."""
-    found = {*sources, mode}
+    """Say what a number is; what is computed for another device is emulated in any case.
+
+    Beside a table's numbers there may be some of this machine, if a score evaluated.
+    """
+    found = {*sources}
+    if mode != "tabular" or not found:
+        found.add(mode)
     return next(each for each in ORDER if each in found)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.canonical import SparseModel
 from harness.experiment.setting import Schedule
 from harness.fields import SEARCH_ONLY
 
@@ -17,11 +18,14 @@ __all__ = [
     "EngineChoice",
     "EngineName",
     "EngineParameters",
+    "EvaluatorParameters",
     "MicroBatchParameters",
     "Parts",
     "PretrainingParameters",
     "SearchParameters",
+    "TableEvaluator",
     "Temperature",
+    "TrainingEvaluator",
     "UpdateRule",
     "WeightParameters",
 ]
@@ -159,3 +163,50 @@ class EngineChoice(BaseModel):
 
 class EngineParameters(MicroBatchParameters, EngineChoice):
     """How the gradients of a batch are computed: by which engine, in how many parts."""
+
+
+EvaluatorName = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+
+
+class EvaluatorParameters(SparseModel):
+    """What a search without gradients takes for the worth of an architecture.
+
+    It may be `training`, `weights`, `table`, or the name of a zero-cost score. A parameters model
+    of a method has the first of the subclasses among its bases, that of a black-box search the
+    second; the harness then refuses what does not fit the space. The default is not written into
+    keys and records.
+    """
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluator"})
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    evaluator: EvaluatorName
+
+
+class TrainingEvaluator(EvaluatorParameters):
+    """What a method evaluates the architectures of a supernet's space by."""
+
+    evaluator: EvaluatorName = Field(
+        default="training",
+        description="what tells how good an architecture is: a training of its own; weights, those "
+        "of a supernet that all share; or a score, see `harness list scores`",
+    )
+
+
+class TableEvaluator(EvaluatorParameters):
+    """What a black-box search evaluates the architectures of a table's space by."""
+
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluator", "images", "batch"})
+
+    evaluator: EvaluatorName = Field(
+        default="table",
+        description="what tells how good an architecture is: the table; or a score, see `harness "
+        "list scores`, while the table tells the accuracy of what is found alone",
+    )
+    images: str = Field(
+        default="cifar10",
+        min_length=1,
+        description="the data set whose training images a score is computed of",
+    )
+    batch: int = Field(default=64, ge=2, le=4096, description="how many of them")

@@ -173,7 +173,7 @@ def test_children_differ_in_one_decision_from_a_parent(
     for number, child in enumerate(asked[3:], start=3):
         alive = asked[number - 3 : number]
         assert 1 in [sum(a != b for a, b in zip(child, each, strict=True)) for each in alive]
-    assert method.best.loss <= min(loss for _, loss in method.population)
+    assert method.best.loss <= min(loss for _, loss in method.proposals.population)
 
 
 def test_a_sample_larger_than_the_population_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,33 @@ def test_going_back_to_the_code_before_takes_its_record(toy_plugin: Path) -> Non
     plan = json.loads(Path("out/plan.json").read_text(encoding="utf-8"))
     assert len(plan["trials"]) == len(plan["superseded"]) == 1
     assert plan["trials"][0]["folder"] != plan["superseded"][0]
+
+
+SPACE = """
+from harness import hookimpl
+from harness.space.spec import SearchSpace
+
+
+@hookimpl
+def harness_register_spaces(register):
+    register("mine", "mine:space")
+
+
+def space():
+    return SearchSpace("mine", ("skip_connect", "conv_3x3"), nodes=2)
+"""
+
+
+@pytest.mark.usefixtures("toy_plugin")
+def test_an_edited_space_is_run_anew(plugin_factory: Callable[[str, str], Path]) -> None:
+    """An operation that computes something else, under the same name, is another trial."""
+    space = plugin_factory("mine", SPACE) / "mine.py"
+    run("-o", "out", "--space", "mine")
+    assert run("-o", "out", "--space", "mine")[1]["finished_earlier"] == 1
+    edit(space, "\n\n\ndef space", "\n\nTWICE = 2\n\n\ndef space")
+    again, told = run("-o", "out", "--space", "mine")
+    assert told["finished_earlier"] == 0
+    assert "1 finished trial is of other code (changed since: the space's package" in again.stderr
 
 
 @pytest.mark.parametrize("remark", ["# a remark\n", '"""Said of the module."""\n', "\n\n"])

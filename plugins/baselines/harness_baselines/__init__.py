@@ -7,6 +7,9 @@ from harness.hookspecs import Register
 
 __all__ = ["harness_register_methods"]
 
+# Of what is no class but makes one of several.
+_PARAMETERS = {"evolution": "EvolutionSearch", "random_search": "RandomSearch"}
+
 # name, class, summary; the parameters of a class are in its model of the same name.
 _METHODS = (
     (
@@ -22,7 +25,7 @@ _METHODS = (
     ),
     (
         "evolution",
-        "random_search:EvolutionSearch",
+        "one_shot:evolution",
         "regularized evolution: mutants share the budget, the best is kept (Real et al., 2019)",
     ),
     (
@@ -57,7 +60,7 @@ _METHODS = (
     ),
     (
         "random",
-        "random_search:RandomSearch",
+        "one_shot:random_search",
         "Control: random architectures share the budget, the best is kept",
     ),
     (
@@ -87,5 +90,6 @@ _METHODS = (
 def harness_register_methods(register: Register) -> None:
     """Register the baselines."""
     for name, target, summary in _METHODS:
-        parameters = f"harness_baselines.parameters:{target.split(':')[1]}Parameters"
+        made = target.partition(":")[2]
+        parameters = f"harness_baselines.parameters:{_PARAMETERS.get(made, made)}Parameters"
         register(name, f"harness_baselines.{target}", parameters=parameters, summary=summary)

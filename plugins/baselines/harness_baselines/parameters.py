@@ -16,6 +16,7 @@ from harness.search.parameters import (
     PretrainingParameters,
     SearchParameters,
     Temperature,
+    TrainingEvaluator,
     WeightParameters,
 )
 from harness.space.architecture import BackboneName
@@ -110,11 +111,15 @@ class DartsMinusParameters(EngineParameters, SearchParameters):
     """The same as those of `darts`, first order."""
 
 
-class RandomSearchParameters(WeightParameters):
-    """How many architectures share the search steps."""
+class RandomSearchParameters(TrainingEvaluator, WeightParameters):
+    """How many architectures share the search steps, and what they are evaluated by."""
 
     candidates: int = Field(
-        default=4, ge=1, description="architectures drawn; the search steps are split among them"
+        default=4,
+        ge=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="architectures drawn; the search steps are split among them. Where no training "
+        "evaluates them, each takes one step, and all of them half of the steps at most",
     )
 
 
@@ -122,11 +127,22 @@ class EvolutionSearchParameters(RandomSearchParameters):
     """How many live, and compete to have a child."""
 
     candidates: int = Field(
-        default=8, ge=1, description="architectures that share the search steps, children included"
+        default=8,
+        ge=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="architectures that share the search steps, children included, as in random",
     )
-    population: int = Field(default=3, ge=1, description="architectures alive at a time (P)")
+    population: int = Field(
+        default=3,
+        ge=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="architectures alive at a time (P)",
+    )
     sample: int = Field(
-        default=2, ge=1, description="drawn from the population, of which the best has a child (S)"
+        default=2,
+        ge=1,
+        json_schema_extra=SEARCH_ONLY,
+        description="drawn from the population, of which the best has a child (S)",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,8 @@
-"""Searches without gradients: at random, which shows what others are worth, and by evolution."""
+"""Searches without gradients of α: at random, which shows what others are worth, or by evolution.
+
+What draws architectures is apart from what evaluates them: a short training or a score here, the
+weights of a supernet in `one_shot`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,17 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from harness.contracts import Batch, Deployable, SearchBatch, SearchContext, StepMetrics
+from harness.contracts import (
+    Batch,
+    Deployable,
+    SearchBatch,
+    SearchContext,
+    StepMetrics,
+    ZeroCostScore,
+)
 from harness.experiment.setting import Recipe
+from harness.plugins.loading import load_plugins
+from harness.plugins.spaces import find_score
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
@@ -22,11 +35,12 @@ from harness.space.deployed import of_discrete
 from harness.space.genotype import Edge, Genotype
 from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
 from harness.space.supernet import DiscreteNetwork
-from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
+from harness_baselines.parameters import RandomSearchParameters
 
 __all__ = [
-    "EvolutionSearch",
     "HoldOut",
+    "Mutants",
+    "Proposals",
     "RandomSearch",
     "random_genotype",
 ]
@@ -72,6 +86,43 @@ class Candidate:
     loss: float = math.inf
 
 
+class Proposals:
+    """Draws architectures at random, whatever is learned of them."""
+
+    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
+        """Return the architecture to evaluate next."""
+        return random_genotype(generator, space)
+
+    def learn(self, genotype: Genotype, loss: float) -> None:
+        """Learn how good an architecture is: the lower the loss, the better."""
+
+
+class Mutants(Proposals):
+    """Regularized evolution (Real et al., 2019, algorithm 1).
+
+    The first ones are drawn at random; then the best of a few that are drawn from the population is
+    mutated, and the child takes the place of the oldest.
+    """
+
+    def __init__(self, population: int, sample: int) -> None:
+        """Start with nobody alive."""
+        self.size, self.sample = population, sample
+        self.population: deque[tuple[Genotype, float]] = deque(maxlen=population)
+
+    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
+        """Return a random architecture until the population is full; then a child."""
+        if len(self.population) < self.size:
+            return super().next(space, generator)
+        drawn = torch.randperm(len(self.population), generator=generator)[: self.sample]
+        parent, _ = min((self.population[i] for i in drawn.tolist()), key=lambda each: each[1])
+        seed = int(torch.randint(2**31, (), generator=generator))
+        return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
+
+    def learn(self, genotype: Genotype, loss: float) -> None:
+        """Add it to the population, from whose other end the oldest falls."""
+        self.population.append((genotype, loss))
+
+
 class RandomSearch:
     """Trains a few random architectures one after another, and keeps the best.
 
@@ -80,25 +131,41 @@ class RandomSearch:
     one. At the end of its last step a candidate is judged by its mean loss on that step's last
     images that it never trains on (see `HoldOut`) or, where none can be held out (one shot), by its
     training loss. It judges and predicts with running statistics of its last weights.
+
+    With a zero-cost score for evaluator each of the first steps scores a candidate that is not
+    trained, on the step's first batch. They are half of the steps at most; in the others the best
+    is trained, from new weights. Evaluations and training so use up one budget.
     """
 
-    def __init__(self, parameters: RandomSearchParameters | None = None) -> None:
-        """Take the parameters, or their defaults."""
+    def __init__(
+        self, parameters: RandomSearchParameters | None = None, proposals: Proposals | None = None
+    ) -> None:
+        """Take the parameters, or their defaults, and what draws architectures."""
         self.parameters = parameters or RandomSearchParameters()
+        self.proposals = proposals or Proposals()
 
     def build(self, context: SearchContext) -> None:
         """Build the first candidate on the context's device."""
-        self.context = context
-        self.candidates = min(self.parameters.candidates, context.steps)
-        self.step = -1
+        self.context, self.space = context, context.space or METANAS
+        self.step, self.candidates = -1, min(self.parameters.candidates, context.steps)
         self.best: Candidate | None = None
-        self._build_candidate()
+        self.score: ZeroCostScore | None = None
+        self.scored: list[tuple[float, Genotype]] = []  # losses, and what they are of
+        self.evaluations = 0  # steps in which nothing is trained
+        if self.parameters.evaluator != "training":
+            self.score = find_score(load_plugins(), self.parameters.evaluator)
+            self.evaluations = min(self.parameters.candidates, context.steps // 2)
+            self.candidates = 1
+        self._build_candidate(self._propose())
 
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
         """Do one search step: for each batch an update of the present candidate's weights."""
         self.step += 1
-        if self._turn(self.step) != self._turn(max(self.step - 1, 0)):
-            self._build_candidate()
+        if self.step < self.evaluations:
+            return self._evaluate(batches)
+        step = self.step - self.evaluations
+        if self._turn(step) != self._turn(max(step - 1, 0)):
+            self._build_candidate(self._propose())
         recent: deque[tuple[Batch, Batch | None]] = deque(maxlen=OBSERVED_BATCHES)
         hold_out = HoldOut()
 
@@ -107,7 +174,7 @@ class RandomSearch:
             return self._update(recent[-1][0])
 
         metrics = step_metrics(update(batch) for batch in batches)
-        if self._turn(self.step) != self._turn(self.step + 1):
+        if self._turn(step) != self._turn(step + 1):
             recalibrate(self.candidate.network, [trained.images for trained, _ in recent])
             held_out = [judging for _, judging in recent if judging is not None]
             self._conclude(self._mean_loss(held_out) if held_out else metrics["loss"])
@@ -146,23 +213,42 @@ class RandomSearch:
         return self.best or self.candidate
 
     def _turn(self, step: int) -> int:
-        """Return the number of the candidate that a step trains."""
-        return step * self.candidates // self.context.steps
+        """Return the number of the candidate that a step trains, of those that train any."""
+        return step * self.candidates // (self.context.steps - self.evaluations)
 
-    def _build_candidate(self) -> None:
-        context = self.context
-        space = context.space or METANAS
-        genotype = self._propose(space)
+    def _propose(self) -> Genotype:
+        return self.proposals.next(self.space, self.context.generator)
+
+    def _build_candidate(self, genotype: Genotype) -> None:
+        context, shape = self.context, self.context.image_shape
         network = DiscreteNetwork(
-            genotype, context.image_shape[0], context.classes, context.channels, space=space
+            genotype, shape[0], context.classes, context.channels, space=self.space
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
         lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
         self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
 
-    def _propose(self, space: SearchSpace) -> Genotype:
-        """Return the architecture of the next candidate."""
-        return random_genotype(self.context.generator, space)
+    def _evaluate(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Score the candidate; after the last one go on with the best of them."""
+        metrics = step_metrics(
+            self._score(batch.weights) for number, batch in enumerate(batches) if number == 0
+        )
+        done = self.step + 1 == self.evaluations
+        self._build_candidate(
+            min(self.scored, key=lambda each: each[0])[1] if done else self._propose()
+        )
+        return metrics
+
+    def _score(self, batch: Batch) -> BatchOutcome:
+        """Score the candidate; return what it makes of the batch, which a score need not tell."""
+        assert self.score is not None  # noqa: S101 - for the type checker
+        network, genotype = self.candidate.network.train(), self.candidate.genotype
+        with torch.no_grad():
+            _, outcome = judge(network(batch.images), batch.labels, share=1.0)
+        loss = -self.score(network, batch.images, batch.labels)
+        self.proposals.learn(genotype, loss)
+        self.scored.append((loss, genotype))
+        return outcome
 
     def _update(self, batch: Batch) -> BatchOutcome:
         network = self.candidate.network.train()
@@ -182,37 +268,9 @@ class RandomSearch:
     def _conclude(self, loss: float) -> None:
         """Keep the candidate if it is the best so far."""
         self.candidate.loss = loss
+        self.proposals.learn(self.candidate.genotype, loss)
         if self.best is None or loss < self.best.loss:
             self.best = self.candidate
-
-
-class EvolutionSearch(RandomSearch):
-    """Regularized evolution (Real et al., 2019, algorithm 1), whose fitness is a short training.
-
-    As in random search the candidates share the search steps, and each is judged after its own. The
-    first ones are drawn at random; then the best of a few that are drawn from the population is
-    mutated, and the child takes the place of the oldest. Memory is that of the largest candidate.
-    """
-
-    def __init__(self, parameters: EvolutionSearchParameters | None = None) -> None:
-        """Take the parameters, or their defaults."""
-        self.own = given = parameters or EvolutionSearchParameters()
-        named = {"population", "sample"}
-        super().__init__(RandomSearchParameters(**given.model_dump(exclude=named)))
-        self.population: deque[tuple[Genotype, float]] = deque(maxlen=given.population)
-
-    def _propose(self, space: SearchSpace) -> Genotype:
-        if len(self.population) < self.own.population:
-            return super()._propose(space)
-        generator = self.context.generator
-        drawn = torch.randperm(len(self.population), generator=generator)[: self.own.sample]
-        parent, _ = min((self.population[i] for i in drawn.tolist()), key=lambda each: each[1])
-        seed = int(torch.randint(2**31, (), generator=generator))
-        return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
-
-    def _conclude(self, loss: float) -> None:
-        super()._conclude(loss)
-        self.population.append((self.candidate.genotype, loss))
 
 
 def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) -> Genotype:

@@ -1,0 +1,149 @@
+"""Architectures evaluated by weights that all of them share, and which evaluator a search has."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod, StepMetrics
+from harness.search.parameters import SearchParameters, WeightParameters
+from harness.search.supernet_method import OBSERVED_BATCHES
+from harness.space.backpropagation import BatchOutcome, judge, step_metrics
+from harness.space.batch_norm import frozen_statistics
+from harness.space.genotype import Edge, Genotype
+from harness.space.mixing import Mixing, NodeMixing
+from harness.space.spec import CELL_KINDS, SearchSpace, edge_count
+from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
+from harness_baselines.paths import PathMethod
+from harness_baselines.random_search import Mutants, Proposals, RandomSearch
+
+__all__ = ["OneShotSearch", "architecture_mixing", "evolution", "random_search"]
+
+
+def random_search(parameters: RandomSearchParameters | None = None) -> SearchMethod:
+    """Return random search with the evaluator that its parameters name."""
+    return _search(parameters or RandomSearchParameters(), Proposals())
+
+
+def evolution(parameters: EvolutionSearchParameters | None = None) -> SearchMethod:
+    """Return regularized evolution with the evaluator that its parameters name."""
+    given = parameters or EvolutionSearchParameters()
+    return _search(given, Mutants(given.population, given.sample))
+
+
+def _search(parameters: RandomSearchParameters, proposals: Proposals) -> SearchMethod:
+    if parameters.evaluator == "weights":
+        return OneShotSearch(parameters, proposals)
+    return RandomSearch(parameters, proposals)
+
+
+class OneShotSearch(PathMethod):
+    """Evaluates architectures by the weights of a supernet (Guo et al., ECCV 2020).
+
+    Each update trains one architecture that is drawn uniformly, in the weights that all share. Then
+    each of the last search steps, half of them at most, evaluates a candidate: its loss on the
+    step's images, with the statistics of each batch and without a gradient. In a full task these
+    are images that w does not learn from. The best predicts with the weights that it shares; α
+    stays as it was drawn, and says nothing. Pretraining trains drawn architectures likewise, by
+    Reptile as for other methods, and with the same defaults.
+    """
+
+    def __init__(self, parameters: RandomSearchParameters, proposals: Proposals) -> None:
+        """Take the parameters, and what draws the candidates."""
+        self.parameters, self.proposals = parameters, proposals
+        given = parameters.model_dump(include=set(WeightParameters.model_fields))
+        super().__init__(SearchParameters(**given))
+
+    def build(self, context: SearchContext) -> None:
+        """Build the supernet, from its initial state if it has one, and draw a first candidate."""
+        super().build(context)
+        self.evaluations = min(self.parameters.candidates, context.steps // 2)
+        self.first = self.found = self._propose()
+        self.least, self.evaluated = math.inf, 0
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Do one search step: train drawn architectures, or evaluate a candidate."""
+        if self.step + 1 < self.steps - self.evaluations:
+            return super().search_step(batches)
+        self.begin_step()
+        recent: deque[Batch] = deque(maxlen=OBSERVED_BATCHES)
+        candidate = self._propose() if self.evaluated else self.first
+
+        def evaluate(batch: SearchBatch) -> BatchOutcome:
+            recent.append(batch.weights)
+            return self._evaluate(candidate, batch.architecture)
+
+        metrics = step_metrics(evaluate(batch) for batch in batches)
+        self._conclude(candidate, metrics["loss"])
+        if self.step >= self.steps - 1:
+            self._observe(recent)
+        return metrics
+
+    def update_architecture(self, batch: Batch) -> None:
+        """Do nothing: α has no part in it."""
+
+    def update_weights(self, batch: Batch) -> BatchOutcome:
+        """Update the weights of an architecture that is drawn uniformly."""
+        drawn = Proposals().next(self.net.space, self.generator)
+        self.net.zero_grad()
+        outcome = self.add_gradients(batch, lambda: self._mixing(drawn))
+        self.weight_optimizer.step()  # weights of what was not drawn have no gradient
+        return outcome
+
+    def initial_architecture(self) -> Genotype:
+        """Return the first candidate."""
+        return self.first
+
+    def architecture(self) -> Genotype:
+        """Return the best candidate so far."""
+        return self.found
+
+    def prediction_mixing(self) -> Mixing:
+        """Return the operations of the best candidate."""
+        return self._mixing(self.found)
+
+    @torch.no_grad()
+    def _evaluate(self, candidate: Genotype, batch: Batch) -> BatchOutcome:
+        with frozen_statistics(self.net):
+            logits = self.net(batch.images, self._mixing(candidate))
+        return judge(logits, batch.labels, share=1.0)[1]
+
+    def _conclude(self, candidate: Genotype, loss: float) -> None:
+        self.evaluated += 1
+        self.proposals.learn(candidate, loss)
+        if loss < self.least:
+            self.least, self.found = loss, candidate
+
+    def _propose(self) -> Genotype:
+        return self.proposals.next(self.net.space, self.generator)
+
+    def _mixing(self, genotype: Genotype) -> Mixing:
+        return architecture_mixing(genotype, self.net.space, self.net.head.weight)
+
+
+def architecture_mixing(genotype: Genotype, space: SearchSpace, like: Tensor) -> Mixing:
+    """Weigh the operations of an architecture by one in the supernet; no others are run.
+
+    Args:
+        genotype: the architecture.
+        space: which it is of.
+        like: a tensor of the device and type that the weights are to have.
+    """
+
+    def of_node(number: int, node: Sequence[Edge]) -> NodeMixing:
+        chosen = {edge.input: edge.operation for edge in node}
+        rows = [
+            [chosen.get(edge) == name for name in space.operations]
+            for edge in range(edge_count(number))
+        ]
+        return NodeMixing(torch.tensor(rows).to(like), rows)
+
+    kinds = {
+        kind: tuple(of_node(*each) for each in enumerate(getattr(genotype, kind)))
+        for kind in CELL_KINDS
+    }
+    return Mixing(tuple(kinds[kind] for kind in space.cells))
