@@ -35,8 +35,8 @@ _INTRODUCTIONS: dict[str, str] = {
     "space has a supernet; black-box searches where a table answers for its architectures.",
     "search": "# Black-box searches\n\n`-m 'NAME[key=value,...]'` sets parameters, where the space "
     "has a table: [Search spaces and black-box searches](../spaces.md).",
-    "score": "# Zero-cost scores\n\n`harness correlate -s NAME` ranks networks by one: "
-    "[Scores of untrained networks](../scores.md).",
+    "score": "# Zero-cost scores\n\n`harness correlate -s NAME` ranks networks by one, and "
+    "`-m 'SEARCH[evaluator=NAME]'` searches by it: [Scores of untrained networks](../scores.md).",
 }
 
 

@@ -107,8 +107,9 @@ def harness_register_searches(register: Register) -> None:
 def harness_register_scores(register: Register) -> None:
     """Register zero-cost scores: targets are `harness.contracts.ZeroCostScore` functions.
 
-    A score is a row of `harness correlate -s NAME`, and takes no parameters. One that only counts,
-    as FLOPs, has a summary that begins with `Control:`.
+    A score is a row of `harness correlate -s NAME`, and what a search may evaluate by in place of
+    training, `-m 'SEARCH[evaluator=NAME]'`. It takes no parameters. One that only counts, as FLOPs,
+    has a summary that begins with `Control:`.
     """
 
 

@@ -1,8 +1,9 @@
 """Estimates on disk: what was estimated once is not traced again.
 
 An estimate is kept under a key that has all it depends on: the search, the cost model that a method
-may ask, torch, and the sources of the harness and of every method, space and score, so that a changed line makes
-another key. A file appears under its name only when it is whole; one that is damaged is made anew.
+may ask, torch, and the sources of the harness and of every method, space and score, so that a
+changed line makes another key. A file appears under its name only when it is whole; one that is
+damaged is made anew.
 """
 
 from __future__ import annotations

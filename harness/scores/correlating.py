@@ -28,7 +28,7 @@ from harness.contracts import (
     ZeroCostScore,
 )
 from harness.errors import UsageError
-from harness.planning.fitting import as_table
+from harness.planning.fitting import CONTROLS, as_table, check_images
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
 from harness.plugins.spaces import find_score, find_space
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "CONTROLS",
     "Correlation",
     "CorrelationRequest",
     "Correlations",
@@ -59,7 +58,6 @@ class Interval(NamedTuple):
     high: float
 
 
-CONTROLS = ("flops", "parameters")
 SAMPLE = 100  # architectures that are built and scored where nothing else is said
 
 
@@ -194,18 +192,11 @@ def _batch(
     say: Callable[[str], None],
 ) -> tuple[Tensor, Tensor]:
     """Return images of the split for training, drawn at random, and their labels."""
-    import torch  # noqa: PLC0415 - slow to import
+    from harness.scores.zero_cost import training_batch  # noqa: PLC0415 - imports torch
 
     dataset, name = _prepared(plugins, request.images, request, say)
-    if dataset.kind != "full-task" or dataset.image_shape != table.image_shape:
-        raise UsageError(
-            f"data set '{name}' has no training images of the shape {table.image_shape} that the "
-            "table's networks take; name another with --images"
-        )
-    images = dataset.images("train")
-    random = np.random.default_rng(seed_for(request.seed, "images"))
-    pixels, labels = images.batch(random.choice(len(images), request.batch, replace=False))
-    return torch.from_numpy(pixels), torch.from_numpy(labels)
+    check_images(dataset, name, table.image_shape, request.batch)
+    return training_batch(dataset, request.batch, request.seed)
 
 
 def _scored(

@@ -14,11 +14,14 @@ from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.utils.flop_counter import FlopCounterMode
 
+from harness.contracts import Dataset
+from harness.runtime.determinism import seed_for
 from harness.space.batch_norm import BatchNorm
 from harness.space.operations import PointwiseBlock
 
@@ -30,6 +33,7 @@ __all__ = [
     "parameters",
     "snip",
     "synflow",
+    "training_batch",
     "zen",
 ]
 
@@ -42,6 +46,14 @@ class ScoredNetwork(Protocol):
 
     def features(self, images: Tensor) -> Tensor:
         """Return (N, channels, height, width)."""
+
+
+def training_batch(dataset: Dataset, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Draw images of the split for training, and their labels, without replacement."""
+    images = dataset.images("train")
+    random = np.random.default_rng(seed_for(seed, "images"))
+    pixels, labels = images.batch(random.choice(len(images), count, replace=False))
+    return torch.from_numpy(pixels), torch.from_numpy(labels)
 
 
 def grad_norm(network: nn.Module, images: Tensor, labels: Tensor) -> float:

@@ -1,5 +1,7 @@
 """What a table answers by an objective: one number, or all that a front is made of; and the best.
 
+Or what a zero-cost score answers in its place, of networks that are built for it.
+
 A front's hypervolume is the share of the table's own that was found. Its reference point is the
 median of the whole table in each objective: what half of all architectures do better counts for
 nothing. From the worst of the table a handful of random architectures would span nearly all of it,
@@ -11,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +21,19 @@ from numpy.typing import NDArray
 from harness.contracts import (
     ArchitectureSpace,
     ArchitectureTable,
+    BuildsNetwork,
     CountsCost,
     KnowsLatency,
     ListsArchitectures,
+    ZeroCostScore,
 )
 from harness.experiment.objective import Cost, Objective
+from harness.runtime.determinism import seed_for
 
-__all__ = ["Answer", "Judge"]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["Answer", "Judge", "Scorer"]
 
 Floats = NDArray[np.float64]
 
@@ -149,3 +157,48 @@ class Judge:
 
         losses = np.array([self.losses(each) for each in front])
         return float(HV(ref_point=self._reference)(losses)) if len(losses) else 0.0
+
+
+@dataclass
+class Scorer:
+    """Scores networks, fresh from their initialization, and counts what an evaluation holds.
+
+    Attributes:
+        score: the zero-cost score.
+        space: builds the networks.
+        batch: images and labels.
+        classes: that the networks tell apart.
+        seed: of initial weights, which an architecture has again when it is asked for again.
+        peak_bytes: memory of the largest evaluation: weights, batch, and what the score computes.
+    """
+
+    score: ZeroCostScore
+    space: BuildsNetwork
+    batch: tuple[Tensor, Tensor]
+    classes: int
+    seed: int
+    peak_bytes: int = 0
+    _known: dict[str, float] = field(default_factory=dict)
+
+    def value(self, architecture: str) -> float:
+        """Return the score of an architecture."""
+        if architecture not in self._known:
+            self._known[architecture] = self._scored(architecture)
+        return self._known[architecture]
+
+    def _scored(self, architecture: str) -> float:
+        # Imports torch, which what a table answers need not wait for.
+        from torch import manual_seed  # noqa: PLC0415 - see above
+
+        from harness.measure.memory import MemoryCounter  # noqa: PLC0415 - see above
+
+        images, labels = self.batch
+        _, *shape = images.shape
+        manual_seed(seed_for(self.seed, "weights", architecture))
+        counter = MemoryCounter(images.device.type)
+        counter.watch(self.batch)
+        with counter:
+            network = self.space.network(architecture, (shape[0], shape[1], shape[2]), self.classes)
+            value = self.score(network, images, labels)
+        self.peak_bytes = max(self.peak_bytes, counter.peak_bytes)
+        return value

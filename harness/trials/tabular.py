@@ -2,14 +2,18 @@
 
 Each takes a fraction of a second, so that a process of its own would cost more than the search.
 Nothing is trained: memory and time of training are missing, and what the table says is marked.
+Where a search evaluates by a score, the table tells the accuracy of what is found alone; memory and
+time are then those of the evaluations.
 """
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +24,9 @@ from harness.contracts import (
     ArchitectureSpace,
     ArchitectureTable,
     BlackBoxSearch,
+    BuildsNetwork,
+    CountsCost,
+    DataRequest,
     FrontSearch,
     SearchTask,
 )
@@ -38,15 +45,17 @@ from harness.experiment.outcome import (
 )
 from harness.experiment.setting import TabularSetting
 from harness.experiment.trial import SpaceIdentity, Trial
-from harness.metrics import METRICS, Source
+from harness.metrics import METRICS, MIB, Source
 from harness.planning.fitting import as_table
 from harness.plugins.loading import Plugins
-from harness.plugins.selection import recreate
+from harness.plugins.selection import Selection, recreate, select
+from harness.plugins.spaces import find_score, score_of
 from harness.results.run_files import Evaluation
 from harness.runtime.determinism import seed_for
 from harness.runtime.factory import open_dataset
 from harness.runtime.job import TrialJob
-from harness.trials.answers import Answer, Judge
+from harness.search.parameters import TableEvaluator
+from harness.trials.answers import Answer, Judge, Scorer
 
 __all__ = ["TabularTrial", "TabularTrials"]
 
@@ -74,7 +83,6 @@ class TabularTrials:
     def run(self, trial: Trial) -> TabularTrial:
         """Run a trial; whatever its search raises is an outcome."""
         clock, log, asked = TrialClock(), StringIO(), _Questions(trial)
-        costs = _objective(trial).costs
         with redirect_stdout(log), redirect_stderr(log):
             try:
                 outcome = self._search(trial, asked)
@@ -82,17 +90,54 @@ class TabularTrials:
                 traceback.print_exc()
                 outcome = _failed(asked, error)
         outcome.environment = describe_environment()
-        return TabularTrial(clock.timed(outcome), asked.evaluations, costs, log.getvalue())
+        columns = _objective(trial).costs if asked.evaluate is None else ("score",)
+        return TabularTrial(clock.timed(outcome), asked.evaluations, columns, log.getvalue())
 
     def _search(self, trial: Trial, asked: _Questions) -> Outcome:
         judge = self._judge(trial)
         if judge.best is None:
             raise UsageError(f"no architecture of the table keeps to {judge.objective}")
-        search: BlackBoxSearch = recreate(
-            self.plugins, "search", trial.method.name, trial.method.params
-        ).create()
-        asked.go_through(search, judge)
-        return _concluded(asked, judge)
+        selection = recreate(self.plugins, "search", trial.method.name, trial.method.params)
+        scorer = self._evaluator(trial, selection, judge, asked)
+        asked.go_through(selection.create(), judge)
+        return _concluded(asked, judge, scorer)
+
+    def _evaluator(
+        self, trial: Trial, selection: Selection, judge: Judge, asked: _Questions
+    ) -> Scorer | None:
+        """Have questions answered by a score where the search wants one; return what computes it.
+
+        Raises:
+            RuntimeError: its images have changed since the run was planned.
+        """
+        score, given = score_of(self.plugins, selection), selection.parameters
+        if score is None or not isinstance(given, TableEvaluator):
+            return None
+        space, table = judge.space, judge.table
+        if not trial.dataset.images and isinstance(space, CountsCost):
+
+            def count(architecture: str) -> float:
+                cost = space.cost(architecture, table.image_shape, table.classes)
+                return float(getattr(cost, given.evaluator))
+
+            asked.evaluate = count
+            return None
+        from harness.scores.zero_cost import training_batch  # noqa: PLC0415 - imports torch
+
+        (images,) = select(self.plugins, "dataset", given.images)
+        dataset = images.create().prepare(DataRequest(self.data_root, self.cache_root, print))
+        if dataset.fingerprint != trial.dataset.images:
+            raise RuntimeError(f"data set '{given.images}' has changed since the run was planned")
+        assert isinstance(space, BuildsNetwork)  # noqa: S101 - checked in planning
+        scorer = Scorer(
+            score=find_score(self.plugins, given.evaluator),
+            space=space,
+            batch=training_batch(dataset, given.batch, trial.seed),
+            classes=table.classes,
+            seed=trial.seed,
+        )
+        asked.evaluate = scorer.value
+        return scorer
 
     def _judge(self, trial: Trial) -> Judge:
         objective = _objective(trial)
@@ -129,16 +174,25 @@ class _Questions:
         self._trial = trial
         self.answers: list[Answer] = []
         self.best: Answer | None = None  # of those that keep the limits
+        self.evaluate: Callable[[str], float] | None = None  # in place of the table, if anything
+        self.scores: list[float] = []  # that it gave
         self.is_over_budget = False
         self.seconds = 0.0  # of the search itself and of looking up
 
     @property
     def evaluations(self) -> list[Evaluation]:
-        """The questions as rows."""
+        """The questions as rows; the accuracies are the table's, also where a score answered."""
         return [
-            Evaluation(number, each.architecture, each.accuracy, tuple(each.costs.values()))
-            for number, each in enumerate(self.answers)
+            Evaluation(number, each.architecture, each.accuracy, beside)
+            for number, (each, beside) in enumerate(zip(self.answers, self._beside, strict=False))
         ]
+
+    @property
+    def _beside(self) -> list[tuple[float, ...]]:
+        """What stands beside the accuracies: the scores, or the costs."""
+        if self.evaluate is not None:
+            return [(score,) for score in self.scores]
+        return [tuple(each.costs.values()) for each in self.answers]
 
     def go_through(self, search: BlackBoxSearch, judge: Judge) -> None:
         """Ask and tell until the budget is used up."""
@@ -149,10 +203,14 @@ class _Questions:
         search.start(SearchTask(judge.space, count, random, objectives))
         for number in range(count):
             answer = judge.answer(judge.space.check(search.ask()))
-            self._note(answer)
-            if isinstance(search, FrontSearch):
+            if self.evaluate is not None:
+                self._note_score(answer, self.evaluate(answer.architecture))
+                search.tell(answer.architecture, self.scores[-1])
+            elif isinstance(search, FrontSearch):
+                self._note(answer)
                 search.tell_losses(answer.architecture, judge.losses(answer), answer.excess)
             else:
+                self._note(answer)
                 search.tell(answer.architecture, answer.told)
             self.seconds = time.perf_counter() - started
             if budget.wall_clock_s is not None and self.seconds > budget.wall_clock_s:
@@ -164,8 +222,14 @@ class _Questions:
         if not answer.excess and (self.best is None or answer.value > self.best.value):
             self.best = answer
 
+    def _note_score(self, answer: Answer, score: float) -> None:
+        self.answers.append(answer)
+        if score > max(self.scores, default=-math.inf) or self.best is None:
+            self.best = answer
+        self.scores.append(score)
 
-def _concluded(asked: _Questions, judge: Judge) -> Outcome:
+
+def _concluded(asked: _Questions, judge: Judge, scorer: Scorer | None) -> Outcome:
     outcome = Outcome(status="ok", used=_used(asked), method_s=asked.seconds)
     if asked.is_over_budget:
         outcome.status = "over_budget"
@@ -183,6 +247,11 @@ def _concluded(asked: _Questions, judge: Judge) -> Outcome:
         outcome.metrics["hypervolume"] = _metric("hypervolume", judge.hypervolume(front))
     if asked.best is not None:
         _add_best(outcome, asked.best, judge, asked.seconds)
+    if scorer is not None:
+        peak = scorer.peak_bytes
+        outcome.metrics["peak_memory"] = Metric(value=peak / MIB, unit="MiB", source="measured")
+        outcome.metrics["search_time"] = Metric(value=asked.seconds, unit="s", source="measured")
+        outcome.tasks = [replace(task, peak_memory_bytes=peak) for task in outcome.tasks]
     return outcome
 
 

@@ -30,9 +30,14 @@ _SPACES = (
     ),
 )
 
-# name, class, whether its parameters have a model of the same name, summary
+# name, class, the model of its parameters, summary
 _SEARCHES = (
-    ("random", "moves:RandomArchitectures", None, "Control: architectures at random"),
+    (
+        "random",
+        "moves:RandomArchitectures",
+        "RandomArchitecturesParameters",
+        "Control: architectures at random",
+    ),
     (
         "evolution",
         "moves:Evolution",
@@ -42,7 +47,7 @@ _SEARCHES = (
     (
         "local-search",
         "moves:LocalSearch",
-        None,
+        "LocalSearchParameters",
         "climbs to the best neighbour, then starts anew (White et al., 2021)",
     ),
     (
@@ -98,7 +103,7 @@ def harness_register_datasets(register: Register) -> None:
 def harness_register_searches(register: Register) -> None:
     """Register the black-box searches."""
     for name, target, model, summary in _SEARCHES:
-        parameters = model and f"harness_spaces.parameters:{model}"
+        parameters = f"harness_spaces.parameters:{model}"
         register(name, f"harness_spaces.{target}", parameters=parameters, summary=summary)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,13 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.contracts import SearchTask
-from harness_spaces.parameters import EvolutionParameters, ReinforceParameters
+from harness_spaces.parameters import (
+    EvolutionParameters,
+    LocalSearchParameters,
+    RandomArchitecturesParameters,
+    ReinforceParameters,
+)
 
 __all__ = ["Evolution", "LocalSearch", "RandomArchitectures", "Reinforce"]
 
 
 class RandomArchitectures:
     """Random search: the control of every other one (Li and Talwalkar, 2019)."""
+
+    def __init__(self, _: RandomArchitecturesParameters | None = None) -> None:
+        """Need nothing of the parameters: what evaluates is the harness's."""
 
     def start(self, task: SearchTask) -> None:
         """Begin a search."""
@@ -75,6 +84,9 @@ class LocalSearch:
 
     What it has asked for before it knows, and does not ask again.
     """
+
+    def __init__(self, _: LocalSearchParameters | None = None) -> None:
+        """Need nothing of the parameters: what evaluates is the harness's."""
 
     def start(self, task: SearchTask) -> None:
         """Begin nowhere."""
@@ -149,18 +161,20 @@ class Reinforce:
 
     def tell(self, architecture: str, accuracy: float) -> None:
         """Move the policy by the gradient of the log-probability, times the advantage."""
-        decay = self.parameters.baseline_decay
-        before = accuracy if self._baseline is None else self._baseline
-        advantage = float(
-            np.clip(accuracy - before, -self.LARGEST_ADVANTAGE, self.LARGEST_ADVANTAGE)
-        )
+        decay, largest = self.parameters.baseline_decay, self.LARGEST_ADVANTAGE
+        before = self._baseline
+        if math.isfinite(accuracy):
+            before = accuracy if before is None else before
+            advantage = float(np.clip(accuracy - before, -largest, largest))
+            self._baseline = decay * before + (1 - decay) * accuracy
+        else:  # a score that has no number
+            advantage = math.copysign(largest, accuracy)
         for logits, option in zip(
             self._logits, self._task.space.decisions(architecture), strict=True
         ):
             gradient = -_softmax(logits)
             gradient[option] += 1.0
             np.add(logits, self.parameters.learning_rate * advantage * gradient, out=logits)
-        self._baseline = decay * before + (1 - decay) * accuracy
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

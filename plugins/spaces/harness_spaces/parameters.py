@@ -7,11 +7,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.search.parameters import TableEvaluator
+
 __all__ = [
     "EvolutionParameters",
+    "LocalSearchParameters",
     "NasBench201TableParameters",
     "Nsga2Parameters",
     "PredictorParameters",
+    "RandomArchitecturesParameters",
     "ReinforceParameters",
 ]
 
@@ -42,7 +46,19 @@ class NasBench201TableParameters(FrozenParameters):
     )
 
 
-class EvolutionParameters(FrozenParameters):
+class SearchedByParameters(TableEvaluator, FrozenParameters):
+    """What every search has: what it evaluates architectures by."""
+
+
+class RandomArchitecturesParameters(SearchedByParameters):
+    """Nothing but that."""
+
+
+class LocalSearchParameters(SearchedByParameters):
+    """Nothing but that."""
+
+
+class EvolutionParameters(SearchedByParameters):
     """The two sizes of regularized evolution."""
 
     population: Count = Field(default=30, description="architectures alive at once (P)")
@@ -60,7 +76,7 @@ class EvolutionParameters(FrozenParameters):
         return self
 
 
-class Nsga2Parameters(FrozenParameters):
+class Nsga2Parameters(SearchedByParameters):
     """The two choices of NSGA-II that are not in its definition."""
 
     population: Annotated[int, Field(ge=2)] = Field(
@@ -71,7 +87,7 @@ class Nsga2Parameters(FrozenParameters):
     )
 
 
-class ReinforceParameters(FrozenParameters):
+class ReinforceParameters(SearchedByParameters):
     """How the policy learns."""
 
     learning_rate: float = Field(
@@ -82,7 +98,7 @@ class ReinforceParameters(FrozenParameters):
     )
 
 
-class PredictorParameters(FrozenParameters):
+class PredictorParameters(SearchedByParameters):
     """How often the predictor is fitted, and what it chooses from."""
 
     start: Count = Field(default=20, description="architectures drawn at random before the first")
