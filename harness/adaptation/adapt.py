@@ -91,8 +91,8 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
         method, start = _pretrained(plugins, request, pretraining, photos), pretraining.key
         remarks.append(f"{method} has started from {request.checkpoint}.")
     if not method:
-        method, remark = _recommended(plugins, request, progress, say)
-        remarks.append(remark)
+        method, reasons = _recommended(plugins, request, progress, say)
+        remarks += reasons
     asked = request.started(request.run_request([method]), start)
     result = run_trials(plugins, asked, progress, say)
     record = _record(result)
@@ -113,8 +113,8 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
 
 def _recommended(
     plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say
-) -> tuple[str, str]:
-    """Return the method that is recommended, and the sentence that says why.
+) -> tuple[str, tuple[str, ...]]:
+    """Return the method that is recommended, and the sentences that say why and at what cost.
 
     Raises:
         AdaptationFailedError: none fits.
@@ -122,7 +122,7 @@ def _recommended(
     found = recommend(plugins, request, progress, say)
     if found.choice is None:
         raise AdaptationFailedError(found.sentence)
-    return found.choice.label, found.sentence
+    return found.choice.label, found.reasons
 
 
 def _learning_on(base: Path, photos: Dataset) -> tuple[str, str]:

@@ -54,22 +54,29 @@ class Recommendation:
 
     Attributes:
         choice: the method to take; None: nothing fits.
-        sentence: on what to take and why.
+        reasons: sentences on what to take and why, and on what it costs.
         contenders: the choice, then the others, the best first; those that do not fit last.
         device: its name.
         limits: that all were held to.
         remarks: sentences besides, such as on methods that were left out.
         rehearsal: the choice, run once with all epochs, and judged by photos that neither it nor
             the race had seen; None where it was left out.
+        outlook: sentences on what to expect of a run.
     """
 
     choice: Contender | None
-    sentence: str
+    reasons: tuple[str, ...]
     contenders: tuple[Contender, ...]
     device: str
     limits: Limits
     remarks: tuple[str, ...] = ()
     rehearsal: Contender | None = None
+    outlook: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """All sentences as one text."""
+        return " ".join((*self.reasons, *self.outlook))
 
     @property
     def expected(self) -> tuple[float, float] | None:
@@ -134,12 +141,11 @@ def decided(
     better = [each for each in ended if each.verdict == "better"]
     choice = better[0] if better else baseline or (ended[0] if ended else None)
     if choice is None:
-        return Recommendation(
-            None, _nothing(device, limits, ordered), tuple(ordered), device, limits
-        )
+        told = _nothing(device, limits, ordered)
+        return Recommendation(None, (told,), tuple(ordered), device, limits)
     rest = [each for each in ordered if each is not choice]
-    sentence = f"{_why(choice, baseline, better)} {_told_cost(choice, device, limits)}"
-    return Recommendation(choice, sentence, (choice, *rest), device, limits, remarks)
+    reasons = _why(choice, baseline, better), _told_cost(choice, device, limits)
+    return Recommendation(choice, reasons, (choice, *rest), device, limits, remarks)
 
 
 def with_rehearsal(found: Recommendation, rehearsal: Contender) -> Recommendation:
@@ -149,17 +155,17 @@ def with_rehearsal(found: Recommendation, rehearsal: Contender) -> Recommendatio
     low, high = another_run(rehearsal.right or 0, rehearsal.total)
     told = (
         f"Rehearsed with all {rehearsal.epochs} epochs, it recognised {rehearsal.right} of "
-        f"{rehearsal.total} photos that nothing had learned from: {rehearsal.accuracy:.0f} %. Of "
-        f"another run, with other photos held out, expect {low:.0f} to {high:.0f} % (95 %), and "
-        "somewhat more on both sides: what another seed adds, one rehearsal cannot show."
+        f"{rehearsal.total} photos that nothing had learned from: {rehearsal.accuracy:.0f} %.",
+        f"Expect {low:.0f} to {high:.0f} % of another run, which holds out other photos (95 % "
+        "prediction interval); what another seed adds to that, one rehearsal cannot show.",
     )
     choice = replace(found.choice, counted_bytes=rehearsal.counted_bytes)
     return replace(
         found,
         choice=choice,
         contenders=(choice, *found.contenders[1:]),
-        sentence=f"{found.sentence} {told}",
         rehearsal=rehearsal,
+        outlook=told,
     )
 
 
@@ -171,7 +177,7 @@ def without_rehearsal(found: Recommendation, epochs: int) -> Recommendation:
         f"Its accuracy is that of a race, after {found.choice.epochs} of {epochs} epochs: no "
         "forecast of the whole run, which was not rehearsed."
     )
-    return replace(found, sentence=f"{found.sentence} {told}")
+    return replace(found, outlook=(*found.outlook, told))
 
 
 def beside_guessing(found: Recommendation, classes: int) -> Recommendation:
@@ -181,7 +187,7 @@ def beside_guessing(found: Recommendation, classes: int) -> Recommendation:
     if interval is None or interval[0] > 100 / classes:
         return found
     told = f"So few are no sign that it is better than guessing among {classes} classes."
-    return replace(found, sentence=f"{found.sentence} {told}")
+    return replace(found, outlook=(*found.outlook, told))
 
 
 def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contender]) -> str:
@@ -203,9 +209,16 @@ def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contend
 def _told_cost(choice: Contender, device: str, limits: Limits) -> str:
     memory = (choice.memory_bytes or 0) / MIB
     time, energy = choice.cost.time, choice.cost.energy_j
-    minutes = f" and about {time.value_s / 60:,.1f} minutes" if time else ""
-    joules = f", about {energy.value_s:,.0f} J" if energy and limits.joules is not None else ""
-    return f"It needs {memory:,.1f} MiB{minutes}{joules} on {device}."
+    needs = [f"{memory:,.1f} MiB"]
+    if time:
+        needs.append(f"about {time.value_s / 60:,.1f} minutes")
+    if energy and limits.joules is not None:
+        needs.append(f"about {energy.value_s:,.0f} J")
+    return f"It needs {_listed(needs)} on {device}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:

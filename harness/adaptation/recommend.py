@@ -68,8 +68,8 @@ def recommend(
     contenders = _estimated(plugins, request, selections, limits, say)
     standing = [each for each in contenders if not each.dropped]
     if standing:
-        minutes = f"{request.race_s / 60:.2g} minutes"
-        say(f"racing up to {len(standing)} methods on a part of the photos, for about {minutes}")
+        told = f"{len(standing)} methods on a part of the photos, for about {request.race_s:,.0f} s"
+        say(f"racing up to {told}")
         raced = {each.label: each for each in race(plugins, request, standing, progress, say)}
         contenders = [raced.get(each.label, each) for each in contenders]
     found = decided(request.device, limits, compared(contenders), tuple(remarks))
@@ -85,7 +85,7 @@ def _rehearsed(
 ) -> Recommendation:
     """Run the choice as `adapt` will; where it does not end well, decide without it."""
     while found.choice is not None:
-        say(f"rehearsing {found.choice.label} with all {request.epochs} epochs")
+        say(f"running {found.choice.label} with all {request.epochs} epochs")
         rehearsal = rehearse(plugins, request, found.choice, progress, say)
         if not rehearsal.dropped:
             return with_rehearsal(found, rehearsal)

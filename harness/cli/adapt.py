@@ -132,7 +132,7 @@ def photo_options(function: Function) -> Function:
             callback=in_seconds,
             default=f"{PhotosRequest.race_s / 60:g}min",
             show_default=True,
-            help="How long methods are raced here, to choose one; all epochs of that come on top.",
+            help="How long methods are raced here to choose one, which is then run for longer.",
         ),
         click.option(
             "--seed",
@@ -281,7 +281,6 @@ def recommend_command(
 
 
 def _show_choice(found: Recommendation) -> None:
-    click.echo(found.sentence)
-    for remark in found.remarks:
-        click.echo(remark)
+    for sentence in (*found.reasons, *found.outlook, *found.remarks):
+        click.echo(sentence)
     print_tables([recommendation_table(found)], result_console())

@@ -209,7 +209,7 @@ def recommendation_table(found: Recommendation) -> Table:
             STORAGE,
             MINUTES,
             Column("time_band", "nine of ten", kind="words"),
-            *((column_of(METRICS["energy"]),) if energy else ()),
+            *((replace(column_of(METRICS["energy"]), digits=0),) if energy else ()),
             Column("epochs", "epochs", kind="number", digits=0),
             replace(ACCURACY, digits=0),
             Column("accuracy_interval", "interval", kind="words"),

@@ -122,6 +122,7 @@ def test_files_that_are_no_photos_are_passed_over(
     ("make", "sentence"),
     [
         (lambda p: p.mkdir(), "holds no photos; expected <class>/<photo>"),
+        (lambda p: write(p.parent, p.name, 3), "holds 3 photos, but no folder for each class"),
         (lambda p: write(p, "cat", 3), "has one class, 'cat'; there must be two or more"),
         (lambda p: (write(p, "cat", 3), write(p, "dog", 1)), "class 'dog' in .* has one photo"),
         (

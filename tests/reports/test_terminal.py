@@ -188,7 +188,7 @@ def test_a_recommendation_is_read_back(width: int) -> None:
         Contender(replace(cost, label="darts"), dropped="needs more memory than there is"),
     )
     limits = Limits(memory_bytes=640 * 2**20, seconds=None)
-    found = Recommendation(contenders[0], "Take it.", contenders, "jetson", limits)
+    found = Recommendation(contenders[0], ("Take it.",), contenders, "jetson", limits)
     text = printed([recommendation_table(found)], width)
     shown, words = words_of(text), " ".join(text.split())
     for told in found.to_json()["methods"]:

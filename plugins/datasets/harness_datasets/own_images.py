@@ -126,9 +126,15 @@ class PhotoSplit:
             DataError: there are too few classes or photos, or they lie otherwise.
         """
         self.path, self.source = source.path, source
-        names = [name for name in source.names() if "/" in name]
+        everything = list(source.names())
+        names = [name for name in everything if "/" in name]
         self.skipped = [name for name in names if not _is_photo(name)]
         photos = [name for name in names if _is_photo(name)]
+        if not photos and (loose := sum(map(_is_photo, everything))):
+            raise DataError(
+                f"'{self.path}' holds {loose:,} photos, but no folder for each class; expected "
+                "<class>/<photo>, so name the folder above, or make one for each class"
+            )
         _check(self.path, photos, self.skipped)
         assigned = _assigned(photos, parameters, parameters.seed)
         if parameters.part == "rehearsal":
