@@ -190,6 +190,7 @@ class Outcome(RecordPart):
     architectures: list[dict[str, Any]] = []
     examples: list[JudgedImage] = []
     front: list[FrontPoint] = []
+    table_front: list[FrontPoint] = []
     pretraining: PretrainingPart | None = None
     environment: dict[str, Any] = {}
     method_s: float = 0.0

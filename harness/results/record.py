@@ -109,7 +109,7 @@ class DevicePart(RecordPart):
 class Record(SparsePart):
     """`record.json`: everything about one finished trial, without tensors."""
 
-    SPARSE: ClassVar[frozenset[str]] = frozenset({"space", "front"})
+    SPARSE: ClassVar[frozenset[str]] = frozenset({"space", "front", "table_front"})
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
@@ -136,6 +136,9 @@ class Record(SparsePart):
     architecture: dict[str, Any] | None = Field(description="that of the first task")
     front: list[FrontPoint] = Field(
         default=[], description="what a search for a front found, the most accurate first"
+    )
+    table_front: list[FrontPoint] = Field(
+        default=[], description="the front of the whole table, which it could have found"
     )
     pretraining: PretrainingPart | None = Field(description="null for a search from scratch")
     environment: dict[str, Any] = Field(description="the machine and its software")
@@ -211,6 +214,7 @@ class Record(SparsePart):
             initial_architecture=outcome.initial_architecture,
             architecture=outcome.architectures[0] if outcome.architectures else None,
             front=outcome.front,
+            table_front=outcome.table_front,
             pretraining=outcome.pretraining,
             environment={**outcome.environment, **_of_plan(trial)},
             timing=Timing(

@@ -149,8 +149,13 @@ class Judge:
         return median
 
     @cached_property
+    def table_front(self) -> list[Answer]:
+        """The front of the whole table."""
+        return self.front(self._every)
+
+    @cached_property
     def _whole(self) -> float:
-        return self._volume(self.front(self._every))
+        return self._volume(self.table_front)
 
     def _volume(self, front: Sequence[Answer]) -> float:
         from pymoo.indicators.hv import HV  # noqa: PLC0415 - an extra

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -240,10 +240,7 @@ def _concluded(asked: _Questions, judge: Judge, scorer: Scorer | None) -> Outcom
         )
     if judge.objective.front:
         front = judge.front(asked.answers)
-        outcome.front = [
-            FrontPoint(architecture=each.architecture, accuracy=each.accuracy, costs=each.costs)
-            for each in front
-        ]
+        outcome.front, outcome.table_front = _points(front), _points(judge.table_front)
         outcome.metrics["hypervolume"] = _metric("hypervolume", judge.hypervolume(front))
     if asked.best is not None:
         _add_best(outcome, asked.best, judge, asked.seconds)
@@ -253,6 +250,13 @@ def _concluded(asked: _Questions, judge: Judge, scorer: Scorer | None) -> Outcom
         outcome.metrics["search_time"] = Metric(value=asked.seconds, unit="s", source="measured")
         outcome.tasks = [replace(task, peak_memory_bytes=peak) for task in outcome.tasks]
     return outcome
+
+
+def _points(front: Sequence[Answer]) -> list[FrontPoint]:
+    return [
+        FrontPoint(architecture=each.architecture, accuracy=each.accuracy, costs=each.costs)
+        for each in front
+    ]
 
 
 def _add_best(outcome: Outcome, best: Answer, judge: Judge, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -199,7 +200,12 @@ def test_a_front_is_in_record_report_and_frame(table_root: Path, scratch: Path) 
     assert {row["conditions"] for row in answer["rows"]} == {
         "accuracy,latency, latency≤30, parameters≤0.9, space nasbench201"
     }
-    report = harness("report", scratch / "run", "--format", "md").stdout
+    pictures = scratch / "pictures"
+    command = ("report", scratch / "run", "--format", "md", "--pictures", pictures)
+    report = harness(*command).stdout
+    _check_picture((pictures / "fronts.svg").read_text(), answer["trials"])
+    assert harness("report", scratch / "run", "-o", scratch / "page.html").exit_code == 0
+    assert "Accuracy that each cost allows" in (scratch / "page.html").read_text("utf-8")
     assert "## Fronts" in report
     assert "hypervolume (%)" in report
     frame = load(scratch / "run").frame()
@@ -208,6 +214,20 @@ def test_a_front_is_in_record_report_and_frame(table_root: Path, scratch: Path) 
     header = (folder / "evaluations.csv").read_text().splitlines()[0]
     assert header == "number,architecture,accuracy,latency,parameters"
     assert len(read_evaluations(folder)[0].costs) == 2
+
+
+def _check_picture(drawn: str, records: list[dict[str, Any]]) -> None:
+    """Both searches stand beside the table's own front, with what of its volume they found."""
+    words = " ".join(re.sub(r"<[^>]*>", " ", drawn).split())
+    own = [(each["accuracy"], each["costs"]["latency"]) for each in records[0]["table_front"]]
+    for record in records:
+        for each in record["front"]:
+            accuracy, latency = each["accuracy"], each["costs"]["latency"]
+            assert any(a >= accuracy and cost <= latency for a, cost in own)
+        volume = record["metrics"]["hypervolume"]["value"]
+        assert f"{record['method']['name']} {volume:.1f} %" in words
+    for said in ("latency (ms)", "the table's own", "Grey dots: the front of the whole table."):
+        assert said in words
 
 
 def test_a_weighted_objective_has_a_reward(table_root: Path, scratch: Path) -> None:

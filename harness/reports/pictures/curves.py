@@ -1,18 +1,19 @@
-"""Lines over time: pretraining over meta-epochs, and memory over the search steps of trials."""
+"""Lines over time, or over a cost: pretraining, memory of search steps, and fronts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
 from itertools import islice
-from statistics import fmean
+from statistics import fmean, median
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from harness.experiment.outcome import CurvePoint
+from harness.experiment.objective import Cost
+from harness.experiment.outcome import CurvePoint, FrontPoint
 from harness.metrics import METRICS, MIB, to_mib
-from harness.reports.pictures.frame import draw_chance, logarithmic, spread
+from harness.reports.pictures.frame import draw_chance, logarithmic, scale_up, spread
 from harness.reports.pictures.lines import MOST_LINES, LinePanel, PlotLine, draw_line_panels
 from harness.reports.pictures.notes import Beside, Loss, label_of, setting_of, source_notes
 from harness.reports.pictures.style import INK, drawing
@@ -20,10 +21,11 @@ from harness.results.record import Record
 from harness.results.results import FoundTrial
 from harness.results.run_files import read_steps
 
-__all__ = ["draw_curves", "draw_steps", "thinned"]
+__all__ = ["draw_curves", "draw_fronts", "draw_steps", "thinned"]
 
 Curves = dict[str, list[CurvePoint]]  # for each checkpoint
 UPWARD = (("loss", "evaluation loss (nats)"), ("accuracy", "evaluation accuracy (%)"))
+SHOWN = 3.0  # of a front, times as far below the best as its median is
 MOST_PLACES = 120  # on a line; more steps are joined, their largest peak kept
 
 Panels = dict[str, list[FoundTrial]]
@@ -77,6 +79,88 @@ def draw_steps(trials: Sequence[FoundTrial], notes: Sequence[str] = ()) -> Figur
     said += source_notes(trial.record.device.mode for trial in trials)
     with drawing():
         return draw_line_panels("Peak memory of each search step", [*notes, *said], panels)
+
+
+def draw_fronts(records: Sequence[Record], notes: Sequence[str] = ()) -> Figure | str:
+    """Draw the front that each method's lowest seed found, a panel for each cost.
+
+    The front of the whole table stands behind them. Says why if there is nothing to draw.
+    """
+    settings: dict[str, list[Record]] = {}
+    for record in records:
+        if record.front:
+            settings.setdefault(setting_of(record), []).append(record)
+    if not settings:
+        return "No search has found a front."
+    panels = [
+        _front_panel(setting, cost, own)
+        for setting, own in settings.items()
+        for cost in own[0].front[0].costs
+    ]
+    said = [
+        "Of each method the front of its lowest seed: the accuracy that can be had up to each "
+        "cost. Grey dots: the front of the whole table. The worst may lie below the axis.",
+        *(_volumes(setting, own) for setting, own in settings.items()),
+        *source_notes(["tabular"]),
+    ]
+    with drawing():
+        return draw_line_panels("Accuracy that each cost allows", [*said, *notes], panels)
+
+
+def _front_panel(setting: str, cost: Cost, records: Sequence[Record]) -> LinePanel:
+    lowest = _lowest_seeds(records)
+    lines = [_front_line(label_of(each.label), each.front, cost) for each in lowest]
+    table = next((each.table_front for each in lowest if each.table_front), [])
+    every = [value for line in lines for value in line.y]
+    # A network that computes nothing is on the front, and would leave little room for the others.
+    least = max(min(every), max(every) - SHOWN * (max(every) - median(every)))
+
+    def dress(axes: Axes) -> None:
+        scale_up(axes, [least, max(every)], is_logarithmic=False)
+
+    return LinePanel(
+        setting,
+        METRICS[cost].axis(),
+        METRICS["accuracy"].axis(),
+        lines[:MOST_LINES],
+        len(lines),
+        dress,
+        references=[_front_line("the table's own", table, cost)] if table else [],
+        is_stepped=True,
+    )
+
+
+def _lowest_seeds(records: Iterable[Record]) -> list[Record]:
+    found: dict[str, Record] = {}
+    for record in records:
+        known = found.get(record.label)
+        if known is None or record.seed < known.seed:
+            found[record.label] = record
+    return list(found.values())
+
+
+def _front_line(name: str, front: Sequence[FrontPoint], cost: Cost) -> PlotLine:
+    """Join what is the best up to each cost; of several costs the others are left aside."""
+    x: list[float] = []
+    y: list[float] = []
+    for at, accuracy in sorted((point.costs[cost], point.accuracy) for point in front):
+        if not y or accuracy > y[-1]:
+            x.append(at)
+            y.append(accuracy)
+    return PlotLine(name, x, y, y, y, hollow=True)
+
+
+def _volumes(setting: str, records: Sequence[Record]) -> str:
+    """Say how much of the table's hypervolume each method found, over its seeds."""
+    found: dict[str, list[float]] = {}
+    for record in records:
+        metric = record.metrics.get("hypervolume")
+        if metric is not None and metric.value is not None:
+            found.setdefault(label_of(record.label), []).append(metric.value)
+    each = ", ".join(f"{name} {fmean(values):.1f} %" for name, values in found.items())
+    seeds = max(map(len, found.values()), default=0)
+    over = f", means of up to {seeds} seeds" if seeds > 1 else ""
+    return f"{setting}: share of the table's hypervolume{over}: {each or 'not known'}."
 
 
 def thinned(values: Sequence[float], most: int = MOST_PLACES) -> list[tuple[int, float]]:

@@ -13,7 +13,7 @@ from harness.comparison.published import PublishedSuite
 from harness.errors import UsageError
 from harness.reports.lines import lines_of_estimate, lines_of_rows
 from harness.reports.pictures.cells import draw_cells
-from harness.reports.pictures.curves import draw_curves, draw_steps
+from harness.reports.pictures.curves import draw_curves, draw_fronts, draw_steps
 from harness.reports.pictures.notes import (
     Beside,
     beside_of,
@@ -69,6 +69,8 @@ def charts_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Ite
     losses = [*notes, *statements_of(published, of_losses=True)]
     yield Picture("pretraining", draw_curves(records, losses, beside))
     yield Picture("steps-memory", draw_steps(results.trials, notes))
+    if any(record.front for record in records):
+        yield Picture("fronts", draw_fronts(records, notes))
     for suite in published:
         if suite.has_numbers:
             found = compare_with(suite, results.rows, results.stand_ins)

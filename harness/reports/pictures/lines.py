@@ -46,6 +46,8 @@ class LinePanel:
         among: how many lines there are.
         dress: sets the axes' scales, and draws what stands behind the lines.
         references: lines of others to hold these against, dotted, over any number.
+        is_stepped: whether lines go in steps, each up at its mark, and over any number; else over
+            counts.
     """
 
     title: str
@@ -55,6 +57,7 @@ class LinePanel:
     among: int
     dress: Callable[[Axes], None] = lambda _: None
     references: Sequence[PlotLine] = ()
+    is_stepped: bool = False
 
 
 def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePanel]) -> Figure:
@@ -73,11 +76,15 @@ def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePane
         axes.set(xlabel=panel.x_words, ylabel=panel.y_words)
         titled(axes, panel.title)
         panel.dress(axes)
+        stepped = "steps-post" if panel.is_stepped else "default"
         for line in panel.references:
-            axes.plot(line.x, line.y, color=MUTED, lw=0.9, ls=(0, (1, 1.5)))
-        # Steps and meta-epochs are counts.
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
-        _draw(axes, panel.lines[:MOST_LINES], styles)
+            axes.plot(
+                line.x, line.y, color=MUTED, lw=0.9, ls=(0, (1, 1.5)), drawstyle=stepped,
+                zorder=3 if panel.is_stepped else 2,  # the best there is lies on what comes near
+            )  # fmt: skip
+        if not panel.is_stepped:  # steps and meta-epochs are counts
+            axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        _draw(axes, panel.lines[:MOST_LINES], styles, stepped)
         _name(axes, [*panel.lines[:MOST_LINES], *panel.references], styles)
     return figure
 
@@ -89,13 +96,14 @@ def _left_out(panels: Sequence[LinePanel]) -> list[str]:
     )
 
 
-def _draw(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look]) -> None:
+def _draw(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look], stepped: str) -> None:
     """Draw each line in the look of its name."""
     for line in lines:
         look = styles[line.name]
         axes.plot(
             line.x, line.y, color=look.colour, ls=look.line, marker=look.marker, ms=4,
-            markevery=max(1, len(line.x) // MARKS), mfc=PAPER if line.hollow else look.colour,
+            drawstyle=stepped, markevery=max(1, len(line.x) // MARKS),
+            mfc=PAPER if line.hollow else look.colour,
         )  # fmt: skip
         if line.low != line.high:
             axes.fill_between(line.x, line.low, line.high, color=look.colour, alpha=0.18, lw=0)
