@@ -34,11 +34,15 @@ class Limits:
     seconds: float | None
     joules: float | None = None
 
+    def lack_memory(self, cost: Cost) -> bool:
+        """Tell whether a method needs more memory than there is."""
+        return self.memory_bytes is not None and (cost.peak_bytes or 0) > self.memory_bytes
+
     def fault(self, cost: Cost) -> str:
         """Say what of a method is beyond a limit; empty if nothing is."""
         if cost.error:
             return f"cannot be estimated: {cost.error}"
-        if self.memory_bytes is not None and (cost.peak_bytes or 0) > self.memory_bytes:
+        if self.lack_memory(cost):
             return "needs more memory than there is"
         if self.seconds is not None and cost.time is not None and cost.time.high_s > self.seconds:
             return "may take longer than there is time"

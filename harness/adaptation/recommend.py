@@ -32,7 +32,7 @@ from harness.search.parameters import EngineChoice, EngineName
 
 __all__ = ["leaner", "recommend", "usable_methods"]
 
-PARTS = (5, 1)  # of a batch, where a method can take it in parts
+PARTS = (1, 5)  # of a batch, where a method can take it in parts: fewer are quicker
 
 
 def recommend(
@@ -145,14 +145,14 @@ def _estimated(
 
     say(f"estimating {len(selections)} methods")
     found = estimated([each.label for each in selections])
-    left = [each for each, made in zip(selections, found, strict=True) if made.dropped]
+    known = zip(selections, found, strict=True)
+    left = [each for each, made in known if limits.lack_memory(made.cost)]
     others: list[Contender] = []
     for parts in PARTS:
         labels = list(leaner(plugins, left, parts))
         more = estimated(labels)
-        # What does not fit in many parts by any engine does not fit in fewer.
-        unfit = {each.name for each in more} - {each.name for each in more if not each.dropped}
-        left = [each for each in left if each.name not in unfit]
+        fitting = {each.name for each in more if not each.dropped}
+        left = [each for each in left if each.name not in fitting]
         others += more
     quickest: dict[str, Contender] = {}
     for each in others:
