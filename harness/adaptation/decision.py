@@ -146,7 +146,7 @@ def decided(
     choice = better[0] if better else baseline or (ended[0] if ended else None)
     if choice is None:
         told = _nothing(device, limits, ordered)
-        return Recommendation(None, (told,), tuple(ordered), device, limits)
+        return Recommendation(None, (told,), tuple(ordered), device, limits, remarks)
     rest = [each for each in ordered if each is not choice]
     reasons = _why(choice, baseline, better), _told_cost(choice, device, limits)
     return Recommendation(choice, reasons, (choice, *rest), device, limits, remarks)
@@ -190,7 +190,9 @@ def beside_guessing(found: Recommendation, classes: int) -> Recommendation:
     interval = judged.interval if judged else None
     if interval is None or interval[0] > 100 / classes:
         return found
-    told = f"So few are no sign that it is better than guessing among {classes} classes."
+    told = (
+        f"So few right answers are no sign that it is better than guessing among {classes} classes."
+    )
     return replace(found, outlook=(*found.outlook, told))
 
 

@@ -79,6 +79,8 @@ def test_what_may_be_guessing_is_said_to() -> None:
     few, many = choose(raced("weights-only", 22)), choose(raced("weights-only", 50))
     assert beside_guessing(few, classes=5).sentence.endswith("guessing among 5 classes.")
     assert beside_guessing(many, classes=5) == many
+    rehearsed = with_rehearsal(few, raced("weights-only", 90))
+    assert beside_guessing(rehearsed, classes=5) == rehearsed  # all epochs tell more than few
 
 
 def test_without_weights_only_nothing_tells_what_a_search_is_worth() -> None:
