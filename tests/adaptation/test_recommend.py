@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from scipy.stats import binom  # type: ignore[import-untyped]
 
+from harness.adaptation import costs
 from harness.adaptation import recommend as recommending
 from harness.adaptation.costs import Contender, Cost
 from harness.adaptation.decision import (
@@ -26,11 +27,14 @@ from harness.adaptation.decision import (
 )
 from harness.adaptation.race import admitted, halved, in_time
 from harness.adaptation.recommend import leaner
+from harness.adaptation.request import PhotosRequest
 from harness.cli.main import cli
 from harness.cost_model.profile import Prediction
+from harness.estimates.estimates import Estimate
 from harness.models.judging import another_run, wilson
 from harness.plugins.loading import Plugins, load_plugins
 from harness.plugins.selection import Selection, select
+from harness.tracing.search import Search
 from harness.trials.runner import Runner, RunRequest
 
 TINY = ("--size", "8", "--channels", "2", "--epochs", "3")
@@ -240,12 +244,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let every method need 8 MiB, in five parts 4 and streamed 1 less; note what is asked."""
     asked: list[str] = []
 
-    def costs(_: object, request: RunRequest, *__: object) -> list[Cost]:
+    def found(_: object, request: RunRequest, *__: object) -> list[Cost]:
         labels = [str(each) for each in request.wanted["methods"]]
         asked.extend(labels)
         return [Cost(each, _bytes(each), 1000, Prediction(60.0, 50.0, 80.0)) for each in labels]
 
-    monkeypatch.setattr(recommending, "costs_of", costs)
+    monkeypatch.setattr(recommending, "costs_of", found)
     return asked
 
 
@@ -367,3 +371,22 @@ def test_bad_input_is_refused_in_a_sentence(
     result = call("recommend", *words)
     assert result.exit_code == 2
     assert sentence in result.stderr
+
+
+def test_another_seed_is_not_estimated_again(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the seed, the same searches are looked up, so that those kept before are found."""
+    asked: list[list[Search]] = []
+
+    def estimated(searches: list[Search], *_: object, **__: object) -> list[Estimate]:
+        asked.append([replace(each, dataset="") for each in searches])  # no part of their key
+        return [Estimate(each, error="not now") for each in searches]
+
+    monkeypatch.setattr(costs, "estimate_all", estimated)
+    monkeypatch.setattr(costs, "_finishing_cost", lambda *_: None)
+    plugins = load_plugins()
+    for seed in (0, 1):
+        request = PhotosRequest(photos=photos, size=8, seed=seed)
+        asked_for = request.run_request(["weights-only", "random"])
+        found = costs.costs_of(plugins, asked_for, 12, request.cache_root, print)
+        assert [each.error for each in found] == ["not now"] * 2
+    assert asked[0] == asked[1]
