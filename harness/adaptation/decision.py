@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import inf
 from typing import Any
 
 from scipy.stats import fisher_exact  # type: ignore[import-untyped]
@@ -238,5 +239,21 @@ def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:
             f"Nothing fits: {least.label} needs the least memory, {need:,.1f} MiB, and there are "
             f"{limit / MIB:,.1f} MiB on {device}; try a smaller --size or --channels."
         )
+    slow = [each for each in known if not limits.lack_memory(each.cost)]
+    if slow and all(limits.fault(each.cost) for each in slow):
+        return _too_slow(device, limits, slow)
     reasons: Mapping[str, None] = dict.fromkeys(each.dropped for each in ordered)
     return f"No method can be recommended on {device}: {'; '.join(reasons)}."
+
+
+def _too_slow(device: str, limits: Limits, slow: Sequence[Contender]) -> str:
+    times = {each.label: each.cost.time for each in slow}
+    most_s = {label: time.high_s for label, time in times.items() if time is not None}
+    quickest = min(slow, key=lambda each: most_s.get(each.label, inf))
+    energy = quickest.cost.energy_j if limits.joules is not None else None
+    joules = f" and {energy.high_s:,.0f} J" if energy else ""
+    return (
+        f"Nothing fits: {quickest.label} is the quickest, and may take up to "
+        f"{most_s[quickest.label] / 60:,.1f} minutes{joules} on {device}; try fewer --epochs, or a "
+        "smaller --size or --channels."
+    )

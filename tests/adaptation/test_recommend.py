@@ -103,6 +103,16 @@ def test_nothing_that_fits_is_told_with_the_least_that_would() -> None:
     assert found.sentence.startswith("Nothing fits: onnas needs the least memory, 3.0 MiB, and")
 
 
+def test_too_little_time_is_told_with_the_quickest() -> None:
+    """Where all may take too long, or too much energy, the sentence says what the quickest may."""
+    slow = raced("weights-only", 0, dropped="may take longer than there is time")
+    slow = replace(slow, cost=replace(slow.cost, power_w=10.0))
+    told = decided("jetson", Limits(None, 60.0), [slow], ()).sentence
+    assert "weights-only is the quickest, and may take up to 1.3 minutes on jetson" in told
+    drained = decided("jetson", Limits(None, None, 500.0), [slow], ()).sentence
+    assert "may take up to 1.3 minutes and 800 J on jetson" in drained
+
+
 def test_limits_are_held_to_the_byte_and_to_the_end_of_the_band() -> None:
     """A byte too much does not fit, nor does a time whose band reaches beyond the limit."""
     cost, there = Cost("a", 1000, 10, Prediction(60.0, 50.0, 80.0)), Limits(1000, 80.0)

@@ -50,7 +50,7 @@ class Case(NamedTuple):
 CASES = (
     Case("tinyimagenet-fewshot", "train", 3, 20, memory_mib=16.0),
     Case("tinyimagenet-fewshot", "test", 5, 30),
-    Case("cifar10", "train", 10, 20),
+    Case("cifar10", "train", 10, 12),
 )
 
 
