@@ -18,7 +18,7 @@ from harness.plugins.loading import in_one_line
 from harness.plugins.selection import select
 from harness.plugins.targets import needs_parameters
 from harness.runtime.determinism import usable_cores
-from harness.system.checks import Check, check_folder, check_surroundings
+from harness.system.limits import Check, check_folder, check_surroundings
 
 if TYPE_CHECKING:
     from harness.contracts import Device

@@ -15,7 +15,7 @@ from harness_datasets.torchmeta.library import INSTALL, is_installed
 from harness import environment
 from harness.environment import describe_environment
 from harness.errors import UsageError
-from harness.system import checks as checking
+from harness.system import limits as checking
 
 Call = Callable[..., Result]
 Install = Callable[[str, str], Path]

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.safe_pickle import reading
-from harness.data.safe_pickle.reading import read_pickle
+from harness.data import safe_pickle
+from harness.data.safe_pickle import read_pickle
 from harness.errors import DataError
 
 PROTOCOLS = range(6)
@@ -137,7 +137,7 @@ def test_size_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     content = pickle.dumps(list(range(100)))
     with pytest.raises(DataError, match="it is larger than 100 bytes"):
         read_pickle(io.BytesIO(content), "x.pkl", max_bytes=100)
-    monkeypatch.setattr(reading, "MAX_OPERATIONS", 50)
+    monkeypatch.setattr(safe_pickle, "MAX_OPERATIONS", 50)
     with pytest.raises(DataError, match="it has more than 50 operations"):
         read(content)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.data.safe_pickle.reading import read_pickle
+from harness.data.safe_pickle import read_pickle
 from harness.errors import DataError
 
 PROTOCOLS = range(6)

@@ -13,8 +13,8 @@ from typing import Any, NoReturn
 
 import pytest
 
-from harness.system import checks
-from harness.system.checks import Check, check_folder, check_surroundings
+from harness.system import limits
+from harness.system.limits import Check, check_folder, check_surroundings
 from harness.system.streams import SafeStream
 
 Found = Callable[[], dict[str, Check]]
@@ -54,9 +54,9 @@ def test_a_sound_machine_has_no_warning(
     """Every subject is told where all is well, too."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # noqa: S108 - where sockets are short
-    monkeypatch.setattr(checks, "ENOUGH_BYTES", 0)
-    monkeypatch.setattr(checks, "ENOUGH_ADDRESSES", 0)
-    monkeypatch.setattr(checks, "ENOUGH_FILES", 0)
+    monkeypatch.setattr(limits, "ENOUGH_BYTES", 0)
+    monkeypatch.setattr(limits, "ENOUGH_ADDRESSES", 0)
+    monkeypatch.setattr(limits, "ENOUGH_FILES", 0)
     found = {**surroundings(), **in_folder()}
     assert {each.status for each in found.values()} == {"ok"}, found
     subjects = {"locale", "standard output", "standard error", "home", "temporary folder"}
@@ -125,7 +125,7 @@ def test_homes_and_temporary_folders_are_told(
 
 def test_limits_and_plotting_are_told(surroundings: Found, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few open files, names that are not in UTF-8, and a backend that counts for nothing."""
-    monkeypatch.setattr(checks, "open_files", lambda: 64)
+    monkeypatch.setattr(limits, "open_files", lambda: 64)
     monkeypatch.setattr(sys, "getfilesystemencoding", lambda: "ascii")
     monkeypatch.setenv("MPLBACKEND", "module://mine")
     found = surroundings()

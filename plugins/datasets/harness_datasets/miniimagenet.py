@@ -24,7 +24,7 @@ from harness.data.cache import DatasetContent
 from harness.data.images import Preprocessing
 from harness.data.layout import DatasetLayout, ImagePlace
 from harness.data.prepare import counted, decode_files, prepare_generated
-from harness.data.safe_pickle.reading import MAX_BYTES, read_pickle
+from harness.data.safe_pickle import MAX_BYTES, read_pickle
 from harness.data.sources import Source, find_named, where_looked
 from harness.errors import DataError
 from harness.system.text import decoded, read_cells

@@ -13,7 +13,7 @@ import torch
 
 from harness.devices.readings.energy import EnergySource, find_energy_source
 from harness.devices.readings.linux import ReadingError, Tree
-from harness.devices.readings.meter import Meter, PausingClock, sampling
+from harness.trials.readings import Meter, PausingClock, sampling
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
 NEVER_S = 3600.0  # between samples: only both ends of a block are looked at
