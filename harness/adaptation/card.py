@@ -176,7 +176,7 @@ def _device(record: Record) -> str:
     limit = device.memory_limit_bytes
     held = f", limit {limit / 2**20:,.0f} MiB" if limit else ", no memory limit"
     if device.mode == "measured":
-        return f"{device.name} ({device.model}), this machine{held}"
+        return f"{device.name} ({device.model}), on the device itself{held}"
     return f"{device.name} ({device.model}), emulated: computed on another machine{held}"
 
 

@@ -180,17 +180,25 @@ class AdaptRequest(PhotosRequest):
     @property
     def command(self) -> str:
         """What to type for the same again."""
-        words = ["harness", "adapt", str(self.photos), "-d", self.device]
+        return shlex.join(["harness", *self.words])
+
+    @property
+    def words(self) -> list[str]:
+        """The same, word by word, without `harness`."""
+        photos = str(self.photos)
+        words = ["adapt", f"./{photos}" if photos.startswith("-") else photos, "-d", self.device]
         words += ["-m", self.method] if self.base is None else ["--base", str(self.base)]
         if self.checkpoint is not None:
             words += ["--checkpoint", str(self.checkpoint)]
+        if self.mode is not None:
+            words += ["--mode", self.mode]
         for key in ("keep", "size", "channels", "epochs", "seed"):
             if (given := getattr(self, key)) != getattr(PhotosRequest, key):
                 words += [f"--{key}", str(given)]
         if self.colours == "gray":
             words.append("--gray")
         if self.memory_mib is not None:
-            words += ["--memory", f"{self.memory_mib:g}MiB"]
+            words += ["--memory", f"{self.memory_mib:.10g}MiB"]
         if self.race_s != PhotosRequest.race_s:
-            words += ["--race-time", f"{self.race_s:g}s"]
-        return shlex.join([*words, "-o", str(self.output)])
+            words += ["--race-time", f"{self.race_s:.10g}s"]
+        return [*words, "-o", str(self.output)]

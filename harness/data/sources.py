@@ -71,7 +71,7 @@ class FolderSource:
             DataError: a folder cannot be listed, or a link leads nowhere.
         """
         try:
-            stats = [(name, path.stat()) for name, path in self._files()]
+            stats = [(name, path.stat()) for name, path in self.files()]
         except OSError as error:  # a link that leads nowhere
             raise DataError(f"'{error.filename}' cannot be read ({error.strerror})") from error
         return {"folder": [[name, *_signs(status)] for name, status in stats]}
@@ -83,12 +83,20 @@ class FolderSource:
             DataError: a folder lies deeper than classes do, or cannot be listed, or something is
                 neither a folder nor a file, such as a pipe.
         """
-        return (name for name, _ in self._files())
+        return (name for name, _ in self.files())
 
-    def _files(self) -> Iterator[tuple[str, Path]]:
+    def files(self) -> Iterator[tuple[str, Path]]:
         """Yield the name of each file, and where it is."""
         for path in self._below(self.path, 1):
             yield written(path.relative_to(self.path).as_posix()), path
+
+    def folders(self) -> Iterator[str]:
+        """Yield the name of each folder that files may lie in, also of those without any."""
+        found = (each for pattern in ("*", "*/*") for each in sorted(self.path.glob(pattern)))
+        for path in found:
+            name = written(path.relative_to(self.path).as_posix())
+            if path.is_dir() and _visible(name):
+                yield name
 
     def _below(self, folder: Path, depth: int) -> Iterator[Path]:
         for entry in _listed(folder):
@@ -108,7 +116,7 @@ class FolderSource:
         Raises:
             DataError: a file cannot be read, or is larger than an image may be.
         """
-        for name, path in self._files():
+        for name, path in self.files():
             yield name, _read_bounded(path)
 
     def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
@@ -117,7 +125,7 @@ class FolderSource:
         Raises:
             DataError: a file cannot be opened, or is larger than `max_bytes`.
         """
-        wanted = [(name, path) for name, path in self._files() if name in names]
+        wanted = [(name, path) for name, path in self.files() if name in names]
         for name, path in sorted(wanted):
             try:
                 file = path.open("rb")

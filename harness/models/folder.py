@@ -18,29 +18,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from harness import __version__
 from harness.errors import UsageError
 from harness.space.architecture import NetworkArchitecture
-from harness.system.files import sync_file
-from harness.system.text import shortened
+from harness.system.files import sync_file, whole_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "MOST_OF_FILE",
     "WEIGHTS",
     "Manifest",
     "ModelError",
     "ModelFiles",
     "Preparation",
+    "check_model",
     "pack_model",
     "publish",
     "read_listed",
@@ -62,6 +61,11 @@ FileName = Literal[
 
 MOST_BYTES = 16 * 2**20  # of a file of text; a card has pictures
 MOST_WEIGHTS = 2 * 2**30  # bytes
+
+MOST_OF_FILE: Mapping[str, int] = {
+    **dict.fromkeys(get_args(FileName), MOST_BYTES), WEIGHTS: MOST_WEIGHTS, MANIFEST: 2**20,
+}  # fmt: skip
+"""The files that a model folder may have, and how large each may be, in bytes."""
 
 ModelFiles = Mapping[str, bytes]
 
@@ -141,22 +145,24 @@ def publish(folder: Path, files: ModelFiles) -> None:
     made_by = f"onnas-harness {__version__}"
     manifest = _text({"schema": SCHEMA, "made_by": made_by, "files": entries})
     refuse_taken(folder)
-    temporary: Path | None = None
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(
-            tempfile.mkdtemp(prefix=f".{shortened(folder.name, 40)}-", dir=folder.parent)
-        )
-        for name, content in {**files, MANIFEST: manifest}.items():
-            _write(temporary / name, content)
-        temporary.chmod(0o755)
-        temporary.rename(folder)  # an empty folder of that name gives way
+        with whole_folder(folder) as temporary:
+            for name, content in {**files, MANIFEST: manifest}.items():
+                _write(temporary / name, content)
     except OSError as error:
         reason = error.strerror or error
         raise ModelError(f"the model folder '{folder}' cannot be written: {reason}") from None
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_model(folder: Path) -> None:
+    """Check every file of a model folder against the manifest.
+
+    Raises:
+        ModelError: see `read_texts`.
+    """
+    manifest, files = read_texts(folder)
+    read_parts(folder, files)
+    read_listed(folder, manifest, WEIGHTS, MOST_WEIGHTS)
 
 
 def refuse_taken(folder: Path) -> None:

@@ -8,10 +8,12 @@ that nobody can have; what is merely missing is a warning, once, and the work go
 from __future__ import annotations
 
 import errno
+import hashlib
 import logging
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +24,7 @@ from harness.system.text import shortened, written
 
 __all__ = [
     "can_flush",
+    "file_sha256",
     "made_folder",
     "not_written",
     "remove_folder",
@@ -30,6 +33,7 @@ __all__ = [
     "sync_folder",
     "take_lock",
     "warn_once",
+    "whole_folder",
     "write_whole",
 ]
 
@@ -115,6 +119,19 @@ def can_flush(folder: Path) -> bool:
     return True
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(2**18):
+            found.update(piece)
+    return found.hexdigest()
+
+
 def _flush_folder(folder: Path) -> None:
     if os.name != "posix":
         return
@@ -181,6 +198,24 @@ def write_whole(path: Path, content: str | bytes) -> None:
                 temporary.unlink()
             raise
         sync_folder(path.parent)
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder`, which takes that name if all goes well.
+
+    Raises:
+        OSError: it cannot be made, or there is something already that is not empty.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    prefix = f".{shortened(folder.name, 40)}-"
+    temporary = Path(tempfile.mkdtemp(prefix=prefix, dir=folder.parent))
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        temporary.rename(folder)  # an empty folder of that name gives way
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _encoded(text: str) -> bytes:

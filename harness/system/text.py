@@ -25,6 +25,7 @@ __all__ = [
     "is_leftover",
     "is_unicode",
     "parsed_toml",
+    "plain",
     "read_cells",
     "read_text",
     "read_toml",
@@ -82,6 +83,11 @@ def escaped(sign: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is not in UTF-8
         return f"\\x{code - 0xDC00:02x}"
     return f"\\u{code:04x}" if 0xD800 <= code <= 0xDFFF else sign
+
+
+def plain(text: object, most: int = 500) -> str:
+    """Return what somebody else says in a line, without what a terminal would act on."""
+    return "".join(sign if sign.isprintable() else " " for sign in str(text))[:most].strip()
 
 
 def shortened(name: str, most: int = MOST) -> str:
