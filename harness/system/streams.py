@@ -2,6 +2,7 @@
 
 A run of hours must not be lost because the terminal went away, a pipe's reader has seen enough, the
 disk that its messages go to is full, or its tables hold a sign that the terminal has no code for.
+Between two machines that talk to each other, streams carry lines of JSON, and files.
 """
 
 from __future__ import annotations
@@ -9,15 +10,19 @@ from __future__ import annotations
 import codecs
 import errno
 import io
+import json
 import os
 import select
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
+from harness.errors import DataError
 from harness.system.text import escaped
 
-__all__ = ["SafeStream", "guard_streams", "is_terminal", "tell", "unwritten"]
+__all__ = ["CHUNK", "SafeStream", "Wire", "guard_streams", "is_terminal", "tell", "unwritten"]
 
 SIGNS = "harness-signs"  # the name of an error handler of codecs
 
@@ -158,3 +163,83 @@ def tell(sentence: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         plain = sentence.encode(encoding, SIGNS).decode(encoding)
         print(plain, file=stream, flush=True)
+
+
+CHUNK = 2**18  # bytes
+MOST_LINE = 64 * 2**20  # bytes: the names of a million photos
+
+
+class Wire:
+    """Lines of JSON both ways, and the bytes of files after the lines that announce them."""
+
+    def __init__(self, source: int, sink: int) -> None:
+        """Take two open files: to read from, and to write to."""
+        self._source, self._sink, self._waiting = source, sink, bytearray()
+
+    def send(self, **message: Any) -> None:
+        """Send a line."""
+        self._write(json.dumps(message).encode() + b"\n")
+
+    def send_file(self, path: Path, size: int) -> None:
+        """Send the bytes of a file.
+
+        Raises:
+            DataError: it cannot be read, or has fewer by now.
+        """
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise DataError(f"'{path}' cannot be read ({error.strerror})") from None
+        with file:
+            while size:
+                piece = file.read(min(size, CHUNK))
+                if not piece:
+                    raise DataError(f"'{path}' has changed while it was sent; try again")
+                size -= len(piece)
+                self._write(piece)
+
+    def _write(self, content: bytes) -> None:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._sink, rest) :]
+
+    def receive(self, wait_s: float | None = None) -> dict[str, Any] | None:
+        """Return the next line; None if there is none after so long, where a time is given.
+
+        Raises:
+            EOFError: the other side has gone.
+            ValueError: it is not a line of JSON with an object.
+        """
+        while b"\n" not in self._waiting:
+            if wait_s is not None and not select.select([self._source], [], [], wait_s)[0]:
+                return None
+            if len(self._waiting) > MOST_LINE:
+                raise EOFError
+            self._waiting += self._chunk(CHUNK)
+        end = self._waiting.index(b"\n") + 1
+        line = bytes(self._waiting[:end])
+        del self._waiting[:end]
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise ValueError("it is not an object")
+        return message
+
+    def read(self, size: int) -> Iterator[bytes]:
+        """Yield the next so many bytes, in pieces.
+
+        Raises:
+            EOFError: the other side has gone.
+        """
+        while size:
+            if not self._waiting:
+                self._waiting += self._chunk(min(size, CHUNK))
+            piece = bytes(self._waiting[:size])
+            del self._waiting[:size]
+            size -= len(piece)
+            yield piece
+
+    def _chunk(self, most: int) -> bytes:
+        found = os.read(self._source, most)
+        if not found:
+            raise EOFError
+        return found
