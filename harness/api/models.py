@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from harness.api.calls import cache_folder, listeners, plugins_here
+from harness.api.calls import cache_folder, ignore, listeners, plugins_here, say_on_stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -69,6 +69,7 @@ def adapt(
     output: str | Path,
     *,
     method: str = "auto",
+    on: str | None = None,
     progress: bool = True,
     **options: Unpack[AdaptOptions],
 ) -> Adapted:
@@ -80,12 +81,15 @@ def adapt(
         photos: folder of <class>/<photo> or <split>/<class>/<photo>.
         output: the model folder to make.
         method: such as `"onnas"`; `"auto"` takes what `recommend` says.
+        on: a board that is reached by ssh and does it, such as `"ssh://user@board"`; its cache is
+            its own.
         progress: whether progress is shown on standard error.
         options: the device, the budget and so on, see `AdaptOptions`.
 
     Raises:
         UsageError: what was asked for makes no sense, or the photos do not; nothing is left.
         AdaptationFailedError: the method did not end well on the device; nothing is left.
+        BoardError: the board cannot be used, or something failed there; nothing is left here.
     """
     from harness.adaptation.adapt import adapt as adapt_photos  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
@@ -94,6 +98,12 @@ def adapt(
     paths = {name: Path(str(file)) for name, file in files.items() if file is not None}
     fields = {**_fields(photos, options), "base": None, "checkpoint": None, **paths}
     request = AdaptRequest(output=Path(output), method=method, **fields)
+    if on is not None:
+        from harness.boards.connection import BoardAddress  # noqa: PLC0415 - as above
+        from harness.boards.work import adapt_on  # noqa: PLC0415 - as above
+
+        say = say_on_stderr if progress else ignore
+        return adapt_on(BoardAddress.parsed(on), plugins_here(), request, say)
     return adapt_photos(plugins_here(), request, *listeners(progress=progress))
 
 

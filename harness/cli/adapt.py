@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,17 +14,22 @@ from harness.adaptation.decision import Recommendation
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest, Wishes
 from harness.api.progress import interruptible_progress
+from harness.boards.work import adapt_on
 from harness.cli.options import (
     Function,
     UserPath,
     cache_root_option,
     json_option,
     mode_option,
+    on_option,
     output_option,
 )
 from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.reports.estimate_tables import recommendation_table
 from harness.reports.terminal import print_tables
+
+if TYPE_CHECKING:
+    from harness.boards.connection import BoardAddress
 
 __all__ = ["adapt_command", "recommend_command"]
 
@@ -33,6 +38,7 @@ Example:
   harness adapt photos -d jetson -o model
   harness predict model new-photo.jpg
   harness adapt more-photos -d jetson --base model -o better-model
+  harness adapt photos -d jetson --on ssh://me@board -o model
 """
 
 EXIT_NOTHING_FITS, EXIT_INTERRUPTED = 1, 130
@@ -170,18 +176,22 @@ def photo_options(function: Function) -> Function:
     help="A file that `harness pretrain` made, from which its method starts.",
 )
 @output_option("The model folder to make.", UserPath(), required=True)
+@on_option
 @photo_options
-def adapt_command(*, as_json: bool, **given: Any) -> None:
+def adapt_command(*, address: BoardAddress | None, as_json: bool, **given: Any) -> None:
     """Adapt a network to your photos, and leave it as a folder.
 
     PHOTOS is a folder of <class>/<photo>, or of <split>/<class>/<photo>. A fifth of each class, or
     the split `test` if there is one, is held out: no step learns from it, and the model is judged
     by it. The folder has the weights, the class names and a card. Interrupted, the same command
-    goes on where this one stopped.
+    goes on where this one stopped; with --on also after a lost connection.
     """
     request = AdaptRequest(**given)
     try:
-        adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
+        if address is None:
+            adapted = adapt(loaded_plugins(), request, interruptible_progress, say)
+        else:
+            adapted = adapt_on(address, loaded_plugins(), request, say)
     except KeyboardInterrupt:
         say("Interrupted; run the same command again to continue.")
         raise SystemExit(EXIT_INTERRUPTED) from None

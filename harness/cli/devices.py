@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.api.progress import work_on_stderr
 from harness.cli.options import (
     UserPath,
     cache_root_option,
     data_root_option,
     json_option,
+    on_option,
     output_option,
 )
 from harness.cli.output import loaded_plugins, print_json, print_table, say
 from harness.contracts import DataRequest, Device
+from harness.cost_model.profile import CostProfile
 from harness.devices.profile import check_destination, profile_toml
 from harness.devices.readings.probe import probe
 from harness.errors import UsageError
-from harness.planning.plan import find_suite
 from harness.plugins.profile_files import DEVICES_VARIABLE
 from harness.plugins.registry import check_name
 from harness.plugins.selection import select
 from harness.system.files import write_whole
+from harness.system.streams import Wire, is_terminal
 
 if TYPE_CHECKING:
+    from harness.boards.connection import BoardAddress
     from harness.cost_model.calibrate.fit import Calibration, LeftOut
+    from harness.devices.profile import DeviceProfile
     from harness.estimates.estimates import Estimate
 
-__all__ = ["calibrate_processor", "fit_published", "probe_machine"]
+__all__ = ["calibrate_processor", "fit_published", "probe_machine", "serve_board"]
 
 
 @click.command("probe")
@@ -74,8 +79,11 @@ def _spelled(value: float | str | None) -> str | None:
 )
 @click.option("--name", default="this-cpu", show_default=True, help="What to call the device.")
 @click.option("--force", is_flag=True, help="Overwrite a file that something else has written.")
+@on_option
 @json_option
-def calibrate_processor(*, output: Path, name: str, force: bool, as_json: bool) -> None:
+def calibrate_processor(
+    *, output: Path, name: str, force: bool, address: BoardAddress | None, as_json: bool
+) -> None:
     """Measure this machine's processor and write a device profile that predicts its times.
 
     It takes some minutes, in which the machine should do nothing else. Single operations are
@@ -84,19 +92,32 @@ def calibrate_processor(*, output: Path, name: str, force: bool, as_json: bool) 
     """
     check_destination(output, force=force)
     _check_name(name, output)
+    profile, told = _calibrated_here(name) if address is None else _calibrated_on(address, name)
+    write_whole(output, profile_toml(profile))
+    if as_json:
+        print_json({"device": name, "profile": str(output), **told})
+    else:
+        _print_processor(name, output, told)
+
+
+def _calibrated_here(name: str) -> tuple[DeviceProfile, dict[str, Any]]:
     # Imports torch and scipy, which take seconds.
+    from harness.api.progress import work_on_stderr  # noqa: PLC0415 - see above
     from harness.cost_model.calibrate import processor  # noqa: PLC0415 - see above
 
     fit = processor.calibrate_processor(work_on_stderr)
-    write_whole(output, profile_toml(processor.processor_profile(name, fit.cost)))
-    if as_json:
-        cost = fit.cost.model_dump(mode="json")
-        left_out = [
-            _left_out_row(each, "measured_s", network=each.case.group) for each in fit.left_out
-        ]
-        print_json({"device": name, "profile": str(output), "cost": cost, "left_out": left_out})
-    else:
-        _print_processor(name, output, fit)
+    rows = [_left_out_row(each, "measured_s", network=each.case.group) for each in fit.left_out]
+    cost = fit.cost.model_dump(mode="json")
+    return processor.processor_profile(name, fit.cost), {"cost": cost, "left_out": rows}
+
+
+def _calibrated_on(address: BoardAddress, name: str) -> tuple[DeviceProfile, dict[str, Any]]:
+    from harness.boards.work import calibrate_on  # noqa: PLC0415 - imports torch
+
+    profile, told = calibrate_on(address, name, say)
+    if not profile.recognised_by:
+        say(f"{address} names no board, so that {name} is always emulated; see `recognised_by`")
+    return profile, {key: told[key] for key in ("cost", "left_out")}
 
 
 def _check_name(name: str, output: Path) -> None:
@@ -109,10 +130,18 @@ def _check_name(name: str, output: Path) -> None:
             )
 
 
-def _print_processor(name: str, output: Path, fit: Calibration) -> None:
+def _print_processor(name: str, output: Path, told: Mapping[str, Any]) -> None:
     headings = ("left out of the fit", "measured ms", "predicted ms", "error %")
-    print_table(headings, [_left_out_cells(each, 1e3, "+.1f") for each in fit.left_out])
-    error = fit.cost.error
+    rows = [
+        (
+            each["name"],
+            *(f"{1e3 * each[key]:,.1f}" for key in ("measured_s", "predicted_s")),
+            f"{100 * each['error']:+.1f}",
+        )
+        for each in told["left_out"]
+    ]
+    print_table(headings, rows)
+    error = CostProfile.model_validate(told["cost"]).error
     click.echo(
         f"\nPredictions for networks that were left out are off by {error.mean_percent:.1f} % on "
         f"average; nine of ten times were {error.low:.2f} to {error.high:.2f} of what was "
@@ -120,6 +149,21 @@ def _print_processor(name: str, output: Path, fit: Calibration) -> None:
         f"  export {DEVICES_VARIABLE}={shlex.quote(str(output.absolute()))}\n"
         f"  harness estimate -d {name} ..."
     )
+
+
+@click.command("serve")
+@cache_root_option
+def serve_board(cache_root: Path) -> None:
+    """Do what another machine asks for by --on, on standard input and output.
+
+    It is what `harness adapt --on` starts on the board, by ssh, and nothing to type by hand. What
+    was sent stays in the folder `board` of the cache.
+    """
+    if is_terminal(sys.stdin):
+        raise UsageError("this is what `harness adapt --on` starts by ssh; it answers no terminal")
+    from harness.boards.serving import serve  # noqa: PLC0415 - only who serves needs it
+
+    raise SystemExit(serve(cache_root, Wire(0, 1)))
 
 
 @click.command("fit")
@@ -149,6 +193,8 @@ def fit_published(  # noqa: PLR0913 - one parameter an option
         check_destination(output, force=force)
     plugins = loaded_plugins()
     found: Device = select(plugins, "device", device)[0].create()
+    from harness.planning.plan import find_suite  # noqa: PLC0415 - imports numpy
+
     paths = {suite: find_suite(plugins, suite) for suite in suites}
     request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
     # Imports scipy, and torch in other processes: seconds.

@@ -187,6 +187,10 @@ DEVICES_COMMANDS = {
         "harness.cli.devices:fit_published",
         "Fit a device's cost model to the published times of suites.",
     ),
+    "serve": LazyCommand(
+        "harness.cli.devices:serve_board",
+        "Do what another machine asks for by --on, on standard input and output.",
+    ),
 }
 
 PLUGINS_COMMANDS = {

@@ -32,6 +32,7 @@ __all__ = [
     "method_option",
     "mode_option",
     "objective_option",
+    "on_option",
     "output_option",
     "queries_option",
     "recipe_option",
@@ -59,6 +60,21 @@ class UserPath(click.Path):
         except UsageError as error:
             self.fail(str(error), param, ctx)
         return super().convert(path, param, ctx)
+
+
+class AddressParameter(click.types.StringParamType):
+    """The address of a board that is reached by ssh."""
+
+    name = "ADDRESS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the address, read."""
+        from harness.boards.connection import BoardAddress  # noqa: PLC0415 - only where one is given
+
+        try:
+            return BoardAddress.parsed(str(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Names(click.types.StringParamType):
@@ -246,7 +262,7 @@ _SCHEDULER = (
         "--scheduler",
         metavar="ADDRESS",
         envvar="HARNESS_SCHEDULER",
-        help="Address of the Dask scheduler, such as tcp://HOST:8786.",
+        help="BoardAddress of the Dask scheduler, such as tcp://HOST:8786.",
     ),
 )
 
@@ -267,3 +283,11 @@ def executor_options(jobs_help: str) -> Callable[[Function], Function]:
         return function
 
     return add
+
+
+on_option = click.option(
+    "--on",
+    "address",
+    type=AddressParameter(),
+    help="Do it on a board that is reached by ssh, as ssh://user@board, which has harness, too.",
+)
