@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,6 +169,28 @@ def test_the_same_is_asked_of_the_board(
     assert asked["files"]["devices/mine.toml"] == digest_of(scratch / "mine.toml")
     assert not any("notes.txt" in place for place in asked["files"])
     assert str(scratch) not in json.dumps(asked)
+
+
+def test_archive_and_checkpoint_go_along(
+    stranger: Callable[[str], Path], photos: Path, scratch: Path
+) -> None:
+    """An archive is one file; a name that an option or another input would be is not kept."""
+    packed = shutil.make_archive(str(scratch / "-all"), "zip", photos)
+    (scratch / "learned.safetensors").write_bytes(b"weights")
+    folder = stranger(script([]))
+    words = ("--on", "ssh://nano", "-m", "darts", "--checkpoint", "learned.safetensors")
+    call("adapt", packed, *words, "-o", "out")
+    asked = json.loads((folder / "asked").read_text())
+    assert asked["words"][:7] == [
+        "adapt", "./-all.zip", "-d", "cpu", "-m", "darts", "--checkpoint",
+    ]  # fmt: skip
+    assert asked["files"] == {
+        "work/-all.zip": digest_of(Path(packed)),
+        f"work/{asked['words'][7]}": digest_of(scratch / "learned.safetensors"),
+    }
+    photos.rename(scratch / "model")
+    call("adapt", "model", "--on", "ssh://nano", "-o", "out")
+    assert json.loads((folder / "asked").read_text())["words"][1] == "photos"
 
 
 def digest_of(path: Path) -> str:
