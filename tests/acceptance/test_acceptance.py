@@ -133,7 +133,7 @@ def test_all_methods_are_compared_under_one_meta_budget(tmp_path: Path, cache: P
     assert used == {
         "darts": 1, "metanas": 1, "onnas": 1, "pcdarts": 1, "proxylessnas": 1, "random": 0,
         "weights-only": 1, "random-alpha": 1, "last-layer": 1, "bias-only": 1, "sparse-update": 1,
-        "gdas": 1, "fairdarts": 1, "darts-minus": 1, "evolution": 0,
+        "gdas": 1, "fairdarts": 1, "darts-minus": 1, "drnas": 1, "evolution": 0,
     }  # fmt: skip
     assert len({json.dumps(trial["budget"]["allowed"]) for trial in answered["trials"]}) == 1
-    assert [row["statuses"] for row in answered["rows"]] == [["ok"]] * 15
+    assert [row["statuses"] for row in answered["rows"]] == [["ok"]] * 16

@@ -19,7 +19,7 @@ MakeBatch = Callable[..., SearchBatch]
 METHODS = [
     "bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random",
     "random-alpha", "weights-only", "onnas", "darts-minus", "evolution", "fairdarts", "gdas",
-    "sparse-update",
+    "sparse-update", "drnas",
 ]  # fmt: skip
 
 

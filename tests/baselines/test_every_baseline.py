@@ -15,7 +15,8 @@ MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
 
 METHODS = [
-    *("bias-only", "darts", "darts-minus", "evolution", "fairdarts", "gdas", "last-layer"),
+    *("bias-only", "darts", "darts-minus", "drnas", "evolution", "fairdarts", "gdas"),
+    "last-layer",
     *("metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "sparse-update"),
     "weights-only",
 ]

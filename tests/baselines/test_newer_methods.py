@@ -1,4 +1,4 @@
-"""GDAS, Fair DARTS, DARTS-, sparse update and evolution, each formula by hand."""
+"""GDAS, Fair DARTS, DrNAS, DARTS-, sparse update and evolution, each formula by hand."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from typing import Any
 import pytest
 import torch
 from harness_baselines.fixed_network import PartlyLearning
-from harness_baselines.relaxations import DartsMinus, gumbel_gates, zero_one_loss
+from harness_baselines.paths import gumbel_gates
+from harness_baselines.relaxations import (
+    DartsMinus,
+    DirichletSupernet,
+    anchor_distance,
+    gamma_draws,
+    zero_one_loss,
+)
 from torch import nn
+from torch.nn import functional
 
 from harness.contracts import SearchBatch, SearchContext, SearchMethod
 from harness.errors import UsageError
 from harness.measure.memory import MemoryCounter
 from harness.space.spec import METANAS, OPERATIONS, SearchSpace
+from harness.space.supernet import by_kind
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
@@ -87,6 +96,47 @@ def test_operations_of_fair_darts_do_not_compete(build: Any, make_context: MakeC
         (0, OPERATIONS[4]),
         (1, OPERATIONS[2]),
     ]
+
+
+def test_a_draw_of_a_dirichlet_by_hand() -> None:
+    """Of β = (2, 1, 1) the mean is (1/2, 1/4, 1/4); of its first part by β (2, -2, -2) / 16."""
+    torch.manual_seed(0)
+    beta = torch.tensor([2.0, 1.0, 1.0]).expand(40_000, 3).clone().requires_grad_()
+    drawn = gamma_draws(beta)
+    assert (drawn > 0).all()
+    weights = drawn / drawn.sum(dim=-1, keepdim=True)
+    assert weights.mean(dim=0).tolist() == pytest.approx([0.5, 0.25, 0.25], abs=0.01)
+    torch.autograd.backward(weights[:, 0].sum())
+    assert beta.grad is not None
+    assert beta.grad.mean(dim=0).tolist() == pytest.approx([2 / 16, -2 / 16, -2 / 16], abs=0.01)
+
+
+def test_the_distance_from_the_anchor_by_hand() -> None:
+    """ELU(1) + 1 is 2, ELU(log 1/2) + 1 is 1/2: 1 + 1/4; where α is 0 there is none."""
+    alphas = [torch.tensor([[1.0, math.log(0.5)]]), torch.tensor([[0.0]])]
+    assert float(anchor_distance(alphas)) == pytest.approx(1.25)
+
+
+def test_drnas_draws_in_an_update_and_predicts_by_the_mean(
+    build: Any, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """No two passes have the same weights, which sum to 1; predictions and cells have one each."""
+    method = build("drnas", make_context(steps=2))
+    net = method.net
+    assert isinstance(net, DirichletSupernet)
+    one, other = net.mixing().weights()[0], net.mixing().weights()[0]
+    assert not torch.equal(one, other)
+    assert torch.allclose(one.sum(dim=-1), torch.ones(2))
+    alpha = by_kind(net.alpha)["normal"]
+    before = alpha[0].clone()
+    method.search_step([make_batch()])
+    assert not torch.equal(alpha[0], before)
+    images = make_batch(seed=3).weights.images
+    assert torch.equal(method.predict(images), method.predict(images))
+    assert method.architecture() == method.architecture()
+    beta = functional.elu(alpha[1]) + 1
+    mean = method.prediction_mixing().weights()[1]
+    assert torch.allclose(mean, beta / beta.sum(dim=-1, keepdim=True))
 
 
 def test_the_auxiliary_skip_connection_fades(

@@ -12,7 +12,8 @@ from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
 
 NAMES = {
-    *("bias-only", "darts", "darts-minus", "evolution", "fairdarts", "gdas", "last-layer"),
+    *("bias-only", "darts", "darts-minus", "drnas", "evolution", "fairdarts", "gdas"),
+    "last-layer",
     *("metanas", "pcdarts", "proxylessnas", "random", "random-alpha", "sparse-update"),
     "weights-only",
 }

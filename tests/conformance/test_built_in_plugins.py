@@ -16,6 +16,7 @@ METHODS = [
     "bias-only",
     "darts",
     "darts-minus",
+    "drnas",
     "evolution",
     "fairdarts",
     "gdas",

@@ -30,6 +30,7 @@ EXACT = [
     "sparse-update",
     "fairdarts",
     "darts-minus",
+    pytest.param("drnas", marks=pytest.mark.slow),
     pytest.param("onnas[q=7,g=all,micro_batches=2]", marks=pytest.mark.slow),
 ]
 CHOOSING = [

@@ -52,7 +52,7 @@ MARKERS: tuple[Marker, ...] = (
 )
 # So that the built-in methods share no markers and, as far as there are any, no colours: the two
 # random controls do, those that search nothing, and newer methods with one that On-NAS's paper has.
-SALTS = {"colour": 9621, "marker": 132862, "line": 87220}
+SALTS = {"colour": 9621, "marker": 188040, "line": 87220}
 Line = str | tuple[int, tuple[int, ...]]
 
 LINES: tuple[Line, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))

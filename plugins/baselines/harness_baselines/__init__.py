@@ -24,6 +24,11 @@ _METHODS = (
         "DARTS-: a skip connection that helps, and fades (Chu et al., 2021)",
     ),
     (
+        "drnas",
+        "relaxations:DrNas",
+        "DrNAS: weights of operations are drawn from a Dirichlet (Chen et al., 2021)",
+    ),
+    (
         "evolution",
         "one_shot:evolution",
         "regularized evolution: mutants share the budget, the best is kept (Real et al., 2019)",

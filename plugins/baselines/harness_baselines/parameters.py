@@ -25,6 +25,7 @@ __all__ = [
     "BiasOnlyParameters",
     "DartsMinusParameters",
     "DartsParameters",
+    "DrNasParameters",
     "EvolutionSearchParameters",
     "FairDartsParameters",
     "GdasParameters",
@@ -104,6 +105,14 @@ class FairDartsParameters(EngineParameters, SearchParameters):
 
     zero_one_weight: float = Field(
         default=10.0, ge=0, description="of the zero-one loss, which α learns from beside the loss"
+    )
+
+
+class DrNasParameters(EngineParameters, SearchParameters):
+    """How strongly β is held to its anchor."""
+
+    anchor_weight: float = Field(
+        default=1e-3, ge=0, description="λ: of the squared distance of β from 1 in the loss of α"
     )
 
 

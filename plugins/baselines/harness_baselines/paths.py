@@ -28,6 +28,7 @@ __all__ = [
     "PathMethod",
     "binary_gates",
     "draw_paths",
+    "gumbel_gates",
     "gumbel_noise",
     "mark_paths",
     "most_likely_paths",
@@ -129,6 +130,27 @@ def draw_paths(alpha: Tensor, count: int, temperature: float, generator: torch.G
 def gumbel_noise(alpha: Tensor, generator: torch.Generator) -> Tensor:
     """Draw −log(−log u) for each element, on the CPU, so that every device draws the same."""
     return -torch.empty(alpha.shape).exponential_(generator=generator).log()
+
+
+def gumbel_gates(alpha: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Draw one operation on each edge, and return gates and its number.
+
+    A gate is 1 for the operation that is drawn, 0 for others. Its gradient is
+    that of h = softmax((log p + o) / τ), p = softmax(α), with Gumbel noise o (equations 5 and 7):
+    straight through. The largest of log p + o is a draw from p.
+
+    Args:
+        alpha: (edges, operations).
+        noise: o, of the same shape.
+        temperature: τ.
+
+    Returns:
+        The gates, (edges, operations), and the numbers of the operations, (edges, 1), on the CPU.
+    """
+    soft = torch.softmax((torch.log_softmax(alpha, dim=-1) + noise) / temperature, dim=-1)
+    drawn = soft.detach().cpu().argmax(dim=-1, keepdim=True)
+    hard = functional.one_hot(drawn.squeeze(1), alpha.shape[1]).to(soft)
+    return hard + (soft - soft.detach()), drawn  # the difference is exactly zero
 
 
 def most_likely_paths(alpha: Tensor) -> Tensor:

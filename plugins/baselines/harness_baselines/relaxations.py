@@ -1,4 +1,4 @@
-"""DARTS with other weights of its operations: GDAS, Fair DARTS and DARTS-."""
+"""DARTS with other weights of its operations: GDAS, Fair DARTS, DrNAS and DARTS-."""
 
 from __future__ import annotations
 
@@ -21,35 +21,15 @@ from harness.space.supernet import Supernet, by_kind
 from harness_baselines.darts import FirstOrderMethod
 from harness_baselines.parameters import (
     DartsMinusParameters,
+    DrNasParameters,
     FairDartsParameters,
     GdasParameters,
 )
-from harness_baselines.paths import PathMethod, gumbel_noise, path_mixing
+from harness_baselines.paths import PathMethod, gumbel_gates, gumbel_noise, path_mixing
 
-__all__ = ["DartsMinus", "FairDarts", "Gdas", "gumbel_gates", "zero_one_loss"]
+__all__ = ["DartsMinus", "DrNas", "FairDarts", "Gdas", "anchor_distance", "zero_one_loss"]
 
 SKIP = "skip_connect"
-
-
-def gumbel_gates(alpha: Tensor, noise: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """Draw one operation on each edge, and return gates and its number.
-
-    A gate is 1 for the operation that is drawn, 0 for others. Its gradient is
-    that of h = softmax((log p + o) / τ), p = softmax(α), with Gumbel noise o (equations 5 and 7):
-    straight through. The largest of log p + o is a draw from p.
-
-    Args:
-        alpha: (edges, operations).
-        noise: o, of the same shape.
-        temperature: τ.
-
-    Returns:
-        The gates, (edges, operations), and the numbers of the operations, (edges, 1), on the CPU.
-    """
-    soft = torch.softmax((torch.log_softmax(alpha, dim=-1) + noise) / temperature, dim=-1)
-    drawn = soft.detach().cpu().argmax(dim=-1, keepdim=True)
-    hard = functional.one_hot(drawn.squeeze(1), alpha.shape[1]).to(soft)
-    return hard + (soft - soft.detach()), drawn  # the difference is exactly zero
 
 
 class Gdas(PathMethod):
@@ -102,6 +82,53 @@ class Gdas(PathMethod):
         return path_mixing(gates, paths, cells=self.net.space.cells)
 
 
+class WeighedSupernet(Supernet):
+    """A supernet whose operations are weighed otherwise than by a softmax of α."""
+
+    def weigh(self, alpha: Tensor) -> Tensor:
+        """Return the weights of operations, (edges, operations), of α with the temperature in."""
+        raise NotImplementedError
+
+    def mixing(
+        self,
+        temperature: float = 1.0,
+        selection: UpdateSelection | None = None,  # noqa: ARG002 - all of it is trained
+        drop_path: DropPath | None = None,
+    ) -> Mixing:
+        """Compute the weights of every operation."""
+        kinds = {
+            kind: tuple(NodeMixing(self.weigh(alpha / temperature)) for alpha in nodes)
+            for kind, nodes in by_kind(self.alpha).items()
+        }
+        return Mixing(tuple(kinds[kind] for kind in self.space.cells)).dropped(drop_path)
+
+    def genotype(self) -> Genotype:
+        """Keep the two edges of each node with the largest weight, each with that operation."""
+        weights = {
+            kind: [self.weigh(alpha).tolist() for alpha in nodes]
+            for kind, nodes in by_kind(self.alpha).items()
+        }
+        return derive_genotype(weights, space=self.space)
+
+
+class WeighedMethod(FirstOrderMethod):
+    """Alternating first-order steps, in which α learns from a term of its own besides."""
+
+    edge_pairs = False
+
+    def term(self) -> Tensor:
+        """Return what is added to the loss of α, ()."""
+        raise NotImplementedError
+
+    def update_architecture(self, batch: Batch) -> object:
+        """Update α by the loss and the term."""
+        with self._frozen(self.net.weight_parameters()):
+            outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
+        torch.autograd.backward(self.term())
+        self.architecture_optimizer.step()
+        return outcome
+
+
 def zero_one_loss(alphas: Iterable[Tensor]) -> Tensor:
     """Return -1/N Σ (σ(α) - 0.5)² over all N elements, (), as Fair DARTS has it.
 
@@ -111,32 +138,15 @@ def zero_one_loss(alphas: Iterable[Tensor]) -> Tensor:
     return -(weights - 0.5).square().mean()
 
 
-class FairSupernet(Supernet):
+class FairSupernet(WeighedSupernet):
     """A supernet whose operations do not compete: each is weighed by a sigmoid of its own α."""
 
-    def mixing(
-        self,
-        temperature: float = 1.0,
-        selection: UpdateSelection | None = None,  # noqa: ARG002 - all of it is trained
-        drop_path: DropPath | None = None,
-    ) -> Mixing:
-        """Compute σ(α / τ) of every operation."""
-        kinds = {
-            kind: tuple(NodeMixing(torch.sigmoid(alpha / temperature)) for alpha in nodes)
-            for kind, nodes in by_kind(self.alpha).items()
-        }
-        return Mixing(tuple(kinds[kind] for kind in self.space.cells)).dropped(drop_path)
-
-    def genotype(self) -> Genotype:
-        """Keep the two edges of each node with the largest σ(α), each with that operation."""
-        weights = {
-            kind: [torch.sigmoid(alpha).tolist() for alpha in nodes]
-            for kind, nodes in by_kind(self.alpha).items()
-        }
-        return derive_genotype(weights, space=self.space)
+    def weigh(self, alpha: Tensor) -> Tensor:
+        """Return σ(α)."""
+        return torch.sigmoid(alpha)
 
 
-class FairDarts(FirstOrderMethod):
+class FairDarts(WeighedMethod):
     """Fair DARTS (Chu et al., ECCV 2020): sigmoids in place of the softmax, and a zero-one loss.
 
     With a softmax an operation gains what the others lose, and skip connections win unfairly. Here
@@ -145,7 +155,6 @@ class FairDarts(FirstOrderMethod):
     the shared space has two, so here the two edges with the largest weights are kept.
     """
 
-    edge_pairs = False
     supernet = FairSupernet
 
     def __init__(self, parameters: FairDartsParameters | None = None) -> None:
@@ -153,14 +162,86 @@ class FairDarts(FirstOrderMethod):
         self.parameters = parameters or FairDartsParameters()
         super().__init__(self.parameters, self.parameters)
 
-    def update_architecture(self, batch: Batch) -> object:
-        """Update α by the loss and the zero-one loss."""
-        with self._frozen(self.net.weight_parameters()):
-            outcome = self.compute_gradients(batch, self.draw_drop_path(len(batch.labels)))
-        term = self.parameters.zero_one_weight * zero_one_loss(self.net.alpha.parameters())
-        torch.autograd.backward(term)
-        self.architecture_optimizer.step()
-        return outcome
+    def term(self) -> Tensor:
+        """Return the zero-one loss, weighed."""
+        return self.parameters.zero_one_weight * zero_one_loss(self.net.alpha.parameters())
+
+
+def concentration(alpha: Tensor) -> Tensor:
+    """Return β = ELU(α) + 1, which is positive, and 1 where α is 0: all mixtures equally likely."""
+    return functional.elu(alpha) + 1.0
+
+
+def anchor_distance(alphas: Iterable[Tensor]) -> Tensor:
+    """Return Σ (β - 1)² over all elements, (): how far β is from its anchor."""
+    return (torch.cat([concentration(each).flatten() for each in alphas]) - 1.0).square().sum()
+
+
+def gamma_draws(beta: Tensor) -> Tensor:
+    """Draw from Gamma(β, 1), with pathwise gradients (Figurnov et al., 2018).
+
+    Draws and their slopes are computed on the CPU, so that every device draws the same; on its way
+    to β a gradient is multiplied by the slope.
+    """
+    with torch.enable_grad():
+        at = beta.detach().cpu().clamp(min=torch.finfo(beta.dtype).tiny).requires_grad_()
+        drawn = torch.distributions.Gamma(at, 1.0, validate_args=False).rsample()
+        (slope,) = torch.autograd.grad(drawn.sum(), at)
+    there = beta - beta.detach()  # exactly zero
+    return drawn.detach().to(beta.device) + slope.to(beta.device) * there
+
+
+class DirichletSupernet(WeighedSupernet):
+    """A supernet whose operations are weighed by a draw from Dir(β), or by its mean."""
+
+    draws = True  # whether a pass draws
+
+    def weigh(self, alpha: Tensor) -> Tensor:
+        """Return θ = g / Σ g with g of Gamma(β, 1), which is of Dir(β); or β / Σ β."""
+        beta = concentration(alpha)
+        parts = gamma_draws(beta) if self.draws else beta
+        return parts / parts.sum(dim=-1, keepdim=True)
+
+    def mean(self) -> Mixing:
+        """Return the mean weights."""
+        self.draws = False
+        try:
+            return self.mixing()
+        finally:
+            self.draws = True
+
+    def genotype(self) -> Genotype:
+        """Keep what the mean weights are largest of."""
+        self.draws = False
+        try:
+            return super().genotype()
+        finally:
+            self.draws = True
+
+
+class DrNas(WeighedMethod):
+    """DrNAS (Chen et al., ICLR 2021): the weights of operations are drawn from a Dirichlet.
+
+    Each pass draws the weights of every edge from Dir(β), β = ELU(α) + 1, whose pathwise gradients
+    α learns from; its distance from β = 1 is penalized. Predictions have the mean of the Dirichlet.
+    Departures: the distance is squared, so that it has a gradient at its anchor; the progressive
+    schedule of the paper, with partial channels, is left out; each part of a batch has a draw.
+    """
+
+    supernet = DirichletSupernet
+
+    def __init__(self, parameters: DrNasParameters | None = None) -> None:
+        """Take the parameters, or their defaults."""
+        self.parameters = parameters or DrNasParameters()
+        super().__init__(self.parameters, self.parameters)
+
+    def term(self) -> Tensor:
+        """Return the distance from the anchor, weighed."""
+        return self.parameters.anchor_weight * anchor_distance(self.net.alpha.parameters())
+
+    def prediction_mixing(self) -> Mixing:
+        """Return the mean weights."""
+        return cast(DirichletSupernet, self.net).mean()
 
 
 class AidedSupernet(Supernet):
