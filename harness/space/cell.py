@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from itertools import chain, compress
 from typing import NamedTuple, cast
 
@@ -15,7 +16,7 @@ from harness.space.operations import PointwiseBlock, frozen
 from harness.space.recompute import backward_sum
 from harness.space.spec import CELL_INPUTS, METANAS, CellKind, SearchSpace, edge_count
 
-__all__ = ["Cell", "CellInputs", "edge_stride", "mixed_sum", "tracked_sum"]
+__all__ = ["Cell", "CellInputs", "edge_builder", "edge_stride", "mixed_sum", "tracked_sum"]
 
 
 class CellInputs(nn.Module):
@@ -59,9 +60,10 @@ class Cell(nn.Module):
         width = channels if operation_channels is None else operation_channels
         self.kind, self.share = kind, channels // width
         self.inputs = CellInputs(space.nodes * channels, channels, after_reduction=after_reduction)
+        build_edge = edge_builder.get()
         self.nodes = nn.ModuleList(
             nn.ModuleList(
-                _mixed_edge(width, edge_stride(kind, edge), space)
+                build_edge(width, edge_stride(kind, edge), space)
                 for edge in range(edge_count(node))
             )
             for node in range(space.nodes)
@@ -182,3 +184,9 @@ def _mixed_edge(channels: int, stride: int, space: SearchSpace) -> nn.ModuleDict
     return nn.ModuleDict(
         {name: space.build_operation(name, channels, stride) for name in space.operations}
     )
+
+
+BuildEdge = Callable[[int, int, SearchSpace], nn.ModuleDict]
+
+edge_builder: ContextVar[BuildEdge] = ContextVar("edge_builder", default=_mixed_edge)
+"""What builds the operations of an edge; an estimate has one that copies edges without values."""

@@ -3,20 +3,16 @@
 A forward and backward pass on shapes depends on the shapes and on how things are set up, not on
 values. A search goes through few that differ: every step repeats those of the last, the parts of a
 batch are alike, and so are rows of a table that differ in how many batches there are. So each is
-traced once in a process. Two passes are alike if all that is known of them is: every attribute,
-parameter and gradient in the network, the images, the mixing weights and the graph above these.
-What cannot be described that way, or leaves other traces than gradients and an outcome, is traced
-anew.
+traced once in a process. Two passes are alike if their descriptions are, see `likeness`. What has
+none, or leaves other traces than gradients and an outcome, is traced anew.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
-from types import NoneType
 from typing import Any
 
 import torch
@@ -25,16 +21,13 @@ from torch import Tensor, nn
 from harness.contracts import Batch
 from harness.measure.dispatch import storage_address
 from harness.space.backpropagation import BatchOutcome, Engine, pass_runner
-from harness.space.mixing import Mixing, NodeMixing
+from harness.space.mixing import Mixing
 from harness.space.recompute import learns
 from harness.space.supernet import Supernet
-from harness.tracing.shapes import SMALL, Launches, ShapeMode
+from harness.tracing.likeness import UnlikeError, of_batch, of_engine, of_mixing, of_network
+from harness.tracing.shapes import Launches, ShapeMode
 
 __all__ = ["remembered_passes"]
-
-
-class _UnlikeError(Exception):
-    """Something has no description that another could be compared with."""
 
 
 @dataclass(frozen=True)
@@ -93,9 +86,9 @@ def _run(  # noqa: PLR0913, PLR0917 - an engine's, and what it is run on
     made = mixing()
     parameters = list(net.parameters())
     try:
-        mixed = _of_mixing(made, parameters, learns=learns(net.cells))
-        key = (_of_engine(engine), _of_network(net), _of_batch(batch), mixed)
-    except _UnlikeError:
+        mixed = of_mixing(made, parameters, learns=learns(net.cells))
+        key = (of_engine(engine), of_network(net), of_batch(batch), mixed)
+    except UnlikeError:
         return engine(net, batch, made, share=share)
     if (known := _passes.get(key)) is not None:  # once: a key is long to hash
         return _again(shapes, known, parameters)
@@ -153,7 +146,7 @@ class _WatchedPass:
                 {number: self._made(each) for number, each in gradients.items()},
                 (self._made(results[0]), self._made(results[1])),
             )
-        except _UnlikeError:
+        except UnlikeError:
             return None
 
     def _new_gradients(self) -> dict[int, Tensor] | None:
@@ -174,126 +167,14 @@ class _WatchedPass:
 
     def _made(self, tensor: Tensor) -> _Made:
         if not tensor.is_meta or tensor.requires_grad or tensor.storage_offset():
-            raise _UnlikeError
+            raise UnlikeError
         made = _Made(tuple(tensor.shape), tensor.stride(), tensor.dtype)
         if made.again().untyped_storage().nbytes() != tensor.untyped_storage().nbytes():
-            raise _UnlikeError
+            raise UnlikeError
         values = self.shapes.fake_values.of(tensor)
         if values is None:
             return made
         for number, parameter in enumerate(self.parameters):
             if self.shapes.fake_values.of(parameter) is values:
                 return _Made(made.size, made.stride, made.dtype, number)
-        raise _UnlikeError
-
-
-# What passes are told apart by
-
-
-def _of_engine(engine: Engine) -> Any:
-    """Describe an engine of the host; it depends on nothing but what it is given."""
-    if isinstance(engine, partial):
-        return _of_engine(engine.func), engine.args, tuple(sorted(engine.keywords.items()))
-    if not getattr(engine, "__module__", "").startswith("harness.space."):
-        raise _UnlikeError
-    return engine
-
-
-def _of_batch(batch: Batch) -> Any:
-    return _of_tensor(batch.images), _of_tensor(batch.labels)
-
-
-def _of_network(net: nn.Module) -> Any:
-    return tuple(_of_module(module) for module in net.modules())
-
-
-def _of_module(module: nn.Module) -> Any:
-    parts: list[Any] = [type(module)]
-    for name, value in vars(module).items():
-        if type(value) in _AS_THEY_ARE:
-            parts.append((name, value))
-        elif not value and type(value) in _CONTAINERS:
-            parts.append(name)
-        elif name == "_modules":
-            parts.append(tuple(value))
-        elif name == "_parameters":
-            parts += [(key, _of_parameter(each)) for key, each in value.items()]
-        elif name == "_buffers":
-            parts += [(key, _of_tensor(each)) for key, each in value.items()]
-        else:
-            parts.append((name, _plain(value)))
-    return tuple(parts)
-
-
-# Most attributes of a module are numbers, or hooks of which there are none.
-_AS_THEY_ARE, _CONTAINERS = {bool, int, float, str, NoneType}, {dict, OrderedDict, set}
-
-
-def _of_parameter(parameter: Tensor | None) -> Any:
-    if parameter is None:
-        return None
-    return _of_tensor(parameter), _of_tensor(parameter.grad)
-
-
-def _of_tensor(tensor: Tensor | None) -> Any:
-    if tensor is None:
-        return None
-    has_values = tensor.numel() < SMALL and hasattr(tensor, "_fake_value")
-    flags = tensor.requires_grad, tensor.is_meta, tensor.dtype, has_values
-    return tensor.shape, tensor.stride(), flags
-
-
-def _of_mixing(mixing: Mixing, parameters: list[nn.Parameter], *, learns: bool) -> Any:
-    """Describe mixing weights; `learns` tells whether any weight of a cell does."""
-    if type(mixing) is not Mixing:
-        raise _UnlikeError
-    numbers = {id(parameter): number for number, parameter in enumerate(parameters)}
-    seen: dict[Any, int] = {}
-    return tuple(
-        _of_node(node, seen, numbers, learns=learns) for cell in mixing.cells for node in cell
-    )
-
-
-def _of_node(
-    node: NodeMixing, seen: dict[Any, int], numbers: Mapping[int, int], *, learns: bool
-) -> Any:
-    parts: list[Any] = [type(node)]
-    for name in [each.name for each in fields(node)]:
-        value = getattr(node, name)
-        if isinstance(value, Tensor):
-            parts.append((_of_tensor(value), tuple(_graph(value.grad_fn, seen, numbers))))
-        elif name == "tracked" and node.through and value is not None and not learns:
-            parts.append("through")  # which weights would learn matters to none
-        else:
-            parts.append(_plain(value))
-    return tuple(parts)
-
-
-def _graph(node: Any, seen: dict[Any, int], numbers: Mapping[int, int]) -> Iterable[Any]:
-    """Yield the functions that a backward pass goes through, down to the parameters."""
-    if node is None or node in seen:
-        yield seen.get(node)
-        return
-    seen[node] = len(seen)
-    yield node.name()
-    if hasattr(node, "variable"):
-        yield numbers.get(id(node.variable))
-    for following, output in node.next_functions:
-        yield output
-        yield from _graph(following, seen, numbers)
-
-
-def _plain(value: Any) -> Any:
-    """Describe a value without tensors."""
-    if value is None:
-        return None
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_plain, value))
-    if isinstance(value, (dict, set)):
-        if value:
-            raise _UnlikeError
-        return None
-    by_value: object = type(value).__hash__
-    if isinstance(value, Tensor) or by_value in {None, object.__hash__}:
-        raise _UnlikeError
-    return value
+        raise UnlikeError

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -18,7 +20,7 @@ from harness.tracing.fake_values import HEAVIEST, LIGHTEST, FakeValues, Preferen
 from harness.tracing.passes import remembered_passes
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
-from harness.tracing.workload import ShapedBatches, Workload, workload_of
+from harness.tracing.workload import ShapedBatches, Workload, copied_edges, workload_of
 
 __all__ = ["predict_search_time", "trace", "trace_range"]
 
@@ -115,6 +117,18 @@ class _TracedStep:
     fills_optimizers: bool = False
 
 
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Look for no garbage inside: a fifth of the time would go into what is remembered."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 class _Run:
     """Search steps on shapes."""
 
@@ -126,6 +140,7 @@ class _Run:
         self.launched: list[Counter[Kernel]] = []
         self.needed_bytes: list[int] = []  # of each step, besides what lived before it
 
+    @_without_collection()
     def steps(self, steps: Sequence[_TracedStep]) -> None:
         workload, counter, fake_values = self.workload, self.counter, self.shapes.fake_values
         context = replace(workload.context, steps=len(steps), device=torch.device("meta"))
@@ -133,7 +148,8 @@ class _Run:
         told_apart = self.shapes.optimizers_told_apart()
         with self.shapes, told_apart, remembered_passes(self.shapes):
             method = workload.create()
-            method.build(context)
+            with copied_edges(counter):
+                method.build(context)
             batches = ShapedBatches(workload, counter, fake_values)
             for step in steps:
                 if step.preference is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from harness.contracts import (
     Batch,
@@ -20,17 +22,18 @@ from harness.contracts import (
 )
 from harness.cost_model.profile import CostProfile, predict_seconds
 from harness.experiment.setting import FewShotSetting
+from harness.measure.dispatch import outside_modes
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.runtime.determinism import seed_generators
-from harness.space.cell import edge_stride
+from harness.space.cell import edge_builder, edge_stride
 from harness.space.spec import CELL_INPUTS, CellKind, SearchSpace
 from harness.tracing.fake_values import FakeValues
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
 
-__all__ = ["ShapedBatches", "Workload", "latency_of", "workload_of"]
+__all__ = ["ShapedBatches", "Workload", "copied_edges", "latency_of", "workload_of"]
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class Workload:
         method = self.create()
         if self.context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
             return None
-        noise = FakeValues(torch.Generator().manual_seed(0))
-        with ShapeMode(noise, MemoryCounter("meta")):
+        noise, counter = FakeValues(torch.Generator().manual_seed(0)), MemoryCounter("meta")
+        with ShapeMode(noise, counter), copied_edges(counter):
             method.build(replace(self.context, device=torch.device("meta"), pretraining=True))
             return method.state_dict()
 
@@ -176,3 +179,85 @@ def _grid(
     for _ in range(halvings):
         height, width = -(-height // 2), -(-width // 2)
     return height, width
+
+
+# Networks without values
+
+_edges: dict[Any, nn.ModuleDict | None] = {}  # in this process, on `meta`; None: it has no copies
+
+
+@contextmanager
+def copied_edges(counter: MemoryCounter) -> Iterator[None]:
+    """Build each kind of edge once, and copy it for the cells that are built inside.
+
+    To set up thousands of modules and to draw their weights, at which nobody looks, takes as long
+    as to trace a pass.
+
+    Args:
+        counter: counts the tensors of copies, as those of what is built.
+    """
+    build = edge_builder.get()
+
+    def copied(channels: int, stride: int, space: SearchSpace) -> nn.ModuleDict:
+        key = space, channels, stride, torch.get_default_dtype()
+        if key not in _edges:
+            with outside_modes():
+                built = build(channels, stride, space).to("meta")
+            _edges[key] = built if _has_copies(built) else None
+        if (known := _edges[key]) is None:
+            return build(channels, stride, space)
+        with outside_modes():
+            made: nn.ModuleDict = _copy(known)
+        counter.watch([*made.parameters(), *made.buffers()])
+        return made
+
+    token = edge_builder.set(copied)
+    try:
+        yield
+    finally:
+        edge_builder.reset(token)
+
+
+_CONTAINERS = (dict, list, set)
+
+
+def _has_copies(edge: nn.Module) -> bool:
+    """Return whether an edge is its tensors, no two the same, and values that nothing changes."""
+    every = [*edge.modules()]
+    tensors = [t for each in every for t in (*each._parameters.values(), *each._buffers.values())]
+    own = [id(each) for each in [*every, *tensors] if each is not None]
+    learn = all(each.requires_grad for each in edge.parameters())
+    return learn and len(set(own)) == len(own) and all(map(_is_plain_module, every))
+
+
+def _is_plain_module(module: nn.Module) -> bool:
+    apart = "_modules", "_parameters", "_buffers"
+    return all(
+        not value if isinstance(value, _CONTAINERS) else _is_plain(value)
+        for name, value in vars(module).items()
+        if name not in apart
+    )
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str, torch.dtype))
+
+
+def _copy(module: nn.Module) -> Any:
+    made: nn.Module = object.__new__(type(module))
+    for name, value in vars(module).items():
+        vars(made)[name] = type(value)() if isinstance(value, _CONTAINERS) else value
+    for name, child in module._modules.items():
+        made._modules[name] = None if child is None else _copy(child)
+    for name, like in module._parameters.items():
+        made._parameters[name] = None if like is None else nn.Parameter(_another(like))
+    for name, buffer in module._buffers.items():
+        made._buffers[name] = None if buffer is None else _another(buffer)
+    return made
+
+
+def _another(like: Tensor) -> Tensor:
+    # `empty_like` is worked out in Python on `meta`, which takes ten times as long.
+    return torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device="meta")
