@@ -1,14 +1,13 @@
 """Estimates on disk: what was estimated once is not traced again.
 
 An estimate is kept under a key that has all it depends on: the search, the cost model that a method
-may ask, torch, and the sources of the harness and of every method, space and score, so that a
-changed line makes another key. A file appears under its name only when it is whole; one that is
-damaged is made anew.
+may ask, torch, and the sources of what traces it, of the method, and of spaces and scores, so that
+a changed line of these makes another key. A file appears under its name only when it is whole; one
+that is damaged is made anew.
 """
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,14 +23,30 @@ from harness.cost_model.profile import Kernel, KernelClass
 from harness.errors import HarnessError
 from harness.experiment.trial import SpaceIdentity
 from harness.plugins.loading import Plugins
-from harness.plugins.registry import Kind
-from harness.runtime.sources import files_of
+from harness.plugins.registry import Entry
+from harness.runtime.sources import SourceReader, files_of
 from harness.system.files import made_folder, write_whole
 from harness.tracing.search import Search
 
 __all__ = ["EstimateCache", "EstimatedCosts"]
 
 FOLDER = "estimates"  # in the cache
+
+# Files and folders of the harness that bytes and kernels depend on.
+TRACED = (
+    "canonical.py",
+    "contracts/",
+    "cost_model/profile.py",
+    "estimates/",
+    "experiment/budget.py",
+    "experiment/setting.py",
+    "measure/",
+    "runtime/determinism.py",
+    "scores/zero_cost.py",
+    "search/",
+    "space/",
+    "tracing/",
+)
 
 
 class EstimatedCosts(BaseModel):
@@ -73,6 +88,7 @@ class EstimateCache:
     cache_root: Path
     report: Callable[[str], None]
     _told: bool = field(default=False, init=False)
+    _packages: dict[str, str] = field(default_factory=dict, init=False)  # digests
 
     def find(self, search: Search) -> EstimatedCosts | None:
         """Return what is known of a search; None if nothing is, or it cannot be read."""
@@ -97,9 +113,10 @@ class EstimateCache:
 
     def _key(self, search: Search) -> str:
         costs = [device.cost for device in search.devices if device.cost is not None]
+        method = self.plugins.registry.get("method", search.method)
         return digest(
             {
-                "code": self._code,
+                "code": [self._code, self._package_of(method)],
                 "method": [search.method, search.params],
                 "form": search.form,
                 "setting": search.setting.model_dump(mode="json"),
@@ -112,21 +129,30 @@ class EstimateCache:
         )
 
     @cached_property
+    def _sources(self) -> SourceReader:
+        return SourceReader(self.cache_root)
+
+    @cached_property
     def _code(self) -> dict[str, Any]:
-        kinds: tuple[Kind, ...] = ("method", "space", "score")
-        entries = [each for kind in kinds for each in self.plugins.registry.entries(kind)]
-        modules = {entry.target.partition(":")[0] for entry in entries}
-        packages = {"harness", *(module.partition(".")[0] for module in modules)}
+        """What all estimates depend on."""
+        traced = {
+            name: path
+            for name, path in files_of("harness").items()
+            if name.removeprefix("harness/").startswith(TRACED)
+        }
+        registry = self.plugins.registry
+        others = [*registry.entries("space"), *registry.entries("score")]
         return {
-            "sources": {package: _sources_digest(package) for package in sorted(packages)},
+            "sources": self._sources.files(traced),
+            "packages": sorted({self._package_of(entry) for entry in others}),
             "torch": version("torch"),
             "python": sys.version,
         }
 
-
-def _sources_digest(package: str) -> str:
-    """Return the SHA-256 of the Python files of a top-level package, which is not imported."""
-    files = files_of(package, {".py"})
-    return digest(
-        {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files.items()}
-    )
+    def _package_of(self, entry: Entry) -> str:
+        """Return the digest of a plugin's package, and of what of its own that imports."""
+        package = entry.target.partition(":")[0].partition(".")[0]
+        if package not in self._packages:
+            self._packages[package] = self._sources.package(package, entry.distribution)
+            self._sources.keep()
+        return self._packages[package]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import harness
 from harness.contracts import DataRequest
 from harness.cost_model.profile import Kernel
 from harness.estimates import cache as estimate_cache
@@ -15,9 +18,28 @@ from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins, load_plugins
+from harness.runtime import sources
+from harness.runtime.sources import files_of
 from harness.tracing.search import Search
 
 KERNELS = {Kernel("pooling", 12, 48, True): 7, Kernel("dense", 2**40, 8): 1}
+NOT_COUNTED = {
+    "devices/profile",
+    "errors",
+    "experiment/objective",
+    "experiment/suite",
+    "experiment/trial",
+    "fields",
+    "metrics",
+    "plugins/loading",
+    "plugins/registry",
+    "plugins/selection",
+    "plugins/spaces",
+    "runtime/forkserver",
+    "runtime/interpreters",
+    "runtime/sources",
+    "system/files",
+}
 COSTS = EstimatedCosts.of(4096, 1024, 512, KERNELS)
 
 
@@ -59,35 +81,69 @@ def test_any_part_of_a_search_makes_another_key(
     assert not any(map(cache.find, others))
 
 
-def test_a_changed_line_makes_another_key(
-    plugins: Plugins, search: Search, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("package", "file", "is_known"),
+    [
+        ("harness", "reports/tables.py", True),
+        ("harness", "cli/costs.py", True),
+        ("harness_onnas", "onnas.py", True),
+        ("harness", "tracing/shapes.py", False),
+        ("harness", "space/cell.py", False),
+        ("harness_baselines", "darts.py", False),
+    ],
+)
+def test_a_changed_line_makes_another_key_if_bytes_can_depend_on_it(
+    plugins: Plugins,
+    search: Search,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    package: str,
+    file: str,
+    is_known: bool,
 ) -> None:
-    """The sources of the harness and of methods are a part of the key."""
-    EstimateCache(plugins, tmp_path, pytest.fail).keep(search, COSTS)
-    digest_of = estimate_cache._sources_digest
+    """A report's or another method's does not; one of what is traced, or traces, does."""
+    EstimateCache(plugins, tmp_path / "cache", pytest.fail).keep(search, COSTS)
+    changed = tmp_path / "changed.py"
 
-    def changed(package: str) -> str:
-        return digest_of(package) + ("+" if package == "harness_baselines" else "")
+    def files_with_a_change(name: str, *suffixes: Collection[str]) -> dict[str, Path]:
+        files = files_of(name, *suffixes)
+        if name == package:
+            changed.write_text(files[f"{name}/{file}"].read_text("utf-8") + "\nchanged = 1\n")
+            files[f"{name}/{file}"] = changed
+        return files
 
-    monkeypatch.setattr(estimate_cache, "_sources_digest", changed)
-    assert EstimateCache(plugins, tmp_path, pytest.fail).find(search) is None
+    monkeypatch.setattr(sources, "files_of", files_with_a_change)
+    monkeypatch.setattr(estimate_cache, "files_of", files_with_a_change)
+    found = EstimateCache(plugins, tmp_path / "cache", pytest.fail).find(search)
+    assert (found is not None) is is_known
+    assert changed.exists() or package == "harness_onnas"  # which is not even read
 
 
-def test_sources_of_a_package_and_of_a_module_differ_by_a_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A module in a folder, and one alone, both count."""
-    monkeypatch.syspath_prepend(tmp_path)
-    module, package = tmp_path / "methods_alone.py", tmp_path / "methods_together"
-    package.mkdir()
-    for path in (module, package / "inner.py"):
-        path.write_text("a = 1\n")
-    names = "methods_alone", "methods_together"
-    before = [estimate_cache._sources_digest(name) for name in names]
-    for path in (module, package / "inner.py"):
-        path.write_text("a = 2\n")
-    after = [estimate_cache._sources_digest(name) for name in names]
-    assert all(old != new for old, new in zip(before, after, strict=True))
+def test_what_traces_imports_little_else() -> None:
+    """What the key has, imports at its top nothing that is not in it, but for what is named here.
+
+    That is what finds plugins, devices and data, and says what went wrong: bytes do not depend on
+    it, or the key has what it found.
+    """
+    host = Path(harness.__file__).parent
+    traced = {
+        name: path
+        for name, path in files_of("harness", {".py"}).items()
+        if name.removeprefix("harness/").startswith(estimate_cache.TRACED)
+    }
+    imported = {
+        str(node.module).replace(".", "/")
+        for path in traced.values()
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("harness.")
+    }
+    rest = {
+        each.removeprefix("harness/")
+        for each in imported
+        if not {f"{each}.py", f"{each}/__init__.py"} & traced.keys()
+    }
+    assert all((host / each).with_suffix(".py").is_file() for each in rest)
+    assert rest == NOT_COUNTED
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b'{"form": 2}', b"[]"])
@@ -101,7 +157,7 @@ def test_damaged_files_are_made_anew(
     """A file that was cut off or is of another form is as good as none."""
     cache = EstimateCache(plugins, tmp_path, pytest.fail)
     cache.keep(search, COSTS)
-    (file,) = tmp_path.rglob("*.json")
+    (file,) = tmp_path.glob("estimates/*.json")
     file.write_bytes(content)
     made = Estimate(search, 4096, 1024, 512, KERNELS)
     monkeypatch.setattr(estimates, "estimate", lambda *_, **__: made)
@@ -130,4 +186,4 @@ def test_failed_estimates_are_not_kept(
     monkeypatch.setattr(estimates, "estimate", lambda *_, **__: Estimate(search, error="no"))
     cache = EstimateCache(plugins, tmp_path, pytest.fail)
     assert estimate_all([search], lambda _: None, cache=cache)[0].error == "no"
-    assert not list(tmp_path.rglob("*.json"))
+    assert not list(tmp_path.glob("estimates/*.json"))
