@@ -11,7 +11,7 @@ import torch
 from harness.contracts import Batch, Device, SearchBatch, SearchMethod
 from harness.experiment.setting import conditions_of
 from harness.loop.episode import MethodDriver, search_steps
-from harness.measure.clock import Stopwatch
+from harness.measure import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import MIB
 from harness.plugins.loading import Plugins, in_one_line

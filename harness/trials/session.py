@@ -29,7 +29,7 @@ from harness.loop.guards import (
     check_metrics,
     check_reported,
 )
-from harness.measure.clock import Stopwatch
+from harness.measure import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.metrics import METRICS, MIB
 from harness.results.run_files import Step

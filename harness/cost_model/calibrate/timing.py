@@ -16,7 +16,7 @@ import torch
 
 from harness.cost_model.calibrate.fit import Case
 from harness.cost_model.profile import Kernel
-from harness.measure.clock import Stopwatch
+from harness.measure import Stopwatch
 from harness.measure.memory import MemoryCounter
 from harness.tracing.fake_values import FakeValues
 from harness.tracing.shapes import ShapeMode
