@@ -253,6 +253,7 @@ def read_until(process: subprocess.Popen[str], sign: str) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_photos_become_a_model_on_a_board(
     photos: Path, scratch: Path, sshd: Sshd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +288,7 @@ def test_photos_become_a_model_on_a_board(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_interrupting_stops_the_board(photos: Path, sshd: Sshd) -> None:
     """Ctrl-C ends the process there, too, and the exit status is that of an interruption."""
     words = ("-m", "weights-only", "--size", "8", "--channels", "2", "--epochs", "100000")
@@ -314,6 +316,7 @@ def is_alive(process: int) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_lost_connection_is_taken_up_again(photos: Path, scratch: Path, sshd: Sshd) -> None:
     """The board goes on; the same command finds what runs, or its model, and brings it home."""
     with adapting(photos, sshd, *TINY, "-o", "model") as process:
