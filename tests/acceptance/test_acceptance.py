@@ -106,6 +106,7 @@ def test_darts_does_not_fit_the_jetson_and_onnas_does(tmp_path: Path, cache: Pat
 
 
 @needs_omniglot
+@pytest.mark.slow
 def test_both_methods_run_on_real_omniglot_and_resume(tmp_path: Path, cache: Path) -> None:
     """Two methods and three seeds leave six records; a second call runs nothing."""
     command = [

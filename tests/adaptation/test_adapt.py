@@ -119,6 +119,7 @@ def test_fine_tuned_network_is_kept_as_others_are(
     assert call("predict", "model", "new.png").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_model_learns_on(photos: Path, scratch: Path) -> None:
     """From a folder made before, with the last layer it has, or a new one for other classes."""
     assert call("adapt", photos, "-m", "random", *TINY, "-o", "first").exit_code == 0

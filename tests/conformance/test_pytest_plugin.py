@@ -53,7 +53,7 @@ def test_a_rule_that_does_not_apply_is_skipped(monkeypatch: pytest.MonkeyPatch) 
     [
         (
             '"mine", kind="suite"',
-            "kind is 'suite'; it must be one of method, space, dataset, device",
+            "kind is 'suite'; it must be one of method, space, score, dataset, device",
         ),
         ("", "needs the mark harness_contract(name, kind=...)"),
     ],

@@ -54,7 +54,10 @@ def make(method: str, dataset: str, size: int, path: Path) -> tuple[Outcome, Sil
 
 
 @pytest.mark.usefixtures("toy_plugin")
-@pytest.mark.parametrize(("method", "dataset"), [("learner", "dots"), ("onnas", "dots")])
+@pytest.mark.parametrize(
+    ("method", "dataset"),
+    [("learner", "dots"), pytest.param("onnas", "dots", marks=pytest.mark.slow)],
+)
 def test_a_team_leaves_what_one_process_leaves(tmp_path: Path, method: str, dataset: str) -> None:
     """Two processes that share three tasks a meta-epoch come to the same tensors as one."""
     files = []
