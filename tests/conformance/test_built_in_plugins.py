@@ -30,7 +30,15 @@ METHODS = [
     "sparse-update",
     "weights-only",
 ]
-DEVICES = ["cpu", "cuda", "jetson", "jetson-orin-nano", "rtx3090"]
+DEVICES = [
+    "cpu",
+    "cuda",
+    "jetson",
+    "jetson-orin-nano",
+    "raspberry-pi-4",
+    "raspberry-pi-5",
+    "rtx3090",
+]
 ARCHIVES = {"omniglot": "omniglot.tar.gz", "cifar10": "cifar10.tar.gz"}
 
 

@@ -1,4 +1,4 @@
-"""The built-in devices: this machine's processor and GPU, two boards and a desktop card."""
+"""The built-in devices: this machine's processor and GPU, four boards and a desktop card."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.plugins.selection import select
 Machine = Callable[..., None]
 
 MIB = 2**20
-NAMES = ["cpu", "cuda", "jetson", "jetson-orin-nano", "rtx3090"]
+NAMES = ["cpu", "cuda", "jetson", "jetson-orin-nano", "raspberry-pi-4", "raspberry-pi-5", "rtx3090"]
 
 
 def device(name: str) -> Device:
@@ -56,6 +56,15 @@ def test_profile_has_the_published_rates(
     assert profile.memory_limit_bytes == limit_mib * MIB
 
 
+@pytest.mark.parametrize("name", ["raspberry-pi-4", "raspberry-pi-5"])
+def test_a_raspberry_pi_has_a_limit_and_predicts_no_time(name: str) -> None:
+    """Nobody has calibrated one, so that nothing is known of its rates."""
+    profile = device(name).profile
+    assert profile.kind == "cpu"
+    assert profile.memory_limit_bytes == (4096 - 1024 - 384) * MIB
+    assert (profile.compute, profile.cost) == (None, None)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_what_was_chosen_is_not_passed_off_as_published(name: str) -> None:
     """A launch cost has no data sheet: its source says that it is an assumption."""
@@ -76,6 +85,9 @@ def test_what_was_chosen_is_not_passed_off_as_published(name: str) -> None:
             "Orin",
             {"jetson-orin-nano"},
         ),
+        (["Raspberry Pi 4 Model B Rev 1.4"], "none", {"raspberry-pi-4"}),
+        (["Raspberry Pi 5 Model B Rev 1.0"], "none", {"raspberry-pi-5"}),
+        (["Raspberry Pi Compute Module 5 Rev 1.0"], "none", set()),
         (["NVIDIA Jetson Orin NX Engineering Reference Developer Kit"], "Orin", set()),
     ],
 )
