@@ -243,7 +243,7 @@ def _finishing_cost(
     others of its operations may have more weights; each lives with its gradient, its second moment
     and, in an update, one value more.
     """
-    named = replace(search, method="the derived network", params={"parts": parts})
+    named = replace(search, params={"the derived network, in parts": parts})
     if known := cache.find(named):
         return known
     workload = workload_of(plugins, search)

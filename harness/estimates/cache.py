@@ -34,6 +34,7 @@ FOLDER = "estimates"  # in the cache
 
 # Files and folders of the harness that bytes and kernels depend on.
 TRACED = (
+    "adaptation/costs.py",
     "canonical.py",
     "contracts/",
     "cost_model/profile.py",
@@ -46,6 +47,7 @@ TRACED = (
     "search/",
     "space/",
     "tracing/",
+    "trials/models.py",
 )
 
 

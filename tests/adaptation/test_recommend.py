@@ -400,3 +400,17 @@ def test_another_seed_is_not_estimated_again(photos: Path, monkeypatch: pytest.M
         found = costs.costs_of(plugins, asked_for, 12, request.cache_root, print)
         assert [each.error for each in found] == ["not now"] * 2
     assert asked[0] == asked[1]
+
+
+def test_what_finishing_needs_is_estimated_once(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A derived network's cost is traced, kept beside the method's own, and found again."""
+    request = PhotosRequest(photos=photos, size=8, channels=4, epochs=4)
+    asked_for = request.run_request(["weights-only[engine=streamed]"])
+    plugins = load_plugins()
+    (first,) = costs.costs_of(plugins, asked_for, 2, request.cache_root, print)
+    assert first.peak_bytes
+    monkeypatch.setattr(costs, "trace", None)  # nothing is traced again
+    (again,) = costs.costs_of(plugins, asked_for, 2, request.cache_root, print)
+    assert again == first
