@@ -128,8 +128,8 @@ def test_a_changed_line_makes_another_key_if_bytes_can_depend_on_it(
 def test_what_traces_imports_little_else() -> None:
     """What the key has, imports at its top nothing that is not in it, but for what is named here.
 
-    That is what finds plugins, devices and data, runs trials, and says what went wrong: bytes do not depend on
-    it, or the key has what it found.
+    That is what finds plugins, devices and data, runs trials, and says what went wrong: bytes do
+    not depend on it, or the key has what it found.
     """
     host = Path(harness.__file__).parent
     traced = {
