@@ -2,27 +2,34 @@
 
     python -m documentation.reference_results
 
-It puts tables between the marks that `README.md` and `docs/reference-results.md` have for them, and
-draws the pictures. Beside the pictures is the digest of the records that they were drawn from, so
-that a test can say when they no longer agree.
+It puts tables between the marks that `README.md`, `docs/reference-results.md` and `docs/onnas.md`
+have for them, and draws the pictures. Beside the pictures is the digest of the records that they
+were drawn from, so that a test can say when they no longer agree.
+
+`results/reference/mechanisms` has On-NAS with its mechanisms switched off one by one; these rows
+stand in a table of their own, beside On-NAS and MetaNAS after as much pretraining.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from documentation.blocks import with_block
 from documentation.pages import ROOT
-from harness.reports.cells import legend
+from harness.comparison.comparing import compare_metric
+from harness.comparison.pairs import Pair
+from harness.metrics import METRICS
+from harness.reports.cells import cell_of, legend
 from harness.reports.formats import escaped_markdown, shown_frame, to_markdown
-from harness.reports.lines import Line, lines_of_rows
 from harness.reports.pictures.gallery import pictures_of
 from harness.reports.pictures.style import svg_of
-from harness.reports.table import Column, Table, TableCell
+from harness.reports.table import MINUS, MISSING, Column, Table, TableCell
 from harness.reports.trial_tables import trials_table
 from harness.results.load import load_results
 from harness.results.results import Results
+from harness.results.rows import Row
 from harness.system.files import made_folder, write_whole
 
 __all__ = [
@@ -33,6 +40,7 @@ __all__ = [
     "collected",
     "digest_of_records",
     "drawn_from",
+    "mechanisms",
 ]
 
 RESULTS = ROOT / "results" / "reference"
@@ -40,6 +48,11 @@ PICTURES = ROOT / "docs" / "assets" / "reference"
 DIGEST = "drawn-from.sha256"
 
 BLOCK = "reference results"
+METHOD = Column("method", "method")
+MEMORY, ACCURACY = METRICS["peak_memory"], METRICS["accuracy"]
+KINDS = ("few-shot", "full-task")
+PARTIAL = ("omniglot-360", "mechanisms")  # folders that have runs of some methods alone
+RIVALS = ("onnas", "metanas")  # of On-NAS with other mechanisms
 
 
 def main() -> None:
@@ -52,7 +65,7 @@ def main() -> None:
         )
     for old in made_folder(PICTURES).glob("*.*"):
         old.unlink()
-    for picture in pictures_of(results):
+    for picture in pictures_of(_of_all_methods(results)):
         if not isinstance(picture.drawn, str):
             write_whole(PICTURES / f"{picture.name}.svg", svg_of(picture.drawn))
     (PICTURES / DIGEST).write_text(digest_of_records() + "\n", encoding="ascii")
@@ -61,10 +74,20 @@ def main() -> None:
 def blocks(results: Results) -> Mapping[str, str]:
     """Return what stands between the marks of each page, in Markdown."""
     rows = results.rows
+    variants = mechanisms(rows)
+    others = [row for row in rows if row not in variants]
     return {
-        "README.md": _side_by_side(lines_of_rows(rows, results.stand_ins)),
-        "docs/reference-results.md": to_markdown([trials_table(rows)]).partition("\n")[2],
+        "README.md": _written(
+            *(_side_by_side([row for row in others if row.kind == kind]) for kind in KINDS)
+        ),
+        "docs/reference-results.md": to_markdown([trials_table(others)]).partition("\n")[2],
+        "docs/onnas.md": _written(_beside_rivals(variants, others)),
     }
+
+
+def mechanisms(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of On-NAS with other mechanisms than its own."""
+    return [row for row in rows if row.method.startswith("onnas[")]
 
 
 def digest_of_records() -> str:
@@ -90,34 +113,101 @@ def collected() -> Results:
     return results
 
 
-def _side_by_side(lines: Sequence[Line]) -> str:
+def _of_all_methods(results: Results) -> Results:
+    """Leave out what was run of some methods alone, which pictures would set beside the others."""
+    trials = (each for each in results.trials if not set(each.folder.parts) & set(PARTIAL))
+    return replace(results, trials=tuple(trials))
+
+
+def _side_by_side(rows: Sequence[Row]) -> Table:
     """Return a table with a row for each method, and memory and accuracy of each setting."""
-    settings = dict.fromkeys((line.place.dataset, line.place.setting) for line in lines)
-    methods = dict.fromkeys(line.place.method for line in lines)
+    settings = dict.fromkeys((row.dataset, row.setting) for row in rows)
+    methods = dict.fromkeys((row.method, _pretraining(row)) for row in rows)
     found = {
-        (line.place.method, (line.place.dataset, line.place.setting)): (line.memory, line.accuracy)
-        for line in lines
+        ((row.method, _pretraining(row)), (row.dataset, row.setting)): (
+            cell_of(row, MEMORY),
+            cell_of(row, ACCURACY),
+        )
+        for row in rows
     }
     nothing = TableCell(None), TableCell(None)
-    rows = tuple(
+    cells = tuple(
         (
-            TableCell(method),
-            *(cell for each in settings for cell in found.get((method, each), nothing)),
+            *(TableCell(method), TableCell(tasks)),
+            *(cell for each in settings for cell in found.get(((method, tasks), each), nothing)),
         )
-        for method in methods
+        for method, tasks in methods
     )
-    columns = [Column("method", "method")]
+    columns = [METHOD, Column("pretraining", "pretraining", "tasks", "number", 0)]
     for number, (dataset, setting) in enumerate(settings):
         name = f"{dataset}, {setting}"
         columns += [
             Column(f"memory_{number}", f"{name}: memory", "MiB", "number", 1, has_marks=True),
             Column(f"accuracy_{number}", "accuracy", "%", "number", 1, True, has_marks=True),
         ]
-    table = Table("reference", "", (), tuple(columns), rows)
-    shown = shown_frame(table, escaped_markdown, str).to_markdown(
-        index=False, disable_numparse=True, colalign=["left"] + ["right"] * (len(columns) - 1)
+    return Table("reference", "", (), tuple(columns), cells)
+
+
+def _pretraining(row: Row) -> float | None:
+    """Return how many tasks a method was pretrained on; None if it was not."""
+    if row.records[0].pretraining is None:
+        return None
+    return row.budget["meta_epochs"] * row.budget["meta_tasks"]
+
+
+def _beside_rivals(variants: Sequence[Row], rows: Sequence[Row]) -> Table:
+    """Return a table of On-NAS's mechanisms: what each variant gains on On-NAS and on MetaNAS."""
+    columns = [
+        *(METHOD, Column("setting", "setting")),
+        Column("memory", "memory", "MiB", "number", 1, has_marks=True),
+        Column("accuracy", "accuracy", "%", "number", 1, True, has_marks=True),
+        *(Column(rival, f"minus {rival}", "points", "words") for rival in RIVALS),
+    ]
+    budgets = [row.budget for row in variants]
+    rivals = [row for row in rows if row.method in RIVALS and row.budget in budgets]
+    cells = [
+        (
+            *(TableCell(row.method), TableCell(row.setting)),
+            *(cell_of(row, MEMORY), cell_of(row, ACCURACY)),
+            *(_gain(row, rivals, rival) for rival in RIVALS),
+        )
+        for row in (*rivals, *variants)
+    ]
+    return Table("mechanisms", "", (), tuple(columns), tuple(cells))
+
+
+def _place(row: Row) -> tuple[str, str, str | None, Mapping[str, float]]:
+    """Tell what rows must have alike to be compared task by task."""
+    return row.dataset, row.full_setting, row.fingerprint, row.budget
+
+
+def _gain(row: Row, rivals: Sequence[Row], rival: str) -> TableCell:
+    """Say by how much a row is more accurate than a rival, with its interval."""
+    others = [
+        each
+        for each in rivals
+        if each.method == rival and each is not row and _place(each) == _place(row)
+    ]
+    if not others:
+        return TableCell(MISSING)
+    found = compare_metric(ACCURACY, Pair(others[0], row))
+    if found.difference is None or found.low is None or found.high is None:
+        return TableCell(MISSING)
+    told = f"{found.difference:+.1f} ({found.low:+.1f} to {found.high:+.1f}; {found.over})"
+    return TableCell(told.replace("-", MINUS))
+
+
+def _written(*tables: Table) -> str:
+    """Return tables in Markdown, and below them what their signs mean."""
+    rows = [row for table in tables for row in table.rows]
+    return "\n\n".join([*map(_in_markdown, tables), *map(escaped_markdown, legend(rows))])
+
+
+def _in_markdown(table: Table) -> str:
+    flush = ["right" if column.is_flush_right else "left" for column in table.columns]
+    return shown_frame(table, escaped_markdown, str).to_markdown(
+        index=False, disable_numparse=True, colalign=flush
     )
-    return "\n\n".join([shown, *map(escaped_markdown, legend(rows))])
 
 
 if __name__ == "__main__":

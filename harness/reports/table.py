@@ -9,6 +9,7 @@ from string import ascii_lowercase
 from typing import Literal
 
 __all__ = [
+    "MINUS",
     "MISSING",
     "SYMBOLS",
     "Column",
