@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,37 +45,34 @@ Example:
 EXIT_NOTHING_FITS, EXIT_INTERRUPTED = 1, 130
 
 
-def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
-    """Read an amount of memory such as `600MiB`, `1.5GiB` or `600`, which is in MiB."""
+def _amount(
+    value: str | None, units: Mapping[str, float], usual: str, of: str, *, suffix: str = ""
+) -> float | None:
+    """Read a positive number and its unit, the usual one if it has none; None if not given."""
     if value is None:
         return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(Ki|Mi|Gi|M|G)?B?\s*", value)
+    match = re.fullmatch(rf"\s*(\d+(?:\.\d+)?)\s*({'|'.join(units)})?{suffix}\s*", value)
     if match is None or float(match[1]) == 0:
-        raise click.BadParameter(
-            f"'{value}' is not an amount of memory; write it as 600MiB or 1.5GiB"
-        )
-    factor = {"Ki": 2**-10, "Mi": 1, "Gi": 2**10, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
-    return float(match[1]) * factor[match[2] or "Mi"]
+        raise click.BadParameter(f"'{value}' is not an amount of {of}")
+    return float(match[1]) * units[match[2] or usual]
+
+
+def in_mib(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read an amount of memory such as `600MiB`, `1.5GiB` or `600`, which is in MiB."""
+    units = {"Ki": 2**-10, "Mi": 1, "Gi": 2**10, "M": 1e6 / 2**20, "G": 1e9 / 2**20}
+    return _amount(value, units, "Mi", "memory; write it as 600MiB or 1.5GiB", suffix="B?")
 
 
 def in_seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
     """Read an amount of time such as `20min`, `1.5h`, `90s` or `20`, which is in minutes."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|min|h)?\s*", value)
-    if match is None or float(match[1]) == 0:
-        raise click.BadParameter(f"'{value}' is not an amount of time; write it as 20min or 1.5h")
-    return float(match[1]) * {"s": 1, "min": 60, "h": 3600}[match[2] or "min"]
+    units = {"s": 1, "min": 60, "h": 3600}
+    return _amount(value, units, "min", "time; write it as 20min or 1.5h")
 
 
 def in_joules(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
     """Read an amount of energy such as `5kJ`, `2Wh` or `600`, which is in joules."""
-    if value is None:
-        return None
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(J|kJ|Wh)?\s*", value)
-    if match is None or float(match[1]) == 0:
-        raise click.BadParameter(f"'{value}' is not an amount of energy; write it as 5kJ or 2Wh")
-    return float(match[1]) * {"J": 1, "kJ": 1000, "Wh": 3600}[match[2] or "J"]
+    units = {"J": 1, "kJ": 1000, "Wh": 3600}
+    return _amount(value, units, "J", "energy; write it as 5kJ or 2Wh")
 
 
 def photo_options(function: Function) -> Function:
