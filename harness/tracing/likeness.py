@@ -14,6 +14,7 @@ from types import NoneType
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor, nn
 
 from harness.contracts import Batch
@@ -21,7 +22,15 @@ from harness.space.backpropagation import Engine
 from harness.space.mixing import Mixing, NodeMixing
 from harness.tracing.shapes import SMALL
 
-__all__ = ["UnlikeError", "of_batch", "of_engine", "of_mixing", "of_network"]
+__all__ = [
+    "TENSORS_AND_MODULES",
+    "UnlikeError",
+    "never_changes",
+    "of_batch",
+    "of_engine",
+    "of_mixing",
+    "of_network",
+]
 
 
 class UnlikeError(Exception):
@@ -76,14 +85,14 @@ def _describe(module: nn.Module) -> int:
     before = dict(vars(module))
     is_fixed = True
     for name, value in vars(module).items():
-        if name in _TENSORS_AND_MODULES:
+        if name in TENSORS_AND_MODULES:
             continue
         if not value and type(value) in _CONTAINERS:
             parts.append(name)
             before[name] = type(value)()
         else:
             parts.append((name, _plain(value)))
-            is_fixed &= _never_changes(value)
+            is_fixed &= never_changes(value)
     number = _numbers.setdefault(tuple(parts), len(_numbers))
     if is_fixed:
         _seen[module] = before, number
@@ -91,14 +100,15 @@ def _describe(module: nn.Module) -> int:
 
 
 _NEVER: tuple[None, int] = None, 0
-_TENSORS_AND_MODULES = {"_parameters", "_buffers", "_modules"}
+TENSORS_AND_MODULES = {"_parameters", "_buffers", "_modules"}
 _CONTAINERS = {dict, OrderedDict, set}  # mostly of hooks, of which there are none
 
 
-def _never_changes(value: object) -> bool:
+def never_changes(value: object) -> bool:
+    """Tell whether a value is plain: equal to another, and it stays what it is."""
     if type(value) is tuple:
-        return all(map(_never_changes, value))
-    return type(value) in {bool, int, float, str, NoneType}
+        return all(map(never_changes, value))
+    return type(value) in {bool, int, float, str, NoneType, torch.dtype}
 
 
 def _of_parameter(parameter: Tensor | None) -> Any:

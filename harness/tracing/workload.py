@@ -30,6 +30,7 @@ from harness.runtime.determinism import seed_generators
 from harness.space.cell import edge_builder, edge_stride
 from harness.space.spec import CELL_INPUTS, CellKind, SearchSpace
 from harness.tracing.fake_values import FakeValues
+from harness.tracing.likeness import TENSORS_AND_MODULES, never_changes
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
 
@@ -231,18 +232,11 @@ def _has_copies(edge: nn.Module) -> bool:
 
 
 def _is_plain_module(module: nn.Module) -> bool:
-    apart = "_modules", "_parameters", "_buffers"
     return all(
-        not value if isinstance(value, _CONTAINERS) else _is_plain(value)
+        not value if isinstance(value, _CONTAINERS) else never_changes(value)
         for name, value in vars(module).items()
-        if name not in apart
+        if name not in TENSORS_AND_MODULES
     )
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, tuple):
-        return all(map(_is_plain, value))
-    return value is None or isinstance(value, (bool, int, float, str, torch.dtype))
 
 
 def _copy(module: nn.Module) -> Any:

@@ -21,7 +21,7 @@ from harness.results.record import Record
 from harness.results.results import FoundTrial
 from harness.results.run_files import read_steps
 
-__all__ = ["draw_curves", "draw_fronts", "draw_steps", "thinned"]
+__all__ = ["draw_curves", "draw_fronts", "draw_steps", "lowest_seeds", "thinned"]
 
 Curves = dict[str, list[CurvePoint]]  # for each checkpoint
 UPWARD = (("loss", "evaluation loss (nats)"), ("accuracy", "evaluation accuracy (%)"))
@@ -108,7 +108,7 @@ def draw_fronts(records: Sequence[Record], notes: Sequence[str] = ()) -> Figure 
 
 
 def _front_panel(setting: str, cost: Cost, records: Sequence[Record]) -> LinePanel:
-    lowest = _lowest_seeds(records)
+    lowest = lowest_seeds(records)
     lines = [_front_line(label_of(each.label), each.front, cost) for each in lowest]
     table = next((each.table_front for each in lowest if each.table_front), [])
     every = [value for line in lines for value in line.y]
@@ -130,7 +130,8 @@ def _front_panel(setting: str, cost: Cost, records: Sequence[Record]) -> LinePan
     )
 
 
-def _lowest_seeds(records: Iterable[Record]) -> list[Record]:
+def lowest_seeds(records: Iterable[Record]) -> list[Record]:
+    """Return the record of each method that has its lowest seed."""
     found: dict[str, Record] = {}
     for record in records:
         known = found.get(record.label)

@@ -13,7 +13,7 @@ from harness.comparison.published import PublishedSuite
 from harness.errors import UsageError
 from harness.reports.lines import lines_of_estimate, lines_of_rows
 from harness.reports.pictures.cells import draw_cells
-from harness.reports.pictures.curves import draw_curves, draw_fronts, draw_steps
+from harness.reports.pictures.curves import draw_curves, draw_fronts, draw_steps, lowest_seeds
 from harness.reports.pictures.notes import (
     Beside,
     beside_of,
@@ -108,16 +108,13 @@ def _knows(suite: PublishedSuite, method: str) -> bool:
 
 def _of_cells(records: Iterable[Record], notes: Sequence[str]) -> Iterator[Picture]:
     """Draw for each setting what each method found first, in the trial of the lowest seed."""
-    settings: dict[str, dict[str, Record]] = {}
+    settings: dict[str, list[Record]] = {}
     for record in records:
-        found = settings.setdefault(setting_of(record), {})
-        known = found.get(record.label)
-        if record.dataset.kind == "tabular":
-            continue  # its space has cells of its own
-        if record.architecture and (known is None or record.seed < known.seed):
-            found[record.label] = record
+        found = settings.setdefault(setting_of(record), [])
+        if record.architecture and record.dataset.kind != "tabular":  # which has cells of its own
+            found.append(record)
     for place, (setting, found) in enumerate(list(settings.items())[:MOST_SETTINGS], start=1):
-        cells, said = _genotypes(found)
+        cells, said = _genotypes({each.label: each for each in lowest_seeds(found)})
         title = f"Cells found on {setting}"
         yield Picture(f"cells-{place}", draw_cells(title, cells, [*notes, *said]))
 
