@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import cast
 
 import torch
@@ -202,21 +203,24 @@ class DirichletSupernet(WeighedSupernet):
         parts = gamma_draws(beta) if self.draws else beta
         return parts / parts.sum(dim=-1, keepdim=True)
 
-    def mean(self) -> Mixing:
-        """Return the mean weights."""
+    @contextmanager
+    def _undrawn(self) -> Iterator[None]:
+        """Weigh by the mean inside."""
         self.draws = False
         try:
-            return self.mixing()
+            yield
         finally:
             self.draws = True
 
+    def mean(self) -> Mixing:
+        """Return the mean weights."""
+        with self._undrawn():
+            return self.mixing()
+
     def genotype(self) -> Genotype:
         """Keep what the mean weights are largest of."""
-        self.draws = False
-        try:
+        with self._undrawn():
             return super().genotype()
-        finally:
-            self.draws = True
 
 
 class DrNas(WeighedMethod):

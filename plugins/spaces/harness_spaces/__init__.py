@@ -35,7 +35,7 @@ _SEARCHES = (
     (
         "random",
         "moves:RandomArchitectures",
-        "RandomArchitecturesParameters",
+        "SearchedByParameters",
         "Control: architectures at random",
     ),
     (
@@ -47,7 +47,7 @@ _SEARCHES = (
     (
         "local-search",
         "moves:LocalSearch",
-        "LocalSearchParameters",
+        "SearchedByParameters",
         "climbs to the best neighbour, then starts anew (White et al., 2021)",
     ),
     (

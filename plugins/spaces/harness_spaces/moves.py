@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from harness.contracts import SearchTask
 from harness_spaces.parameters import (
     EvolutionParameters,
-    LocalSearchParameters,
-    RandomArchitecturesParameters,
     ReinforceParameters,
+    SearchedByParameters,
 )
 
 __all__ = ["Evolution", "LocalSearch", "RandomArchitectures", "Reinforce"]
@@ -24,7 +23,7 @@ __all__ = ["Evolution", "LocalSearch", "RandomArchitectures", "Reinforce"]
 class RandomArchitectures:
     """Random search: the control of every other one (Li and Talwalkar, 2019)."""
 
-    def __init__(self, _: RandomArchitecturesParameters | None = None) -> None:
+    def __init__(self, _: SearchedByParameters | None = None) -> None:
         """Need nothing of the parameters: what evaluates is the harness's."""
 
     def start(self, task: SearchTask) -> None:
@@ -85,7 +84,7 @@ class LocalSearch:
     What it has asked for before it knows, and does not ask again.
     """
 
-    def __init__(self, _: LocalSearchParameters | None = None) -> None:
+    def __init__(self, _: SearchedByParameters | None = None) -> None:
         """Need nothing of the parameters: what evaluates is the harness's."""
 
     def start(self, task: SearchTask) -> None:

@@ -11,12 +11,11 @@ from harness.search.parameters import TableEvaluator
 
 __all__ = [
     "EvolutionParameters",
-    "LocalSearchParameters",
     "NasBench201TableParameters",
     "Nsga2Parameters",
     "PredictorParameters",
-    "RandomArchitecturesParameters",
     "ReinforceParameters",
+    "SearchedByParameters",
 ]
 
 Count = Annotated[int, Field(ge=1)]
@@ -48,14 +47,6 @@ class NasBench201TableParameters(FrozenParameters):
 
 class SearchedByParameters(TableEvaluator, FrozenParameters):
     """What every search has: what it evaluates architectures by."""
-
-
-class RandomArchitecturesParameters(SearchedByParameters):
-    """Nothing but that."""
-
-
-class LocalSearchParameters(SearchedByParameters):
-    """Nothing but that."""
 
 
 class EvolutionParameters(SearchedByParameters):
