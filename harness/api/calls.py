@@ -182,10 +182,8 @@ def load(*paths: str | Path) -> RunResults:
 
 
 def compare(a: RunResults, b: RunResults) -> ResultsComparison:
-    """Say of each metric of each pair of rows whether B is better or worse than A, or not shown."""
-    from harness.comparison.result import compare as compare_results  # noqa: PLC0415 - see above
-
-    return compare_results(a.results, b.results)
+    """Say for each metric of each pair of rows whether B is better or worse than A, or neither."""
+    return a.compare(b)
 
 
 def report(results: RunResults, path: str | Path) -> Path:
@@ -199,25 +197,7 @@ def report(results: RunResults, path: str | Path) -> Path:
         UsageError: the suffix is of no format.
         RunFolderError: it cannot be written.
     """
-    from harness.comparison.published import find_published  # noqa: PLC0415 - see the module
-    from harness.reports.claim_tables import ledgers_of  # noqa: PLC0415 - see the module
-    from harness.reports.delivery import SUFFIXES, Report, write_report  # noqa: PLC0415 - as above
-    from harness.reports.tables import tables_of  # noqa: PLC0415 - see the module
-
-    target = _path(path)
-    formats = {suffix: name for name, suffix in SUFFIXES.items()}
-    if target.suffix not in formats:
-        raise UsageError(
-            f"'{target.name}' does not name a format for a report; it must end in "
-            f"{', '.join(sorted(formats))}"
-        )
-    plugins, told = plugins_here(), results.results
-    published = find_published(told.suites, plugins, ignore)
-    ledgers = ledgers_of(plugins, told, results.folders, ignore)
-    tables = tables_of(told, published, controls=plugins.controls)
-    found = Report(told, published, [*ledgers, *tables])
-    write_report(found, {formats[target.suffix]: target}, ignore)
-    return target
+    return results.report(path)
 
 
 def plugins_here() -> Plugins:

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import UsageError
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -34,15 +36,31 @@ class RunResults:
 
     def report(self, path: str | Path) -> Path:
         """Write a report and return its path; see `harness.report`."""
-        from harness.api.calls import report  # noqa: PLC0415 - which needs this module
+        # Imported here, as whatever a result may never be asked for.
+        from harness.plugins.loading import load_plugins  # noqa: PLC0415 - see above
+        from harness.reports.delivery import (  # noqa: PLC0415 - see above
+            SUFFIXES,
+            report_of,
+            write_report,
+        )
+        from harness.system.folders import expanded  # noqa: PLC0415 - see above
 
-        return report(self, path)
+        target = expanded(Path(path))
+        formats = {suffix: name for name, suffix in SUFFIXES.items()}
+        if target.suffix not in formats:
+            raise UsageError(
+                f"'{target.name}' does not name a format for a report; it must end in "
+                f"{', '.join(sorted(formats))}"
+            )
+        report = report_of(load_plugins(), self.results, self.folders)
+        write_report(report, {formats[target.suffix]: target}, lambda _: None)
+        return target
 
     def compare(self, other: RunResults) -> ResultsComparison:
         """Compare these results (A) with others (B); see `harness.compare`."""
-        from harness.api.calls import compare  # noqa: PLC0415 - which needs this module
+        from harness.comparison.result import compare  # noqa: PLC0415 - as above
 
-        return compare(self, other)
+        return compare(self.results, other.results)
 
     def __repr__(self) -> str:
         """Say where they are, and how many."""

@@ -132,7 +132,6 @@ def _run(
     """Run what is missing; return the exit status."""
     from harness.api.progress import interruptible_progress  # noqa: PLC0415 - as above
     from harness.claims.checking import run_missing  # noqa: PLC0415 - imports the trials' rooms
-    from harness.results.summary import FAILED  # noqa: PLC0415 - as above
 
     result = run_missing(
         plugins, request, budget, executor, progress=interruptible_progress, say=say
@@ -143,8 +142,7 @@ def _run(
     if result.interrupted:
         say("Interrupted; run the same command again to continue.")
         return EXIT_INTERRUPTED
-    failed = result.passed_over or any(each.status in FAILED for each in result.records)
-    return EXIT_PROBLEMS if failed else 0
+    return EXIT_PROBLEMS if result.has_failed else 0
 
 
 def _say_estimate(number: int, total: int, estimate: Estimate) -> None:

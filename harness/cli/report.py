@@ -10,10 +10,7 @@ import click
 
 from harness.cli.options import UserPath, output_option
 from harness.cli.output import loaded_plugins, result_console, say
-from harness.comparison.published import PublishedSuite, find_published, load_published
 from harness.errors import UsageError
-from harness.plugins.loading import Plugins
-from harness.reports.claim_tables import ledgers_of
 from harness.reports.delivery import (
     SUFFIXES,
     Report,
@@ -21,9 +18,9 @@ from harness.reports.delivery import (
     newest_run,
     page_of,
     page_server,
+    report_of,
     write_report,
 )
-from harness.reports.tables import tables_of
 from harness.reports.terminal import print_tables
 from harness.results.load import load_results
 from harness.results.reading import without_garbage_collection
@@ -100,10 +97,14 @@ def report(  # noqa: PLR0913 - one parameter an option
     results = load_results(folders, plugins.metrics)
     if results.benches and not (results.trials or results.estimates):
         raise UsageError("only benchmarks are there; `harness compare` shows two side by side")
-    published = _published(plugins, results, suites)
-    ledgers = ledgers_of(plugins, results, folders, lambda why: say(f"Warning: {why}"))
-    tables = [*ledgers, *tables_of(results, published, missing, plugins.controls)]
-    found = Report(results, published, tables)
+    found = report_of(
+        plugins,
+        results,
+        folders,
+        suites=suites,
+        missing=missing,
+        complain=lambda why: say(f"Warning: {why}"),
+    )
     console = result_console()
     if console.is_terminal and not formats and output is None:
         print_tables(found.tables, console)
@@ -111,23 +112,17 @@ def report(  # noqa: PLR0913 - one parameter an option
     for path in write_report(found, destinations, click.echo):
         say(f"The report is in {path}")
     if pictures is not None:
-        _draw(results, pictures, published)
+        _draw(found, pictures)
     page = destinations.get("html")
     if opens and page is not None and not webbrowser.open(page.resolve().as_uri()):
         say(f"No browser could be opened; open {page} in one.")
     _tell(results)
 
 
-def _published(plugins: Plugins, results: Results, suites: tuple[str, ...]) -> list[PublishedSuite]:
-    if suites:
-        return [load_published(name, plugins) for name in dict.fromkeys(suites)]
-    return find_published(results.suites, plugins, lambda why: say(f"Warning: {why}"))
-
-
-def _draw(results: Results, folder: Path, published: list[PublishedSuite]) -> None:
+def _draw(found: Report, folder: Path) -> None:
     from harness.reports.pictures import draw_all  # noqa: PLC0415 - slow, for pictures alone
 
-    for path in draw_all(results, folder, published):
+    for path in draw_all(found.results, folder, found.published):
         say(f"A picture is in {path}")
 
 

@@ -43,16 +43,12 @@ from harness.reports.cells import side_by_side
 from harness.reports.terminal import print_tables
 from harness.reports.trial_tables import run_table
 from harness.results.summary import rows_of_records
-from harness.system.files import write_whole
 from harness.trials.runner import RunRequest, RunResult, run_trials
 
 __all__ = ["run"]
 
 EXIT_SOME_FAILED = 1
 EXIT_INTERRUPTED = 130
-
-# Not to fit the device is a result, not a failure.
-FINE = {"ok", "out_of_memory"}
 
 
 @click.command()
@@ -179,11 +175,10 @@ def run(  # noqa: PLR0913 - one parameter an option
 
 def _write_page(result: RunResult, plugins: Plugins) -> None:
     """Write the page of a run, and name it; a run is no worse for want of one."""
-    from harness.reports.delivery import page_of  # noqa: PLC0415 - slow, for pages alone
+    from harness.reports.delivery import write_page_of  # noqa: PLC0415 - slow, for pages alone
 
-    path = result.folder / "report.html"
     try:
-        write_whole(path, page_of(result.folder, plugins)[0])
+        path = write_page_of(result.folder, plugins)
     except HarnessError as error:
         say(f"Warning: the page was not written: {error}")
     else:
@@ -222,5 +217,5 @@ def _exit(result: RunResult) -> None:
     if result.interrupted:
         say("Interrupted; run the same command again to continue.")
         raise SystemExit(EXIT_INTERRUPTED)
-    if result.passed_over or any(record.status not in FINE for record in result.records):
+    if result.has_failed:
         raise SystemExit(EXIT_SOME_FAILED)

@@ -1,4 +1,4 @@
-"""Delivers reports: each format to its file, and the page of a folder to this machine's browser.
+"""Makes reports of results, and delivers them: to files, or as a page to this machine's browser.
 
 The server has one address, `/`: no path from the network is ever a path of the file system.
 Requests that name another host are refused, so that no web site reaches it by a name of its own.
@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock
 
-from harness.comparison.published import PublishedSuite, find_published
+from harness.comparison.published import PublishedSuite, find_published, load_published
 from harness.errors import HarnessError, UsageError
 from harness.plugins.loading import Plugins
 from harness.reports.claim_tables import ledgers_of
@@ -23,6 +23,7 @@ from harness.reports.table import Table
 from harness.reports.tables import tables_of
 from harness.results.load import load_results
 from harness.results.results import Results
+from harness.results.summary import Missing
 from harness.system.files import made_folder, write_whole
 from harness.system.text import written
 
@@ -35,9 +36,12 @@ __all__ = [
     "newest_run",
     "page_of",
     "page_server",
+    "report_of",
+    "write_page_of",
     "write_report",
 ]
 
+PAGE_FILE = "report.html"
 SUFFIXES = {"md": ".md", "csv": ".csv", "latex": ".tex", "html": ".html"}
 _FORMATS = {suffix: name for name, suffix in SUFFIXES.items()}
 _TEXTS: dict[str, Callable[[Sequence[Table]], str]] = {
@@ -56,10 +60,44 @@ class Report:
     tables: Sequence[Table]
 
 
+def report_of(  # noqa: PLR0913 - what to show, and how
+    plugins: Plugins,
+    results: Results,
+    folders: Sequence[Path],
+    *,
+    suites: Sequence[str] = (),
+    missing: Missing = "omit",
+    complain: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Return the report of results: the claims that they bear on, then tables.
+
+    Args:
+        plugins: where suites, claims and methods are registered.
+        results: what was found in `folders`.
+        folders: where the results were loaded from.
+        suites: whose published numbers to show; none: of the suites that the runs came from.
+        missing: what the accuracy of a failed trial counts as.
+        complain: is told of published numbers and claims that cannot be used and are left out.
+
+    Raises:
+        UsageError: one of `suites` does not exist, cannot be read, or has no published numbers.
+    """
+    if suites:
+        published = [load_published(name, plugins) for name in dict.fromkeys(suites)]
+    else:
+        published = find_published(results.suites, plugins, complain)
+    ledgers = ledgers_of(plugins, results, folders, complain)
+    tables = tables_of(results, published, missing, plugins.controls)
+    return Report(results, published, [*ledgers, *tables])
+
+
 def write_report(
     report: Report, destinations: Mapping[str, Path | None], say: Callable[[str], None]
 ) -> list[Path]:
-    """Write each format to its path, and return the paths; without one, `say` it.
+    """Write each format to its path, or pass its text to `say` if it has none.
+
+    Returns:
+        The paths that were written.
 
     Raises:
         RunFolderError: something cannot be written.
@@ -89,10 +127,20 @@ def page_of(folder: Path, plugins: Plugins) -> tuple[str, bool]:
     from harness.reports.page import page_text  # noqa: PLC0415 - slow, for pages alone
 
     results = load_results([folder], plugins.metrics)
-    published = find_published(results.suites, plugins)
-    ledgers = ledgers_of(plugins, results, [folder], lambda _: None)  # a report says what is wrong
-    tables = [*ledgers, *tables_of(results, published, controls=plugins.controls)]
-    return page_text(results, tables, published), results.pending > 0
+    report = report_of(plugins, results, [folder])
+    return page_text(results, report.tables, report.published), results.pending > 0
+
+
+def write_page_of(folder: Path, plugins: Plugins) -> Path:
+    """Write the page of a run folder into that folder, and return its path.
+
+    Raises:
+        UsageError: nothing that a run or an estimate leaves is in the folder.
+        RunFolderError: the page cannot be written.
+    """
+    path = folder / PAGE_FILE
+    write_whole(path, page_of(folder, plugins)[0])
+    return path
 
 
 def choose_destinations(
@@ -116,7 +164,7 @@ def choose_destinations(
     if output is not None and (len(wanted) > 1 or output.is_dir()):
         return {name: output / f"report{SUFFIXES[name]}" for name in wanted}
     if wanted == ["html"] and output is None:
-        return {"html": folders[0] / "report.html"}  # a page is to be opened, not read as text
+        return {"html": folders[0] / PAGE_FILE}  # a page is to be opened, not read as text
     if output is not None and _FORMATS.get(output.suffix, wanted[0]) != wanted[0]:
         raise UsageError(
             f"{output} is called {_FORMATS[output.suffix]}, and would be {wanted[0]}; give it a "

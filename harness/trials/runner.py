@@ -54,6 +54,14 @@ class RunResult:
     interrupted: bool = False
     without_model: Sequence[str] = ()
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether something did not end well; not to fit the device is a result, not a failure."""
+        ended_well = {"ok", "out_of_memory"}
+        return bool(self.passed_over) or any(
+            record.status not in ended_well for record in self.records
+        )
+
 
 @dataclass
 class Runner:
