@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +14,8 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.comparison.result import ResultsComparison
+    from harness.estimates.estimates import Estimate
+    from harness.planning.plan import PlanRequest
     from harness.plugins.loading import Plugins
     from harness.results.results import Results
     from harness.trials.record_writer import RunListener
@@ -22,6 +25,7 @@ __all__ = [
     "compare",
     "data_folder",
     "estimate",
+    "estimate_searches",
     "ignore",
     "listeners",
     "load",
@@ -122,9 +126,8 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     )
     plugins = plugins_here()
     result = run_trials(plugins, request, *listeners(progress=progress))
-    return RunResults(
-        _loaded(plugins, [result.folder]), [result.folder], interrupted=result.interrupted
-    )
+    folders = [result.folder]
+    return RunResults(_loaded(plugins, folders), folders, interrupted=result.interrupted)
 
 
 def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
@@ -148,25 +151,51 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
     Raises:
         UsageError: what was asked for makes no sense.
     """
-    from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
-    from harness.estimates.cache import EstimateCache  # noqa: PLC0415 - see the module
-    from harness.estimates.estimates import (  # noqa: PLC0415 - see the module
-        estimate_all,
-        plan_searches,
-    )
-    from harness.planning.plan import entries_of  # noqa: PLC0415 - see the module
-    from harness.results.costs import row_of  # noqa: PLC0415 - see the module
+    from harness.planning.plan import PlanRequest  # noqa: PLC0415 - see the module
 
     wanted = _wanted(
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,
         space=space, budget=budget,
     )  # fmt: skip
-    plugins = plugins_here()
-    request = DataRequest(data_folder(data_root), cache_folder(cache_root), ignore)
-    entries = entries_of(plugins, None if suite is None else str(suite), wanted)
-    cache = EstimateCache(plugins, request.cache_root, say_on_stderr)
-    found = estimate_all(plan_searches(plugins, entries, request), ignore, cache=cache)
-    return Estimates(tuple(map(row_of, found)))
+    request = PlanRequest(
+        suite=None if suite is None else str(suite),
+        wanted=wanted,
+        data_root=data_folder(data_root),
+        cache_root=cache_folder(cache_root),
+    )
+    return estimate_searches(plugins_here(), request, lambda *_: None, say_on_stderr)
+
+
+def estimate_searches(
+    plugins: Plugins,
+    request: PlanRequest,
+    done: Callable[[int, int, Estimate], None],
+    say: Callable[[str], None],
+) -> Estimates:
+    """Estimate the searches that are asked for.
+
+    Args:
+        plugins: where names are looked up.
+        request: what to estimate.
+        done: is called with how many estimates are finished, how many there are, and the last one.
+        say: reports sentences to the person, such as that a data set is being decoded.
+
+    Raises:
+        UsageError: what was asked for makes no sense.
+    """
+    from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
+    from harness.estimates.cache import EstimateCache  # noqa: PLC0415 - see the module
+    from harness.estimates.estimates import estimate_all, plan_searches  # noqa: PLC0415 - as above
+    from harness.results.costs import row_of  # noqa: PLC0415 - see the module
+
+    asked, finished = request.resolve(plugins), count(1)
+    data = DataRequest(request.data_root, request.cache_root, say)
+    searches = plan_searches(plugins, asked.entries, data)
+    cache = EstimateCache(plugins, request.cache_root, say)
+    found = estimate_all(
+        searches, lambda each: done(next(finished), len(searches), each), cache=cache
+    )
+    return Estimates(tuple(map(row_of, found)), request.suite, asked.dataset_map)
 
 
 def load(*paths: str | Path) -> RunResults:

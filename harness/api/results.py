@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,9 +77,24 @@ class Estimates:
 
     Attributes:
         rows: a row for each method and setting, with what each device makes of it.
+        suite: that they were asked for by, if it was one.
+        dataset_map: for a data set of the suite, what stood in for it.
     """
 
     rows: tuple[EstimateRow, ...]
+    suite: str | None = None
+    dataset_map: Mapping[str, str] = field(default_factory=dict)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the estimates into a folder, for `harness.load`, and return the file's path.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
+        from harness.results.costs import save_estimate  # noqa: PLC0415 - imports pydantic
+        from harness.system.folders import expanded  # noqa: PLC0415 - as above
+
+        return save_estimate(expanded(Path(folder)), self.rows, self.suite, self.dataset_map)
 
     @cached_property
     def _frame(self) -> DataFrame:

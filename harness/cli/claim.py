@@ -16,13 +16,12 @@ from harness.cli.options import (
     json_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.output import loaded_plugins, print_json, result_console, say, say_estimate
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.claims.checking import CheckedClaims, ClaimRequest
     from harness.claims.ledger import JudgedClaim
-    from harness.estimates.estimates import Estimate
     from harness.executors.base import ExecutorOptions
     from harness.plugins.loading import Plugins
 
@@ -105,7 +104,7 @@ def claim(  # noqa: PLR0913 - one parameter an option
     status = 0
     if runs:
         status = _run(plugins, request, budget, ExecutorOptions(jobs, executor, scheduler))
-    checked = check_claims(plugins, request, _say_estimate)
+    checked = check_claims(plugins, request, say_estimate)
     _show(checked, request, as_json=as_json)
     for problem in checked.problems:
         say(f"Warning: {problem}")
@@ -143,12 +142,6 @@ def _run(
         say("Interrupted; run the same command again to continue.")
         return EXIT_INTERRUPTED
     return EXIT_PROBLEMS if result.has_failed else 0
-
-
-def _say_estimate(number: int, total: int, estimate: Estimate) -> None:
-    search = estimate.search
-    fault = f": {estimate.error}" if estimate.error else ""
-    say(f"[{number}/{total}] {search.label} on {search.dataset} ({search.setting}){fault}")
 
 
 def _show(checked: CheckedClaims, request: ClaimRequest, *, as_json: bool) -> None:

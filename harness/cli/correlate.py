@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,9 +18,6 @@ from harness.cli.output import loaded_plugins, print_json, result_console, say
 from harness.reports.estimate_tables import correlation_table
 from harness.reports.terminal import print_tables
 from harness.system.files import write_whole
-
-if TYPE_CHECKING:
-    from harness.scores.correlating import Correlations
 
 __all__ = ["correlate_command"]
 
@@ -101,33 +95,9 @@ def correlate_command(  # noqa: PLR0913 - one parameter an option
     )
     result = correlate(loaded_plugins(), request, say)
     if output is not None:
-        write_whole(output, _csv(result))
+        write_whole(output, result.to_csv())
         say(f"The numbers of each architecture are in {output}")
     if as_json:
-        print_json(_json(result))
+        print_json(result.to_json())
     else:
         print_tables([correlation_table(result)], result_console())
-
-
-def _json(result: Correlations) -> dict[str, object]:
-    return {
-        "table": result.table,
-        "architectures": len(result.architectures),
-        "correlations": [
-            {
-                "score": each.score,
-                "target": each.target,
-                "spearman": each.spearman and each.spearman._asdict(),
-                "kendall": each.kendall and each.kendall._asdict(),
-            }
-            for each in result.found
-        ],
-    }
-
-
-def _csv(result: Correlations) -> str:
-    text, columns = StringIO(), {**result.scores, **result.targets}
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["architecture", *columns])
-    rows.writerows(zip(result.architectures, *(c.tolist() for c in columns.values()), strict=True))
-    return text.getvalue()

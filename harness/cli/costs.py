@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from harness.api.calls import estimate_searches
 from harness.cli.options import (
     UserPath,
     budget_option,
@@ -25,17 +26,22 @@ from harness.cli.options import (
     space_option,
     ways_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.output import (
+    loaded_plugins,
+    print_json,
+    result_console,
+    say,
+    say_estimate,
+)
 from harness.contracts import DataRequest
 from harness.devices.at_hand import choose_mode
 from harness.errors import UsageError
-from harness.estimates.cache import EstimateCache
-from harness.estimates.estimates import Estimate, estimate_all, plan_searches
-from harness.planning.plan import entries_of, read_dataset_map, with_stand_ins
+from harness.estimates.estimates import plan_searches
+from harness.planning.plan import PlanRequest, entries_of
 from harness.plugins.selection import select
 from harness.reports.estimate_tables import bench_table, estimate_table
 from harness.reports.terminal import print_tables
-from harness.results.costs import bench_to_json, row_of, save_bench, save_estimate
+from harness.results.costs import bench_to_json, save_bench
 from harness.results.rows import rows_of_estimate
 
 __all__ = [
@@ -82,32 +88,26 @@ def estimate(  # noqa: PLR0913 - one parameter an option
     the largest that its choices can lead to, and the range is shown. Time comes from the device's
     cost model, with the band that held nine of ten known times.
     """
-    plugins = loaded_plugins()
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
-    stand_ins = read_dataset_map(plugins, dataset_map)
-    entries = with_stand_ins(entries_of(plugins, suite, given(wanted)), stand_ins)
-    searches = plan_searches(plugins, entries, request)
-    cache = EstimateCache(plugins, cache_root, say)
-    total, finished = len(searches), 0
-
-    def done(each: Estimate) -> None:
-        nonlocal finished
-        finished += 1
-        setting = f"{each.search.label} on {each.search.dataset} ({each.search.setting})"
-        say(f"[{finished}/{total}] {setting}{': ' if each.error else ''}{each.error}")
-
-    rows = [row_of(each) for each in estimate_all(searches, done, cache=cache)]
+    request = PlanRequest(
+        suite=suite,
+        wanted=given(wanted),
+        dataset_map=dataset_map,
+        data_root=data_root,
+        cache_root=cache_root,
+    )
+    found = estimate_searches(loaded_plugins(), request, say_estimate, say)
     if output is not None:
-        say(f"The estimate is in {save_estimate(output, rows, suite, stand_ins)}")
+        say(f"The estimate is in {found.save(output)}")
     if as_json:
-        print_json({"rows": [row.to_json() for row in rows]})
+        print_json({"rows": [row.to_json() for row in found.rows]})
     else:
         from harness.comparison.findings import findings_of_rows  # noqa: PLC0415 - imports scipy
 
-        for sentence in findings_of_rows([each for row in rows for each in rows_of_estimate(row)]):
+        rows = [each for row in found.rows for each in rows_of_estimate(row)]
+        for sentence in findings_of_rows(rows):
             click.echo(sentence)
-        print_tables([estimate_table(rows, brief=True)], result_console())
-    if any(row.error for row in rows):
+        print_tables([estimate_table(found.rows, brief=True)], result_console())
+    if any(row.error for row in found.rows):
         raise SystemExit(1)
 
 

@@ -67,8 +67,7 @@ def _list_budgets(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show what a name is and what parameters it takes.
 
-    NAME is a method, dataset, device, suite, reporter, space, search, score or
-    budget.
+    NAME is a method, dataset, device, suite, reporter, space, search, score or budget.
     """
     descriptions = describe(loaded_plugins(), name)
     if as_json:

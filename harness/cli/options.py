@@ -262,7 +262,7 @@ _SCHEDULER = (
         "--scheduler",
         metavar="ADDRESS",
         envvar="HARNESS_SCHEDULER",
-        help="BoardAddress of the Dask scheduler, such as tcp://HOST:8786.",
+        help="Address of the Dask scheduler, such as tcp://HOST:8786.",
     ),
 )
 

@@ -16,7 +16,9 @@ from harness.system.streams import is_terminal, tell
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["loaded_plugins", "print_json", "print_table", "result_console", "say"]
+    from harness.estimates.estimates import Estimate
+
+__all__ = ["loaded_plugins", "print_json", "print_table", "result_console", "say", "say_estimate"]
 
 
 # Columns of sentences, which a narrow terminal breaks between words.
@@ -34,6 +36,13 @@ def loaded_plugins() -> Plugins:
 def say(sentence: str) -> None:
     """Print a line that is not a result, on standard error."""
     tell(sentence)
+
+
+def say_estimate(number: int, total: int, estimate: Estimate) -> None:
+    """Say which of the estimates is finished, and what went wrong with it, if anything did."""
+    search = estimate.search
+    fault = f": {estimate.error}" if estimate.error else ""
+    say(f"[{number}/{total}] {search.label} on {search.dataset} ({search.setting}){fault}")
 
 
 def result_console() -> Console:

@@ -6,9 +6,11 @@ nothing that counting does not.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -95,13 +97,45 @@ class Correlation(NamedTuple):
 
 @dataclass(frozen=True)
 class Correlations:
-    """All of them, and the numbers that they are of, by name and in the order of architectures."""
+    """The correlations of every score with every target, and the numbers they were computed from.
+
+    Attributes:
+        table: the data set, as it was asked for.
+        architectures: those that were scored.
+        scores: for each score, a number for each architecture, in their order.
+        targets: the same for each column of the table: accuracy, latencies.
+    """
 
     table: str
     architectures: Sequence[str]
     scores: Mapping[str, Floats]
     targets: Mapping[str, Floats]
     found: Sequence[Correlation] = field(default=())
+
+    def to_json(self) -> dict[str, object]:
+        """Return the correlations as JSON values, without the numbers of each architecture."""
+        return {
+            "table": self.table,
+            "architectures": len(self.architectures),
+            "correlations": [
+                {
+                    "score": each.score,
+                    "target": each.target,
+                    "spearman": each.spearman and each.spearman._asdict(),
+                    "kendall": each.kendall and each.kendall._asdict(),
+                }
+                for each in self.found
+            ],
+        }
+
+    def to_csv(self) -> str:
+        """Return the numbers of each architecture as CSV, one row each."""
+        text, columns = StringIO(), {**self.scores, **self.targets}
+        numbers = (column.tolist() for column in columns.values())
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["architecture", *columns])
+        rows.writerows(zip(self.architectures, *numbers, strict=True))
+        return text.getvalue()
 
 
 def correlate(

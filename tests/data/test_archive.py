@@ -177,7 +177,7 @@ def test_broken_header_in_the_middle_is_noticed(tmp_path: Path, pack: Pack) -> N
 
 @pytest.mark.parametrize("suffix", ["tar.gz", "zip"])
 def test_flipped_bit_is_noticed(tmp_path: Path, pack: Pack, suffix: str) -> None:
-    """DatasetContent that does not match its checksum is an error."""
+    """Content that does not match its checksum is an error."""
     archive = pack(tmp_path / f"x.{suffix}", {"a": bytes(range(256))})
     content = bytearray(archive.read_bytes())
     content[100] ^= 1
