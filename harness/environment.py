@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness import __version__
 from harness.devices.at_hand import mode_here
-from harness.errors import HarnessError
 from harness.plugins.loading import in_one_line
 from harness.plugins.selection import select
 from harness.plugins.targets import needs_parameters
@@ -169,5 +168,5 @@ def _check_device(plugins: Plugins, entry: Entry) -> Check:
             return Check(subject, "ok", "not at hand, and it has nothing to emulate")
         return Check(subject, "ok", f"{mode}, computes on {device.torch_device()}")
     except Exception as error:
-        reason = str(error) if isinstance(error, HarnessError) else in_one_line(error)
+        reason = in_one_line(error)
         return Check(subject, "problem", reason, entry.plugin.remedy)

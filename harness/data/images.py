@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from harness.data.archive import DEFAULT_LIMITS
 from harness.errors import DataError, UsageError
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "crop_and_flip",
     "decode",
     "image_files",
+    "read_bounded",
     "read_images",
 ]
 
@@ -149,6 +151,8 @@ def _reason(error: Exception, content: bytes) -> str:
     """Return Pillow's reason, unless it names a Python object, which tells people nothing."""
     if not isinstance(error, UnidentifiedImageError):
         return str(error) or type(error).__name__
+    if not content:
+        return "it is empty"
     kind = _BRANDS.get(content[8:12]) if content[4:8] == b"ftyp" else None
     if kind is not None:
         return f"it is {kind}, which needs {_READERS[kind]}"
@@ -193,7 +197,7 @@ SUFFIXES = {
 }  # fmt: skip
 """Suffixes by which files of a folder are taken for images."""
 
-_MOST_BYTES = 64 * 2**20  # of an image file
+_MOST_BYTES = DEFAULT_LIMITS.member_bytes  # of an image file, in an archive or not
 
 
 def image_files(given: Sequence[str]) -> list[str]:
@@ -244,20 +248,25 @@ def read_images(names: Iterable[str]) -> Iterator[tuple[str, bytes | DataError]]
     """Yield each name with the bytes of its file, or with why it cannot be read."""
     for name in names:
         try:
-            yield name, _read(name)
+            yield name, read_bounded(name)
         except DataError as error:
             yield name, error
 
 
-def _read(name: str) -> bytes:
+def read_bounded(path: str | Path) -> bytes:
+    """Return the bytes of an image file, or of standard input.
+
+    Raises:
+        DataError: it cannot be read, or is larger than an image may be.
+    """
     try:
-        if name == STANDARD_INPUT:
+        if path == STANDARD_INPUT:
             content = sys.stdin.buffer.read(_MOST_BYTES + 1)
         else:
-            with Path(name).open("rb") as file:
+            with Path(path).open("rb") as file:
                 content = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise DataError(f"image '{name}' cannot be read ({error.strerror or error})") from None
+        raise DataError(f"image '{path}' cannot be read ({error.strerror or error})") from None
     if len(content) > _MOST_BYTES:
-        raise DataError(f"image '{name}' is larger than {_MOST_BYTES:,} bytes")
+        raise DataError(f"image '{path}' is larger than {_MOST_BYTES:,} bytes")
     return content

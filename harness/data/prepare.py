@@ -76,16 +76,27 @@ def prepare_generated(
 
 
 def decode_files(
-    files: Files, preprocessing: Preprocessing, name: str, report: Callable[[str], None]
+    files: Files,
+    preprocessing: Preprocessing,
+    name: str,
+    report: Callable[[str], None],
+    own_names: Mapping[str, str] | None = None,
 ) -> DatasetContent:
     """Return the decoded images of `files`; they are decoded one by one as they are asked for.
+
+    Args:
+        files: named `<split>/<class>/<image>`.
+        preprocessing: the shape to which they are brought.
+        name: of the data set, for messages.
+        report: takes sentences.
+        own_names: what people know the files by, for messages, where that is another name.
 
     Raises:
         DataError: the files are not laid out as expected; later, an image is unreadable.
     """
     report(f"reading {name} from {files.path}")
     layout, places = read_layout(files.names(), preprocessing.shape, files.path)
-    images = _decoded(files, places, preprocessing)
+    images = _decoded(files, places, preprocessing, own_names or {})
     return DatasetContent(layout, counted(images, layout.total, f"decoding {name}", report))
 
 
@@ -107,9 +118,12 @@ def _cache_folder(request: DataRequest, name: str, identity: Mapping[str, Any]) 
 
 
 def _decoded(
-    files: Files, places: Mapping[str, ImagePlace], preprocessing: Preprocessing
+    files: Files,
+    places: Mapping[str, ImagePlace],
+    preprocessing: Preprocessing,
+    own_names: Mapping[str, str],
 ) -> Iterator[tuple[ImagePlace, NDArray[np.uint8]]]:
     for name, content in files.contents():
         if name in places:  # a README is not
-            where = f"{files.path}/{name}"
+            where = f"{files.path}/{own_names.get(name, name)}"
             yield places[name], decode(content, preprocessing, where)

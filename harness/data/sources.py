@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from harness.data.archive import DEFAULT_LIMITS, is_archive, read_members
+from harness.data.images import read_bounded
 from harness.errors import DataError
 from harness.system.text import is_leftover, written
 
@@ -117,7 +118,7 @@ class FolderSource:
             DataError: a file cannot be read, or is larger than an image may be.
         """
         for name, path in self.files():
-            yield name, _read_bounded(path)
+            yield name, read_bounded(path)
 
     def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
         """Yield each file of `names`, open until the next one is asked for.
@@ -263,18 +264,6 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         raise DataError(f"'{folder}' cannot be listed ({error.strerror})") from error
-
-
-def _read_bounded(path: Path) -> bytes:
-    bound = DEFAULT_LIMITS.member_bytes
-    try:
-        with path.open("rb") as file:
-            content = file.read(bound + 1)
-    except OSError as error:
-        raise DataError(f"image '{path}' cannot be read ({error.strerror})") from error
-    if len(content) > bound:
-        raise DataError(f"image '{path}' is larger than {bound:,} bytes")
-    return content
 
 
 def _visible(name: str) -> bool:

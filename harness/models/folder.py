@@ -50,6 +50,7 @@ __all__ = [
 
 SCHEMA: Literal[1] = 1
 
+EXPECTED = "expected a folder that `harness adapt` has made"
 MANIFEST = "manifest.json"
 WEIGHTS: Final = "weights.safetensors"
 REQUIRED = ("architecture.json", "classes.json", "preprocessing.json", WEIGHTS)
@@ -187,7 +188,7 @@ def read_texts(folder: Path) -> tuple[Manifest, ModelFiles]:
     """
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
-        raise ModelError(f"'{folder}' {what}; expected a folder that `harness adapt` has made")
+        raise ModelError(f"'{folder}' {what}; {EXPECTED}")
     manifest = _manifest(folder)
     names = [name for name in manifest.files if name != WEIGHTS]
     return manifest, {name: read_listed(folder, manifest, name, MOST_BYTES) for name in names}
@@ -239,6 +240,8 @@ def read_parts(
 
 
 def _manifest(folder: Path) -> Manifest:
+    if not (folder / MANIFEST).exists():
+        raise ModelError(f"'{folder}' has no {MANIFEST}; {EXPECTED}")
     content = _read(folder / MANIFEST, 2**20)
     try:
         told = json.loads(content)

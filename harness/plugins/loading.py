@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pluggy import HookImpl, PluginManager
 
 from harness import hookspecs
-from harness.errors import PluginError
+from harness.errors import HarnessError, PluginError
 from harness.metrics import METRICS, MetricSpec
 from harness.plugins.profile_files import device_of, profile_files
 from harness.plugins.registry import (
@@ -205,8 +205,10 @@ def load_plugins() -> Plugins:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Name an exception and give its message without line breaks."""
+    """Give an exception's message without line breaks, and its name if no person is meant."""
     message = " ".join(str(error).split())
+    if isinstance(error, HarnessError):
+        return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 

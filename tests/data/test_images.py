@@ -137,7 +137,13 @@ def test_truncated_image_is_named(png: Callable[..., bytes]) -> None:
         decode(png(0, (64, 64))[:-200], RGB, "train/a/7.png")
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
+def test_empty_file_is_called_so() -> None:
+    """What a full disk or a broken transfer has left is no matter of formats."""
+    with pytest.raises(DataError, match=r"image 'x' cannot be read \(it is empty\)"):
+        decode(b"", RGB, "x")
+
+
+@pytest.mark.parametrize("content", [b"no image", b"%!PS-Adobe-3.0 EPSF-3.0\n"])
 def test_other_files_are_named(content: bytes) -> None:
     """What is no image, or is PostScript and would be run, is an error with its name."""
     with pytest.raises(DataError, match=r"image 'x' cannot be read \(it is none of PNG, JPEG"):

@@ -102,7 +102,7 @@ class Photos:
                 return _taken_from(whole, PhotoSplit(split.source, everything), split, shape)
             if split.skipped:
                 request.report(f"skipping {_counted(split.skipped)} of {path}")
-            return decode_files(split, shape, "photos", request.report)
+            return decode_files(split, shape, "photos", request.report, split.own_names)
 
         return open_or_build(folder, {**identity, **split.stamp()}, make)
 
@@ -159,9 +159,10 @@ class PhotoSplit:
         layout, places = read_layout(self.names(), shape.shape, self.path)
         return layout, {old: places[new] for old, new in self._names.items()}
 
-    def places(self, split: str) -> dict[str, str]:
-        """Return the new name of each photo of a split, and the source's own."""
-        return {new: old for old, new in self._names.items() if new.startswith(f"{split}/")}
+    @property
+    def own_names(self) -> dict[str, str]:
+        """The source's own name of each photo, by its new one."""
+        return {new: old for old, new in self._names.items()}
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Yield the new name and the bytes of each photo.
@@ -175,8 +176,8 @@ class PhotoSplit:
 
     def open_each(self, names: Collection[str], max_bytes: int) -> Iterator[tuple[str, BinaryIO]]:
         """Yield each photo of `names`, open until the next one is asked for."""
-        old = {self._names[each]: each for each in self._names}
-        wanted = {old[name]: name for name in names}
+        own = self.own_names
+        wanted = {own[name]: name for name in names}
         for name, file in self.source.open_each(wanted, max_bytes):
             yield wanted[name], file
 
