@@ -7,10 +7,11 @@ step, neither of the search nor of the choice of a method.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,6 +65,34 @@ class Adapted:
     judgement: Judgement
     remarks: tuple[str, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        judged = self.judgement
+        low, high = judged.interval
+        return {
+            "model": str(self.folder),
+            "classes": list(judged.classes),
+            "held_out": judged.total,
+            "accuracy": {"value": judged.accuracy, "unit": "%", "low": low, "high": high},
+            "confusion": judged.confusion.tolist(),
+            "remarks": list(self.remarks),
+            "record": self.record.model_dump(mode="json", by_alias=True),
+        }
+
+    @classmethod
+    def from_json(cls, folder: Path, told: Mapping[str, Any]) -> Adapted:
+        """Read what `to_json` has given of a model that is now in `folder`.
+
+        Raises:
+            ValueError, LookupError, TypeError: it is something else.
+        """
+        record = Record.model_validate(told["record"])
+        confusion = np.array(told["confusion"], dtype=np.int64)
+        judgement = Judgement(tuple(map(str, told["classes"])), confusion, ())
+        if confusion.shape != (len(judgement.classes),) * 2 or judgement.total < 1:
+            raise ValueError("the confusion matrix is not of its classes")
+        return cls(folder, record, judgement, tuple(map(str, told["remarks"])))
+
 
 def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say) -> Adapted:
     """Adapt a network to photos, and write its folder, whole or not at all.
@@ -104,7 +133,7 @@ def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say)
     if shared:
         remarks.append(
             f"{shared} of the photos that are held out are also among those learned from, which "
-            "makes the accuracy look better than it is; remove one of each"
+            "makes the accuracy look better than it is; remove one of each."
         )
     facts = facts_of(request, record, judgement, photos, shared)
     _publish(request.output, kept, {**card_files(facts), "record.json": _json(record)})

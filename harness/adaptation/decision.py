@@ -7,10 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from math import inf
 from typing import Any
 
+from pydantic import TypeAdapter
 from scipy.stats import fisher_exact  # type: ignore[import-untyped]
 
 from harness.adaptation.costs import Contender, Cost, order
 from harness.adaptation.race import BASELINE
+from harness.cost_model.profile import Prediction
 from harness.metrics import MIB
 from harness.models.judging import another_run
 
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 SURE = 0.05  # chance that two methods of one accuracy would differ so much
+MOST_PHOTOS = 10**6  # to be judged by, of what another machine says
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,22 @@ class Recommendation:
             "remarks": list(self.remarks),
         }
 
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Recommendation:
+        """Read what `to_json` has given.
+
+        Raises:
+            ValueError, LookupError, TypeError: it is something else.
+        """
+        contenders = tuple(_contender_of(each) for each in told["methods"])
+        choice = None if told["recommended"] is None else contenders[0]
+        known = told["rehearsal"]
+        rehearsal = choice and known and _fared(choice, known)
+        reasons, remarks = (told["sentence"],), tuple(told["remarks"])
+        limits = Limits(**told["limits"])
+        found = cls(choice, reasons, contenders, told["device"], limits, remarks, rehearsal)
+        return TypeAdapter(cls).validate_python(asdict(found))
+
     def _rehearsal_json(self) -> dict[str, Any] | None:
         known, expected = self.rehearsal, self.expected
         if known is None or expected is None:
@@ -113,6 +132,25 @@ class Recommendation:
             "accuracy": {"value": known.accuracy, "unit": "%"},
             "another_run": {"low": low, "high": high, "unit": "%", "source": "predicted"},
         }
+
+
+def _contender_of(told: Mapping[str, Any]) -> Contender:
+    time, energy = (
+        Prediction(each["value"], each["low"], each["high"]) if each["value"] else None
+        for each in (told["search_time"], told["energy"])
+    )
+    power_w = energy.value_s / time.value_s if energy and time else None
+    sizes = told["peak_memory_bytes"], told["storage_bytes"]
+    cost = Cost(told["method"], *sizes, time, power_w=power_w)
+    verdict, dropped = (told[name] or "" for name in ("verdict", "dropped"))
+    return _fared(Contender(cost, verdict=verdict, dropped=dropped), told)
+
+
+def _fared(contender: Contender, told: Mapping[str, Any]) -> Contender:
+    right, total = told["right"], told["photos"]
+    if not 0 <= (right or 0) <= total <= MOST_PHOTOS:
+        raise ValueError(f"{right} of {total} photos cannot be right")
+    return replace(contender, right=right, total=total, epochs=told["epochs"])
 
 
 def compared(contenders: Sequence[Contender]) -> list[Contender]:
@@ -214,14 +252,17 @@ def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contend
 
 
 def _told_cost(choice: Contender, device: str, limits: Limits) -> str:
-    memory = (choice.memory_bytes or 0) / MIB
     time, energy = choice.cost.time, choice.cost.energy_j
-    needs = [f"{memory:,.1f} MiB"]
+    needs = [f"{_rounded((choice.memory_bytes or 0) / MIB)} MiB"]
     if time:
-        needs.append(f"about {time.value_s / 60:,.1f} minutes")
+        needs.append(f"about {_rounded(time.value_s / 60)} minutes")
     if energy and limits.joules is not None:
         needs.append(f"about {energy.value_s:,.0f} J")
     return f"It needs {_listed(needs)} on {device}."
+
+
+def _rounded(amount: float) -> str:
+    return f"{amount:,.1f}" if amount >= 1 else f"{amount:.2g}"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -236,8 +277,8 @@ def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:
     need, limit = (least.memory_bytes or 0) / MIB, limits.memory_bytes
     if limit is not None and (least.memory_bytes or 0) > limit:
         return (
-            f"Nothing fits: {least.label} needs the least memory, {need:,.1f} MiB, and there are "
-            f"{limit / MIB:,.1f} MiB on {device}; try a smaller --size or --channels."
+            f"Nothing fits: {least.label} needs the least memory, {_rounded(need)} MiB, and there "
+            f"are {_rounded(limit / MIB)} MiB on {device}; try a smaller --size or --channels."
         )
     slow = [each for each in known if not limits.lack_memory(each.cost)]
     if slow and all(limits.fault(each.cost) for each in slow):
@@ -248,12 +289,12 @@ def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:
 
 def _too_slow(device: str, limits: Limits, slow: Sequence[Contender]) -> str:
     times = {each.label: each.cost.time for each in slow}
-    most_s = {label: time.high_s for label, time in times.items() if time is not None}
-    quickest = min(slow, key=lambda each: most_s.get(each.label, inf))
+    minutes = {label: time.high_s / 60 for label, time in times.items() if time is not None}
+    quickest = min(slow, key=lambda each: minutes.get(each.label, inf))
     energy = quickest.cost.energy_j if limits.joules is not None else None
     joules = f" and {energy.high_s:,.0f} J" if energy else ""
     return (
         f"Nothing fits: {quickest.label} is the quickest, and may take up to "
-        f"{most_s[quickest.label] / 60:,.1f} minutes{joules} on {device}; try fewer --epochs, or a "
-        "smaller --size or --channels."
+        f"{_rounded(minutes[quickest.label])} minutes{joules} on {device}; try fewer --epochs, or "
+        "a smaller --size or --channels."
     )

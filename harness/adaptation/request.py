@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from harness.canonical import digest
 from harness.contracts import DeviceMode
@@ -48,6 +48,8 @@ class PhotosRequest:
         seed: draws what is held out, and the weights.
         cache_root: folder of decoded photos and of trials under way.
     """
+
+    COMMAND: ClassVar = "recommend"
 
     photos: Path
     device: str = "cpu"
@@ -118,6 +120,25 @@ class PhotosRequest:
             saves_models=part == "all",
         )
 
+    @property
+    def words(self) -> list[str]:
+        """What to type after `harness` for the same."""
+        photos = str(self.photos)
+        photos = f"./{photos}" if photos.startswith("-") else photos
+        words = [self.COMMAND, photos, "-d", self.device]
+        if self.mode is not None:
+            words += ["--mode", self.mode]
+        for key in ("keep", "size", "channels", "epochs", "seed"):
+            if (given := getattr(self, key)) != getattr(PhotosRequest, key):
+                words += [f"--{key}", str(given)]
+        if self.colours == "gray":
+            words.append("--gray")
+        if self.memory_mib is not None:
+            words += ["--memory", f"{self.memory_mib:.10g}MiB"]
+        if self.race_s != PhotosRequest.race_s:
+            words += ["--race-time", f"{self.race_s:.10g}s"]
+        return words
+
     def _folder(self, wanted: Mapping[str, object]) -> Path:
         return self.cache_root / "adaptations" / digest(wanted)[:16]
 
@@ -139,6 +160,13 @@ class Wishes:
     joules: float | None = None
     rehearses: bool = True
 
+    @property
+    def words(self) -> list[str]:
+        """The options of `harness recommend` for them."""
+        words = [] if self.seconds is None else ["--time", f"{self.seconds:.10g}s"]
+        words += [] if self.joules is None else ["--energy", f"{self.joules:.10g}J"]
+        return words if self.rehearses else [*words, "--no-rehearse"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdaptRequest(PhotosRequest):
@@ -150,6 +178,8 @@ class AdaptRequest(PhotosRequest):
         base: a model folder whose network learns on; nothing is searched then.
         checkpoint: of a pretraining, which the search starts from.
     """
+
+    COMMAND: ClassVar = "adapt"
 
     output: Path
     method: str = AUTO
@@ -185,20 +215,8 @@ class AdaptRequest(PhotosRequest):
     @property
     def words(self) -> list[str]:
         """The same, word by word, without `harness`."""
-        photos = str(self.photos)
-        words = ["adapt", f"./{photos}" if photos.startswith("-") else photos, "-d", self.device]
+        words = super().words
         words += ["-m", self.method] if self.base is None else ["--base", str(self.base)]
         if self.checkpoint is not None:
             words += ["--checkpoint", str(self.checkpoint)]
-        if self.mode is not None:
-            words += ["--mode", self.mode]
-        for key in ("keep", "size", "channels", "epochs", "seed"):
-            if (given := getattr(self, key)) != getattr(PhotosRequest, key):
-                words += [f"--{key}", str(given)]
-        if self.colours == "gray":
-            words.append("--gray")
-        if self.memory_mib is not None:
-            words += ["--memory", f"{self.memory_mib:.10g}MiB"]
-        if self.race_s != PhotosRequest.race_s:
-            words += ["--race-time", f"{self.race_s:.10g}s"]
         return [*words, "-o", str(self.output)]

@@ -107,12 +107,13 @@ def adapt(
     return adapt_photos(plugins_here(), request, *listeners(progress=progress))
 
 
-def recommend(
+def recommend(  # noqa: PLR0913 - they mirror the flags of `harness recommend`
     photos: str | Path,
     *,
     time_s: float | None = None,
     energy_j: float | None = None,
     rehearse: bool = True,
+    on: str | None = None,
     progress: bool = True,
     **options: Unpack[PhotoOptions],
 ) -> Recommendation:
@@ -123,11 +124,13 @@ def recommend(
         time_s: seconds that the adaptation may take on the device.
         energy_j: joules that it may take, as they are predicted.
         rehearse: whether the choice is run once with all epochs, which `adapt` then need not.
+        on: a board that is reached by ssh and does it, such as `"ssh://user@board"`.
         progress: whether progress is shown on standard error.
         options: the device, the budget and so on, see `PhotoOptions`.
 
     Raises:
         UsageError: what was asked for makes no sense, or the photos do not.
+        BoardError: the board cannot be used, or something failed there.
     """
     from harness.adaptation.recommend import recommend as choose  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import PhotosRequest, Wishes  # noqa: PLC0415 - as above
@@ -136,6 +139,12 @@ def recommend(
         PhotosRequest(**_fields(photos, options)),
         Wishes(seconds=time_s, joules=energy_j, rehearses=rehearse),
     )
+    if on is not None:
+        from harness.boards.connection import BoardAddress  # noqa: PLC0415 - as above
+        from harness.boards.work import recommend_on  # noqa: PLC0415 - as above
+
+        say = say_on_stderr if progress else ignore
+        return recommend_on(BoardAddress.parsed(on), plugins_here(), request, wishes, say)
     return choose(plugins_here(), request, *listeners(progress=progress), wishes)
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO
@@ -24,9 +24,18 @@ from harness.errors import HarnessError, UsageError
 from harness.system.streams import Wire
 from harness.system.text import plain
 
-__all__ = ["PROTOCOL", "BoardAddress", "BoardAnswer", "BoardError", "Connection", "connected"]
+__all__ = [
+    "PROTOCOL",
+    "STOPPED",
+    "BoardAddress",
+    "BoardAnswer",
+    "BoardError",
+    "Connection",
+    "connected",
+]
 
 PROTOCOL = 1
+STOPPED = 130  # exit status of what serves there: 128 + SIGINT, as shells have it
 
 # What a login shell of any kind takes; the folder is where people link commands to.
 REMOTE = "sh -c 'PATH=$PATH:$HOME/.local/bin; export PATH; exec harness devices serve'"
@@ -51,6 +60,7 @@ ADVICE = {
     "could not resolve": "correct the name, or give its number",
     "connection refused": "see that it is on, and has an ssh server at this port",
 }
+STOPS_IN_S = 90.0
 MOST_NOISE = 1000  # lines that a login script may print before the harness answers
 MOST_ERRORS = 2**20  # bytes of what ssh says
 
@@ -216,13 +226,33 @@ class Connection:
         with suppress(OSError):
             self.wire.send(do="forget")
 
-    def ended(self, wait_s: float) -> int:
-        """Return the exit status of what serves there, once it has ended.
+    def stop(self, say: Callable[[str], None]) -> None:
+        """Stop what runs there; a second Ctrl-C does not wait for it."""
+        say(f"stopping {self.address}")
+        with suppress(OSError, subprocess.TimeoutExpired, KeyboardInterrupt):
+            self.wire.send(do="stop")
+            if self._process.wait(STOPS_IN_S) == STOPPED:
+                return
+        say(f"{self.address} was not seen to stop, and may go on by itself")
+
+    def received(
+        self, files: Sequence[tuple[str, int]], most: Mapping[str, int]
+    ) -> Iterator[tuple[str, bytes]]:
+        """Yield the pieces of the files that a command has made, with the names of the files.
 
         Raises:
-            subprocess.TimeoutExpired: it has not after so long.
+            BoardError: a file has another name than those of `most`, comes twice, or is larger.
         """
-        return self._process.wait(wait_s)
+        names: set[str] = set()
+        for name, size in files:
+            if name not in most or name in names or not 0 <= size <= most[name]:
+                raise BoardError(
+                    f"{self.address} sends '{plain(name)}' of {plain(size)} bytes, which is no "
+                    "part of what was asked for"
+                )
+            names.add(name)
+            for piece in self.wire.read(size):
+                yield name, piece
 
     def lost(self) -> BoardError:
         """Say why nothing is heard of the board."""

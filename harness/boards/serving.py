@@ -25,7 +25,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from harness import __version__
-from harness.boards.connection import PROTOCOL
+from harness.boards.connection import PROTOCOL, STOPPED
 from harness.canonical import digest
 from harness.devices.readings.linux import machine_names
 from harness.errors import HarnessError, UsageError
@@ -34,9 +34,7 @@ from harness.runtime.interpreters import run_python
 from harness.system.files import made_folder, not_written, take_lock, write_whole
 from harness.system.streams import Wire
 
-__all__ = ["STOPPED", "serve"]
-
-STOPPED = 130  # 128 + SIGINT, as shells have it
+__all__ = ["serve"]
 
 LOOK_EVERY_S = 0.2
 RECENT = 2000  # bytes
@@ -162,8 +160,9 @@ class _BoardJob:
         status: its exit status, once it has ended.
     """
 
-    def __init__(self, folder: Path, words: list[str], result: str) -> None:
-        self.folder, self._words, self._result = folder, words, folder / "work" / _inside(result)
+    def __init__(self, folder: Path, words: list[str], result: str | None) -> None:
+        self.folder, self._words = folder, words
+        self._result = None if result is None else folder / "work" / _inside(result)
         self._told, self._answer = folder / "told", folder / "answer"
         self._process: subprocess.Popen[bytes] | None = None
         self.status = 0
@@ -178,9 +177,10 @@ class _BoardJob:
         with (self.folder / "lock").open("ab") as lock:
             if take_lock(lock.fileno()) is False:
                 return False
-            if self.result_files() and self.answer():  # nobody was there when it ended
+            if self._has_ended_well():  # nobody was there when it ended
                 return False
-            _remove(self._result)
+            if self._result is not None:
+                _remove(self._result)
             lay_out()
             with self._told.open("wb") as told, self._answer.open("wb") as answer:
                 self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and program
@@ -237,7 +237,10 @@ class _BoardJob:
         """Return the exit status; of a process that was somebody else's only its result tells."""
         if self._process is not None:
             return self._process.returncode
-        return 0 if self.result_files() and self.answer() else HarnessError.exit_code
+        return 0 if self._has_ended_well() else HarnessError.exit_code
+
+    def _has_ended_well(self) -> bool:
+        return bool(self.answer() and (self._result is None or self.result_files()))
 
     def stop(self) -> None:
         """End it as Ctrl-C does, and if it takes too long, at once."""
@@ -250,7 +253,9 @@ class _BoardJob:
                     time.sleep(LOOK_EVERY_S)
 
     def result_files(self) -> list[Path]:
-        """Return the file, or the files of the folder, that it was to make."""
+        """Return the file, or the files of the folder, that it was to make, if there is one."""
+        if self._result is None:
+            return []
         if self._result.is_dir():
             return sorted(each for each in self._result.iterdir() if each.is_file())
         return [self._result] if self._result.is_file() else []

@@ -1,4 +1,4 @@
-"""What is done on a board from here: adapting to photos that are here, and calibrating.
+"""What is done on a board from here: choosing a method and adapting to photos, and calibrating.
 
 What a board sends is a stranger's: files have names of a closed list and bounds, go to a temporary
 folder, and are checked before it takes its name.
@@ -7,43 +7,40 @@ folder, and are checked before it takes its name.
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
 from pydantic import BaseModel
 
 from harness.adaptation.adapt import Adapted
-from harness.adaptation.request import AdaptRequest
+from harness.adaptation.decision import Recommendation
+from harness.adaptation.request import AdaptRequest, PhotosRequest, Wishes
 from harness.boards.connection import BoardAddress, BoardAnswer, BoardError, Connection, connected
-from harness.boards.serving import STOPPED
 from harness.cost_model.profile import CostProfile
 from harness.data.images import SUFFIXES
 from harness.data.sources import FolderSource, open_source
 from harness.devices.profile import DeviceProfile, parse_profile
 from harness.errors import DataError, HarnessError
 from harness.models.folder import MOST_OF_FILE, ModelError, check_model, refuse_taken
-from harness.models.judging import Judgement
 from harness.plugins.loading import Plugins
 from harness.plugins.profile_files import ProfileFile
-from harness.results.record import Record
 from harness.system.files import file_sha256, not_written, whole_folder
 from harness.system.folders import expanded
 from harness.system.text import plain
 
-__all__ = ["adapt_on", "calibrate_on"]
+__all__ = ["adapt_on", "calibrate_on", "recommend_on"]
 
 Say = Callable[[str], None]
+Request = TypeVar("Request", bound=PhotosRequest)
 
-STOPS_IN_S = 90.0
 NEEDED = {"torch", "torchvision", "cache folder"}
 CHECKPOINT = "checkpoint.safetensors"
 TAKEN = {"base", CHECKPOINT, "harness", "model"}  # names that photos do not have there
 MOST_PROFILE = 2**20  # bytes
+MOST_TEXT = 2**16  # characters of a sentence
+UNREADABLE = (ValueError, LookupError, TypeError)
 
 
 @dataclass
@@ -90,13 +87,27 @@ def adapt_on(address: BoardAddress, plugins: Plugins, request: AdaptRequest, say
         KeyboardInterrupt: Ctrl-C; it was stopped there, and the same again goes on.
     """
     refuse_taken(request.output)
-    luggage, words = _packed(plugins, request)
+    luggage, there = _packed(plugins, request)
+    if request.base is not None:
+        base = expanded(request.base)
+        check_model(base)
+        for name in MOST_OF_FILE:
+            if (base / name).exists():
+                luggage.add(base / name, f"work/base/{name}")
+    if request.checkpoint is not None:
+        luggage.add(expanded(request.checkpoint), f"work/{CHECKPOINT}")
+    there = replace(
+        there,
+        output=Path("model"),
+        base=request.base and Path("base"),
+        checkpoint=request.checkpoint and Path(CHECKPOINT),
+    )
     with connected(address) as connection:
         _check(connection, say)
         _send(connection, luggage, say)
-        ended = _run(connection, words, "model", luggage, say)
+        ended = _run(connection, there.words, "model", luggage, say)
         with not_written(request.output), whole_folder(request.output) as folder:
-            for name, content in _received(connection, ended, MOST_OF_FILE):
+            for name, content in connection.received(ended.files, MOST_OF_FILE):
                 with (folder / name).open("ab") as file:
                     file.write(content)
             try:
@@ -104,7 +115,40 @@ def adapt_on(address: BoardAddress, plugins: Plugins, request: AdaptRequest, say
             except ModelError as error:
                 raise BoardError(f"{address} has sent no sound model: {error}") from None
         connection.forget()
-    return _adapted(address, request.output, ended.answer)
+    try:
+        return Adapted.from_json(request.output, _told(ended))
+    except UNREADABLE as error:
+        raise BoardError(
+            f"the model of {address} is in {request.output}, but what the board says of it cannot "
+            f"be read: {plain(error)}"
+        ) from None
+
+
+def recommend_on(
+    address: BoardAddress, plugins: Plugins, request: PhotosRequest, wishes: Wishes, say: Say
+) -> Recommendation:
+    """Have a board say which method to take for photos on it.
+
+    Args:
+        address: of the board.
+        plugins: as of `adapt_on`.
+        request: the photos and the budget; the cache is the board's own.
+        wishes: what the adaptation may take.
+        say: reports sentences to the person.
+
+    Raises:
+        UsageError, BoardError, KeyboardInterrupt: as of `adapt_on`.
+    """
+    luggage, there = _packed(plugins, request)
+    with connected(address) as connection:
+        _check(connection, say)
+        _send(connection, luggage, say)
+        ended = _run(connection, [*there.words, *wishes.words], None, luggage, say)
+        connection.forget()
+    try:
+        return Recommendation.from_json(_told(ended))
+    except UNREADABLE as error:
+        raise BoardError(f"what {address} recommends cannot be read: {plain(error)}") from None
 
 
 def calibrate_on(
@@ -124,16 +168,16 @@ def calibrate_on(
     Raises:
         BoardError: as of `adapt_on`.
     """
-    words = ["devices", "calibrate", "--json", f"--name={name}", "--output=profile.toml"]
+    words = ["devices", "calibrate", f"--name={name}", "--output=profile.toml"]
     with connected(address) as connection:
         _check(connection, say)
         ended = _run(connection, words, "profile.toml", _Luggage(), say)
-        pieces = _received(connection, ended, {"profile.toml": MOST_PROFILE})
+        pieces = connection.received(ended.files, {"profile.toml": MOST_PROFILE})
         text = b"".join(content for _, content in pieces).decode("utf-8", "replace")
         connection.forget()
         profile = parse_profile(text, f"of {address}")
         try:
-            told = _CalibrationAnswer.model_validate_json(plain(ended.answer, MOST_PROFILE))
+            told = _CalibrationAnswer.model_validate(_told(ended))
         except ValueError:
             raise BoardError(f"{address} answers what cannot be understood") from None
         profile = profile.model_copy(update={"recognised_by": connection.machine})
@@ -154,8 +198,8 @@ class _CalibrationAnswer(BaseModel):
     left_out: list[LeftOutRow]
 
 
-def _packed(plugins: Plugins, request: AdaptRequest) -> tuple[_Luggage, list[str]]:
-    """Return what an adaptation needs on a board, and the command there."""
+def _packed(plugins: Plugins, request: Request) -> tuple[_Luggage, Request]:
+    """Return the photos and the profile that a board needs, and what to ask of it."""
     luggage, path = _Luggage(), expanded(request.photos).absolute()
     name = path.resolve().name
     name = "photos" if name in TAKEN or not name else name
@@ -167,25 +211,10 @@ def _packed(plugins: Plugins, request: AdaptRequest) -> tuple[_Luggage, list[str
                 luggage.add(file, f"work/{name}/{below}")
     else:
         luggage.add(path, f"work/{name}")
-    if request.base is not None:
-        base = expanded(request.base)
-        check_model(base)
-        for file in (base / each for each in MOST_OF_FILE):
-            if file.exists():
-                luggage.add(file, f"work/base/{file.name}")
     for entry in plugins.registry.entries("device"):
         if entry.name == request.device and isinstance(entry.plugin, ProfileFile):
             luggage.add(Path(entry.plugin.distribution), f"devices/{entry.name}.toml")
-    there = replace(
-        request,
-        photos=Path(name),
-        output=Path("model"),
-        base=request.base and Path("base"),
-        checkpoint=request.checkpoint and Path(CHECKPOINT),
-    )
-    if request.checkpoint is not None:
-        luggage.add(expanded(request.checkpoint), f"work/{CHECKPOINT}")
-    return luggage, [*there.words, "--json"]
+    return luggage, replace(request, photos=Path(name))
 
 
 def _check(connection: Connection, say: Say) -> None:
@@ -221,14 +250,14 @@ def _send(connection: Connection, luggage: _Luggage, say: Say) -> None:
 
 
 def _run(
-    connection: Connection, words: list[str], result: str, luggage: _Luggage, say: Say
+    connection: Connection, words: list[str], result: str | None, luggage: _Luggage, say: Say
 ) -> BoardAnswer:
-    """Run a command of the board's harness, show what it says, and return how it ended well."""
+    """Run a command of the board's harness, show what it says, and return its answer in JSON."""
     sent = {"files": luggage.places, "folders": luggage.folders}
     last, said = "", BoardAnswer()
     try:
         connection.is_at_work = True
-        connection.wire.send(do="run", words=words, result=result, **sent)
+        connection.wire.send(do="run", words=[*words, "--json"], result=result, **sent)
         while said.ended is None:
             said = connection.answer()
             line = plain(said.told)
@@ -236,11 +265,11 @@ def _run(
             if line and not line.startswith("Error: "):
                 say(f"{connection.address.host}: {line}")
     except KeyboardInterrupt:
-        _stop(connection, say)
+        connection.stop(say)
         raise
     connection.is_at_work = False
     status = said.ended
-    if status == 0:
+    if status == 0 or (said.answer and result is None):  # which may be that nothing fits
         return said
     if status < 0:
         last = f"the process was ended by signal {-status}, as where memory is short ({last})"
@@ -248,48 +277,21 @@ def _run(
     raise BoardError(f"on {connection.address}: {last.removeprefix('Error: ')}", code)
 
 
-def _stop(connection: Connection, say: Say) -> None:
-    """Stop what runs there; a second Ctrl-C does not wait for it."""
-    say(f"stopping {connection.address}")
-    with suppress(OSError, subprocess.TimeoutExpired, KeyboardInterrupt):
-        connection.wire.send(do="stop")
-        if connection.ended(STOPS_IN_S) == STOPPED:
-            return
-    say(f"{connection.address} was not seen to stop, and may go on by itself")
-
-
-def _received(
-    connection: Connection, ended: BoardAnswer, most: Mapping[str, int]
-) -> Iterator[tuple[str, bytes]]:
-    """Yield the pieces of the files that a command has made, with the names of the files.
+def _told(ended: BoardAnswer) -> Any:
+    """Return the JSON that a command has printed; no text of it acts on a terminal.
 
     Raises:
-        BoardError: a file has another name than those of `most`, comes twice, or is larger.
+        ValueError: it is none.
     """
-    names: set[str] = set()
-    for name, size in ended.files:
-        if name not in most or name in names or not 0 <= size <= most[name]:
-            raise BoardError(
-                f"{connection.address} sends '{plain(name)}' of {plain(size)} bytes, which is no "
-                "part of what was asked for"
-            )
-        names.add(name)
-        for piece in connection.wire.read(size):
-            yield name, piece
-
-
-def _adapted(address: BoardAddress, folder: Path, answer: str) -> Adapted:
-    """Return what `harness adapt --json` has said there of a model that is here."""
     try:
-        told = json.loads(answer)
-        record = Record.model_validate(told["record"])
-        confusion = np.array(told["confusion"], dtype=np.int64)
-        judgement = Judgement(tuple(map(str, told["classes"])), confusion, ())
-        if confusion.shape != (len(judgement.classes),) * 2 or judgement.total < 1:
-            raise ValueError("the confusion matrix is not of its classes")
-        return Adapted(folder, record, judgement, tuple(plain(each) for each in told["remarks"]))
-    except (ValueError, KeyError, TypeError) as error:
-        raise BoardError(
-            f"the model of {address} is in {folder}, but what the board says of it cannot be read: "
-            f"{plain(error)}"
-        ) from None
+        return _plain(json.loads(ended.answer))
+    except RecursionError:
+        raise ValueError("it is too deep") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return plain(value, MOST_TEXT) if isinstance(value, str) else value

@@ -15,7 +15,7 @@ from harness.adaptation.decision import Recommendation
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest, Wishes
 from harness.api.progress import interruptible_progress
-from harness.boards.work import adapt_on
+from harness.boards.work import adapt_on, recommend_on
 from harness.cli.options import (
     Function,
     UserPath,
@@ -199,17 +199,7 @@ def adapt_command(*, address: BoardAddress | None, as_json: bool, **given: Any) 
 def _show_model(adapted: Adapted, *, as_json: bool) -> None:
     judged, record = adapted.judgement, adapted.record
     if as_json:
-        low, high = judged.interval
-        answer = {
-            "model": str(adapted.folder),
-            "classes": list(judged.classes),
-            "held_out": judged.total,
-            "accuracy": {"value": judged.accuracy, "unit": "%", "low": low, "high": high},
-            "confusion": judged.confusion.tolist(),
-            "remarks": list(adapted.remarks),
-            "record": record.model_dump(mode="json", by_alias=True),
-        }
-        print_json(answer)
+        print_json(adapted.to_json())
         return
     for remark in adapted.remarks:
         click.echo(remark)
@@ -230,6 +220,7 @@ def _show_model(adapted: Adapted, *, as_json: bool) -> None:
 RECOMMEND_EXAMPLE = """\b
 Example:
   harness recommend photos -d jetson --memory 200MiB --time 20min
+  harness recommend photos -d jetson-orin-nano --on ssh://me@board
 """
 
 
@@ -255,13 +246,15 @@ Example:
     show_default=True,
     help="Run the choice once with all epochs, to say what to expect; adapt then need not.",
 )
+@on_option
 @photo_options
-def recommend_command(
+def recommend_command(  # noqa: PLR0913 - one parameter an option
     *,
     photos: Path,
     seconds: float | None,
     joules: float | None,
     rehearse: bool,
+    address: BoardAddress | None,
     as_json: bool,
     **given: Any,
 ) -> None:
@@ -276,9 +269,12 @@ def recommend_command(
     request = PhotosRequest(photos=photos, **given)
     wishes = Wishes(seconds=seconds, joules=joules, rehearses=rehearse)
     try:
-        found = recommend(loaded_plugins(), request, interruptible_progress, say, wishes)
+        if address is None:
+            found = recommend(loaded_plugins(), request, interruptible_progress, say, wishes)
+        else:
+            found = recommend_on(address, loaded_plugins(), request, wishes, say)
     except KeyboardInterrupt:
-        say("Interrupted; the same command goes on where this one stopped.")
+        say("Interrupted; run the same command again to continue.")
         raise SystemExit(EXIT_INTERRUPTED) from None
     if as_json:
         print_json(found.to_json())
@@ -289,6 +285,6 @@ def recommend_command(
 
 
 def _show_choice(found: Recommendation) -> None:
-    for sentence in (*found.reasons, *found.outlook, *found.remarks):
+    for sentence in (*found.reasons, *found.outlook):  # remarks were said
         click.echo(sentence)
     print_tables([recommendation_table(found)], result_console())

@@ -101,6 +101,7 @@ def test_nothing_that_fits_is_told_with_the_least_that_would() -> None:
     )
     assert found.choice is None
     assert found.sentence.startswith("Nothing fits: onnas needs the least memory, 3.0 MiB, and")
+    assert "there are 0.01 MiB" in choose(found.contenders[0], limit_mib=0.01).sentence  # not 0.0
 
 
 def test_too_little_time_is_told_with_the_quickest() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from harness.boards.serving import STOPPED
+from harness.boards.connection import STOPPED
 from tests.boards.conftest import Client
 
 pytestmark = [

@@ -159,9 +159,9 @@ def test_the_same_is_asked_of_the_board(
     call("adapt", photos, *options.split(), *more.split(), "--on", "ssh://nano", "-o", "out")
     asked = json.loads((folder / "asked").read_text())
     assert asked["words"] == [
-        "adapt", "my $(touch hacked) photos", "-d", "mine", "-m", "darts[order=1]", "--mode",
-        "emulated", "--keep", "supernet", "--size", "16", "--channels", "3", "--epochs", "5",
-        "--seed", "4", "--gray", "--memory", "1536MiB", "--race-time", "90s", "-o", "model",
+        "adapt", "my $(touch hacked) photos", "-d", "mine", "--mode", "emulated", "--keep",
+        "supernet", "--size", "16", "--channels", "3", "--epochs", "5", "--seed", "4", "--gray",
+        "--memory", "1536MiB", "--race-time", "90s", "-m", "darts[order=1]", "-o", "model",
         "--json",
     ]  # fmt: skip
     assert asked["folders"] == [f"work/{photos.name}/-bright <b>", f"work/{photos.name}/dark"]
@@ -169,6 +169,77 @@ def test_the_same_is_asked_of_the_board(
     assert asked["files"]["devices/mine.toml"] == digest_of(scratch / "mine.toml")
     assert not any("notes.txt" in place for place in asked["files"])
     assert str(scratch) not in json.dumps(asked)
+
+
+def recommended(**changes: Any) -> dict[str, Any]:
+    """Return what `harness recommend --json` says: one method that fits, and one that does not."""
+    time = {"value": 60.0, "low": 50.0, "high": 90.0, "unit": "s", "source": "predicted"}
+    method = {
+        "method": "random", "peak_memory_bytes": 2**20, "storage_bytes": 100, "search_time": time,
+        "energy": {**time, "value": None}, "accuracy": {"value": 50.0}, "right": 2, "photos": 4,
+        "epochs": 1, "verdict": None, "dropped": None,
+    }  # fmt: skip
+    large = {
+        **method,
+        "method": "darts",
+        "right": None,
+        "photos": 0,
+        "dropped": "is \x1b[1mlarge",
+    }
+    return {
+        "recommended": "random", "sentence": "Take \x1b[1mrandom.", "device": "cpu",
+        "limits": {"memory_bytes": 2**30, "seconds": None, "joules": None},
+        "methods": [method, large], "rehearsal": None, "remarks": [], **changes,
+    }  # fmt: skip
+
+
+def test_recommendation_is_asked_of_the_board(
+    stranger: Callable[[str], Path], photos: Path, scratch: Path
+) -> None:
+    """All options go along; what comes back is shown as one from here is, or told in JSON."""
+    folder = stranger(script([{"ended": 0, "answer": json.dumps(recommended())}]))
+    options = "--size 8 --memory 1GiB --time 2min --energy 5kJ --no-rehearse --on ssh://me@nano"
+    result = call("recommend", photos, *options.split())
+    assert result.exit_code == 0, result.output
+    asked = json.loads((folder / "asked").read_text())
+    assert asked["words"] == [
+        "recommend", photos.name, "-d", "cpu", "--size", "8", "--memory", "1024MiB",
+        "--time", "120s", "--energy", "5000J", "--no-rehearse", "--json",
+    ]  # fmt: skip
+    assert asked["result"] is None
+    assert len(asked["files"]) == 20
+    assert result.stdout.startswith("Take  [1mrandom.\n")
+    assert re.search(r"random +~1\.0 .* 50 ", result.stdout)
+    assert "[1mlarge" in result.stdout
+    assert "\x1b" not in result.output
+    nothing = recommended(recommended=None)
+    stranger(script([{"ended": 1, "answer": json.dumps(nothing)}]))
+    result = call("recommend", photos, "--on", "ssh://nano", "--json")
+    assert result.exit_code == 1
+    told = json.loads(result.stdout)
+    assert told == {**nothing, "sentence": "Take  [1mrandom.", "methods": told["methods"]}
+    assert harness.recommend(photos, on="ssh://nano").choice is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "", "3", "{}", "[" * 9999, json.dumps(recommended(methods=[])),
+        json.dumps(recommended(methods=[3])), json.dumps(recommended(limits={"x": 1})),
+        json.dumps(recommended(device=[])),
+        json.dumps(recommended(methods=[{**recommended()["methods"][0], "right": 5}])),
+        json.dumps(recommended(methods=[{**recommended()["methods"][0], "photos": 10**12}])),
+        json.dumps(recommended(methods=[{**recommended()["methods"][0], "epochs": "x"}])),
+    ],
+)  # fmt: skip
+def test_recommendation_of_a_stranger_is_checked(
+    stranger: Callable[[str], Path], photos: Path, answer: str
+) -> None:
+    """What is no recommendation is a sentence, whatever it is."""
+    stranger(script([{"ended": 0, "answer": answer}]))
+    result = call("recommend", photos, "--on", "ssh://nano")
+    assert result.exit_code == 1
+    assert "Error: what ssh://nano recommends cannot be read: " in result.stderr
 
 
 def test_archive_and_checkpoint_go_along(
