@@ -92,6 +92,13 @@ def accuracy_sentence(judgement: Judgement) -> str:
     )
 
 
+def supernet_is_better(record: Record, judgement: Judgement) -> bool:
+    """Tell whether the supernet was better, beyond the interval of the network that is kept."""
+    supernet = record.metrics.get("supernet_accuracy")
+    value = None if supernet is None else supernet.value
+    return value is not None and value > judgement.interval[1]
+
+
 def supernet_sentence(record: Record, judgement: Judgement) -> str:
     """Say how the supernet fared beside the network that is kept; empty where nothing is derived.
 
@@ -100,16 +107,16 @@ def supernet_sentence(record: Record, judgement: Judgement) -> str:
     supernet = record.metrics.get("supernet_accuracy")
     if supernet is None or supernet.value is None:
         return ""
-    low, high = judgement.interval
     told = (
         f"As the search left it, the supernet recognised {supernet.value:.0f} % of the same photos"
     )
-    if supernet.value > high:
+    if supernet_is_better(record, judgement):
         return (
             f"{told}: clearly more than the {judgement.accuracy:.0f} % of the network that is "
             "kept. --keep supernet keeps it instead."
         )
-    difference = "clearly less than" if supernet.value < low else "no clear difference from"
+    is_worse = supernet.value < judgement.interval[0]
+    difference = "clearly less than" if is_worse else "no clear difference from"
     return f"{told}: {difference} the {judgement.accuracy:.0f} % of the network that is kept."
 
 
@@ -125,11 +132,12 @@ def facts_of(
         photos: all of them.
         shared: how many that are held out are also among those learned from.
     """
-    beside = supernet_sentence(record, judgement)
-    clearly_better = f" {beside}" if "--keep" in beside else ""
+    summary = accuracy_sentence(judgement)
+    if supernet_is_better(record, judgement):
+        summary += f" {supernet_sentence(record, judgement)}"
     return CardFacts(
         title=f"A model that tells {_listed(judgement.classes)} apart",
-        summary=f"{accuracy_sentence(judgement)}{clearly_better}",
+        summary=summary,
         facts=[*_facts(request, record, judgement, photos), *_warning(shared)],
         judgement=judgement,
         command=request.command,

@@ -25,6 +25,7 @@ from harness.cost_model.profile import (
     predict_seconds,
     predicted_time_json,
 )
+from harness.devices.profile import DeviceProfile
 from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
@@ -42,7 +43,7 @@ from harness.tracing.workload import workload_of
 from harness.trials.models import Finishing
 from harness.trials.runner import RunRequest
 
-__all__ = ["Contender", "Cost", "costs_of", "order"]
+__all__ = ["Contender", "Cost", "costs_of", "order", "power_of"]
 
 Say = Callable[[str], None]
 
@@ -219,8 +220,13 @@ def _cost(estimate: Estimate, after: EstimatedCosts | None) -> Cost:
     time = None
     if device.cost is not None:
         time = predict_seconds(device.cost, kernels, parallel=estimate.search.uses_threads)
-    power_w = device.compute.busy_w if device.compute else None
-    return Cost(label, peak, costs.storage_bytes, time, work=_work(kernels), power_w=power_w)
+    sizes = peak, costs.storage_bytes
+    return Cost(label, *sizes, time, work=_work(kernels), power_w=power_of(device))
+
+
+def power_of(device: DeviceProfile) -> float | None:
+    """Return the watts that a device draws while it computes, if its profile says so."""
+    return device.compute.busy_w if device.compute else None
 
 
 def _work(kernels: Mapping[Kernel, int]) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
-from harness.adaptation.costs import Contender, costs_of
+from harness.adaptation.costs import Contender, costs_of, power_of
 from harness.adaptation.decision import (
     Limits,
     Recommendation,
@@ -117,7 +117,7 @@ def _limits(plugins: Plugins, request: PhotosRequest, wishes: Wishes) -> Limits:
             f"no time can be told of device '{request.device}', which has no cost model; leave out "
             "--time, or see harness devices calibrate"
         )
-    power_w = device.profile.compute.busy_w if device.profile.compute else None
+    power_w = power_of(device.profile)
     if wishes.joules is not None and (power_w is None or device.profile.cost is None):
         lacks = "figure of its power" if power_w is None else "cost model"
         raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -218,11 +219,10 @@ def image_files(given: Sequence[str]) -> list[str]:
 
 def _expanded(name: str) -> list[str]:
     path = Path(name)
-    if name == STANDARD_INPUT or path.is_file():
+    if name == STANDARD_INPUT or _is_file(path):
         return [name]
     if path.is_dir():
-        inside = sorted(each for each in path.rglob("*") if _is_image(each.relative_to(path)))
-        files = [str(each) for each in inside if each.is_file()]
+        files = [str(each) for each in sorted(_below(path))]
         if not files:
             raise UsageError(f"'{name}' holds no images")
         return files
@@ -237,6 +237,23 @@ def _expanded(name: str) -> list[str]:
     raise UsageError(
         f"'{name}' does not exist; name images, folders of them, or - for one on stdin"
     )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the images below a folder, and folders that cannot be listed, as reading them says."""
+    barred: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: barred.append(Path(error.filename)))
+    for path in (Path(root) / name for root, _, names in walk for name in names):
+        if _is_image(path.relative_to(folder)) and _is_file(path):
+            yield path
+    yield from barred
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:  # to look into its folder: reading it says so
+        return True
 
 
 def _is_image(path: Path) -> bool:

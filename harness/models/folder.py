@@ -178,6 +178,9 @@ def refuse_taken(folder: Path) -> None:
         raise ModelError(f"'{folder}' cannot be looked into: {error.strerror}") from None
     if taken:
         raise ModelError(f"'{folder}' is there already; give another folder with --output")
+    above = next(each for each in folder.absolute().parents if each.exists())
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ModelError(f"'{folder}' cannot be made: '{above}' is not writable")
 
 
 def read_texts(folder: Path) -> tuple[Manifest, ModelFiles]:

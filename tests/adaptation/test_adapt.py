@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 import harness
 from harness.adaptation.adapt import adapt
-from harness.adaptation.card import supernet_sentence
+from harness.adaptation.card import supernet_is_better, supernet_sentence
 from harness.adaptation.request import AdaptRequest
 from harness.cli.main import cli
 from harness.experiment.budget import Budget
@@ -87,6 +87,7 @@ def test_card_says_which_of_both_networks_is_better(supernet: float | None, told
     sentence = supernet_sentence(record, judgement)
     assert told in sentence
     assert bool(sentence) == bool(told)
+    assert supernet_is_better(record, judgement) is (supernet == 90.0)
 
 
 def test_supernet_is_kept_where_that_is_asked(photos: Path, scratch: Path) -> None:

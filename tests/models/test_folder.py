@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.models.folder import ModelError, publish, read_texts
+from harness.models.folder import ModelError, publish, read_texts, refuse_taken
 from harness.models.model import load_model
 
 TEXTS = ("architecture.json", "classes.json", "preprocessing.json")
@@ -166,6 +166,16 @@ def test_what_is_there_is_not_overwritten(model_folder: Path) -> None:
     with pytest.raises(ModelError, match="is there already"):
         publish(model_folder, {"classes.json": b"[]"})
     assert {path: path.read_bytes() for path in model_folder.iterdir()} == before
+
+
+def test_place_that_is_not_writable_is_told_before_anything_is_run(tmp_path: Path) -> None:
+    """A model that could not be left is not made first."""
+    (tmp_path / "theirs").mkdir()
+    (tmp_path / "theirs").chmod(0o555)
+    if os.access(tmp_path / "theirs", os.W_OK):
+        pytest.skip("this user may write everywhere")
+    with pytest.raises(ModelError, match="theirs' is not writable"):
+        refuse_taken(tmp_path / "theirs" / "new" / "model")
 
 
 VARIANTS = 500

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,21 @@ def test_bad_file_is_named_and_the_others_go_on(model_folder: Path, inbox: Path)
     assert len(result.stdout.splitlines()) == 2
     assert "b.jpg' cannot be read" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_what_may_not_be_read_is_named_and_the_others_go_on(
+    model_folder: Path, inbox: Path
+) -> None:
+    """So is a folder that may not be listed, and a file in it that was given by name."""
+    (inbox / "more").chmod(0)
+    if os.access(inbox / "more", os.R_OK):
+        pytest.skip("this user may read everything")
+    result = call(model_folder, inbox, inbox / "more" / "b.PNG")
+    (inbox / "more").chmod(0o755)
+    assert result.exit_code == 1
+    assert result.stdout.startswith(f"{inbox / 'a.png'}: ")
+    for name in ("more", "more/b.PNG"):
+        assert f"image '{inbox / name}' cannot be read (Permission denied)" in result.stderr
 
 
 @pytest.mark.parametrize("given", ["nowhere.png", "*.none", "empty"])
