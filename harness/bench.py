@@ -74,7 +74,7 @@ class _Bench:
         self.error = ""
 
     def guarded(self, work: Callable[[], None]) -> None:
-        """Do something; a method that fails fails alone."""
+        """Do a piece of work; a failure ends this benchmark, and no other."""
         if self.error:
             return
         try:
@@ -134,7 +134,7 @@ def _named(bench: _Bench) -> str:
 
 
 class Stepper:
-    """A method that makes search steps, of which each is timed, for as long as it is asked to.
+    """Makes search steps of a method, one at each call, and times each.
 
     Attributes:
         first_s: seconds of the first step, in which memory is touched for the first time.

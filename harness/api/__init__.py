@@ -5,9 +5,9 @@
     found = harness.run(methods=["onnas", "darts"], device="jetson", budget="quick", seeds=range(3))
     found.frame()
 
-Arguments mirror the flags of the commands, and so do defaults and the environment's `HARNESS_DATA`
-and `HARNESS_CACHE`. A user's mistake is an exception of `harness.errors`, with the sentence that
-the command line prints. Torch is imported only once something is computed.
+Arguments, defaults and the environment variables `HARNESS_DATA` and `HARNESS_CACHE` are those of
+the commands. A user's mistake raises an exception of `harness.errors`, with the sentence that the
+command line prints. Torch is imported only once something is computed.
 """
 
 from harness.api.calls import compare, estimate, load, report, run

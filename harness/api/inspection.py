@@ -27,16 +27,16 @@ def claims(  # noqa: PLR0913 - they mirror the flags of `harness claim`
     data_root: str | Path | None = None,
     cache_root: str | Path | None = None,
 ) -> list[JudgedClaim]:
-    """Check what was published of a method; each claim comes with a verdict and its reason.
+    """Check what was published about a method; each claim comes with a verdict and its reason.
 
     Args:
-        method: whose claims, such as `"onnas"`.
-        name: of one of them; None: all.
-        folders: run folders to judge by; None: `results/reference`, and what was run for claims.
-        run: whether to run first what claims need and nobody has run.
-        budget: of these runs; None: `small`, and what was run at any budget is enough.
-        jobs: trials side by side.
-        output: the folder of these runs; None: `results/claims/METHOD`.
+        method: the method that claims are about, such as `"onnas"`.
+        name: one claim; None: all claims about the method.
+        folders: run folders to judge by; None: `results/reference`, and `output` if it exists.
+        run: whether to run the trials that claims need and that are missing, before judging.
+        budget: of these trials; None: missing ones run at `small`, and any budget counts as run.
+        jobs: how many trials to run side by side.
+        output: the folder to run missing trials in; None: `results/claims/METHOD`.
         data_root: where data sets are; by default what `HARNESS_DATA` says.
         cache_root: where decoded images, checkpoints and estimates are kept.
 

@@ -22,7 +22,7 @@ Images = str | Path | Sequence[str | Path]
 
 
 class PhotoOptions(TypedDict, total=False):
-    """What `adapt` and `recommend` take besides, with the defaults of their commands.
+    """Further arguments of `adapt` and `recommend`, with the defaults of their commands.
 
     Attributes:
         device: to run on or to emulate.
@@ -53,7 +53,7 @@ class PhotoOptions(TypedDict, total=False):
 
 
 class AdaptOptions(PhotoOptions, total=False):
-    """What `adapt` alone takes besides.
+    """Further arguments of `adapt` alone.
 
     Attributes:
         base: a model folder whose network learns on, in place of a search.
@@ -135,10 +135,8 @@ def recommend(  # noqa: PLR0913 - they mirror the flags of `harness recommend`
     from harness.adaptation.recommend import recommend as choose  # noqa: PLC0415 - imports torch
     from harness.adaptation.request import PhotosRequest, Wishes  # noqa: PLC0415 - as above
 
-    request, wishes = (
-        PhotosRequest(**_fields(photos, options)),
-        Wishes(seconds=time_s, joules=energy_j, rehearses=rehearse),
-    )
+    request = PhotosRequest(**_fields(photos, options))
+    wishes = Wishes(seconds=time_s, joules=energy_j, rehearses=rehearse)
     if on is not None:
         from harness.boards.connection import BoardAddress  # noqa: PLC0415 - as above
         from harness.boards.work import recommend_on  # noqa: PLC0415 - as above
@@ -160,10 +158,10 @@ def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePre
     Args:
         model: the folder.
         images: files, folders of images, or patterns.
-        top: how many classes are told of each image, the likeliest ones.
+        top: how many classes to return for each image, the likeliest first.
 
     Returns:
-        A prediction for each image, in their order; of one that cannot be read it says why.
+        A prediction for each image, in order; for an image that cannot be read it says why.
 
     Raises:
         UsageError: it is no model folder, of another version, or damaged; or there are no images.
@@ -183,7 +181,7 @@ def export(
     check: Images = (),
     from_pixels: bool = False,
 ) -> Parity:
-    """Write the model of a folder in another format, once it was seen to predict the same.
+    """Write the model of a folder in another format, after checking that it predicts the same.
 
     Args:
         model: the folder.

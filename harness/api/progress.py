@@ -1,4 +1,4 @@
-"""Shows on standard error how far a long command is: bars on a terminal, plain lines elsewhere."""
+"""Shows the progress of a long command on standard error: bars on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class ProgressView(Protocol):
 
 @contextmanager
 def interruptible_progress(total: int) -> Iterator[ProgressView]:
-    """Show the progress of `total` trials, and let a polite kill end them as Ctrl-C does."""
+    """Show the progress of `total` trials, and let SIGTERM end them as Ctrl-C does."""
     view = BarProgress(total) if is_terminal(sys.stderr) else LineProgress(total)
     with view, terminate_as_interrupt():
         yield view
@@ -95,9 +95,9 @@ def terminate_as_interrupt() -> Iterator[None]:
 
 
 class LineProgress:
-    """Plain lines, one in ten seconds at most: how far the run is, and how long it may still take.
+    """Prints plain lines, one in ten seconds at most: how far the run is, and the time left.
 
-    What is not progress, such as a warning or why a trial failed, is told at once.
+    Warnings, and reasons why a trial failed, are printed at once.
     """
 
     def __init__(self, total: int) -> None:
@@ -140,7 +140,7 @@ class LineProgress:
         self.now_and_then(describe_meta_epoch(pretraining, event))
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
-        """Print how it ended; what failed in a way of its own is told at once."""
+        """Print how it ended; each new reason of failure is printed at once."""
         self._done += 1
         self._earlier += resumed
         end = describe_end(trial, record, resumed=resumed)
@@ -283,7 +283,7 @@ def _columns() -> tuple[ProgressColumn, ...]:
 
 @contextmanager
 def work_on_stderr(total: int) -> Iterator[Callable[[str], None]]:
-    """Give what is to be told the name of each of `total` pieces of work when it begins."""
+    """Yield a function to call with the name of each of `total` pieces of work as it begins."""
     if not is_terminal(sys.stderr):
         yield _lines(total)
         return

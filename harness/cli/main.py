@@ -75,7 +75,7 @@ class LazyGroup(SuggestingGroup):
             formatter.write_dl([(name, self.lazy[name].help) for name in self.list_commands(ctx)])
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; what a person can put right is said in a sentence, without traceback."""
+        """Run the command; report errors that a person can fix in a sentence, without traceback."""
         try:
             return super().invoke(ctx)
         except HarnessError as error:
@@ -231,7 +231,7 @@ def plugins() -> None:
 
 
 def _interrupt_again(ignored: sys.UnraisableHookArgs) -> None:
-    """Let a Ctrl-C that met a destructor or a callback of a weak reference come once more.
+    """Repeat a Ctrl-C that arrived within a destructor or a callback of a weak reference.
 
     Python cannot raise there: it would print a traceback and lose the interruption.
     """
@@ -266,5 +266,5 @@ def main() -> None:
             tell(f"Error: not all results could be printed: {failure.strerror or failure}")
             raise SystemExit(ending.code or HarnessError.exit_code) from None
         raise
-    finally:  # all is said: a Ctrl-C that still comes ends the process, and Python says nothing
+    finally:  # output is complete: a Ctrl-C from now on ends the process without a traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -47,14 +47,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class UserPath(click.Path):
-    """A path as people write it: with `~` also after an equals sign and in the environment."""
+    """A path in which `~` is expanded, also after an equals sign and in environment variables."""
 
     def __init__(self, **options: Any) -> None:
         """Take the options of `click.Path`; values arrive as `Path`."""
         super().__init__(path_type=Path, **options)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path, without the end of a line that a file for Windows has left with it."""
+        """Return the path, without the line ending that a script written on Windows adds to it."""
         try:
             path = expanded(Path(os.fspath(value).rstrip("\r\n")))
         except UsageError as error:

@@ -1,4 +1,4 @@
-"""`harness pretrain`: pretraining alone, for a machine that is fast, or a long night."""
+"""`harness pretrain`: pretraining alone, perhaps on a faster machine than the trials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a trial may use: budgets, their names, the short forms people type, how two differ."""
+"""Budgets: what a trial may use. Their names, how people type them, and how two differ."""
 
 from __future__ import annotations
 
@@ -159,9 +159,10 @@ def scaled_keys(budget: Budget, published: Budget, kind: str) -> dict[str, tuple
 def _differing(
     budget: Budget, other: Budget, kind: str, *, bounds: bool
 ) -> dict[str, tuple[float, float]]:
-    """Compare what is used; a missing bound differs from every number, and is left out.
+    """Return the keys in use whose values differ, with both values.
 
-    Other keys are missing where they are 0.
+    A bound that `other` lacks counts as infinite, and any other key that it lacks as 0. Without
+    `bounds`, those are not compared.
     """
     ours, theirs = used_keys(budget, kind), used_keys(other, kind)
     keys = [key for key in ours if bounds or key not in BOUNDS]
@@ -181,7 +182,11 @@ def used_keys(budget: Budget, kind: str) -> dict[str, float]:
 
 
 def scaled_sentence(scaled: Iterable[Mapping[str, tuple[float, float]]]) -> str:
-    """Say in what budgets differ from the published ones; by key, ours and theirs."""
+    """Say in one sentence how budgets differ from the published ones.
+
+    Args:
+        scaled: for each budget the keys that differ, with our value and the published one.
+    """
     values: dict[str, tuple[set[float], set[float]]] = {}
     for keys in scaled:
         for key, both in keys.items():
@@ -201,7 +206,7 @@ MAX_SEEDS = 1000
 def parse_budget(text: str) -> Budget:
     """Read `NAME`, `key=value,...` or `NAME,key=value,...`.
 
-    Without meta-epochs none of them can warm up: `meta_epochs=0` alone is enough.
+    `meta_epochs=0` sets `warmup_epochs=0` as well, since warm-up epochs are meta-epochs.
 
     Raises:
         UsageError: an unknown name or key (the message has the nearest), or a value out of range.

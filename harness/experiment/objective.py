@@ -73,7 +73,7 @@ class Objective(SparseModel):
         return ",".join(("accuracy", *self.front)) + (str(self.weight) if self.weight else "")
 
     def __str__(self) -> str:
-        """Say where it differs from the most accurate of all; empty if nowhere."""
+        """Return the goal, if it is not accuracy alone, and the limits; empty without either."""
         goal = [] if self.goal == "accuracy" else [self.goal]
         return ", ".join([*goal, *(f"{cost}≤{most:g}" for cost, most in self.limits.items())])
 

@@ -1,4 +1,4 @@
-"""The outcome: what the process that ran a trial says of it, and the parts that it is made of."""
+"""The outcome of a trial, as the process that ran it reports it, and the parts of an outcome."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Status = Literal["ok", "out_of_memory", "over_budget", "error", "interrupted"]
 
 Stage = Literal["start", "data", "pretraining", "build", "search", "predict", "end"]
 
-# An interrupted trial is run again; the others have said what they had to say.
+# A record with one of these stays; an interrupted trial is run again.
 FINAL_STATUSES: frozenset[Status] = frozenset({"ok", "out_of_memory", "over_budget", "error"})
 
 
@@ -58,7 +58,10 @@ class RecordPart(BaseModel):
 
 
 class SparsePart(SparseModel, RecordPart):
-    """A part that leaves out fields that are as by default, so that it reads as it did before."""
+    """A part whose `SPARSE` fields are written only where they differ from their defaults.
+
+    So a record without them reads as it did before these fields existed.
+    """
 
 
 class Metric(SparsePart):
@@ -159,7 +162,7 @@ class TaskResult:
 
 
 class FrontPoint(RecordPart):
-    """An architecture that nothing else that was asked for is better than in all objectives."""
+    """An architecture on a Pareto front: no other one that was evaluated dominates it."""
 
     architecture: str = Field(description="as the space writes it")
     accuracy: float = Field(description="percent")
@@ -209,7 +212,7 @@ class TimedOutcome(BaseModel):
 
 
 class TrialClock:
-    """Starts with a trial; the calendar may jump while it runs, its seconds do not."""
+    """Times a trial: dates by the calendar, and seconds by a clock that nobody can set."""
 
     def __init__(self) -> None:
         """Start."""

@@ -1,4 +1,4 @@
-"""Pretraining: what the offline stage of a method depends on, and so what its checkpoint is for."""
+"""The identity of a pretraining: all that the offline stage of a method depends on."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Pretraining(Identity):
 
     @property
     def key(self) -> str:
-        """The SHA-256 of all it depends on; the name of the data set and its path are not."""
+        """The SHA-256 of all it depends on; the data set counts by its content, not by its name."""
         unsaid = {"code"} if self.code is None else set()
         return digest(
             {

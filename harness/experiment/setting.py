@@ -43,7 +43,7 @@ class Recipe(SparseModel):
     """How weights and architecture are trained on a data set, by whichever method.
 
     The defaults are those of the reference configuration for few-shot search (On-NAS, section 6.2;
-    Omniglot has learning rates of 0.005 there). A method's own parameter goes before them.
+    Omniglot has learning rates of 0.005 there). A method's own parameter takes precedence.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -120,7 +120,7 @@ def conditions_of(
     space: str = METANAS.name,
     objective: Objective | None = None,
 ) -> str:
-    """Say under what a search was done, where that is not the default: `w 0.005, transductive`."""
+    """Name the conditions of a search that are no defaults, such as `w 0.005, transductive`."""
     words = [str(recipe), str(objective or "")]
     if evaluation != "inductive":
         words.append(evaluation)
@@ -234,7 +234,7 @@ class TabularSetting(SparseModel, PosedData):
 
     @property
     def default_channels(self) -> int:
-        """None of a table's own: its networks are as they are."""
+        """Unused: the networks of a table have widths of their own."""
         return 16
 
     @property

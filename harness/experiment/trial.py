@@ -27,7 +27,7 @@ __all__ = [
 
 
 class Identity(BaseModel):
-    """A part of what defines a trial: it never changes, and has no field that nobody knows."""
+    """A part of what defines a trial: immutable, and without unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,7 +58,7 @@ class DatasetIdentity(Identity, SparseModel):
 
 
 class DeviceIdentity(Identity):
-    """A device, with the profile that its limits come from, and what is made of it here."""
+    """A device with its profile, and whether it is measured or emulated in this trial."""
 
     name: str
     params: dict[str, Any]
@@ -117,7 +117,7 @@ class CodeIdentity(Identity, SparseModel):
         return self.model_copy(update={"on_device": "", "device": "", "score": ""})
 
     def difference(self, other: CodeIdentity | None) -> str:
-        """Say in words whose code is another one in `other`; empty if it is the same."""
+        """Name the packages whose code differs from that of `other`; empty if none does."""
         if other is None:
             return "what code made them was not kept then"
         changed = [
@@ -147,7 +147,7 @@ class Trial(Identity):
     budget: Budget
     seed: int
     space: SpaceIdentity = SpaceIdentity.of(METANAS)
-    counts_memory: bool = True  # it costs time, which a person who wants time alone can do without
+    counts_memory: bool = True  # False where only time is wanted: counting slows steps down
     code: CodeIdentity | None = None  # trials of earlier versions do not say
 
     @property
@@ -175,7 +175,7 @@ class Trial(Identity):
 
     @property
     def key_whatever_the_code(self) -> str:
-        """The key of the trial as code that did not say which one it was had it."""
+        """The key without digests of code, as earlier versions had it."""
         return self.model_copy(update={"code": None}).key
 
     @property

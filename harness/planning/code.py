@@ -1,7 +1,8 @@
-"""What code the numbers of a trial depend on, as digests that are a part of its key.
+"""Digests of the code that the numbers of a trial depend on; they are a part of its key.
 
-Of the harness it is what computes: not its commands, tables or pictures. What only pretraining
-depends on is apart, so that hours of it outlive a change of how trials are measured.
+Of the harness, only modules that compute count: not commands, tables or pictures. What pretraining
+depends on has a digest of its own, so that hours of pretraining outlive a change in how trials are
+measured.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = ["CodeChangedError", "CodeReader", "Made", "check_unchanged"]
 
 HOST = Path(harness.__file__).parent
 
-# Files and folders; what both stages depend on is in both.
+# Files and folders of the harness. `LEARNING` is what both stages depend on.
 LEARNING = (
     "canonical.py",
     "contracts",
@@ -60,7 +61,7 @@ ON_DEVICE = (
     "trials/trial.py",
 )
 
-
+# A data set or device as it is registered, and the object that was made of it.
 Made = tuple[Entry, object]
 
 
@@ -139,7 +140,7 @@ def check_unchanged(registry: Registry, job: Job) -> None:
 
 
 class CodeChangedError(HarnessError):
-    """Sources that are not those of the plan any more."""
+    """Sources have changed since the run was planned."""
 
 
 def _host(parts: tuple[str, ...]) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Whether data set, space, device and budget go together; and what a budget leaves open."""
+"""Checks that data set, space, device and budget go together, and completes budgets."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ def check_fit(
         dataset: images, or a table of accuracies.
         name: of the data set, for messages.
         space: what is searched.
-        device: which a table has nothing to say of.
+        device: where it would run; a table knows no memory or time of any device.
         budget: what a trial may use.
 
     Raises:
-        UsageError: it cannot; the message says what would go.
+        UsageError: it cannot; the message says what would work.
     """
     if dataset.kind == "tabular":
         _check_table(as_table(dataset, name), name, space, device, budget)
@@ -107,14 +107,14 @@ def check_objective(
     """Check that an objective can be answered, and that searches can look for it.
 
     Args:
-        objective: beyond accuracy alone, which needs nothing.
-        table: that answers.
+        objective: what to find; accuracy alone needs no check.
+        table: where the searches look architectures up.
         name: of the table, for messages.
-        space: that counts FLOPs and parameters, if it can.
-        searches: that are to look for it.
+        space: of the table; it may be able to count FLOPs and parameters.
+        searches: those that would pursue the objective.
 
     Raises:
-        UsageError: it cannot; the message says what would go.
+        UsageError: it cannot; the message says what would work.
     """
     if not objective.costs:
         return
@@ -168,7 +168,7 @@ def check_scored(label: str, objective: Objective, space: SearchSpace | Architec
 def check_images(
     dataset: Dataset, name: str, image_shape: tuple[int, int, int], batch: int
 ) -> None:
-    """Check that a score can be computed of a data set's images for training.
+    """Check that a score can be computed on a data set's training images.
 
     Raises:
         UsageError: it has none, too few, or of another shape.
@@ -187,7 +187,7 @@ def _tells_latency(table: ListsArchitectures) -> bool:
 
 
 def check_uncounted(device: DeviceIdentity, budget: Budget) -> None:
-    """Refuse not to count memory where it has to be held to a limit.
+    """Check that memory may go uncounted: a limit on it could not be enforced.
 
     Raises:
         UsageError: the device or the budget limits it.
@@ -214,10 +214,10 @@ def check_pretraining(dataset: Dataset, setting: FewShotSetting, budget: Budget,
 
 
 def as_table(dataset: Dataset, name: str) -> ArchitectureTable:
-    """Return a data set of the kind `tabular` as what it is.
+    """Return a data set of the kind `tabular` as an `ArchitectureTable`.
 
     Raises:
-        PluginError: it lacks what a table has.
+        PluginError: it lacks a part of that protocol.
     """
     if not isinstance(dataset, ArchitectureTable):
         raise PluginError(
@@ -228,10 +228,10 @@ def as_table(dataset: Dataset, name: str) -> ArchitectureTable:
 
 
 def completed(budget: Budget, setting: Setting) -> Budget:
-    """Fill in what a budget leaves open, so that the trial's key says it.
+    """Fill in what a budget leaves open, so that the trial's key has it.
 
-    Of images that is the paper's C. Of a table it is how often a search may ask; all that is for
-    training falls away.
+    For images that is the width C, as in the paper. For a table it is the number of evaluations;
+    keys that only training uses are dropped.
     """
     if setting.kind == "tabular":
         evaluations = budget.evaluations or EVALUATIONS

@@ -1,4 +1,4 @@
-"""What is asked for, by names or by suites, in one object, and the trials that it comes to."""
+"""Requests: what a person asks to run, by options or by a suite, and the trials that it means."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def with_stand_ins(
 
 @dataclass(frozen=True, kw_only=True)
 class PlanRequest:
-    """What a person asks for; nothing of it has been looked up.
+    """What a person asks for, as it was given: no name has been looked up.
 
     Attributes:
         suite: the name of a suite, or a TOML file; None: `wanted` alone says what to run.
@@ -142,7 +142,7 @@ class PlanRequest:
 
 @dataclass(frozen=True)
 class ResolvedRequest:
-    """Blocks of trials, whose names have not been looked up."""
+    """A request whose suite was read: blocks of trials, in which names are still text."""
 
     plugins: Plugins
     request: PlanRequest

@@ -230,8 +230,8 @@ def choose_folder(output: Path | None, trials: Sequence[Trial], *, name: str, re
             the keys of the trials.
         trials: what will be run.
         name: what a person would call the run.
-        resume: go on in a folder that is there. If not, take the first of FOLDER, FOLDER-2,
-            FOLDER-3, ... that is not: nothing finished is ever overwritten.
+        resume: whether to go on in a folder that holds a run. If not, the first of FOLDER,
+            FOLDER-2, FOLDER-3, ... that does not exist is taken, so that nothing is overwritten.
     """
     folder = output or _named_after(name, _fingerprint(trials))
     if resume or not (folder / "plan.json").exists():
