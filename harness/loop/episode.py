@@ -1,7 +1,7 @@
-"""One episode, from building the method to its predictions: the loop that all who search share.
+"""The loop of one episode: build the method, make its search steps, predict the query images.
 
-Few-shot trials, the curve of pretraining, benchmarks and conformance checks differ in who drives
-the method's calls (a `MethodDriver`) and in what they read of them, never in their order.
+Few-shot trials, validation during pretraining, benchmarks and conformance checks share it. They
+differ in the `MethodDriver` that makes the calls, and so in what is measured, never in the order.
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ Answers = Iterable[tuple[Tensor, Tensor]]
 
 
 class MethodDriver:
-    """Calls a method, and nothing else; a subclass measures and limits what the method does.
+    """Calls a method, and nothing more; subclasses measure and limit what the method does.
 
     Attributes:
         seed: decides the initial weights.
-        index: of the task, whose search is seeded on its own; None: torch's generators go on.
+        index: of the task, from which its search is seeded; None: the search is not seeded anew.
     """
 
     def __init__(self, seed: int, index: int | None = None) -> None:
-        """Call nothing yet."""
+        """Drive a method of this seed and task."""
         self.seed, self.index = seed, index
 
     def build(self, method: SearchMethod, context: SearchContext) -> None:
@@ -70,7 +70,7 @@ class MethodDriver:
         """Take note of batches that stay on the device for as long as the search lasts."""
 
     def begin_search(self) -> None:
-        """Seed what the search draws."""
+        """Seed the random numbers of the search, if the task has an index."""
         if self.index is not None:
             seed_generators(self.seed, "search", self.index)
 
@@ -86,7 +86,7 @@ class MethodDriver:
         """Return logits (N, classes) for images that are normalised by their own statistics.
 
         Raises:
-            UsageError: the method cannot.
+            UsageError: the method has no `predict_together`.
         """
         if not isinstance(method, PredictsTogether):
             raise UsageError(
@@ -136,7 +136,7 @@ def run_episode(
         driver: calls the method.
         method: is not built yet.
         context: what it is built with.
-        episode: its query images are predicted in the order that they have in it.
+        episode: its query images are predicted in their order in the episode.
         batch_size: images a batch, of support and query.
 
     Yields:
@@ -180,16 +180,16 @@ def predict_together(
 
 
 def groups_of(labels: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Yield places (ways,) of one image of each class, in an order that tells no label."""
+    """Yield indices (ways,) of one image of each class, sorted, so that place tells no label."""
     of_class = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     for places in zip(*of_class, strict=True):
         yield np.sort(places)
 
 
 def first_answers(answers: Answers, kept: list[tuple[int, int]], most: int) -> Answers:
-    """Pass answers on, and keep the labels of the first `most` images, true and predicted.
+    """Pass answers on, and keep the true and predicted labels of the first `most` images.
 
-    No tensor is made for it, so that nothing is counted.
+    No tensor is made for this, so that no memory is counted for it.
     """
     for logits, labels in answers:
         room = most - len(kept)

@@ -1,8 +1,8 @@
-"""What a trial is held to: wall clock, memory, finite numbers; and how it ends if it is not.
+"""Limits that trials are held to: wall clock, memory, finite numbers; and the status they end in.
 
 Memory outside of torch's tensors, such as NumPy arrays, is not counted, since no operation shows
-it. Few matter; a method that keeps more of them than the device has would pass for one that fits.
-So the growth of the whole process is guarded, too.
+it. A little of it does not matter, but a method that keeps more than the device has would seem to
+fit. So the growth of the whole process is watched as well (`RssGuard`).
 """
 
 from __future__ import annotations
@@ -87,10 +87,10 @@ class TrialLimits:
             raise BudgetExceededError(f"the budget's wall_clock_s={allowed:g} is used up")
 
     def check_memory(self, counter: MemoryCounter) -> None:
-        """Raise `BudgetExceededError` if memory above the budget was ever asked for.
+        """Raise `BudgetExceededError` if memory above the budget was ever requested.
 
-        A method may catch running out of memory and make do with less, as it could on the device;
-        a budget is not to be tried out.
+        A method may catch the error of a full device and continue with less, as it could on the
+        real device. Trying out the budget in that way is not allowed.
         """
         if self.budget_binds and counter.refused_bytes:
             raise BudgetExceededError(
@@ -115,7 +115,7 @@ def check_metrics(metrics: StepMetrics, where: str) -> None:
 def check_logits(logits: Tensor, images: Tensor) -> None:
     """Check what `predict` has returned for `images`, (N, channels, height, width).
 
-    The largest of NaN and numbers is not a predicted class.
+    Logits that are NaN are refused, since their largest would not be a prediction.
 
     Raises:
         NotFiniteError: a logit is NaN.
@@ -132,16 +132,16 @@ def check_logits(logits: Tensor, images: Tensor) -> None:
 def check_reported(
     reported: Mapping[str, float], allowed: Collection[str], who: str
 ) -> dict[str, float]:
-    """Return the metrics that a method or a device tells of itself.
+    """Check the metrics that a method or a device reports, and return them as floats.
 
     Args:
         reported: numbers by the metric's name.
-        allowed: the names that it may tell of.
-        who: in words.
+        allowed: the names of metrics that it may report.
+        who: who reports, in words, for messages.
 
     Raises:
         NotFiniteError: a number is not finite.
-        ValueError: a name is not among those.
+        ValueError: a name is not allowed.
     """
     for name, value in reported.items():
         if name not in allowed:
@@ -166,7 +166,7 @@ def _number(metrics: Any, name: str) -> float:
 # What libraries and the allocator keep for themselves: buffers of convolutions, freed blocks.
 SLACK_BYTES = 1024 * MIB
 
-STATUS = Path("/proc/self/status")  # on Linux; elsewhere nothing is known, and nothing refused
+STATUS = Path("/proc/self/status")  # Linux alone has it; without it, nothing is refused
 
 
 class UncountedMemoryError(MemoryError):
@@ -174,22 +174,21 @@ class UncountedMemoryError(MemoryError):
 
 
 class RssGuard:
-    """Watches one process from the start of a trial's search on."""
+    """Limits how far this process may grow beyond its tensors, from the start of a search on."""
 
     def __init__(self, limit_bytes: int | None, status: Path = STATUS) -> None:
-        """Take what the process holds now as its start; without a limit nothing is refused."""
+        """Remember what the process holds now; without a limit, nothing is refused."""
         self._limit_bytes, self._status = limit_bytes, status
         self._start = _anonymous_bytes(status)
 
     def check(self, counted_bytes: int) -> None:
-        """Check that what was not counted is below the limit, and below what is nothing unusual.
+        """Check that uncounted memory is within the limit, or within the usual slack.
 
         Args:
-            counted_bytes: the most bytes of tensors alive at once so far; freed blocks stay the
-                process's.
+            counted_bytes: peak memory of tensors so far; the process may still hold freed blocks.
 
         Raises:
-            UncountedMemoryError: it is not.
+            UncountedMemoryError: it is larger than both.
         """
         if self._limit_bytes is None or self._start is None:
             return
@@ -222,8 +221,9 @@ def status_of(
     Args:
         error: what was raised.
         budget_binds: the budget's memory limit, not the device's, was the smaller one.
-        suffices: what this machine lacks the device would lack, too; see `machine_suffices`.
-        root: of the files that tell what this machine is.
+        suffices: whether the device would run out of memory wherever this machine does; see
+            `machine_suffices`.
+        root: where `/proc` and `/sys` are.
     """
     if isinstance(error, BudgetExceededError):
         return "over_budget"
@@ -234,14 +234,14 @@ def status_of(
 
 
 def machine_suffices(device: DeviceIdentity, here: torch.device, root: Path = Path("/")) -> bool:
-    """Say whether a device would lack memory where this machine does.
+    """Tell whether a device would run out of memory wherever this machine does.
 
-    An emulated device can have more memory than the machine that stands in for it.
+    Not if the device is emulated, and has more memory than the machine that emulates it.
 
     Args:
-        device: the trial's.
-        here: what computes.
-        root: of the files that tell what this machine has.
+        device: of the trial.
+        here: the torch device that computes.
+        root: where `/proc` and `/sys` are.
     """
     limit = device.profile.memory_limit_bytes
     if device.mode == "measured" or limit is None:

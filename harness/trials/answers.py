@@ -1,6 +1,7 @@
-"""What a table answers by an objective: one number, or all that a front is made of; and the best.
+"""Answers black-box searches: by what a table knows of an architecture, or by a zero-cost score.
 
-Or what a zero-cost score answers in its place, of networks that are built for it.
+An answer is one number, or all objectives where a front is wanted. The best answer of the whole
+table is found as well, since regret is counted from it.
 
 A front's hypervolume is the share of the table's own that was found. Its reference point is the
 median of the whole table in each objective: what half of all architectures do better counts for
@@ -39,7 +40,7 @@ Floats = NDArray[np.float64]
 
 
 class Answer(NamedTuple):
-    """What is known of an architecture that was asked for."""
+    """What a search learns about an architecture that it asked for."""
 
     architecture: str
     accuracy: float  # percent
@@ -49,13 +50,13 @@ class Answer(NamedTuple):
 
     @property
     def told(self) -> float:
-        """What a search is told that takes one number: nothing good of what exceeds a limit."""
+        """The one number that a search is told: 0 where a limit is exceeded."""
         return 0.0 if self.excess else self.value
 
 
 @dataclass
 class Judge:
-    """Answers for one table and objective; what needs the whole table is found once, when asked."""
+    """Answers for one table and objective; what needs the whole table is computed at most once."""
 
     objective: Objective
     table: ArchitectureTable
@@ -114,9 +115,9 @@ class Judge:
         return max((each.value for each in self._every if not each.excess), default=None)
 
     def front(self, answers: Sequence[Answer]) -> list[Answer]:
-        """Return what keeps the limits and nothing else is better than, the most accurate first.
+        """Return the Pareto front of the answers that keep the limits, the most accurate first.
 
-        Of several that are alike in all objectives it has one.
+        Of several answers that are equal in all objectives, it has one.
         """
         from pymoo.util.nds.non_dominated_sorting import (  # noqa: PLC0415 - an extra
             NonDominatedSorting,
@@ -132,7 +133,7 @@ class Judge:
     def hypervolume(self, front: Sequence[Answer]) -> float | None:
         """Return the share of the table's hypervolume that a front has, in percent.
 
-        None where the table's own has none: all that keeps the limits is worse than the median.
+        None where the table's own front has no volume, being nowhere better than the median.
         """
         return 100 * self._volume(front) / self._whole if self._whole else None
 

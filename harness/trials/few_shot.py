@@ -40,10 +40,10 @@ CreateMethod = Callable[[], SearchMethod]
 
 
 class TaskDriver(MethodDriver):
-    """Calls the method of one task as its trial's session does: timed, counted and limited."""
+    """Calls the method of one task through the trial's session, which times, counts and limits."""
 
     def __init__(self, session: Session, index: int) -> None:
-        """Nothing is used yet."""
+        """Start the task of number `index`."""
         super().__init__(session.trial.seed, index)
         self._session, self._task = session, index
         self._seconds, self._peak_bytes = 0.0, 0
@@ -61,7 +61,7 @@ class TaskDriver(MethodDriver):
         self._session.counter.watch(support)
 
     def search_step(self, method: SearchMethod, batches: Iterable[SearchBatch], step: int) -> None:
-        """Have a search step done, and add up what it took."""
+        """Have a search step done, and add its seconds and memory to the task's."""
         self._seconds += self._session.search_step(method, batches, self._task, step)
         self._peak_bytes = max(self._peak_bytes, self._session.counter.peak_bytes)
         used = self._session.used
@@ -80,7 +80,7 @@ class TaskDriver(MethodDriver):
         return self._session.predict(images, lambda group: together(method, group))
 
     def describe(self, method: SearchMethod) -> None:
-        """Take note of what a method that has finished its search has found."""
+        """Note what the method has found, once its search is finished."""
         self._session.conclude(method)
 
     def conclude(self, accuracy: float, more: Mapping[str, float] | None = None) -> None:
@@ -88,7 +88,7 @@ class TaskDriver(MethodDriver):
 
         Args:
             accuracy: in percent.
-            more: the harness's own metrics besides, by name.
+            more: further metrics that the harness computes, by name.
         """
         session = self._session
         session.tasks.append(
@@ -107,7 +107,7 @@ class TaskDriver(MethodDriver):
 def run_few_shot(
     session: Session, setting: FewShotSetting, dataset: Dataset, create: CreateMethod
 ) -> None:
-    """Run the budget's tasks; results gather in the session.
+    """Run the budget's tasks; the session collects their results.
 
     Episode i is the same for every method on every device (paper, section 6.2: test tasks).
     """
@@ -121,7 +121,7 @@ def run_few_shot(
             keep_model(session, method, dataset, episode.query_images[: setting.batch_size])
             keep_examples(session, dataset, _first_judged(setting, episode), answers)
         del method
-        # A method may leave reference cycles behind; its memory must not be the next one's.
+        # A method may leave reference cycles, whose memory would be counted for the next one.
         gc.collect()
 
 
@@ -155,7 +155,7 @@ def _run_task(
 
 
 def _first_judged(setting: FewShotSetting, episode: Episode) -> NDArray[np.float32]:
-    """Return the first images whose predictions count, in the order that they were judged in."""
+    """Return the first images whose predictions count, in the order in which they were judged."""
     order = np.arange(len(episode.query_labels))
     if setting.evaluation == "transductive":
         order = np.concatenate(list(groups_of(episode.query_labels)))
@@ -194,7 +194,7 @@ def context_of(
 
 
 def _shuffled(episode: Episode, session: Session, index: int) -> Episode:
-    """Return an episode whose query images tell no label by their place."""
+    """Return the episode with its query images in random order, so that place tells no label."""
     order = _query_order(session.trial.seed, index, len(episode.query_labels))
     images, labels = episode.query_images[order], episode.query_labels[order]
     return replace(episode, query_images=images, query_labels=labels)

@@ -38,7 +38,7 @@ __all__ = ["run_full_task"]
 def run_full_task(
     session: Session, setting: FullTaskSetting, dataset: Dataset, create: CreateMethod
 ) -> None:
-    """Run the budget's epochs; the result gathers in the session as its only task."""
+    """Run the budget's epochs; the session gets the result as its only task."""
     session.stage, session.where = "data", "the training set"
     with session.reading():
         images = TaskImages(
@@ -77,7 +77,7 @@ def _context(session: Session, dataset: Dataset, steps: int) -> SearchContext:
 
 @dataclass
 class TaskImages:
-    """The images of a full task, in an order of its own each time that they are gone through."""
+    """The images of a full task, in a new random order for each pass."""
 
     session: Session
     setting: FullTaskSetting
@@ -85,7 +85,7 @@ class TaskImages:
     test: ImageSet
 
     def __post_init__(self) -> None:
-        """Draw what w learns from, and what α does."""
+        """Draw the images that w learns from, and those for α."""
         self._random = np.random.default_rng(seed_for(self.session.trial.seed, "full task"))
         order = self._random.permutation(len(self.train))
         self.judged: list[tuple[int, int]] = []  # labels of the first, true and predicted
@@ -108,7 +108,7 @@ class TaskImages:
 
     def accuracy(self, driver: TaskDriver, method: SearchMethod) -> float:
         """Return the percentage of test images that a method is right about."""
-        # In an order that tells no label: data sets have their images class by class.
+        # In random order, so that place tells no label: data sets are sorted by class.
         self._order, self.judged = self._random.permutation(len(self.test)), []
         everything = self._batches(self.test, self._order)
         answers = ((driver.predict(method, images), labels) for images, labels in everything)

@@ -1,4 +1,7 @@
-"""What a trial leaves to look at: its network, where that is asked for, and a few judged images."""
+"""What a trial leaves beside its record: its network, if asked for, and a few judged images.
+
+And the last epochs of a full task, in which the derived network learns alone (`Finishing`).
+"""
 
 from __future__ import annotations
 
@@ -39,15 +42,15 @@ from harness.trials.session import Session
 __all__ = ["MOST_EXAMPLES", "Finishing", "keep_examples", "keep_model"]
 
 MOST_EXAMPLES = 8
-ALIKE = 1e-3  # largest difference of logits, relative to the largest logit; sums have other orders
+ALIKE = 1e-3  # largest difference of logits, relative to the largest; summation orders may differ
 
 
 class Finishing(SearchMethod):
-    """Trains a derived network on: its architecture stays, its weights learn.
+    """Trains the weights of a derived network, whose architecture stays as it is.
 
-    To the harness it is a method like others, so that the same clocks, limits and counts hold it.
-    The learning rate of w falls by half a cosine over its epochs. Gradients are exact, in the
-    memory of one operation's activations, and of as many images as the search saw together.
+    To the harness it is a method like any other, so that the same clocks, limits and counts apply.
+    The learning rate of w falls by half a cosine over its epochs. Gradients are exact; they take
+    the memory of one operation's activations, for as many images at a time as in the search.
     """
 
     def __init__(self, model: Deployable, context: SearchContext) -> None:
@@ -61,7 +64,7 @@ class Finishing(SearchMethod):
         self.optimizer = WeightOptimizer(self.network.parameters(), self.lr)
 
     def build(self, context: SearchContext) -> None:
-        """Do nothing: it is built."""
+        """Do nothing: the network was built at the start."""
 
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
         """Update the weights once for each batch, those of both halves of a full task."""
@@ -110,16 +113,16 @@ class Finishing(SearchMethod):
 def keep_model(
     session: Session, method: SearchMethod, dataset: Dataset, images: NDArray[np.float32]
 ) -> None:
-    """Keep what a method predicts with in the session's model folder, if it has one.
+    """Keep the network that a method predicts with in the session's model folder, if it has one.
 
-    Where that cannot be, the trial is none the worse for it: the record says why.
+    Where that is not possible, the trial still ends well, and its record says why.
 
     Args:
         session: of the trial, which is done.
-        method: has finished its search.
-        dataset: says what to do to an image.
-        images: a few that were not learned from, (N, channels, height, width); the network that is
-            kept must predict for them what the method does.
+        method: one that has finished its search.
+        dataset: says how images are prepared.
+        images: a few that nothing was learned from, (N, channels, height, width); the network must
+            predict for them what the method predicts.
     """
     if session.model_path is None:
         return
@@ -159,7 +162,7 @@ def keep_examples(
     images: NDArray[np.float32],
     answers: Sequence[tuple[int, int]],
 ) -> None:
-    """Keep a few query images with what they were taken for, where they may be shown.
+    """Keep a few query images with their labels and predictions, if they may be shown.
 
     Args:
         session: of the trial.

@@ -1,7 +1,4 @@
-"""What the machine tells about itself while a trial runs on it.
-
-Blocks of work are metered: the joules they take, and how low memory goes meanwhile.
-"""
+"""Reads energy, memory, clocks and temperatures of the machine while a trial runs on it."""
 
 from __future__ import annotations
 
@@ -60,13 +57,13 @@ class PausingClock:
         self._pauses: tuple[float, float | None] = (0.0, None)
 
     def seconds(self) -> float:
-        """Return a time that stands still in pauses."""
+        """Return the seconds on the clock, less those of pauses."""
         paused_s, since = self._pauses
         return (self._clock() if since is None else since) - paused_s
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Stand still during a block."""
+        """Stop the clock during a block."""
         paused_s, started = self._pauses[0], self._clock()
         self._pauses = (paused_s, started)
         try:
@@ -76,14 +73,14 @@ class PausingClock:
 
 
 class Meter:
-    """Adds up joules over blocks, ten times a second; a pause counts in proportion to its time.
+    """Adds up the joules of blocks, reading ten times a second, and watches memory meanwhile.
 
-    Sensors answer with means over tenths of a second, so there is nothing to be gained by asking
-    them at both ends of each short pause.
+    Of the joules between two readings, a pause takes the share of its time. Sensors report means
+    over tenths of a second, so reading them at both ends of each short pause would gain nothing.
 
     Attributes:
         block_j: the joules of the last block; None if they could not be read.
-        note: why those of some block could not; empty otherwise.
+        note: why the joules of some block could not be read; empty otherwise.
     """
 
     def __init__(
@@ -99,9 +96,9 @@ class Meter:
         self._working = PausingClock(clock)
         self.block_j: float | None = None
         self.note = ""
-        self._joules: float | None = None  # of the block under way; None once they are lost
-        self._trouble = ""  # of the block under way, which a later look may make good
-        self._last = (0.0, 0.0, 0.0)  # the last look: when, on both clocks, and what was read
+        self._joules: float | None = None  # of this block; None once a reading was lost for good
+        self._trouble = ""  # why the last reading failed; a later one may still succeed
+        self._last = (0.0, 0.0, 0.0)  # the last reading: seconds on both clocks, and its value
 
     @contextmanager
     def measuring(self) -> Iterator[None]:
@@ -137,7 +134,7 @@ class Meter:
                 self._trouble = f"{self._energy.source}: {error}"
 
     def _look(self) -> bool:
-        """Read everything; return whether the energy could be read, which may be retried."""
+        """Read everything; return whether energy could be read. A failed reading may be retried."""
         if self._memory is not None:
             self._memory.sample()
         if self._energy is None or self._joules is None:
@@ -176,9 +173,9 @@ class TrialReadings:
     """
 
     def __init__(self, mode: DeviceMode, root: Path = Path("/")) -> None:
-        """Take what the machine is like now as the trial's start."""
+        """Read the machine's state at the trial's start."""
         self._measured, self._tree = mode == "measured", Tree(root)
-        # On a board that does nothing else the fall of the whole machine's memory is the trial's.
+        # A board does nothing else, so a fall in the whole machine's free memory is the trial's.
         on_board = self._measured and has_unified_memory(root)
         self._memory = MemoryLow(self._tree) if on_board else None
         self._start = self._state()
@@ -189,7 +186,7 @@ class TrialReadings:
         self._own: ReadsMetrics | None = None
 
     def read_from(self, device: Device) -> None:
-        """Have a device read numbers of its own, too, if it is this machine and reads any."""
+        """Read a device's own metrics as well, if it is this machine and has any."""
         if self._measured and isinstance(device, ReadsMetrics):
             self._own = device
 
@@ -242,9 +239,9 @@ class TrialReadings:
         return {name: size for name, size in found.items() if size is not None}
 
     def environment(self) -> dict[str, Any]:
-        """Return JSON values for the record: what the machine was like at the start, and is now.
+        """Return JSON values for the record: the machine's state at the start and now.
 
-        What could not be read is left out; a note says why where a metric is missing for it.
+        What could not be read is left out. If a metric is missing because of that, a note says why.
         """
         notes = {
             "energy": self._no_energy or (self._meter.note if self._meter else ""),
@@ -277,5 +274,5 @@ class TrialReadings:
 
 
 def _sum(first: float | None, second: float | None) -> float | None:
-    """Add; what lacks a part is not known."""
+    """Add two numbers; None if either is missing."""
     return None if first is None or second is None else first + second

@@ -1,4 +1,4 @@
-"""The one writer of a run: what trials leave goes to disk, to the screen and to plugins from here.
+"""The only writer of a run: it sends the results of trials to disk, to the screen and to plugins.
 
 It works in the process that holds the run folder's lock, wherever the trials themselves are run.
 """
@@ -31,13 +31,13 @@ class RunListener(PretrainingListener, Protocol):
     """Follows a run, to show its progress."""
 
     def started(self, trial: Trial) -> None:
-        """Hear that a trial's process is about to start."""
+        """Take note that a trial's process is about to start."""
 
     def progressed(self, trial: Trial, event: dict[str, Any]) -> None:
-        """Hear that a search step is done."""
+        """Take note that a search step is done."""
 
     def finished(self, trial: Trial, record: Record, *, resumed: bool) -> None:
-        """Hear that a trial has its record; `resumed`: it already had."""
+        """Take note that a trial has its record; `resumed`: an earlier run had written it."""
 
 
 class SilentListener(RunListener):
@@ -63,26 +63,26 @@ class SilentListener(RunListener):
 
 
 class RecordWriter:
-    """Writes into a run folder that is locked by the caller; no trial's record twice.
+    """Writes into a run folder that the caller has locked; no record is written twice.
 
-    Every method raises RunFolderError where the disk refuses; finished records stay whole.
+    Every method raises RunFolderError if the disk refuses; finished records stay whole.
     """
 
     def __init__(self, plugins: Plugins, folder: RunFolder, listener: RunListener) -> None:
-        """Write nothing yet."""
+        """Prepare to write; nothing is written yet."""
         self._plugins, self._folder, self._listener = plugins, folder, listener
         self._steps: dict[str, IO[str]] = {}  # open files, by the key of their trial
 
     def log_of(self, trial: Trial) -> Path:
-        """Return the file that gets what a trial prints."""
+        """Return the file that a trial's output goes to."""
         return self._folder.trial_path(trial) / "log.txt"
 
     def begin(self, trial: Trial, *, runs_here: bool = False) -> None:
-        """Make the trial's folder, and tell that it starts.
+        """Make the trial's folder, and announce its start.
 
         Args:
-            trial: that starts.
-            runs_here: its steps will come one by one, see `add_step`.
+            trial: the one that starts.
+            runs_here: whether its steps will come one by one, see `add_step`.
         """
         self._folder.begin(trial)
         if runs_here:
@@ -93,7 +93,7 @@ class RecordWriter:
         notify(self._plugins.manager, "harness_trial_started", trial=trial)
 
     def add_step(self, trial: Trial, event: dict[str, Any]) -> None:
-        """Write a step that was done on this machine, and tell of it."""
+        """Write a step that was done on this machine, and announce it."""
         with not_written(self._steps_path(trial)):
             self._steps[trial.key].write(_line(event))
         self._listener.progressed(trial, event)
@@ -102,13 +102,13 @@ class RecordWriter:
     def add_evaluations(
         self, trial: Trial, evaluations: Sequence[Evaluation], costs: Sequence[str], log: str
     ) -> None:
-        """Write what a black-box search asked, all at once, and what it printed, if it did.
+        """Write all evaluations of a black-box search, and its log if there is one.
 
         Args:
-            trial: that asked.
+            trial: the search.
             evaluations: in order.
-            costs: what their `costs` are of.
-            log: what it printed.
+            costs: the columns of their `costs`.
+            log: what the search printed.
         """
         path = self._folder.trial_path(trial) / EVALUATION_FILE
         with not_written(path):
@@ -153,7 +153,7 @@ class RecordWriter:
         self._steps.clear()
 
     def _unpack(self, trial: Trial, delivery: TrialDelivery) -> None:
-        """Write what a trial has left on the machine that ran it."""
+        """Write the steps and the log that came from the machine that ran the trial."""
         rows = [row.model_dump() for row in delivery.steps]
         write_whole(self._steps_path(trial), "".join(map(_line, rows)))
         write_whole(self.log_of(trial), delivery.log)

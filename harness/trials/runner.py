@@ -1,4 +1,4 @@
-"""Plans and runs what is asked for: an executor gets the trials, the run folder what they leave."""
+"""Plans and runs trials: an executor runs them, and their records go into a run folder."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ class RunResult:
     Attributes:
         folder: where they are.
         passed_over: methods that no trial was planned for, since a plugin is at fault, and why.
-        skipped: how many an earlier run has finished.
-        without_model: sentences on those whose network was to be kept, and is not there.
-        startup_s: until the first trial's process could start; None where it was not here.
+        skipped: how many trials an earlier run had finished.
+        startup_s: seconds until the first trial's process could start; None if trials ran on other
+            machines.
+        without_model: for each trial whose network was to be kept and is not there, a sentence.
     """
 
     folder: Path
@@ -56,7 +57,7 @@ class RunResult:
 
     @property
     def has_failed(self) -> bool:
-        """Whether something did not end well; not to fit the device is a result, not a failure."""
+        """Whether something did not end well. Not fitting the device is a result, not a failure."""
         ended_well = {"ok", "out_of_memory"}
         return bool(self.passed_over) or any(
             record.status not in ended_well for record in self.records
@@ -69,9 +70,10 @@ class Runner:
 
     Attributes:
         store: has the checkpoints that trials start from.
-        executor: runs them.
+        executor: where trials run.
         saves_models: whether each trial's network is kept in its folder.
-        shows_images: whether examples are kept of images that nobody lets be shown.
+        shows_images: whether a few judged images are kept even if their data set does not permit
+            showing them.
     """
 
     plugins: Plugins
@@ -83,11 +85,11 @@ class Runner:
     shows_images: bool = False
 
     def __post_init__(self) -> None:
-        """Have one writer."""
+        """Make the run's only writer."""
         self._writer = RecordWriter(self.plugins, self.folder, self.listener)
 
     def run(self, trials: Sequence[Trial], origin: Origin | None = None) -> RunResult:
-        """Run every trial that has no final record yet; Ctrl-C ends the run, not the records."""
+        """Run every trial that has no final record yet; Ctrl-C ends the run, and records stay."""
         self._say_what_is_run_anew(self.folder.add_to_plan(trials, origin))
         result = RunResult(self.folder.path, origin.passed_over if origin else {})
         done = {trial.key: self.folder.finished(trial) for trial in trials}
@@ -107,7 +109,7 @@ class Runner:
         return result
 
     def _say_what_is_run_anew(self, changes: Sequence[str]) -> None:
-        """Say how many finished trials code has changed of, and what of it."""
+        """Say which code has changed since trials were finished, and how many that concerns."""
         for change, number in Counter(changes).items():
             trials = "1 finished trial is" if number == 1 else f"{number} finished trials are"
             self.listener.said(
@@ -118,7 +120,7 @@ class Runner:
     def _run_missing(
         self, trials: Sequence[Trial], done: dict[str, Record | None], result: RunResult
     ) -> None:
-        """Run what has no record in `done`, and put it there."""
+        """Run the trials that have no record in `done`, and add their records."""
         for trial in trials:
             if (record := done[trial.key]) is not None:
                 self.listener.finished(trial, record, resumed=True)
@@ -134,7 +136,7 @@ class Runner:
         self._execute(self._jobs(missing, done), done)
 
     def _search_tables(self, trials: Sequence[Trial], done: dict[str, Record | None]) -> None:
-        """Run here, one after another, what only looks accuracies up."""
+        """Run black-box searches here, one after another: they only look accuracies up."""
         searches = TabularTrials(self.plugins, self.store.data_root, self.store.cache_root)
         for trial in trials:
             self._writer.begin(trial)
@@ -143,7 +145,7 @@ class Runner:
             done[trial.key] = self._writer.finish(trial, found.timed)
 
     def _execute(self, jobs: Sequence[TrialJob], done: dict[str, Record | None]) -> None:
-        """Hand trials to the executor, and write what comes of them."""
+        """Hand trials to the executor, and write their records."""
         under_way: dict[str, tuple[Trial, TrialClock]] = {}
         try:
             events = self.executor.run(jobs, self._writer.log_of, self.listener.said)
@@ -180,7 +182,7 @@ class Runner:
             del under_way[key]
 
     def _jobs(self, trials: Sequence[Trial], done: dict[str, Record | None]) -> list[TrialJob]:
-        """Return the jobs of trials; what has nothing to start from gets its record at once."""
+        """Return the jobs of trials; one whose pretraining has failed gets its record at once."""
         jobs = []
         for trial in trials:
             try:
@@ -191,10 +193,10 @@ class Runner:
         return jobs
 
     def _job(self, trial: Trial) -> TrialJob:
-        """Say all that the trial's process has to know.
+        """Return what the trial's process has to know.
 
         Raises:
-            PretrainingFailedError: there is nothing to start from.
+            PretrainingFailedError: there is no checkpoint to start from.
         """
         start = self.store.start(trial)
         return TrialJob(
@@ -225,11 +227,11 @@ class RunRequest(PlanRequest):
         output: the run folder; None: one under `results/`.
         resume: keep finished trials and run the rest; if not, run all in a new folder.
         executor: where the trials run.
-        checkpoints: files that a pretraining has left elsewhere.
+        checkpoints: files that `harness pretrain` has made, perhaps on another machine.
         reporters: plugins that receive each step, such as `csv`.
         saves_models: whether each trial's network is kept in its folder.
-        shows_images: whether a few judged images are kept beside each record although their data
-            set does not say that they may be shown, as people's own photos.
+        shows_images: whether a few judged images are kept beside each record even if their data
+            set does not permit showing them, as with people's own photos.
     """
 
     output: Path | None = None
@@ -252,7 +254,7 @@ def run_trials(
     Args:
         plugins: where names are looked up.
         request: what to run.
-        progress: given the number of trials, encloses the run with a listener to it.
+        progress: makes a context manager from the number of trials, which gives the run a listener.
         say: reports sentences to the person while trials are planned.
 
     Raises:

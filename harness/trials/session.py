@@ -1,4 +1,4 @@
-"""What the loops share while one trial runs: clocks, the memory counter, what is known so far."""
+"""The state of one trial while it runs: clocks, the memory counter, and the results so far."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ Event = dict[str, Any]
 
 
 class OnePass:
-    """Batches that can be gone through once: a search step is one pass over its images.
+    """Batches that can be iterated over once: a search step is one pass over its images.
 
-    Reading them is the harness's time, not the method's; it is measured apart. The wall clock is
-    looked at before each batch, so that an epoch does not outlast its budget by much.
+    Time spent reading them is the harness's, not the method's, and is measured apart. The wall
+    clock is checked before each batch, so that an epoch does not exceed its budget by much.
     """
 
     def __init__(self, batches: Iterable[SearchBatch], session: Session) -> None:
@@ -74,31 +74,31 @@ class OnePass:
 
 
 class Session:
-    """One trial under way in this process.
+    """One trial that is running in this process.
 
     Attributes:
-        stage: what is being done, for the error message should it fail.
+        stage: what is being done, for the message of an error.
         where: the task and step, for the same message.
-        counting: is entered around what is counted; it does nothing where memory is not.
-        readings: what the machine tells of its energy, memory and state.
+        counting: the context in which memory is counted; it does nothing if memory is not counted.
+        readings: reads the machine's energy, memory and state.
         used: what has been used of the budget.
-        tasks: the results of the tasks that are finished.
-        initial_architecture: what the first task's search started from, as JSON; None where the
-            method starts from none.
-        architectures: what each of them found, as JSON; none where the method tells none.
+        tasks: the results of finished tasks.
+        initial_architecture: what the first task's search started from, as JSON; None if the
+            method starts from no architecture.
+        architectures: what each task's search found, as JSON; empty if the method gives none.
         peak_bytes: peak memory of the search steps so far; None before the first.
-        form: that of the data set, once it is open.
-        space: what is searched, once it is made.
-        operation_latency: predicts for the device, where it has a cost model.
-        initial_state: what pretraining has left; None: the search starts from scratch.
-        pretraining: what the record says of it.
-        metrics: the table of metrics, those that plugins register included.
-        reported: what the method has reported of the task that was concluded last.
-        read: what the device itself has read over the whole trial.
+        form: of the data set; None before it is open.
+        space: the search space, once it is made.
+        operation_latency: predicts latencies on the device; None if it has no cost model.
+        initial_state: the tensors of the checkpoint; None: the search starts from scratch.
+        pretraining: what the record says about the pretraining.
+        metrics: all metrics by name, including those of plugins.
+        reported: the method's own metrics of the task that was concluded last.
+        read: the device's own metrics over the whole trial.
         model_path: the folder to keep the network in; None: it is not kept.
-        no_model: why it could not be kept.
+        no_model: why the network could not be kept.
         shows_images: whether a few query images may be kept, to be shown.
-        examples: those that are.
+        examples: the query images that were kept.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Session:
         send: Callable[[Event], None],
         readings: TrialReadings,
     ) -> None:
-        """Start with nothing done."""
+        """Begin a trial; nothing is done yet."""
         self.trial, self.device, self.limits, self._send = trial, device, limits, send
         self.counter = MemoryCounter(device.type, limit_bytes=limits.memory_bytes)
         self.readings = readings
@@ -207,7 +207,7 @@ class Session:
     def predict(
         self, images: torch.Tensor, predict: Callable[[torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
-        """Return what a method predicts, logits (N, classes) for images, once they are checked."""
+        """Return a method's logits (N, classes) for images, after checking them."""
         self.limits.check_clock()
         with self.calling("predict"):
             logits = predict(images)

@@ -1,8 +1,8 @@
-"""Trials of black-box searches that a table answers: one after another, in this process.
+"""Runs trials of black-box searches on a table, one after another, in this process.
 
-Each takes a fraction of a second, so that a process of its own would cost more than the search.
-Nothing is trained: memory and time of training are missing, and what the table says is marked.
-Where a search evaluates by a score, the table tells the accuracy of what is found alone; memory and
+Each takes a fraction of a second, so a process of its own would cost more than the search. Nothing
+is trained: memory and time of training are missing, and numbers from the table are marked. Where a
+search evaluates by a zero-cost score, the table gives only the accuracy of the result; memory and
 time are then those of the evaluations.
 """
 
@@ -61,7 +61,7 @@ __all__ = ["TabularTrial", "TabularTrials"]
 
 
 class TabularTrial(NamedTuple):
-    """How a trial ended, what it asked, and what its search printed."""
+    """How a trial ended, its evaluations, and what its search printed."""
 
     timed: TimedOutcome
     evaluations: list[Evaluation]
@@ -71,7 +71,7 @@ class TabularTrial(NamedTuple):
 
 @dataclass
 class TabularTrials:
-    """Runs trials; each table is read once and judged once by each objective."""
+    """Runs trials; tables, spaces and judges are shared by trials that need the same."""
 
     plugins: Plugins
     data_root: Path | None
@@ -105,7 +105,7 @@ class TabularTrials:
     def _evaluator(
         self, trial: Trial, selection: Selection, judge: Judge, asked: _Questions
     ) -> Scorer | None:
-        """Have questions answered by a score where the search wants one; return what computes it.
+        """Have a score answer, if the search has one; return its scorer, if that needs images.
 
         Raises:
             RuntimeError: its images have changed since the run was planned.
@@ -174,8 +174,8 @@ class _Questions:
         self._trial = trial
         self.answers: list[Answer] = []
         self.best: Answer | None = None  # of those that keep the limits
-        self.evaluate: Callable[[str], float] | None = None  # in place of the table, if anything
-        self.scores: list[float] = []  # that it gave
+        self.evaluate: Callable[[str], float] | None = None  # the score; None: the table answers
+        self.scores: list[float] = []  # what `evaluate` returned
         self.is_over_budget = False
         self.seconds = 0.0  # of the search itself and of looking up
 
@@ -260,7 +260,7 @@ def _points(front: Sequence[Answer]) -> list[FrontPoint]:
 
 
 def _add_best(outcome: Outcome, best: Answer, judge: Judge, seconds: float) -> None:
-    """Add what the best answer is, has and costs; nothing was trained for it."""
+    """Add the best architecture to the outcome, with its metrics and costs."""
     regret = None if judge.best is None else judge.best - best.value
     told = {"peak_memory": None, "storage": None, "search_time": None, "accuracy": best.accuracy}
     told |= {"regret": regret} | ({"reward": best.value} if judge.objective.weight else {})

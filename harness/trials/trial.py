@@ -1,4 +1,4 @@
-"""Runs one trial in this process: however it ends, an outcome with its metrics, no exception."""
+"""Runs one trial in this process. However it ends, it returns an outcome and raises nothing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = ["metrics_of", "run_trial", "take_device_metrics"]
 
 Event = dict[str, Any]
 
-# What a device may not tell of itself: the harness has it of every trial.
+# Metrics that no device may report: the harness has them for every trial.
 _OWN = {metric.name for metric in METRICS.values() if metric.is_always_shown}
 
 
@@ -106,7 +106,7 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
 
 
 def _load_checkpoint(session: Session, job: TrialJob) -> None:
-    """Take over what pretraining has left, if the method is pretrained."""
+    """Take over the state of the checkpoint, if the method is pretrained."""
     if job.checkpoint is None or job.pretraining is None:
         return
     checkpoint = read_checkpoint(job.checkpoint)
@@ -157,7 +157,7 @@ def _outcome(session: Session, *, fitted: bool, predicted: Prediction | None = N
 def metrics_of(
     session: Session, *, fitted: bool, predicted: Prediction | None = None
 ) -> dict[str, Metric]:
-    """Return the metrics of what has been done so far.
+    """Return the metrics of the tasks that are finished.
 
     On an emulated device memory is counted and accuracy computed on this machine: both are marked
     emulated. Its time cannot be read here: it is predicted, or null.
@@ -187,11 +187,11 @@ def metrics_of(
 
 
 def take_device_metrics(session: Session) -> None:
-    """Have the session know what the device itself has read, once the trial is done.
+    """Add the device's own metrics to the session, once the trial is done.
 
     Raises:
         NotFiniteError: a number is not finite.
-        ValueError: the device tells a metric that is not registered, or that is not its to tell.
+        ValueError: a metric is not registered, or is one that the harness computes itself.
     """
     session.stage, read = "end", session.readings.metrics()
     session.read = check_reported(read, session.metrics.keys() - _OWN, "the device")
@@ -206,7 +206,7 @@ def _predicted(time: Prediction | None) -> Metric:
 
 
 def _over_tasks(metric: MetricSpec, tasks: list[TaskResult]) -> float | None:
-    """Join a metric over the tasks that have it; a first one that only warms up is left out."""
+    """Aggregate a metric over the tasks that have it, without a first task that only warms up."""
     warm = tasks[1:] or tasks if metric.warms_up else tasks
     read = [task.value(metric.per_task or metric.name) for task in warm]
     known = [value for value in read if value is not None]
@@ -216,7 +216,7 @@ def _over_tasks(metric: MetricSpec, tasks: list[TaskResult]) -> float | None:
 
 
 def _machine_readings(session: Session, *, fitted: bool) -> Mapping[str, float | None]:
-    """Return what this machine tells, where it is the device: only what it can tell."""
+    """Return what was read from this machine, which is the device; unread metrics are absent."""
     peaks = session.readings.memory_bytes()
     values = {
         "process_peak_rss": to_mib(_peak_rss_bytes()),
