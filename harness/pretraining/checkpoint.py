@@ -1,8 +1,7 @@
 """Tensors in the safetensors format: the checkpoints of pretraining, and what processes exchange.
 
-To read the format runs no code. A checkpoint's metadata hold the identity of the pretraining, how
-far it has come, the curve so far, and the SHA-256 of everything else: of a file that was cut short
-or in which a bit has flipped nothing is used.
+Reading the format runs no code. A checkpoint's metadata hold the identity of the pretraining, its
+progress and curve, and the SHA-256 of everything else, so that a damaged file is never used.
 """
 
 from __future__ import annotations
@@ -135,7 +134,7 @@ def read_finished(path: Path) -> Checkpoint:
 
 
 def find_checkpoint(path: Path, pretraining: Pretraining) -> Checkpoint | None:
-    """Return the finished checkpoint of a pretraining; None where there is none that is sound."""
+    """Return the finished checkpoint of a pretraining; None if it is missing or damaged."""
     checkpoint = _sound(path, pretraining)
     return checkpoint if checkpoint is not None and checkpoint.is_complete else None
 
@@ -146,7 +145,7 @@ def write_partial(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def read_partial(path: Path, pretraining: Pretraining) -> Checkpoint | None:
-    """Return the unfinished pretraining that was kept; None where there is none that is sound."""
+    """Return the unfinished pretraining that was kept; None if it is missing or damaged."""
     return _sound(_partial(path), pretraining)
 
 
@@ -215,7 +214,7 @@ def pack(arrays: Arrays, about: Mapping[str, str] | None = None) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays that `pack` has been given, wherever the bytes come from.
+    """Return the arrays that `pack` was given; the bytes may come from anywhere.
 
     Raises:
         NoTensorsError: they are something else, or cut short.

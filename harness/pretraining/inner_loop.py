@@ -1,4 +1,4 @@
-"""How a method learns the tasks of its pretraining, in whichever process it does so."""
+"""The inner loop of pretraining: a method learns tasks one by one, in whichever process."""
 
 from __future__ import annotations
 
@@ -51,17 +51,17 @@ class Pretrainable(SearchMethod, PretrainedMethod, Protocol):
 
 
 class MethodName(NamedTuple):
-    """What a method is made from."""
+    """Name and parameters, from which a method is made."""
 
     name: str
     params: dict[str, Any]
 
 
 class InnerLoop:
-    """Has a method built, and its tasks learned one by one.
+    """Builds a method, and has it learn tasks one by one.
 
-    A task depends on the meta parameters and on its number alone, since all generators are seeded
-    for it.
+    The result of a task depends only on the meta parameters and the task's number, since all
+    generators are seeded for each task.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class InnerLoop:
         choose_threads(budget.meta_batch, dataset.image_shape, budget.channels)
 
     def build(self, method: Pretrainable, state: Mapping[str, Tensor] | None) -> None:
-        """Build the method from what its `state_dict` returned; from nothing if that is None."""
+        """Build the method from the state of an earlier one; None: from its initial state."""
         self._generator = seed_generators(self.pretraining.seed, INITIAL_WEIGHTS)
         method.build(self.context(initial_state=state, generator=self._generator))
 
@@ -147,14 +147,14 @@ def run_meta_worker(
     send: Callable[[dict[str, Any]], None],  # noqa: ARG001 - the process that asks reports
     group: ProcessGroup,
 ) -> Outcome:
-    """Learn what is asked for, until nobody asks any more.
+    """Learn tasks on request, until the connection is closed.
 
     Args:
         plugins: have the method and the data set.
         job: says which pretraining it is.
         send: is not used.
-        group: its connection gives a `MetaTaskRequest` after another, and takes a `MetaTaskResult`
-            for each of their tasks.
+        group: its connection brings one `MetaTaskRequest` after another, and takes a
+            `MetaTaskResult` for each of their tasks.
     """
     (asked,) = group.connections
     try:
@@ -164,7 +164,7 @@ def run_meta_worker(
         inner_loop = InnerLoop(job.pretraining, dataset, device, space)
         name = MethodName(job.pretraining.method.name, job.params)
         while (request := received(asked)) is not None:
-            # Anew, so that nothing is left of tasks before: others may have learned those.
+            # A fresh method, so that no earlier task matters: others may have learned those.
             method = cast(Pretrainable, create(plugins, "method", name))
             _learn(inner_loop, method, request, asked)
     except Exception as error:

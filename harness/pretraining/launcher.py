@@ -1,4 +1,4 @@
-"""Makes one checkpoint: in a process, in a group of them, or with others that learn its tasks."""
+"""Makes one checkpoint: in one process, in a group of processes, or with workers elsewhere."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class PretrainingListener(Protocol):
     """Follows the progress of pretrainings."""
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
-        """Hear that a checkpoint is made; an earlier, killed run has done `done` meta-epochs."""
+        """Take note that a checkpoint is being made; an earlier run has done `done` meta-epochs."""
 
     def pretraining_progressed(self, pretraining: Pretraining, event: dict[str, Any]) -> None:
-        """Hear that a meta-epoch is done."""
+        """Take note that a meta-epoch is done."""
 
     def said(self, sentence: str) -> None:
-        """Something worth a line."""
+        """Take note of a sentence for the person."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,8 @@ class PretrainingLauncher:
     """Runs pretrainings in processes of their own.
 
     Attributes:
-        world_size: how many processes share the tasks of one pretraining, at most one a task.
-        meta_tasks: has tasks learned elsewhere, where the trials will run; a process that learns
-            none does the rest here.
+        world_size: how many processes share the tasks of one pretraining; never more than tasks.
+        meta_tasks: has tasks learned where the trials will run; one process here does the rest.
     """
 
     plugins: Plugins
@@ -91,13 +90,13 @@ class PretrainingLauncher:
             return self._with_others(job, on_event, RemoteClient(0, 1, asking=theirs), serving)
 
     def _meta_tasks(self, device: DeviceIdentity) -> MetaTaskExecutor | None:
-        """Return who learns elsewhere; a board has not the memory, it is for searches alone."""
+        """Return what learns tasks elsewhere; None for a board, which lacks the memory for it."""
         memory = device.profile.memory
         is_board = memory is not None and memory.system_bytes > 0  # which share it
         return None if is_board and device.mode == "measured" else self.meta_tasks
 
     def _torch_device(self, identity: DeviceIdentity) -> str:
-        """Name what computes here; the device itself may only be elsewhere.
+        """Return the torch device that computes here; the device itself may be elsewhere.
 
         Raises:
             NotAtHandError: trials run here, too, and the device was to be measured.
@@ -119,7 +118,7 @@ class PretrainingLauncher:
     def _with_others(
         self, job: PretrainingJob, on_event: OnEvent, group: RemoteClient, serving: Future[None]
     ) -> Outcome:
-        """Run the process that others learn tasks for; a failure of theirs tells more than its."""
+        """Run the process whose tasks are learned elsewhere; a failure there is returned first."""
         try:
             outcome = self.processes.run(job, _log_of(job), on_event, group)
         finally:
@@ -138,11 +137,14 @@ def _log_of(job: PretrainingJob) -> Path:
 
 
 def _the_telling(outcomes: list[Outcome]) -> Outcome:
-    """Return the leader's outcome, or that of a process which did not only miss another."""
+    """Return the leader's outcome; if a process failed, the outcome of one that failed first.
+
+    When one process fails, the others fail for lack of it, which says nothing about the cause.
+    """
     failed = [each for each in outcomes if each.error is not None]
     own = [each for each in failed if each.error and each.error.type != ProcessGroupError.__name__]
     return (own or failed or outcomes)[0]
 
 
 def _ignore(_: dict[str, Any]) -> None:
-    """Pass over an event: the leader tells of the group."""
+    """Ignore an event: the leader alone reports for the group."""

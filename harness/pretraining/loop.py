@@ -1,4 +1,4 @@
-"""Pretraining: meta-epochs over tasks of the training classes, their curve, the file they leave."""
+"""The outer loop of pretraining: meta-epochs over training tasks, validation, the checkpoint."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ __all__ = [
     "validate",
 ]
 
-# A curve must not cost much beside what it is the curve of.
+# Validation must cost little beside the learning: one validation task for so many learned ones.
 LEARNED_A_VALIDATION_TASK = 20
 MOST_POINTS, FEWEST_TASKS, MOST_TASKS = 20, 4, 25
 
@@ -63,21 +63,21 @@ VALIDATION_SHOTS, VALIDATION_QUERIES = 5, 15  # figure 7 of the paper shows five
 
 Context = Callable[..., SearchContext]
 
-SAVE_EVERY_S = 20.0  # with the task under way, what a kill may cost
+SAVE_EVERY_S = 20.0  # a kill may cost this much work, and the task under way
 Send = Callable[[dict[str, Any]], None]
 
 
 def is_point(budget: MetaBudget, done: int) -> bool:
     """Tell whether the curve has a point after `done` meta-epochs.
 
-    It has at most twenty, evenly spread, and always one at the end.
+    It has at most twenty points, evenly spread, and always one at the end.
     """
     points = _points(budget)
     return points * done // budget.meta_epochs > points * (done - 1) // budget.meta_epochs
 
 
 def tasks_a_point(budget: MetaBudget) -> int:
-    """Return how many tasks a point is the mean of, the same ones at every point."""
+    """Return how many validation tasks a point is the mean of; all points share the same tasks."""
     return min(MOST_TASKS, max(1, _validation_tasks(budget) // _points(budget)))
 
 
@@ -100,11 +100,11 @@ def validate(
     """Search from `state` on some validation tasks, as on the device, and judge by query images.
 
     Args:
-        pretraining: says how many steps and ways.
-        dataset: whose validation classes are used.
+        pretraining: has the number of steps and ways.
+        dataset: has the validation classes.
         create: makes the method.
-        context: makes the method's context from keywords that differ from pretraining's.
-        state: what the method's `state_dict` has returned.
+        context: makes the method's context; its keywords replace what pretraining uses.
+        state: of the method, from its `state_dict`.
 
     Returns:
         Mean cross entropy and percentage of right answers; None without validation classes.
@@ -139,9 +139,9 @@ def _judge(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
 
 
 def validation_setting(pretraining: Pretraining, dataset: Dataset) -> FewShotSetting | None:
-    """Return how validation tasks are posed: as many images as their classes have, five shots.
+    """Return how validation tasks are posed: five shots, or fewer if classes have few images.
 
-    None where the data set has no validation classes, or too few of them: then there is no curve.
+    None if the data set has no validation classes, or too few: then there is no curve.
     """
     summary = dataset.splits.get(VALIDATION)
     if summary is None or summary.classes < pretraining.ways or summary.images_per_class < 2:
@@ -154,11 +154,10 @@ def validation_setting(pretraining: Pretraining, dataset: Dataset) -> FewShotSet
 def run_pretraining(
     plugins: Plugins, job: PretrainingJob, send: Send, group: ProcessGroup = ALONE
 ) -> Outcome:
-    """Do the pretraining of a job, from where a killed one has left it, and write its checkpoint.
+    """Do the pretraining of a job, resuming an interrupted one, and write its checkpoint.
 
-    The processes of a group do so together, each of which calls this.
-
-    A method that cannot be pretrained leaves none, and has used no meta-epoch.
+    Every process of a group calls this. A method that cannot be pretrained ends well, without a
+    checkpoint and without meta-epochs.
     """
     name = MethodName(job.pretraining.method.name, job.params)
     try:
@@ -182,10 +181,10 @@ def run_pretraining(
 
 
 class PretrainingLoop:
-    """One pretraining under way.
+    """One pretraining that is running.
 
-    A task depends on the meta parameters and on its number alone (see `InnerLoop`). So a resumed
-    one ends with the same tensors as an unbroken one, wherever its tasks are learned.
+    A task depends only on the meta parameters and its number (see `InnerLoop`). So a resumed
+    pretraining ends with the same tensors as an unbroken one, wherever its tasks are learned.
     """
 
     def __init__(
@@ -196,12 +195,12 @@ class PretrainingLoop:
         send: Send,
         group: ProcessGroup = ALONE,
     ) -> None:
-        """Take up what an earlier process has left."""
+        """Resume from what an earlier process has saved, if there is anything."""
         self.group = group
         self.pretraining, self.path = job.pretraining, job.checkpoint
         self.learning, self.device, self.dataset = learning, learning.device, learning.dataset
         self.create_method, self.send = create_method, send
-        # Only the leader reads: by the time that another has started, it may have written anew.
+        # Only the leader reads: when another process starts, the leader may have written again.
         saved = group.broadcast(
             read_partial(self.path, self.pretraining) if group.is_leader else None
         )
@@ -237,12 +236,12 @@ class PretrainingLoop:
         self.send({"event": "meta-epoch", "meta_epoch": progress.meta_epochs, **metrics})
 
     def _share(self) -> list[Mapping[str, Tensor]]:
-        """Return what all tasks of the meta-epoch have led to, whichever process learned them."""
+        """Return the parameters that each task of the meta-epoch led to, from all processes."""
         own = {index: arrays_of(tensors) for index, tensors in self.adapted.items()}
         return [tensors_of(arrays, self.device) for arrays in self.group.all_gather(own).values()]
 
     def _adaptations(self, method: Pretrainable) -> Iterator[tuple[int, Adaptation]]:
-        """Give where each task that is left of the meta-epoch leads to, as it is learned."""
+        """Yield the adaptation of each remaining task of the meta-epoch, as it is learned."""
         tasks = range(len(self.adapted), self.pretraining.budget.meta_tasks)
         for index in self.group.shard(tasks):
             yield index, self._learn(method, index)
@@ -281,7 +280,7 @@ class PretrainingLoop:
 
     def _checkpoint(self, method: Pretrainable) -> Checkpoint:
         self.progress.seconds = self.earlier_s + time.monotonic() - self.started
-        # Those from the first on; what other processes have learned comes at the end of them all.
+        # Only the tasks from the first without a gap: others may be with other processes.
         first = list(takewhile(self.adapted.__contains__, count()))
         self.progress.tasks = len(first)
         adapted = [arrays_of(self.adapted[index]) for index in first]

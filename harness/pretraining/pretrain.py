@@ -1,4 +1,4 @@
-"""Pretrains methods without running their trials: all of `harness pretrain` but its words."""
+"""Pretrains methods without running their trials, as `harness pretrain` does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["PretrainRequest", "PretrainResult", "Pretrained", "pretrain", "pretr
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What came of one pretraining."""
+    """The result of one pretraining."""
 
     pretraining: Pretraining
     path: Path | None = None  # None: the method is not pretrained, or it failed
@@ -61,7 +61,7 @@ class PretrainRequest(PlanRequest):
 
 @dataclass(frozen=True)
 class PretrainResult:
-    """What came of each pretraining, and the methods that a faulty plugin has kept from one."""
+    """The result of each pretraining, and the methods left out because of a faulty plugin."""
 
     pretrained: Sequence[Pretrained]
     passed_over: Mapping[str, str]
@@ -78,7 +78,7 @@ def pretrain(
     Args:
         plugins: where names are looked up.
         request: what to pretrain.
-        progress: given the number of trials, encloses the work with a listener to it.
+        progress: makes a context manager from the number of trials, which gives a listener.
         say: reports sentences to the person while trials are planned.
 
     Raises:
@@ -106,11 +106,11 @@ def pretrain_all(
     """Make each checkpoint that the trials start from, unless it is there.
 
     Args:
-        store: keeps them.
-        trials: start from them.
+        store: keeps the checkpoints.
+        trials: those that start from them.
         listener: follows the progress.
-        jobs: how many that are not small are made side by side.
-        meta_tasks: has their tasks learned elsewhere.
+        jobs: how many large pretrainings are made side by side.
+        meta_tasks: has tasks learned elsewhere.
 
     Raises:
         HarnessError: the tasks cannot be learned elsewhere.

@@ -1,4 +1,4 @@
-"""Sees to it that a trial has what it starts from: finds its checkpoint, or has it made."""
+"""The checkpoint store: finds the checkpoint that a trial starts from, or has it made."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ class CheckpointStore:
     """Keeps the checkpoints of all pretrainings, in the cache.
 
     Attributes:
-        given: checkpoint files from elsewhere by the key of their pretraining; they are used where
-            they lie.
+        given: checkpoint files that a person named, by the key of their pretraining; they stay
+            where they are.
     """
 
     plugins: Plugins
@@ -67,7 +67,7 @@ class CheckpointStore:
     _outcomes: dict[str, Outcome] = field(default_factory=dict)  # of what was tried in this run
 
     def identify(self, trial: Trial) -> Pretraining | None:
-        """Return what a trial's method would be pretrained by; None where its budget has none."""
+        """Return the pretraining of a trial's method; None if its setting or budget has none."""
         if trial.setting.kind == "tabular":
             return None
         selection = recreate(self.plugins, "method", trial.method.name, trial.method.params)
@@ -106,13 +106,13 @@ class CheckpointStore:
         jobs: int = 1,
         meta_tasks: MetaTaskExecutor | None = None,
     ) -> None:
-        """Make every checkpoint that trials need and that is not there, side by side if small.
+        """Make every missing checkpoint that trials need; small ones are made side by side.
 
         Args:
-            trials: which need them.
-            processes: make them.
+            trials: those that need checkpoints.
+            processes: launches the processes that make them.
             listener: follows the progress.
-            jobs: how many that are not small are made side by side, on processors.
+            jobs: how many large ones are made side by side, on processors.
             meta_tasks: has tasks learned elsewhere; then the checkpoints are made one by one.
 
         Raises:
@@ -191,7 +191,7 @@ def _start_of(trial: Trial) -> str:
 
 
 def _difference_of_code(folder: Path, wanted: Pretraining) -> str | None:
-    """Say what code has changed since a checkpoint that is the wanted one but for that."""
+    """Say which code has changed since the wanted checkpoint was made; None if there is none."""
     name = glob.escape(wanted.readable_name)
     newest_first = sorted(folder.glob(f"{name}-*.safetensors"), key=_modified, reverse=True)
     for path in newest_first[:MOST_LOOKED_AT]:
@@ -209,7 +209,7 @@ def _modified(path: Path) -> float:
 
 
 def _is_small(pretraining: Pretraining) -> bool:
-    """Tell whether one thread is enough for it, so that several can be done side by side."""
+    """Tell whether one thread is enough for a pretraining, so that several fit side by side."""
     shape, budget = pretraining.dataset.image_shape, pretraining.budget
     return not is_worth_threads(budget.meta_batch, shape, budget.channels)
 
@@ -220,7 +220,7 @@ def _large_at_a_time(jobs: int, group: Sequence[tuple[Pretraining, Trial]]) -> i
 
 
 def _check_wanted(path: Path, found: Pretraining, wanted: Sequence[Pretraining]) -> None:
-    """Refuse a checkpoint that is for no trial, naming what differs from the likeliest one."""
+    """Refuse a checkpoint that no trial needs, and name how it differs from the nearest one."""
     if not wanted:
         raise UsageError(f"checkpoint {path} is not needed: the budget has meta_epochs=0")
     alike = [each for each in wanted if each.method.name == found.method.name] or list(wanted)

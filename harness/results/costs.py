@@ -1,6 +1,6 @@
-"""Costs without training: the rows of `estimate.json` and of `bench.json`, and how they are saved.
+"""The files `estimate.json` and `bench.json`: their rows, and how they are written.
 
-Each number of an estimate says that it is predicted; a benchmark says what it ran on.
+Each number of an estimate is marked as predicted; a benchmark names the machine that it ran on.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ BENCH_SCHEMA: Literal[1] = 1
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """What a device makes of a search.
+    """One search on one device: whether it fits, and how long it takes.
 
     Attributes:
-        fits: whether it holds the search even at its largest; None where no limit is modelled or
-            the search's memory is not known.
-        search_time: of the search steps of one task, or of all epochs; None where the search does
-            not fit, or the device has no cost model.
+        fits: whether the device holds the search at its largest; None if the device has no limit
+            or the search's memory is not known.
+        search_time: of the search steps of one task, or of all epochs; None if the search does not
+            fit or the device has no cost model.
     """
 
     device: str
@@ -78,8 +78,8 @@ class EstimateRow:
     """One method on one setting, on every device that was asked for.
 
     Attributes:
-        peak_memory_mib: where it depends on what the method chooses, the largest.
-        lowest_memory_mib: the smallest; the same where nothing is chosen.
+        peak_memory_mib: peak memory, at its largest if it depends on what the method chooses.
+        lowest_memory_mib: the same at its smallest.
         conditions: recipe, evaluation and space where they are not the defaults; else empty.
     """
 
@@ -116,7 +116,7 @@ class EstimateRow:
 class SavedEstimate(BaseModel):
     """The rows of one estimate, with the suite that they were asked for by.
 
-    It is read strictly: a key that is not known, or a number that is none, is refused.
+    It is read strictly: unknown keys and values of a wrong type are refused.
     """
 
     model_config = ConfigDict(

@@ -1,4 +1,4 @@
-"""Finds what runs and estimates have left in folders; what cannot be read is named, not dropped."""
+"""Loads what runs, estimates and benchmarks have left in folders, and names what cannot be read."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ def load_results(paths: Sequence[Path], metrics: Mapping[str, MetricSpec] = METR
 
     Args:
         paths: the folders.
-        metrics: the table of metrics; with the plugins' own, `harness.plugins.loading.Plugins` has
-            it.
+        metrics: the table of metrics; `Plugins.metrics` has it with those of plugins.
 
     Raises:
         UsageError: a path is not a folder, or holds nothing that a run or an estimate leaves.
@@ -102,7 +101,7 @@ class _Finder:
         return is_run or is_estimate or is_bench
 
     def search_below(self, root: Path) -> bool:
-        """Read the run folders that a folder holds; files beside them are nobody's concern."""
+        """Read the run folders within a folder; files beside them are ignored."""
         found = []
         for folder in _entries(root):
             if not folder.is_dir():
@@ -166,7 +165,7 @@ class _Finder:
         self.benches.append(read_model(path, root, SavedBench, BENCH_SCHEMA))
 
     def _guarded(self, path: Path, read: Callable[[Path], Any]) -> Any:
-        """Make a problem of what cannot be read."""
+        """Read a file; if it cannot be read, note a problem and return None."""
         try:
             return read(path)
         except UnreadableFileError as error:

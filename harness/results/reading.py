@@ -1,4 +1,4 @@
-"""Reads JSON files that come from strangers: within their folder, bounded, checked."""
+"""Reads JSON files from strangers safely: only within their folder, bounded in size, validated."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UnreadableFileError(Exception):
 
 
 def leaves(path: Path, root: Path) -> bool:
-    """Say whether a path leads out of `root` by being a link; its folder must not."""
+    """Tell whether a path is a link that leads out of `root`; its folder is taken to be inside."""
     try:
         return path.is_symlink() and not path.resolve().is_relative_to(root.resolve())
     except (OSError, RuntimeError):  # a link that leads to itself
@@ -73,7 +73,7 @@ class FilePart(NamedTuple):
 def read_part(path: Path, most: int, *, end: bool = False) -> FilePart:
     """Read at most `most` bytes of a file in a trial's folder, from its start or its end.
 
-    What is missing, unreadable, no file, or a link out of the folder, reads as empty.
+    A file that is missing, unreadable, special, or a link out of the folder reads as empty.
     """
     try:
         status = path.stat()
@@ -95,10 +95,10 @@ def one_line(text: str, limit: int = 200) -> str:
 
 @contextmanager
 def without_garbage_collection() -> Iterator[None]:
-    """Turn the search for cycles off: each goes through all records, and of 5,000 there are many.
+    """Turn the garbage collector off, which would go through all records again and again.
 
-    Records hold no garbage. Reading them takes half as long without, and a page a tenth less;
-    memory stays the same.
+    Records have no reference cycles. Without it, reading 5,000 of them takes half as long, and
+    making a page a tenth less; memory stays the same.
     """
     was_on = gc.isenabled()
     gc.disable()
@@ -135,7 +135,7 @@ def _parsed(content: bytes) -> Any:
 
 
 def _why(content: bytes, error: ValidationError, schema: int) -> str:
-    """Say what is wrong with what did not become a model."""
+    """Say why a file's content is not valid."""
     value = _parsed(content)
     found = value.get("schema") if isinstance(value, dict) else None
     if isinstance(found, int) and found > schema:

@@ -1,4 +1,4 @@
-"""The record: what a trial leaves, whatever way it ended."""
+"""The record of a trial, which it leaves however it ended."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Record(SparsePart):
 
     @property
     def conditions(self) -> str:
-        """What it was done under, where that is not the default: recipe, evaluation, space."""
+        """Recipe, evaluation and space where they are not the defaults; else empty."""
         data = self.dataset
         return conditions_of(data.recipe, data.evaluation, self.space.name, data.objective)
 
@@ -165,7 +165,7 @@ class Record(SparsePart):
 
     @property
     def code(self) -> dict[str, str]:
-        """Digests of the code that it is of; none in records of earlier versions."""
+        """Digests of the code that it was made with; empty in records of earlier versions."""
         told = self.environment.get("code")
         return {key: str(each) for key, each in told.items()} if isinstance(told, dict) else {}
 
@@ -173,7 +173,7 @@ class Record(SparsePart):
     def of(
         cls, trial: Trial, outcome: Outcome, *, wall_s: float, started_at: str, ended_at: str
     ) -> Record:
-        """Join what defined the trial with what came of it; times are ISO 8601 in UTC."""
+        """Join a trial with its outcome; times are ISO 8601 in UTC."""
         setting = trial.setting
         rest = wall_s - outcome.method_s - outcome.data_s
         return cls(
@@ -229,7 +229,7 @@ class Record(SparsePart):
 
 
 def _of_plan(trial: Trial) -> dict[str, Any]:
-    """Return digests of the code that the numbers depend on, and what was learned and tested."""
+    """Return what planning adds to the environment: digests of code, and shared classes."""
     told: dict[str, Any] = {}
     if trial.code is not None:
         told["code"] = {part: digits for part, digits in trial.code.model_dump().items() if digits}

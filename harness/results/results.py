@@ -65,14 +65,14 @@ class Results:
     """Everything that was found.
 
     Attributes:
-        trials: in the order of their plans; each trial key once, a final record before one that
-            was interrupted.
+        trials: in the order of their plans, each trial key once; a final record is preferred to an
+            interrupted one.
         suites: names or paths of the suites that runs and estimates came from, as they were given.
-        stand_ins: for the label of a data set, the suite's data set that it was run in place of.
+        stand_ins: for the label of a data set, the suite's data set that it took the place of.
         pending: how many planned trials have no record yet.
         passed_over: for a method that runs could not plan, what was wrong with its plugin.
-        benches: what benchmarks have left.
-        metrics: the table of metrics that their numbers are read by.
+        benches: the files of benchmarks.
+        metrics: the table of metrics.
     """
 
     trials: tuple[FoundTrial, ...]
@@ -102,7 +102,7 @@ class Results:
 
     @cached_property
     def final_rows(self) -> list[Row]:
-        """The same without trials that were interrupted, as comparisons take them."""
+        """Every row without interrupted trials, as comparisons need it."""
         final = [record for record in self.records if record.status in FINAL_STATUSES]
         if len(final) == len(self.trials):
             return self.rows
@@ -110,14 +110,14 @@ class Results:
 
     @property
     def commands(self) -> list[str]:
-        """What to type for the same trials: a command for each way they were posed and allowed."""
+        """Commands that run the same trials: one for each device, setting and budget."""
         return list(_commands(self.records))
 
     def frame(self) -> DataFrame:
         """Return the long table: a row for each number, its columns those of `FRAME_COLUMNS`.
 
-        What a record says was not captured is NaN. An estimate has no seed; a benchmark's value is
-        the mean of its warm steps.
+        Numbers that were not captured are NaN. An estimate has no seed; a benchmark's value is the
+        mean of its warm steps.
         """
         from pandas import DataFrame  # noqa: PLC0415 - slow, and only a frame needs it
 
@@ -152,7 +152,7 @@ def _long(row: Row) -> Iterator[tuple[Any, ...]]:
 
 
 def _commands(records: Sequence[Record]) -> Iterator[str]:
-    """Give commands that name each record's trial once; searches of tables have none."""
+    """Yield commands that together run each record's trial once, but for searches of tables."""
     ways: dict[tuple[str, ...], dict[str, list[int]]] = {}
     for record in records:
         if record.dataset.kind != "tabular" and record.dataset.split == "test":
@@ -167,7 +167,7 @@ def _commands(records: Sequence[Record]) -> Iterator[str]:
 
 
 def _words(record: Record) -> tuple[str, ...]:
-    """Return the options that say how a record's trial was posed, and what it was allowed."""
+    """Return the options for a record's device, data set, setting and budget."""
     data, device = record.dataset, record.device
     budget = budget_label(record.budget.allowed, data.kind)
     recipe = data.recipe.model_dump(exclude_defaults=True)

@@ -1,7 +1,7 @@
-"""Rows: one method on one setting, device, mode and budget, whatever told of it.
+"""Rows: one method on one setting, device, mode and budget.
 
-A row joins the seeds of a trial, or is what an estimate or a benchmark says. Tables, comparisons,
-pictures and data frames are views of rows.
+A row joins the records of several seeds, or comes from an estimate or a benchmark. Tables,
+comparisons, pictures and data frames are views of rows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
     "told_of",
 ]
 
-# Of a time, where it is not the row's own.
+# The source of a time, by the row's mode, where it differs from that mode.
 TIME_SOURCES: Mapping[Source, Source] = {"emulated": "predicted", "tabular": "tabular"}
 
 # By seed, then by task. A value that has no task, such as a trial's memory, is task 0.
@@ -38,16 +38,16 @@ class Value:
     """One metric of a row.
 
     Attributes:
-        value: joined over the seeds that ended `ok`, as the metric says; of an estimate, the
-            largest that choices lead to.
-        source: the least real of what it is made of.
+        value: aggregated over the seeds that ended `ok`, as the metric says; of an estimate, the
+            largest that the method's choices can lead to.
+        source: of its parts, the one that is least real: a predicted part makes it predicted.
         std: standard deviation over seeds; None for one seed.
         interval: half-width of the 95 % interval of the mean.
-        interval_over: what that is over: `seeds`, or the `tasks` of one seed.
+        interval_over: what the interval is over: `seeds`, or the `tasks` of one seed.
         low: of a prediction, the lower end of its band or range.
         high: the upper end.
-        samples: what was joined; empty for a prediction.
-        is_exact: whether it was counted, and found the same for every task and seed.
+        samples: the values that were aggregated; empty for a prediction.
+        is_exact: whether it was counted, and is the same for every task and seed.
     """
 
     metric: MetricSpec
@@ -77,7 +77,7 @@ class Row:
         version: of the method's distribution; empty for an estimate.
         setting: such as `5-way 1-shot`.
         conditions: recipe, evaluation and space where they are not the defaults; else empty.
-        posed: what else makes two settings the same: split and query images; empty for estimates.
+        posed: what else must agree to compare settings: split, query images; empty for estimates.
         model: the device's maker and model.
         mode: `predicted` for an estimate, `tabular` where answers came from a table.
         limit_mib: what the device has for tensors; None where there is no limit, or none is known.
@@ -137,9 +137,9 @@ class Row:
         return self.values[name].value if name in self.values else None
 
     def held(self, name: str) -> Value | None:
-        """Return a metric; None also where the device did not hold what it is of.
+        """Return a metric; None also if it needs a device that holds the search, and it did not.
 
-        An estimate tells how much memory it would take also where the device has less.
+        An estimate has its memory even where the device has less.
         """
         found = self.values.get(name)
         is_unfit = self.fits is False and self.mode != "predicted"
@@ -184,8 +184,8 @@ class Row:
 def told_of(rows: Sequence[Row], metric: MetricSpec) -> Row | None:
     """Return the row whose number stands for one method and setting on several devices.
 
-    It is the largest of those that held it, where a device must hold it, such as memory; else the
-    first that has one.
+    For a metric that a device must hold, such as memory, it is the row with the largest number
+    among devices that held it; else the first row that has a number.
     """
     having = [row for row in rows if row.held(metric.name)]
     if having and metric.needs_fit and metric.aggregate == "largest":

@@ -1,4 +1,4 @@
-"""What a run leaves beside its records: `plan.json`; of each trial, steps, evaluations, images."""
+"""A run's files beside its records: `plan.json`; each trial's steps, evaluations and images."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class PlannedTrial(BaseModel):
-    """A trial that was asked for; whatever else defines it is kept as it is."""
+    """A trial that was asked for; all further keys are kept as they are."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -90,7 +90,7 @@ class Step(BaseModel):
 class Evaluation(NamedTuple):
     """One question of a black-box search and its answer: a row of `evaluations.csv`.
 
-    The file has a column for each cost of the objective besides.
+    The file has one more column for each cost of the objective.
     """
 
     number: int  # from 0
@@ -100,7 +100,7 @@ class Evaluation(NamedTuple):
 
 
 class ShownImage(BaseModel):
-    """A judged query image of the first task, small enough to be shown in numbers."""
+    """A judged query image of the first task, small enough that many can be shown."""
 
     model_config = ConfigDict(extra="forbid")
 

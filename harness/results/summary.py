@@ -1,4 +1,4 @@
-"""Joins the seeds of a trial into one row: means, largest values, deviations, intervals."""
+"""Joins records that differ only in their seed into one row, with means, deviations, intervals."""
 
 from __future__ import annotations
 
@@ -25,11 +25,10 @@ __all__ = [
     "variance",
 ]
 
-# How a trial ends that should have ended well; what did not fit is a result, and what was
-# interrupted is run again.
+# Statuses of failure. Not fitting the device is a result, and an interrupted trial is run again.
 FAILED = {"error", "over_budget"}
 
-# What the accuracy of a failed trial counts as: it is left out, is that of guessing, or 0.
+# What the accuracy of a failed trial counts as: it is left out, that of guessing, or 0.
 Missing = Literal["omit", "chance", "zero"]
 
 Metrics = Mapping[str, MetricSpec]
@@ -83,8 +82,8 @@ def interval_95(values: Sequence[float]) -> float | None:
 def variance(values: Sequence[float]) -> float:
     """Return the variance of a sample of at least two.
 
-    The standard library's counts in fractions, which is slow.
-    Values are counted from the first of them, so that equal ones have none, however sums round.
+    The standard library's function computes in fractions, which is slow. Values are shifted by the
+    first of them, so that equal values have a variance of exactly 0.
     """
     shifted = [value - values[0] for value in values]
     mean = fmean(shifted)
@@ -92,10 +91,10 @@ def variance(values: Sequence[float]) -> float:
 
 
 def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics = METRICS) -> Row:
-    """Join records that differ in their seed alone, at least one.
+    """Join at least one record, all of which differ only in their seed.
 
-    Where failed trials are to count, they are in accuracy and its spread alone: there is no memory
-    or time to put in the place of theirs.
+    With `missing`, failed trials count in accuracy and its spread alone, since nothing could stand
+    for their memory or time.
     """
     first = group[0]
     good = [record for record in group if record.status == "ok"]
@@ -126,7 +125,7 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
 
 
 def mode_of(record: Record) -> Source:
-    """Say what the numbers of a trial are: its device's, or those of a table."""
+    """Return the mode of a trial's numbers: that of its device, or `tabular`."""
     return "tabular" if record.dataset.kind == "tabular" else record.device.mode
 
 
@@ -188,7 +187,10 @@ def _joined(
 
 
 def _counted_as(group: Sequence[Record], missing: Missing) -> list[float]:
-    """Return what the failed trials count as; early records do not count a full task's classes."""
+    """Return the accuracies that failed trials count as; `chance` needs the number of classes.
+
+    Early records of full tasks do not have it.
+    """
     known = [count for r in group if (count := r.dataset.ways or r.dataset.classes) is not None]
     chance = 100 / known[0] if known else None
     value = {"omit": None, "chance": chance, "zero": 0.0}[missing]
@@ -208,9 +210,10 @@ def _by_task(spec: MetricSpec, tasks: Sequence[TaskResult]) -> dict[int, float]:
 
 
 def _least_real(sources: Iterable[Source], mode: Source) -> Source:
-    """Say what a number is; what is computed for another device is emulated in any case.
+    """Return the least real of the sources and the trial's mode.
 
-    Beside a table's numbers there may be some of this machine, if a score evaluated.
+    A table's mode is left aside, if there are sources: where a score evaluates, some numbers are
+    measured on this machine.
     """
     found = {*sources}
     if mode != "tabular" or not found:
@@ -224,7 +227,7 @@ def _mean_end(told: Sequence[Metric], end: Literal["low", "high"]) -> float | No
 
 
 def _is_constant(spec: MetricSpec, records: Sequence[Record]) -> bool:
-    """Tell whether a count is the same for all seeds and, of memory, for all of their tasks."""
+    """Tell whether a count is the same for all seeds and, if tasks have it too, for all tasks."""
     counts = {record.metrics[spec.name].value for record in records}
     if len(counts) > 1 or not spec.per_task:
         return len(counts) == 1
