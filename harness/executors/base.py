@@ -1,4 +1,4 @@
-"""What every executor takes and reports, so that a run need not know where its trials run."""
+"""The protocol of executors, which run trials, and the events that they report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class TrialDelivery(TimedOutcome):
-    """What comes back from another machine; all of it is checked to be what records are made of."""
+    """An outcome from another machine, with the trial's steps and log; all of it is validated."""
 
     steps: list[Step]
     log: str
@@ -40,7 +40,7 @@ class TrialDelivery(TimedOutcome):
 
 @dataclass(frozen=True)
 class TrialStarted:
-    """A trial is about to start; it does once the next event is asked for."""
+    """A trial is about to start; it starts when the next event is requested."""
 
     trial: Trial
 
@@ -49,8 +49,8 @@ class TrialStarted:
 class TrialStepped:
     """A search step is done.
 
-    On this machine every step is reported once. On others some are, for progress alone: the
-    delivery has them all.
+    On this machine every step is reported once. From other machines some are, only to show
+    progress: the delivery has them all.
     """
 
     trial: Trial
@@ -67,7 +67,7 @@ class TrialFinished:
 
 @dataclass(frozen=True)
 class TrialLost:
-    """A trial was given up: not for anything that its method did."""
+    """A trial was given up for a reason that is not its method's, such as a lost worker."""
 
     trial: Trial
     reason: str
@@ -80,10 +80,9 @@ class Executor(Protocol):
     """Runs trials, one or several at a time.
 
     Attributes:
-        same_machine: whether on this one, with its folders.
-        jobs: how many trials, and how many large pretrainings, it runs at a time on this machine.
-        meta_tasks: what has tasks of pretraining learned there, too; None: pretraining is done
-            here.
+        same_machine: whether trials run on this machine, with its folders.
+        jobs: how many trials, and how many large pretrainings, run at a time on this machine.
+        meta_tasks: has tasks of pretraining learned where the trials run; None: here.
     """
 
     @property
@@ -92,11 +91,11 @@ class Executor(Protocol):
 
     @property
     def jobs(self) -> int:
-        """How many at a time on this machine."""
+        """How many trials run at a time on this machine."""
 
     @property
     def meta_tasks(self) -> MetaTaskExecutor | None:
-        """What has tasks of pretraining learned there, too."""
+        """Has tasks of pretraining learned where the trials run; None: here."""
 
     def mode_of(
         self, selection: Selection, device: Device, wanted: DeviceMode | None
@@ -106,8 +105,8 @@ class Executor(Protocol):
         Args:
             selection: of the device.
             device: the device.
-            wanted: what a person has asked for, which workers that are still to come are taken
-                to be able to.
+            wanted: what a person has asked for; workers that are yet to come are assumed to be
+                capable of it.
 
         Raises:
             HarnessError: nothing there can tell.
@@ -121,12 +120,12 @@ class Executor(Protocol):
     ) -> Generator[ExecutorEvent, None, None]:
         """Run every job once; yield what happens, in the thread that asks.
 
-        Closing the generator stops what is under way.
+        Closing the generator stops the trials that are running.
 
         Args:
             jobs: what is to be done.
-            log_of: on this machine, the file that gets what a trial prints; its folder is there
-                once `TrialStarted` has been consumed.
+            log_of: names the file on this machine that a trial prints to; its folder exists once
+                `TrialStarted` has been consumed.
             say: reports a sentence to the person, such as that there is no worker.
 
         Raises:
@@ -149,7 +148,7 @@ class ExecutorOptions:
     scheduler: str | None = None
 
     def check(self) -> None:
-        """Refuse what does not go together.
+        """Check that the options go together.
 
         Raises:
             UsageError: two options contradict each other, or one is missing.
@@ -167,7 +166,7 @@ class ExecutorOptions:
 
 @contextmanager
 def open_executor(options: ExecutorOptions, plugins: Plugins) -> Iterator[Executor]:
-    """Give what runs trials; a connection that it needs is closed in the end.
+    """Open the executor that options name, and close its connection at the end.
 
     Raises:
         HarnessError: options do not go together, or Dask or its scheduler is not there.

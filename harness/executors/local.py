@@ -1,4 +1,4 @@
-"""Trials on this machine, `-j N` of them side by side; each has a process of its own."""
+"""Runs trials on this machine, up to `-j N` side by side, each in a process of its own."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LocalExecutor:
     meta_tasks = None  # several processes of this machine share a pretraining already
 
     def __init__(self, jobs: int = 1) -> None:
-        """Have up to `jobs` trials side by side; no process is started yet."""
+        """Allow up to `jobs` trials side by side; no process is started yet."""
         self.jobs = jobs
         if jobs > 1:
             let_threads_sleep()
@@ -60,7 +60,7 @@ class LocalExecutor:
         """
         waiting = list(jobs)
         size = min(self.jobs, len(waiting))
-        # Records say so, since it slows each of them down.
+        # Noted in records, since trials side by side slow each other down.
         notes = {"trials_side_by_side": size} if self.jobs > 1 else {}
         run = _TrialThreads(size, log_of, notes)
         try:
@@ -70,7 +70,7 @@ class LocalExecutor:
 
 
 class _TrialThreads:
-    """Trials under way; a thread waits for the process of each."""
+    """The running trials, with a thread that waits for each one's process."""
 
     def __init__(self, size: int, log_of: LogOf, notes: dict[str, Any]) -> None:
         self._size, self._log_of, self._notes = size, log_of, notes
@@ -88,7 +88,7 @@ class _TrialThreads:
             yield self._wait()
 
     def stop(self) -> None:
-        """End the processes of trials that are still under way, if there are any."""
+        """End the processes of trials that are still running, if there are any."""
         self._launcher.stop()
         for thread in self._threads:
             thread.join()
@@ -101,7 +101,7 @@ class _TrialThreads:
         thread.start()
 
     def _next(self, waiting: list[TrialJob]) -> TrialJob | None:
-        """Return the first job that there is room for: a device that is really here has one."""
+        """Return the first job that there is room for; a real device runs one trial at a time."""
         if len(self._under_way) == self._size:
             return None
         taken = {job.trial.device.name for job in self._under_way.values()}

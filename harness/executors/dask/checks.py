@@ -1,4 +1,4 @@
-"""What a worker settles before it starts: its folders, and that code and images are the plan's."""
+"""Checks on a worker before a trial: its own folders, and the same code and images as planned."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from harness.system.folders import expanded, user_cache
 
 __all__ = ["check", "check_code", "code_of", "settle", "take_checkpoint"]
 
-# Workers may be threads of one process, and while a plugin is loaded, what it prints is kept off
-# standard output: two at once would leave the whole process without one.
+# Workers may be threads of one process. While a plugin loads, standard output is replaced: two
+# threads at once could leave the process without one.
 _one_at_a_time = threading.Lock()
 
 
@@ -35,12 +35,12 @@ def check(run: str, code: Mapping[str, str], job: TrialJob | MetaWorkerJob) -> N
     """Compare code and images with those that the trial was planned with.
 
     Args:
-        run: of which the job is.
+        run: the name of the job's run.
         code: what the run was planned with.
         job: with the folders of this machine.
 
     Raises:
-        HarnessError: something differs or is not there; the message says what.
+        HarnessError: something differs or is missing; the message says what.
     """
     with _one_at_a_time:
         _check(run, code, job)
@@ -58,7 +58,7 @@ def _check(run: str, code: Mapping[str, str], job: TrialJob | MetaWorkerJob) -> 
         )
 
 
-# Both are looked at once a run: between two trials of a run nobody should change them.
+# Cached by run: nobody should change code or images between two trials of a run.
 
 
 @lru_cache(maxsize=64)
@@ -126,8 +126,8 @@ J = TypeVar("J", TrialJob, MetaWorkerJob)
 def settle(job: J) -> J:
     """Return the job with folders of this machine.
 
-    Its own HARNESS_CACHE and HARNESS_DATA go first. Without them the cache is the user's, and
-    images are where the run has them, if there is such a folder here.
+    This machine's HARNESS_CACHE and HARNESS_DATA take precedence. Without them, the cache is the
+    user's, and images are in the folder that the run names, if it exists here.
     """
     cache_root = expanded(Path(os.environ.get("HARNESS_CACHE") or user_cache()))
     data_root = os.environ.get("HARNESS_DATA") or job.data_root
@@ -143,7 +143,7 @@ def settle(job: J) -> J:
 
 
 def take_checkpoint(job: TrialJob, content: bytes | None) -> bool:
-    """See to it that the job's checkpoint is here; return whether it is.
+    """Store the job's checkpoint if it came along; return whether it is here.
 
     Args:
         job: with folders of this machine.

@@ -1,4 +1,4 @@
-"""The connection to a Dask scheduler, made anew if it breaks, and its workers for a device."""
+"""The connection to a Dask scheduler, which is renewed if it breaks, and its workers by device."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def require_dask(what: str) -> None:
     """Have Dask distributed imported, and keep its own log off the screen.
 
     Args:
-        what: needs it, for the message.
+        what: what needs Dask, for the message.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -49,7 +49,7 @@ def require_dask(what: str) -> None:
         import distributed  # noqa: F401, PLC0415 - seconds that only runs with workers pay
     except ImportError:
         raise MissingExtraError(what) from None
-    # What it has to say of lost workers and connections, the run says in its own words.
+    # The run itself reports lost workers and connections, in words of its own.
     for name in [
         name for name in logging.root.manager.loggerDict if name.startswith("distributed")
     ]:
@@ -102,7 +102,7 @@ class SchedulerConnection:
 
     @property
     def stands(self) -> bool:
-        """Whether it is the connection that was made; Dask makes a cut one again by itself."""
+        """Whether the connection stands; one that Dask has remade by itself does not count."""
         return self.client.status == "running" and self.client.scheduler_comm is self._comm
 
     def offers(self) -> dict[str, frozenset[str]]:
@@ -111,7 +111,7 @@ class SchedulerConnection:
         Raises:
             OSError: the connection is cut.
         """
-        # Not `scheduler_info`, which makes do with what it knew before.
+        # Not `scheduler_info`, which may answer from its cache.
         identity: Mapping[str, Any] = self.client.sync(self.client.scheduler.identity, n_workers=-1)
         workers: Mapping[str, Any] = identity["workers"]
         return {
@@ -151,7 +151,7 @@ class SchedulerConnection:
 
 
 def _check_certificates(address: str) -> None:
-    """Find out before connecting: a client that lacks them fails slowly, and says it badly."""
+    """Check before connecting: a client without certificates fails late, with a poor message."""
     from distributed.security import Security  # noqa: PLC0415 - see `require_dask`
 
     if not address.startswith("tls:"):
@@ -190,7 +190,7 @@ class WorkerPool:
     """Counts the workers that offer a device, and says so when there are none."""
 
     def __init__(self, connection: SchedulerConnection, say: Callable[[str], None]) -> None:
-        """Look at nobody yet."""
+        """Prepare to count; no worker is asked yet."""
         self._connection, self._say = connection, say
         self._offers: dict[str, frozenset[str]] = {}
         self._looked_at = -LOOK_EVERY_S

@@ -1,4 +1,4 @@
-"""`--executor dask`: trials and meta-tasks on the workers of a scheduler somebody has started."""
+"""`--executor dask`: runs trials and meta-tasks on the workers of a Dask scheduler."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ PATIENCE_S = 15.0
 
 
 class DaskExecutor:
-    """Workers on other machines (an `Executor`)."""
+    """Runs trials on workers on other machines (an `Executor`)."""
 
     same_machine = False
     jobs = 1  # of this machine, which does no more than a part of a pretraining
@@ -61,7 +61,7 @@ class DaskExecutor:
     def mode_of(
         self, selection: Selection, device: Device, wanted: DeviceMode | None
     ) -> DeviceMode:
-        """Say what a device is on the workers that offer it; the one that runs it is held to it."""
+        """Say what a device is on the workers that offer it; whichever runs it checks that."""
         return wanted or mode_on_workers(self._connection, selection, device)
 
     def run(
@@ -78,7 +78,7 @@ class DaskExecutor:
 
 @contextmanager
 def connected(address: str, plugins: Plugins) -> Iterator[DaskExecutor]:
-    """Give the executor of a scheduler's workers; the connection is closed in the end.
+    """Connect to a scheduler, yield the executor of its workers, and disconnect at the end.
 
     Raises:
         HarnessError: see `SchedulerConnection.to`.
@@ -96,7 +96,7 @@ class Dispatcher:
     def __init__(
         self, connection: SchedulerConnection, protocol: RunProtocol, say: Callable[[str], None]
     ) -> None:
-        """Hand out nothing yet.
+        """Prepare; no trial is handed out yet.
 
         Args:
             connection: to the scheduler.
@@ -108,7 +108,7 @@ class Dispatcher:
         self._jobs: dict[str, TrialJob] = {}  # by the trials' keys, which name their tasks
 
     def run(self, jobs: Iterable[TrialJob]) -> Generator[ExecutorEvent, None, None]:
-        """Run every job once, and tell what happens.
+        """Run every job once, and yield what happens.
 
         Raises:
             FleetError: a worker refuses, or the scheduler is gone for good.
@@ -151,7 +151,7 @@ class Dispatcher:
         if answer.kind == "wants_checkpoint" and job.checkpoint is not None:
             self._queue.again(key, self._protocol.write(job), job.checkpoint.read_bytes())
             return None
-        if answer.delivery is None:  # it thought that nobody was waiting
+        if answer.delivery is None:  # the worker gave up, as nobody seemed to be waiting
             self._queue.again(key)
             return None
         self._queue.end(key)
@@ -162,7 +162,7 @@ Form = dict[str, tuple[str, tuple[int, ...]]]  # types and shapes by name
 
 
 class DaskMetaTaskExecutor:
-    """Workers that learn tasks of pretrainings (a `MetaTaskExecutor`), of one after another."""
+    """Has workers learn tasks of one pretraining after another (a `MetaTaskExecutor`)."""
 
     def __init__(self, connection: SchedulerConnection, protocol: RunProtocol) -> None:
         """Use the workers that `connection` leads to; `protocol` writes their messages."""
@@ -226,7 +226,7 @@ class DaskMetaTaskExecutor:
             )
         if answer.outcome is not None:
             raise MetaTaskFailedError(answer.outcome, answer.log)
-        if answer.kind == "abandoned":  # it thought that nobody was waiting
+        if answer.kind == "abandoned":  # the worker gave up, as nobody seemed to be waiting
             queue.again(news.name)
             return None
         self._check(content, answer.worker, job)

@@ -1,4 +1,4 @@
-"""The Dask worker that this code runs in, and the process for meta-tasks that it keeps."""
+"""What runs on a Dask worker: access to the worker, and a process for meta-tasks that is kept."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def topic_of(run: str) -> str:
 
 @dataclass(frozen=True)
 class WorkerContext:
-    """A worker, and the task that one of its threads is at."""
+    """A worker, and the task that one of its threads is running."""
 
     worker: Any
     key: Any
 
     @classmethod
     def here(cls) -> WorkerContext:
-        """Return that of the thread that asks."""
+        """Return the context of the current thread."""
         from distributed import get_worker  # noqa: PLC0415 - there is one only where Dask is
 
         worker = get_worker()
@@ -65,7 +65,7 @@ class WorkerContext:
 
     @property
     def address(self) -> str:
-        """Where it is to be reached."""
+        """Where the worker can be reached."""
         return str(self.worker.address)
 
     def tell(self, run: str, news: str) -> None:
@@ -79,21 +79,24 @@ class WorkerContext:
         return task is not None and task.state in WANTED
 
     def abandonment(self, patience_s: float) -> StopSignal:
-        """Return a signal that is set once nobody has wanted the task for so long."""
+        """Return a signal that is set once nobody has wanted the task for `patience_s` seconds."""
         return AbandonedSignal(self, patience_s)
 
 
 class AbandonedSignal:
-    """Goes up by itself: Dask cannot stop a task that a thread is at, nor tell it anything."""
+    """A stop signal that sets itself once the task is abandoned.
+
+    Dask can neither stop a task that a thread is running nor send it a message.
+    """
 
     def __init__(self, context: WorkerContext, patience_s: float) -> None:
-        """Look at the task of `context` whenever asked, but not all the time."""
+        """Watch the task of `context`, looking no more often than every `LOOK_EVERY_S`."""
         self._context, self._patience_s = context, patience_s
         self._wanted_at = self._looked_at = time.monotonic()
         self._is_set = False
 
     def set(self) -> None:
-        """Put it up."""
+        """Set the signal."""
         self._is_set = True
 
     def is_set(self) -> bool:
@@ -116,35 +119,35 @@ def end_of(log: Path) -> str:
 
 
 class LatestSignal:
-    """A signal (`StopSignal`) that stands for one after another."""
+    """A `StopSignal` that forwards to the latest of several signals."""
 
     def __init__(self) -> None:
-        """Be down, until there is one."""
+        """Start with a signal that is not set."""
         self.signal: StopSignal = threading.Event()
 
     def is_set(self) -> bool:
-        """Whether the latest signal is up."""
+        """Whether the latest signal is set."""
         return self.signal.is_set()
 
     def set(self) -> None:
-        """Put it up."""
+        """Set the latest signal."""
         self.signal.set()
 
 
 class MetaWorker:
-    """The process, and the thread that watches it.
+    """A process that learns meta-tasks, and the thread that watches it.
 
     Attributes:
-        stopping: ends the process when its signal is set. That of a task is set some time after
-            the task's end, too, unless the next one has brought its own.
+        stopping: ends the process when its signal is set. A task's signal is also set some time
+            after the task has ended, unless the next task has brought a signal of its own.
     """
 
     def __init__(self, run: str, job: MetaWorkerJob) -> None:
         """Start the process.
 
         Args:
-            run: of which the pretraining is.
-            job: says which it is, with the folders of this machine.
+            run: the name of the pretraining's run.
+            job: identifies the pretraining, with the folders of this machine.
         """
         self.stopping = LatestSignal()
         self._run, self._job = run, job
@@ -158,7 +161,7 @@ class MetaWorker:
         ).start()
 
     def serves(self, run: str, job: MetaWorkerJob) -> bool:
-        """Whether it learns for that pretraining."""
+        """Whether the process is alive and learns for this pretraining."""
         return (run, job) == (self._run, self._job) and not self._ended.done()
 
     def learn(self, request: MetaTaskRequest) -> MetaTaskResult:
@@ -177,7 +180,7 @@ class MetaWorker:
         return learned
 
     def close(self) -> None:
-        """Let the process, which is idle, end."""
+        """End the process, which is idle."""
         self._connection.close()
         wait([self._ended], timeout=CLOSING_S)
         self.stopping.set()
@@ -196,7 +199,7 @@ class MetaWorker:
 
 
 class WorkerMachine:
-    """Keeps the process that learns tasks of a pretraining, since the next task is soon there."""
+    """Keeps the process that learns a pretraining's tasks, since the next task comes soon."""
 
     def __init__(self) -> None:
         """Start idle."""
@@ -204,11 +207,11 @@ class WorkerMachine:
         self._meta_worker: MetaWorker | None = None
 
     def meta_worker(self, run: str, job: MetaWorkerJob, stopping: StopSignal) -> MetaWorker:
-        """Return the process of a run's pretraining; that of another one ends.
+        """Return the process for a pretraining; a process for another one is ended first.
 
         Args:
-            run: of which the pretraining is.
-            job: says which it is.
+            run: the name of the pretraining's run.
+            job: identifies the pretraining.
             stopping: ends the process when it is set; replaces any earlier signal.
         """
         if self._meta_worker is None or not self._meta_worker.serves(run, job):
@@ -218,7 +221,7 @@ class WorkerMachine:
         return self._meta_worker
 
     def dismiss(self) -> None:
-        """End the process that learns, if there is one: something else comes."""
+        """End the process for meta-tasks, if there is one, to make room for something else."""
         if self._meta_worker is not None:
             self._meta_worker.close()
         self._meta_worker = None
@@ -238,7 +241,7 @@ def machine_at(address: str) -> Iterator[WorkerMachine]:
 
 
 def guarded(work: Callable[[], A], other: Callable[[str, str], A]) -> A:
-    """Return what `work` returns; if it raises, what `other` makes of it.
+    """Return what `work` returns; if it raises, the reply that `other` makes of the reason.
 
     Args:
         work: what a worker is to do.

@@ -1,4 +1,4 @@
-"""What travels between a run and its workers: JSON, checked at both ends before it is used."""
+"""The messages between a run and its workers: JSON, validated at both ends before it is used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class RunProtocol:
 
     Attributes:
         patience_s: how long a worker goes on while nobody waits for its result.
-        run: a name that no other run has.
+        run: a unique name.
     """
 
     plugins: Plugins
@@ -58,15 +58,15 @@ class RunProtocol:
         """Return the reply to a trial's request.
 
         Raises:
-            FleetError: it is none.
+            FleetError: the text is not a reply.
         """
         return _read(TrialReply, reply_json, str(job.trial))
 
     def read_meta_task(self, result: object, job: MetaWorkerJob) -> tuple[LearnReply, bytes]:
-        """Return the reply to the request of a meta-task, and the bytes beside it, still unread.
+        """Return the reply to the request of a meta-task, and the bytes beside it, unchecked.
 
         Raises:
-            FleetError: it is none.
+            FleetError: the text is not a reply.
         """
         reply_json, content = ("", b"")
         if isinstance(result, tuple) and list(map(type, result)) == [str, bytes]:
@@ -100,10 +100,10 @@ class TrialRequest(_Message):
     """A trial to be run by a worker.
 
     Attributes:
-        run: of which run it is, so that workers look at their own code once a run.
+        run: the name of the run; workers check their own code once for each run.
         code: what the trial was planned with; see `harness.executors.dask.checks`.
-        patience_s: how long to go on where nobody waits for the result: the run may have lost its
-            connection and come back.
+        patience_s: how long to go on while nobody waits for the result, since the run may have lost
+            its connection and come back.
     """
 
     run: str
@@ -113,12 +113,12 @@ class TrialRequest(_Message):
 
 
 class TrialReply(_Message):
-    """What a worker makes of a `TrialRequest`.
+    """A worker's reply to a `TrialRequest`.
 
     Attributes:
         kind: the trial's delivery; or a refusal, which `reason` explains; or the worker needs the
-            checkpoint's bytes; or it stopped, as nobody seemed to wait for it.
-        worker: who says so.
+            checkpoint's bytes; or it stopped, since nobody seemed to be waiting.
+        worker: the address of the worker.
     """
 
     kind: Literal["delivery", "refusal", "wants_checkpoint", "abandoned"]
@@ -133,10 +133,10 @@ class LearnRequest(_Message):
     Attributes:
         run: see `TrialRequest`.
         code: see `TrialRequest`.
-        job: says which pretraining it is.
+        job: identifies the pretraining.
         patience_s: see `TrialRequest`.
-        meta_epoch: which the task is of, from 0.
-        task: its number in it, from 0.
+        meta_epoch: the meta-epoch of the task, from 0.
+        task: its number in the meta-epoch, from 0.
     """
 
     run: str
@@ -148,13 +148,14 @@ class LearnRequest(_Message):
 
 
 class LearnReply(_Message):
-    """What a worker makes of a `LearnRequest`; the tensors travel beside it.
+    """A worker's reply to a `LearnRequest`; the tensors travel beside it.
 
     Attributes:
-        kind: what came of it: it was learned, with this loss and accuracy (in percent, both of the
-            last inner step, null if not finite); or the method has failed, as `outcome` and `log`
-            tell; or as in `TrialReply`.
-        worker: who says so.
+        kind: the task was learned; or the method has failed, as `outcome` and `log` say; or as in
+            `TrialReply`.
+        worker: the address of the worker.
+        loss: of the last inner step of a task that was learned; None if it is not finite.
+        accuracy: the same, in percent.
     """
 
     kind: Literal["learned", "failed", "refusal", "abandoned"]

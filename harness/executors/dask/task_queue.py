@@ -1,4 +1,4 @@
-"""Tasks of Dask: each is handed out, and ends exactly once, whatever happens in between."""
+"""A queue of tasks for Dask's workers, in which every task ends exactly once, whatever happens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["QueueEvent", "QueuedTask", "TaskEvent", "TaskLost", "TaskQueue", "TaskReturned"]
 
 POLL_S = 0.5
-FETCH_S = 10.0  # a result whose worker died as it was fetched is computed anew
+FETCH_S = 10.0  # if a worker dies while its result is fetched, the result is computed again
 # Dask raises the second for a task whose connection was cut; the first is not an Exception.
 CANCELLED = (asyncio.CancelledError, concurrent.futures.CancelledError)
 
@@ -32,11 +32,11 @@ class QueuedTask:
     """What a worker is to do.
 
     Attributes:
-        name: no other task of the run has it.
-        device: which the worker has to offer.
-        function: is called there, with `arguments`.
-        attempt: how many tasks of Dask it has been; set by `TaskQueue`.
-        future: of the last of them; set by `TaskQueue`.
+        name: unique within the run.
+        device: what the worker has to offer.
+        function: is called on the worker, with `arguments`.
+        attempt: how often it was submitted to Dask; set by `TaskQueue`.
+        future: of the last attempt; set by `TaskQueue`.
     """
 
     name: str
@@ -49,7 +49,7 @@ class QueuedTask:
 
 @dataclass(frozen=True)
 class TaskReturned:
-    """The function has returned; the task is under way until `TaskQueue.end` or `again`."""
+    """The function has returned; the task stays in the queue until `TaskQueue.end` or `again`."""
 
     name: str
     result: Any
@@ -57,7 +57,7 @@ class TaskReturned:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """A worker tells of an task under way; some of it may get lost."""
+    """A worker reports on a running task; such messages may get lost."""
 
     name: str
     event: dict[str, Any]
@@ -65,7 +65,7 @@ class TaskEvent:
 
 @dataclass(frozen=True)
 class TaskLost:
-    """The task was given up: not for anything that its function did."""
+    """The task was given up for a reason other than its function, such as lost workers."""
 
     name: str
     reason: str
@@ -77,19 +77,20 @@ QueueEvent = TaskReturned | TaskEvent | TaskLost
 class TaskQueue:
     """One run's tasks on the workers of one scheduler; used in one thread at a time.
 
-    No more are handed out than there are workers for their device, so that a worker that dies takes
-    one with it. Dask gives that one to another worker, by itself; after the fourth worker that dies
-    of it, it is given up. A connection that is cut is made again, and what was under way goes on.
+    No more tasks are handed out than there are workers for their device, so that a worker that dies
+    takes only one with it. Dask itself gives that task to another worker; after the fourth worker
+    that dies with it, the task is given up. A connection that is cut is renewed, and running tasks
+    go on.
     """
 
     def __init__(
         self, connection: SchedulerConnection, run: str, say: Callable[[str], None]
     ) -> None:
-        """Have nothing to do yet.
+        """Start with an empty queue.
 
         Args:
             connection: to the scheduler.
-            run: a name that no other run has.
+            run: the unique name of the run.
             say: reports a sentence to the person.
         """
         self._connection, self._run, self._say = connection, run, say
@@ -100,21 +101,21 @@ class TaskQueue:
         self._listen()
 
     def __bool__(self) -> bool:
-        """Whether there is any that has not ended."""
+        """Whether some task has not ended."""
         return bool(self._under_way or self._waiting)
 
     def add(self, task: QueuedTask) -> None:
-        """Take one more."""
+        """Add a task."""
         self._waiting.append(task)
 
     def hand_out(self) -> list[str]:
-        """Give each idle worker an task of a device that it offers; return their names.
+        """Give each idle worker a task for a device that it offers; return the tasks' names.
 
         Raises:
             FleetError: the scheduler is gone for good.
         """
         if self._waiting and not self._under_way and not self._connection.stands:
-            self._renew()  # of a cut only what is under way would tell
+            self._renew()  # with no task running, nothing else would reveal a cut
         busy = Counter(each.device for each in self._under_way.values())
         handed, left = list[str](), list[QueuedTask]()
         for task in self._waiting:
@@ -131,7 +132,7 @@ class TaskQueue:
         """Wait a moment; return what has happened, if anything has.
 
         Raises:
-            FleetError: a worker cannot do it, or the scheduler is gone for good.
+            FleetError: a worker cannot run tasks, or the scheduler is gone for good.
         """
         try:
             name, news = self._news.get(timeout=POLL_S)
@@ -145,11 +146,11 @@ class TaskQueue:
         return self._settled(task) if news is task.future else None
 
     def again(self, name: str, *arguments: Any) -> None:
-        """Hand out an task once more, if the connection was cut all that was under way.
+        """Submit a task once more; after a cut, renew the connection and submit all running tasks.
 
         Args:
             name: of the task.
-            arguments: in the place of those that it had, if any are given.
+            arguments: replace the task's arguments, if any are given.
         """
         task = self._under_way[name]
         task.arguments = arguments or task.arguments
@@ -163,11 +164,11 @@ class TaskQueue:
             self._submit(interrupted)
 
     def end(self, name: str) -> None:
-        """Be done with an task."""
+        """Remove a task that is done."""
         del self._under_way[name]
 
     def drop(self) -> None:
-        """Let go of all; the workers that are at one notice, and stop."""
+        """Drop all tasks; workers that run one notice that it is no longer wanted, and stop."""
         futures = [each.future for each in self._under_way.values()]
         self._waiting, self._under_way = [], {}
         with suppress(Exception, asyncio.CancelledError):  # a connection that is gone says enough
@@ -177,7 +178,7 @@ class TaskQueue:
         task.future = self._connection.client.submit(
             task.function,
             *task.arguments,
-            # Under a key that it has had before, Dask gives back what came of it then.
+            # For a key that it knows, Dask returns the earlier result, so each attempt has its own.
             key=f"harness-{self._run}-{task.name}-{task.attempt}",
             resources={task.device: 1},
             pure=False,
@@ -223,7 +224,7 @@ class TaskQueue:
         return TaskLost(task.name, f"{count} workers were lost while they ran it")
 
     def _listen(self) -> None:
-        """Have what workers tell of tasks under way, as far as it gets through."""
+        """Receive what workers report on running tasks, as far as messages arrive."""
 
         def hear(event: tuple[Any, str]) -> None:
             news = json.loads(event[1])

@@ -1,4 +1,4 @@
-"""What a worker does where Dask has sent it: a trial or a meta-task, in a process of its own."""
+"""The two functions that Dask calls on a worker: each runs a trial or a meta-task in a process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TELL_EVERY_S = 0.5
 
 
 def perform(request_json: str, checkpoint: bytes | None = None) -> str:
-    """Run the trial of a `TrialRequest`; return a `TrialReply`, whatever happens. Both are JSON.
+    """Run the trial of a `TrialRequest`; return a `TrialReply` even if it fails. Both are JSON.
 
     Args:
         request_json: the request.
@@ -80,7 +80,7 @@ def _run(request: TrialRequest, job: TrialJob, context: WorkerContext) -> TrialD
 
 
 def _row(event: dict[str, Any]) -> Step:
-    """Take over the numbers of a step; what is none, or not finite, is missing."""
+    """Return a step with its finite numbers; all other values are missing."""
     numbers = {
         key: value if isinstance(value, (int, float)) and math.isfinite(value) else None
         for key, value in event.items()
@@ -107,14 +107,14 @@ METRICS: tuple[Literal["loss", "accuracy"], ...] = ("loss", "accuracy")
 
 
 def learn(request_json: str, state: bytes) -> tuple[str, bytes]:
-    """Have the task of a `LearnRequest` learned; return a `LearnReply`, whatever happens.
+    """Have the task of a `LearnRequest` learned; return a `LearnReply` even if that fails.
 
     Args:
         request_json: the request.
         state: the tensors to start from, see `harness.pretraining.checkpoint`.
 
     Returns:
-        The answer as JSON, and the tensors that the task has led to; none but if it was learned.
+        The reply as JSON, and the tensors that the task led to; no bytes if it was not learned.
     """
     context = WorkerContext.here()
 
