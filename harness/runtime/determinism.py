@@ -1,8 +1,8 @@
-"""What makes a trial give the same bits again: how generators are seeded, how many threads compute.
+"""Makes trials reproducible to the bit: how generators are seeded, and how many threads compute.
 
-Generators are seeded anew for each purpose, so that no draw depends on the ones before. Small
-tensors are computed faster by one thread than by two that wait for each other, and on a busy
-machine up to ten times faster. The number of threads depends on the trial alone.
+Generators are seeded anew for each purpose, so that no draw depends on earlier ones. The number of
+threads depends on the trial alone: small tensors are computed by one thread, which is faster than
+two that wait for each other, on a busy machine up to ten times.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WORTH_THREADS = 2**20
 
 
 def seed_for(seed: int, *purpose: str | int) -> int:
-    """Return a trial's seed for one purpose, which words and numbers say; 60 bits."""
+    """Return a seed of 60 bits for one purpose, which words and numbers describe."""
     return int(digest([seed, *purpose])[:15], 16)
 
 
@@ -55,7 +55,7 @@ def seed_generators(
 
 
 def choose_threads(batch_size: int, image_shape: tuple[int, int, int], channels: int) -> None:
-    """Keep torch to one thread where a batch is small; `OMP_NUM_THREADS` goes before."""
+    """Limit torch to one thread if batches are small; `OMP_NUM_THREADS` takes precedence."""
     worth = is_worth_threads(batch_size, image_shape, channels)
     import torch  # noqa: PLC0415 - those who only ask about cores need none
 
@@ -76,19 +76,19 @@ def is_worth_threads(batch_size: int, image_shape: tuple[int, int, int], channel
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may use; a container can have fewer than there are."""
+    """Count the cores that this process may use; a container may have fewer than the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def let_threads_sleep() -> None:
-    """Have the threads of processes to come sleep while they wait for each other, and not spin.
+    """Let the threads of future processes sleep while they wait for each other, not spin.
 
-    It is for several processes on the same cores, where threads that spin keep those of the others
-    from computing: with two of them on two cores, steps of On-NAS took about six times as long. One
-    process alone is faster with threads that spin. What is computed is the same.
+    With several processes on the same cores, threads that spin keep the others from computing: with
+    two processes on two cores, steps of On-NAS took about six times as long. A single process is
+    faster with spinning threads. The results are the same.
 
-    Nothing changes once the server runs, nor where `OMP_WAIT_POLICY` is set.
+    It has no effect once the fork server runs, or if `OMP_WAIT_POLICY` is set.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

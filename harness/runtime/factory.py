@@ -1,4 +1,4 @@
-"""Makes what a job names: methods, devices and data sets, from the plugins of this process."""
+"""Creates the methods, devices and data sets that a job names, from this process's plugins."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def open_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
     """Make the device of a job.
 
     Raises:
-        NotAtHandError: it was to be measured, and is not this machine any more.
+        NotAtHandError: it was planned as measured, and this machine is not the device any more.
     """
     device = make_device(plugins, identity)
     choose_mode(identity.name, device, identity.mode)
@@ -44,7 +44,7 @@ def open_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
 
 
 def make_device(plugins: Plugins, identity: DeviceIdentity) -> Device:
-    """Make a device; one that a file describes, from the profile it was planned with."""
+    """Make a device; if a file describes it, from the profile that the run was planned with."""
     registry = plugins.registry
     has_class = (
         identity.name in registry.names("device")
@@ -73,6 +73,6 @@ def open_dataset(plugins: Plugins, identity: DatasetIdentity, job: Job) -> Datas
 
 
 def shows_images(plugins: Plugins, identity: DatasetIdentity) -> bool:
-    """Say whether the provider of a data set lets a few of its images be shown unasked."""
+    """Tell whether the provider of a data set permits showing a few of its images."""
     provider = create(plugins, "dataset", identity)
     return isinstance(provider, ShowsImages) and provider.shows_images()

@@ -1,7 +1,7 @@
-"""The server that processes are forked from, which has imported torch once, and no Ctrl-C.
+"""The server that processes are forked from: it has imported torch once, and ignores Ctrl-C.
 
-Nothing that it or its processes import comes from the working folder, see `interpreters`. What it
-writes to standard error goes through this process, which knows its last words if it dies.
+Neither it nor its processes import anything from the working folder, see `interpreters`. Its
+standard error goes through this process, which can quote the last lines if it dies.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ HAS_SERVER = "forkserver" in multiprocessing.get_all_start_methods()  # not on W
 
 
 def processes(preloaded: Sequence[str]) -> BaseContext:
-    """Return the way to make processes: forked from a server if there can be one, else spawned.
+    """Return the multiprocessing context: processes are forked from a server, else spawned.
 
     Args:
         preloaded: modules that the server imports, so that its processes need not.
@@ -63,17 +63,17 @@ def processes(preloaded: Sequence[str]) -> BaseContext:
 
 
 def start_server(context: BaseContext) -> None:
-    """Start the server, unless it runs, and wait until it has imported what it was told to.
+    """Start the server, unless it runs, and wait until it has imported its modules.
 
-    It stays uninterrupted: it imports for seconds. Nor should anything be asked of it before, which
-    it would come to when whoever asked may be gone. Its processes begin with both signals held
-    back, see `begin`.
+    That takes seconds, in which Ctrl-C must not interrupt it. Nothing should be requested from it
+    earlier either: by the time that it answers, the requester may be gone. Its processes begin with
+    both signals blocked, see `begin`.
 
     Args:
-        context: of `processes`.
+        context: what `processes` returned.
 
     Raises:
-        NotStartedError: it ends instead.
+        NotStartedError: the server has ended.
     """
     process = context.Process(target=_nothing)  # type: ignore[attr-defined] # stubs lack it
     start(process)
@@ -115,7 +115,7 @@ _STARTING = threading.Lock()
 
 
 def _ensure_running() -> None:
-    """Start the server once, elsewhere: other threads, if any, are not to be moved again."""
+    """Start the server once, in another folder; doing so again could disturb other threads."""
     # Not on Windows.
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - see above
 
@@ -123,7 +123,7 @@ def _ensure_running() -> None:
         if os.getpid() in _SERVED:
             return
         with away_from_working_folder():
-            # Before: where the server has to start it, that lets the signals through again.
+            # First, since a tracker that the server starts itself would unblock the signals.
             resource_tracker.ensure_running()
             with uninterrupted(), captured_stderr():
                 forkserver.ensure_running()
@@ -132,7 +132,7 @@ def _ensure_running() -> None:
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold back Ctrl-C: the server that processes are forked from survives no half request."""
+    """Block Ctrl-C and SIGTERM during a request, which would break the server if cut short."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows, where there is no server
         yield
         return
@@ -144,14 +144,14 @@ def uninterrupted() -> Iterator[None]:
 
 
 def begin(*signals: signal.Signals) -> None:
-    """Begin the work of a process: let signals through to it, which were held back until here."""
+    """Begin the work of a process: unblock the signals that were blocked until here."""
     undo_safe_path()
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, set(signals))
 
 
 def begin_pooled() -> None:
-    """Begin the work of a process of a pool: let Ctrl-C through, and end when the parent does."""
+    """Begin the work of a process of a pool: unblock Ctrl-C, and end when the parent ends."""
     begin(signal.SIGINT)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -163,4 +163,4 @@ def _end_with_parent() -> None:
 
 
 def _nothing() -> None:
-    """Run in a process and return: by then the server has imported all it has to."""
+    """Do nothing: once this has run in a process, the server has imported its modules."""

@@ -1,8 +1,8 @@
-"""Starts Python processes where nothing of a person's can be imported, and keeps their last words.
+"""Starts Python processes that import nothing from the working folder, and keeps their last words.
 
-`python -c` and `python -m`, and so multiprocessing, put the working folder first on the path of
-modules: a file `platform.py` or a folder `harness` of a person's would be run there. `-P` forbids
-that from Python 3.11 on. On every version it does to start them in a folder that is on the path
+`python -c` and `python -m`, and so multiprocessing, put the working folder first on the module
+path: a person's file `platform.py` or folder `harness` there would be run. From Python 3.11 on,
+`-P` forbids that. On every version it helps to start processes in a folder that is on the path
 anyway: that of the standard library.
 """
 
@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 MODULE_PATH = "PYTHONPATH"
-SAFE_PATH = "PYTHONSAFEPATH"  # with any value, `-P`; what is set here bears a mark
+SAFE_PATH = "PYTHONSAFEPATH"  # any value means `-P`; ours is `MARK`, so that it can be undone
 MARK = "for-harness"
 
 STDERR = 2
@@ -40,7 +40,7 @@ LONGEST = 300  # characters of last words
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a fresh interpreter that finds the modules that this one does, and wait for it.
+    """Run a fresh interpreter with the same module path as this one, and wait for it.
 
     Args:
         arguments: after the interpreter's name, such as `-m` and a module.
@@ -63,12 +63,12 @@ def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def away_from_working_folder() -> Iterator[None]:
-    """Have what is started meanwhile start elsewhere.
+    """Start processes in another folder meanwhile.
 
-    The processes of multiprocessing go to the folder of their parent by themselves, once they run.
+    Processes of multiprocessing change to the folder of their parent by themselves, once they run.
     """
     path = os.environ.get(MODULE_PATH)
-    before = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))  # one need not be able to list it
+    before = os.open(".", getattr(os, "O_PATH", os.O_RDONLY))  # O_PATH: it may be unreadable
     try:
         if path:  # it may be relative
             os.environ[MODULE_PATH] = _absolute(path.split(os.pathsep))
@@ -83,9 +83,9 @@ def away_from_working_folder() -> Iterator[None]:
 
 @contextmanager
 def spawn_safely() -> Iterator[None]:
-    """Have a process that multiprocessing spawns meanwhile leave the working folder out.
+    """Keep the working folder off the module path of processes that multiprocessing spawns.
 
-    It is handed the path of this process, on which an empty entry stands for that folder.
+    They are handed the path of this process, on which an empty entry stands for that folder.
     """
     place = sys.path.index("") if "" in sys.path else None
     mine = SAFE_PATH not in os.environ
@@ -103,13 +103,13 @@ def spawn_safely() -> Iterator[None]:
 
 
 def undo_safe_path() -> None:
-    """Let the processes that this one starts find what they would without the harness."""
+    """Give the processes that this one starts the module path they would have without us."""
     if os.environ.get(SAFE_PATH) == MARK:
         del os.environ[SAFE_PATH]
 
 
 def forget_working_folder(program: str) -> None:
-    """Import nothing more from the working folder, which `python -m` has put first on the path.
+    """Remove the working folder, which `python -m` has put first, from the module path.
 
     Unless the program itself is there, as in a checkout that is not installed.
 
@@ -125,7 +125,7 @@ def forget_working_folder(program: str) -> None:
 
 
 def _absolute(path: Iterable[str]) -> str:
-    """Join entries of a path of modules; an empty one stands for the working folder, and goes."""
+    """Join entries of a module path, without empty ones, which stand for the working folder."""
     return os.pathsep.join(str(Path(entry).absolute()) for entry in path if entry)
 
 
@@ -134,7 +134,7 @@ def _standard_library() -> str:
 
 
 class _Forwarder(threading.Thread):
-    """Passes on what a process writes, once it is told to, and keeps the end of it."""
+    """Keeps the end of what a process writes, and passes it on once `pass_on` was called."""
 
     def __init__(self, source: int) -> None:
         super().__init__(daemon=True)
@@ -163,7 +163,7 @@ _stderr: _Forwarder | None = None
 
 @contextmanager
 def captured_stderr() -> Iterator[None]:
-    """Have a server that starts meanwhile write its standard error to this process."""
+    """Send the standard error of a server that starts meanwhile to this process."""
     global _stderr  # noqa: PLW0603 - there is one server
     try:
         ours = os.dup(STDERR)
@@ -191,7 +191,7 @@ def pass_on() -> None:
 
 
 def end_of_stderr(wait_s: float = 0.0) -> str:
-    """Return the end of what the server, and its processes before they had a log, have written."""
+    """Return the end of what the server has written, and its processes before they had a log."""
     if _stderr is None:
         return ""
     _stderr.join(wait_s)
@@ -199,16 +199,16 @@ def end_of_stderr(wait_s: float = 0.0) -> str:
 
 
 def told(text: str) -> str:
-    """Return a clause with the last words of what a process has written; nothing if it is empty."""
+    """Return a clause that quotes the last line of a process's output; empty without output."""
     words = last_words(text)
     return f"; its last words: {words}" if words else ""
 
 
 def last_words(text: str) -> str:
-    """Return the last line that a process has written; of a traceback the error and its place.
+    """Return the last line of a process's output; for a traceback, the error and its place.
 
     Args:
-        text: what it has written, or the end of that.
+        text: the output, or the end of it.
     """
     lines = [line.rstrip() for line in text.splitlines() if line.strip()]
     frames = [number for number, line in enumerate(lines) if line.startswith('  File "')]

@@ -1,7 +1,7 @@
-"""What a child process has to do: nothing comes from the environment or the working folder.
+"""Jobs: all that a child process needs to know, without the environment or the working folder.
 
-A kind of job is a subclass of `Job` that names the function that does it; no list of kinds has to
-be kept anywhere else.
+A kind of job is a subclass of `Job` that names the function to call. It registers itself, so no
+list of kinds is kept elsewhere.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ class Job(BaseModel):
     """What a process has to do; travels as JSON.
 
     Attributes:
-        runner: the function that does it (see `RunsJob`), as "module:function".
-        noun: what messages call it.
-        stage: what it is doing should it die.
-        kinds: every kind of job there is.
-        data_root: where data sets are; None: nothing was given.
+        runner: the function that does the job (see `RunsJob`), as "module:function".
+        noun: what messages call the job.
+        stage: the stage in an error's record if the process dies.
+        kinds: all kinds of jobs.
+        data_root: where data sets are; None: no folder was given.
         cache_root: where decoded images and checkpoints are.
     """
 
@@ -67,7 +67,7 @@ class Job(BaseModel):
 
     @property
     def code(self) -> CodeIdentity | None:
-        """What code it was planned with; None: that is not looked at."""
+        """The code that the job was planned with; None: it is not checked."""
         return None
 
     @classmethod
@@ -78,14 +78,14 @@ class Job(BaseModel):
 
     @classmethod
     def import_runner(cls) -> RunsJob:
-        """Import the function that does jobs of this kind; it may take torch with it."""
+        """Import the function that does jobs of this kind, which may import torch."""
         module, _, function = cls.runner.partition(":")
         runner: RunsJob = getattr(import_module(module), function)
         return runner
 
 
 class TrialJob(Job):
-    """A trial, and what it starts from."""
+    """A trial, and the checkpoint that it starts from."""
 
     runner: ClassVar[str] = "harness.trials.trial:run_trial"
     noun: ClassVar[str] = "trial"
@@ -95,7 +95,7 @@ class TrialJob(Job):
     pretraining: Pretraining | None = None
     checkpoint: Path | None = None  # of that pretraining; None: the method is not pretrained
     model: Path | None = None  # the folder to keep the network in; None: it is not kept
-    shows_images: bool = False  # whether examples are kept of images that nobody lets be shown
+    shows_images: bool = False  # whether examples are kept even if the data set does not permit it
 
     @property
     def method_name(self) -> str:
@@ -114,11 +114,11 @@ class TrialJob(Job):
 
 
 class MetaWorkerJob(Job):
-    """Tasks of a pretraining that another process is at, which sends them one after another.
+    """Learning tasks of a pretraining for another process, which sends them one after another.
 
     Attributes:
-        params: all of the method's.
-        device: computes.
+        params: all parameters of the method.
+        device: the device that computes.
     """
 
     runner: ClassVar[str] = "harness.pretraining.inner_loop:run_meta_worker"
@@ -144,7 +144,7 @@ class MetaWorkerJob(Job):
 
 
 class PretrainingJob(Job):
-    """A pretraining, and the file that it is to leave."""
+    """A pretraining, and the checkpoint file to write."""
 
     runner: ClassVar[str] = "harness.pretraining.loop:run_pretraining"
 

@@ -1,8 +1,8 @@
-"""Meta-tasks that are learned elsewhere: what is asked for, what comes back, and how it travels.
+"""Meta-tasks that are learned elsewhere: requests, results, and how they travel.
 
-A task depends on the meta parameters and on its number alone. So a process that sends these away,
-and does the meta update with what all tasks have led to, holds to the bit the meta parameters of
-one that learns the tasks itself.
+The result of a task depends only on the meta parameters and the task's number. So a process that
+sends tasks away, and does the meta update with their results, has the same meta parameters, to the
+bit, as one that learns the tasks itself.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class MetaTaskRequest(NamedTuple):
     """Tasks to be learned.
 
     Attributes:
-        meta_epoch: which they are of, from 0.
-        tasks: their numbers in it, from 0.
+        meta_epoch: of the tasks, from 0.
+        tasks: their numbers in the meta-epoch, from 0.
         state: the tensors to start from, see `harness.pretraining.checkpoint`.
     """
 
@@ -45,7 +45,7 @@ class MetaTaskRequest(NamedTuple):
 
 
 class MetaTaskResult(NamedTuple):
-    """Where learning a task has led to: tensors (see `pack` of checkpoints) and metrics."""
+    """The result of learning a task: tensors (see `pack` of checkpoints) and metrics."""
 
     task: int
     parameters: bytes
@@ -53,16 +53,16 @@ class MetaTaskResult(NamedTuple):
 
 
 class MetaTaskFailedError(Exception):
-    """A task could not be learned; `outcome` is that of the pretraining, `log` what was printed."""
+    """A task could not be learned; it carries the pretraining's outcome and what was printed."""
 
     def __init__(self, outcome: Outcome, log: str = "") -> None:
-        """Carry both."""
+        """Carry the outcome and the log."""
         self.outcome, self.log = outcome, log
         super().__init__(outcome.error.message if outcome.error else outcome.status)
 
 
 class MetaTaskExecutor(Protocol):
-    """Has tasks learned, on other machines say."""
+    """Has tasks learned elsewhere, such as on other machines."""
 
     def learn(
         self,
@@ -72,23 +72,23 @@ class MetaTaskExecutor(Protocol):
         is_wanted: Callable[[], bool],
         say: Callable[[str], None],
     ) -> Generator[MetaTaskResult, None, None]:
-        """Give what each task has led to, as it comes; to close the generator stops the rest.
+        """Yield the result of each task as it comes; closing the generator stops the rest.
 
         Args:
             job: of the pretraining, with the folders of this machine.
-            device: which is to compute.
+            device: the device that is to compute.
             request: what is to be learned.
-            is_wanted: whether anybody still waits; the generator ends soon after nobody does.
+            is_wanted: whether results are still wanted; if not, the generator ends soon.
             say: reports a sentence to the person, such as that there is no worker.
 
         Raises:
-            MetaTaskFailedError: the method has failed, or what computed was lost again and again.
+            MetaTaskFailedError: the method has failed, or workers were lost again and again.
             HarnessError: nothing can be learned there.
         """
 
 
 def received(connection: Connection) -> MetaTaskRequest | None:
-    """Wait for what a process asks for; return None once it has ended."""
+    """Wait for the next request of a process; return None once it has ended."""
     try:
         request: MetaTaskRequest = connection.recv()
     except (EOFError, OSError):
@@ -98,23 +98,23 @@ def received(connection: Connection) -> MetaTaskRequest | None:
 
 @dataclass(frozen=True)
 class RemoteClient(ProcessGroup):
-    """The group of a process that does all of a pretraining but learn its tasks.
+    """The group of a process that does a pretraining whose tasks are learned elsewhere.
 
     Attributes:
-        asking: its connection to who has them learned, see `serve`.
+        asking: its connection to `serve`, which has the tasks learned.
     """
 
     asking: Connection = field(kw_only=True)
 
     def shard(self, tasks: Sequence[int]) -> list[int]:  # noqa: ARG002 - whichever they are
-        """Return none."""
+        """Return an empty list: no task is learned in this process."""
         return []
 
     def fetch(self, request: Callable[[], MetaTaskRequest]) -> Iterator[MetaTaskResult]:
-        """Have tasks learned; give what each has led to, as it comes.
+        """Have tasks learned; yield the result of each as it comes.
 
         Raises:
-            ProcessGroupError: nobody is there any more.
+            ProcessGroupError: the other end of the connection has gone.
         """
         wanted = request()
         if wanted.tasks:
@@ -134,12 +134,12 @@ def serve(
     device: DeviceIdentity,
     say: Callable[[str], None],
 ) -> None:
-    """Have learned what the process at the other end of a connection asks for, until it ends.
+    """Have the tasks learned that the process at the other end requests, until it ends.
 
     Args:
-        connection: to a process whose group is a `RemoteClient`; it is closed here, whatever
-            happens, so that the process ends, too.
-        meta_tasks: does it.
+        connection: to a process whose group is a `RemoteClient`; it is closed here in any case, so
+            that the process ends too.
+        meta_tasks: has the tasks learned.
         job: of that process.
         device: see `MetaTaskExecutor`.
         say: see `MetaTaskExecutor`.
@@ -150,7 +150,7 @@ def serve(
     """
 
     def is_wanted() -> bool:
-        return not connection.poll(0)  # it says nothing before it has its answers, unless it ends
+        return not connection.poll(0)  # it sends nothing while it waits, so only its end shows here
 
     try:
         while (request := received(connection)) is not None:

@@ -1,8 +1,8 @@
-"""One child process a job, which is watched from the parent until it ends.
+"""Runs each job in a child process, and watches it until it ends.
 
-A process of its own keeps a trial's memory, crashes and hangs to itself. On POSIX the processes
-are forked from a server that has imported torch once (multiprocessing's forkserver), so that a
-trial does not pay for the import; elsewhere each is spawned.
+A process of its own keeps a trial's memory, crashes and hangs away from the others. On POSIX,
+processes are forked from a server that has imported torch once (multiprocessing's forkserver), so
+that no trial pays for the import; elsewhere each process is spawned.
 """
 
 from __future__ import annotations
@@ -51,19 +51,19 @@ PRELOADED = [
     "torch._dynamo",
 ]
 
-# Multiprocessing looks after all children whenever it starts one: two threads that read one child's
-# exit status at once would each get half of it.
+# Whenever multiprocessing starts a child, it polls all of them: if two threads read one child's
+# exit status at once, neither gets it whole.
 _children = threading.Lock()
 
 
 class StopSignal(Protocol):
-    """Says that jobs are to be ended, as `threading.Event` does."""
+    """Tells that jobs must be stopped; a `threading.Event` is one."""
 
     def is_set(self) -> bool:
-        """Whether they are; is asked several times a second."""
+        """Whether jobs must be stopped; called several times a second."""
 
     def set(self) -> None:
-        """Have them ended."""
+        """Have jobs stopped."""
 
 
 class ProcessLauncher:
@@ -73,7 +73,7 @@ class ProcessLauncher:
         """Choose how processes are made; none is made yet.
 
         Args:
-            stopping: ends the jobs under way when it is set, as `stop` does.
+            stopping: ends running jobs when it is set, as `stop` does.
         """
         self._stopping: StopSignal = stopping or threading.Event()
         self._context: BaseContext = processes(PRELOADED)
@@ -85,14 +85,14 @@ class ProcessLauncher:
         return time.perf_counter() - started
 
     def process_group(self, world_size: int) -> list[ProcessGroup]:
-        """Return a group as each of its processes sees it; each is for one call of `run`."""
+        """Return a group, once for each of its processes; each is for one call of `run`."""
         pairs = [self.pipe() for _ in range(world_size - 1)]
         leader = ProcessGroup(0, world_size, [ours for ours, _ in pairs])
         others = [ProcessGroup(rank, world_size, [end]) for rank, (_, end) in enumerate(pairs, 1)]
         return [leader, *others]
 
     def pipe(self) -> tuple[Connection, Connection]:
-        """Return both ends of a connection, of which one is to be handed to a process."""
+        """Return both ends of a connection; one of them is for a process."""
         return self._context.Pipe()
 
     def run(
@@ -102,16 +102,16 @@ class ProcessLauncher:
         on_event: Callable[[Event], None],
         group: ProcessGroup = ALONE,
     ) -> Outcome:
-        """Do one job until it ends, well or not; pass its events on as they come.
+        """Run one job until it ends, well or not, and pass its events on as they come.
 
         Args:
             job: what is to be done.
-            log: file that gets what the process prints.
+            log: the file that the process prints to.
             on_event: is called with each event.
-            group: that does it, as this process sees it; its connections are closed here.
+            group: of the process; this process closes its own copies of the connections.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C, or `stop` was called; the job's process is gone by then.
+            KeyboardInterrupt: Ctrl-C, or `stop` was called; the job's process has ended by then.
         """
         oom_kills = OomKills()
         ours, theirs = self._context.Pipe()
@@ -124,7 +124,7 @@ class ProcessLauncher:
             with _children:
                 start(process)
             theirs.close()
-            group.close()  # the process has its own; one that dies must be missed by the others
+            group.close()  # the process has copies; only if ours are closed is its death noticed
             return _Watch(job, process, ours, on_event, oom_kills, log).outcome(self._stopping)
         finally:
             if process.pid is not None:
@@ -205,10 +205,10 @@ class _Watch:
         return end_of_stderr()
 
     def _killed(self) -> Outcome:
-        """Say that memory ran out; where the kernel does not count its kills, most likely.
+        """Return the outcome of a process that SIGKILL has ended, most likely for lack of memory.
 
-        It was this machine's memory, which says nothing about an emulated device, nor about one
-        that only searches.
+        It was this machine's memory that ran out. That says nothing about an emulated device, and
+        in pretraining nothing about a device that only searches.
         """
         sure = "by the kernel" if self.oom_kills.any_since() else "most likely"
         message = (
@@ -250,18 +250,17 @@ def _join(process: BaseProcess) -> None:
 def _child(
     connection: Connection, kind: type[Job], job_json: str, log_path: str, group: ProcessGroup
 ) -> None:
-    """Do the job, or this process's part of it; send events, and last the outcome, as dicts.
+    """Do the job, or this process's part of it; send events and, last, the outcome, as dicts.
 
-    Whatever the method prints goes to the log. Ctrl-C is the parent's business; should the parent
-    die, this process dies with it.
+    All output goes to the log. Ctrl-C is left to the parent; if the parent dies, this process ends.
     """
-    begin(signal.SIGTERM)  # and Ctrl-C is for the parent to see
-    # What was imported stays: collections need not walk it, nor copy the pages it shares.
+    begin(signal.SIGTERM)  # Ctrl-C stays blocked: the parent handles it
+    # Imported modules stay alive: garbage collection need not scan them and so copy shared pages.
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _print_to(log_path)
     threading.Thread(target=_die_with_parent, args=(connection,), daemon=True).start()
-    # Planning builds on processes.
+    # Imported here, since planning imports this module.
     from harness.planning.code import CodeChangedError, check_unchanged  # noqa: PLC0415 - see above
 
     try:
@@ -272,13 +271,13 @@ def _child(
         traceback.print_exc()
         message = "; ".join(filter(None, (str(error), advice_on(error))))
         failure = TrialError(type=type(error).__name__, message=message, stage="start")
-        is_changed = isinstance(error, CodeChangedError)  # nothing was said about the trial
+        is_changed = isinstance(error, CodeChangedError)  # which says nothing about the trial
         outcome = Outcome(status="interrupted" if is_changed else "error", error=failure)
     connection.send({"event": "outcome", "outcome": outcome.model_dump(mode="json")})
 
 
 def _print_to(path: str) -> None:
-    """Send this process's standard output and error, C libraries' included, to a file."""
+    """Redirect standard output and error to a file, including those of C libraries."""
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(handle, 1)
     os.dup2(handle, 2)
@@ -291,7 +290,7 @@ def _print_to(path: str) -> None:
 
 
 def _die_with_parent(connection: Connection) -> None:
-    """Watch for the parent's death: it never sends, so what can be read has been closed."""
+    """End when the parent dies: it never sends, so the connection is readable only once closed."""
     with suppress(OSError, EOFError):
         connection.recv()
     os._exit(1)

@@ -1,11 +1,11 @@
-"""Processes that do one job together, with the words of `torch.distributed`: rank, world size.
+"""Processes that do one job together, in the terms of `torch.distributed`: rank, world size.
 
-Those of a pretraining share out the tasks of a meta-epoch, hand one another what these have led to,
-and then each does the same meta update. A task depends on the meta parameters and on its number
-alone, so all of them hold the same meta parameters, to the bit those of a process that works alone.
+The processes of a pretraining share out the tasks of a meta-epoch, exchange their results, and then
+each does the same meta update. The result of a task depends only on the meta parameters and the
+task's number, so all processes have the same meta parameters, to the bit, as one that works alone.
 
-`torch.distributed` itself would have each process import and initialise a backend, and a process
-that dies leaves the others waiting for a timeout; over pipes it is missed at once.
+With `torch.distributed` itself, each process would have to import and initialise a backend, and if
+one died, the others would wait for a timeout; with pipes they notice at once.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ T = TypeVar("T")
 
 
 class ProcessGroupError(Exception):
-    """Another process of the group has ended; what became of it says why."""
+    """Another process of the group has ended; that process's outcome says why."""
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """The processes of one job, as one of them sees them.
+    """The processes of one job, from the point of view of one of them.
 
     Attributes:
-        rank: its number; 0 leads: it alone reads, reports and writes.
+        rank: the number of this process; 0 is the leader, which alone reads, reports and writes.
         world_size: how many processes there are.
-        connections: the leader's to each of the others in order, or another's to the leader.
+        connections: of the leader, one to each other process in order; of others, to the leader.
     """
 
     rank: int
@@ -40,15 +40,15 @@ class ProcessGroup:
 
     @property
     def is_leader(self) -> bool:
-        """Whether it is the leader."""
+        """Whether this process is the leader."""
         return self.rank == 0
 
     def shard(self, tasks: Sequence[int]) -> list[int]:
-        """Return the tasks that are this process's to learn; the leader has no more than others."""
+        """Return the tasks that this process learns; the leader never gets more than others."""
         return [task for task in tasks if task % self.world_size == self.world_size - 1 - self.rank]
 
     def fetch(self, request: Callable[[], Any]) -> Iterator[Any]:  # noqa: ARG002 - nobody is there
-        """Return what is done outside of the group: nothing; see `RemoteClient`."""
+        """Yield results of tasks from outside of the group: none here, unlike in `RemoteClient`."""
         return iter(())
 
     def broadcast(self, value: T) -> T:

@@ -1,7 +1,7 @@
-"""The sources of packages, and their digests: what code a result was computed with.
+"""Digests of the sources of packages: they identify the code that a result was computed with.
 
-A digest is of what Python runs. Comments, docstrings, line breaks and blanks are no part of it, so
-that a corrected typo makes nobody pretrain again; nor is the version of Python. No source is
+A digest covers what Python runs. Comments, docstrings, line breaks and blanks are left out, so that
+nobody pretrains again for a corrected typo, and so is the version of Python. Sources are read, not
 imported.
 """
 
@@ -30,21 +30,22 @@ DIGITS = 16
 CACHE_FILE = "sources-1.json"  # the number goes up when the same source gives another digest
 MOST_KNOWN = 5000  # files
 
-# What a package may compute with; its tables, texts and pictures are not.
+# Files that a package may compute with, unlike its tables, texts and pictures.
 SUFFIXES = {".py", ".so", ".pyd", ".json", ".yaml", ".yml", ".npy", ".npz", ".safetensors"}
 INSTALLED = {"site-packages", "dist-packages"}
 
-Known = dict[str, tuple[str, list[str]]]  # by the SHA-256 of a file: of what it says; its imports
+# By the SHA-256 of a file: the SHA-256 of its statements, and the packages that it imports.
+Known = dict[str, tuple[str, list[str]]]
 
 
 class SourceReader:
-    """Takes digests; what a file says is found out once, and kept in the cache."""
+    """Computes digests; each file is parsed once, and the result is kept in the cache."""
 
     def __init__(self, cache_root: Path | None = None) -> None:
-        """Look up what is known of files.
+        """Load the cache, if there is one.
 
         Args:
-            cache_root: folder that is kept from run to run; None: nothing is.
+            cache_root: the folder of the cache; None: nothing is kept from run to run.
         """
         self._cache = None if cache_root is None else cache_root / CACHE_FILE
         self._known: Known = {}
@@ -54,10 +55,10 @@ class SourceReader:
                 self._known = TypeAdapter(Known).validate_json(self._cache.read_bytes())
 
     def package(self, module: str, distribution_name: str) -> str:
-        """Return the digest of the package of a module, and of what of its own it imports.
+        """Return one digest of a module's package and of the packages of its own that it imports.
 
-        That is other packages of its distribution, and those that are not installed for good, such
-        as modules beside it in a checkout.
+        Its own are other packages of its distribution, and packages that are not installed into the
+        environment, such as modules beside it in a checkout.
 
         Args:
             module: its dotted name.
@@ -78,16 +79,16 @@ class SourceReader:
         return self.files(found)
 
     def files(self, files: Mapping[str, Path]) -> str:
-        """Return digits of the SHA-256 of what files say; an empty string if there are none.
+        """Return the first digits of the SHA-256 of files; an empty string if there are none.
 
         Args:
-            files: by names that are the same wherever they are installed.
+            files: their paths, by names that do not depend on where they are installed.
         """
         said = {name: self._look(path)[0] for name, path in files.items()}
         return digest(said)[:DIGITS] if said else ""
 
     def keep(self) -> None:
-        """Write what is known to the cache, if there is something new and it can be written."""
+        """Write the cache, if there is something new and it can be written."""
         if self._cache is None or not self._is_new:
             return
         newest = dict(list(self._known.items())[-MOST_KNOWN:])
@@ -97,7 +98,7 @@ class SourceReader:
         self._is_new = False
 
     def _look(self, path: Path) -> tuple[str, list[str]]:
-        """Return the SHA-256 of what a file says, and the top-level packages that it imports."""
+        """Return the SHA-256 of a file's statements, and the top-level packages it imports."""
         content = path.read_bytes()
         key = hashlib.sha256(content).hexdigest()
         if path.suffix != ".py":
@@ -133,7 +134,7 @@ def _places(package: str) -> tuple[Path | None, list[Path]]:
 
 
 def _is_own(package: str, distribution_name: str) -> bool:
-    """Tell whether a package belongs to a distribution, or is not installed but lies somewhere."""
+    """Tell whether a package belongs to a distribution, or can be imported but is not installed."""
     origin, folders = _places(package)
     places = [*folders, *([origin] if origin else [])]
     if not any(INSTALLED & set(place.parts) for place in places):
@@ -159,11 +160,11 @@ def _said(source: bytes) -> tuple[str, list[str]]:
 def statements(source: bytes) -> Iterator[str]:
     """Yield the logical lines of a module as tokens with one blank between, and indents as signs.
 
-    Left out are comments, and statements that are nothing but a string: docstrings.
+    Comments are left out, and so are statements that consist of a string alone: docstrings.
 
     Raises:
-        SyntaxError: it is no Python, or it cannot be decoded.
-        TokenError: it breaks off.
+        SyntaxError: the source is not Python, or cannot be decoded.
+        TokenError: the source is incomplete.
     """
     line: list[tokenize.TokenInfo] = []
     text: list[str] = []
@@ -181,7 +182,7 @@ def statements(source: bytes) -> Iterator[str]:
 
 
 def _texts(line: list[tokenize.TokenInfo], text: list[str]) -> Iterator[str]:
-    """Yield the texts of tokens; an f-string is one, which it is to Python 3.11 and not to 3.12."""
+    """Yield the texts of tokens; an f-string is one token, as in Python 3.11 but not in 3.12."""
     depth, start = 0, (0, 0)
     for token in line:
         kind = tokenize.tok_name[token.type]

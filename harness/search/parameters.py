@@ -39,7 +39,7 @@ for a lone image, and for two images opposite numbers, whatever the weights are.
 
 
 class Parts(NamedTuple):
-    """Into how many parts a batch is split, and how many images a part has at least."""
+    """The number of micro-batches that a batch is split into, and how few images one may have."""
 
     number: int
     smallest: int = SMALLEST_PART
@@ -53,7 +53,7 @@ SMALLEST_PART_WORDS = (
 )
 
 EngineName = Literal["ordinary", "streamed", "step_by_step", "merged"]
-"""How gradients are computed, see `harness.search.engines`."""
+"""How gradients are computed, see `harness.space.backpropagation` and the modules beside it."""
 
 UpdateRule = Literal["adam", "bounded", "gradient-descent"]
 """How gradients become updates, see `harness.search.optimizers`."""
@@ -169,7 +169,7 @@ EvaluatorName = Annotated[str, Field(pattern="^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
 
 
 class EvaluatorParameters(SparseModel):
-    """What a search without gradients takes for the worth of an architecture.
+    """How a search without gradients evaluates an architecture.
 
     It may be `training`, `weights`, `table`, or the name of a zero-cost score. A parameters model
     of a method has the first of the subclasses among its bases, that of a black-box search the
@@ -185,7 +185,7 @@ class EvaluatorParameters(SparseModel):
 
 
 class TrainingEvaluator(EvaluatorParameters):
-    """What a method evaluates the architectures of a supernet's space by."""
+    """The evaluator of a method that searches a supernet's space without gradients."""
 
     evaluator: EvaluatorName = Field(
         default="training",
@@ -195,7 +195,7 @@ class TrainingEvaluator(EvaluatorParameters):
 
 
 class TableEvaluator(EvaluatorParameters):
-    """What a black-box search evaluates the architectures of a table's space by."""
+    """The evaluator of a black-box search of a table's space."""
 
     SPARSE: ClassVar[frozenset[str]] = frozenset({"evaluator", "images", "batch"})
 

@@ -1,9 +1,9 @@
 """States of a supernet, and the steps of meta-learning between them.
 
-A meta step goes from where several tasks (or cells) have led to, to where to start next.
+A meta step moves the meta parameters towards the states that several tasks (or cells) reached.
 
-With Reptile (Nichol et al., 2018) every task counts alike. On-NAS weighs them element by element
-by their coefficients (Kim et al., SenSys '23, Eq. 3 to 5 and algorithm 1).
+With Reptile (Nichol et al., 2018) every task counts alike. On-NAS weighs tasks element by element
+with coefficients (Kim et al., SenSys '23, Eq. 3 to 5 and algorithm 1).
 """
 
 from __future__ import annotations
@@ -138,10 +138,10 @@ def load_parameters(net: Supernet, state: Mapping[str, Tensor]) -> None:
 
 
 def misfit_of(state: State, wanted: State) -> str:
-    """Say which tensor is missing, is none of a network's, or has another shape; empty if none.
+    """Name a tensor that is missing, unexpected or of another shape; empty if all fit.
 
     Args:
-        state: what was found, such as in a file.
+        state: the tensors to check, such as from a file.
         wanted: the network's own tensors, by name.
     """
     for name in sorted(wanted.keys() ^ state.keys()):

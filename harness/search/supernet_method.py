@@ -1,4 +1,4 @@
-"""The part of a search method that comes with the shared supernet."""
+"""The base class of search methods on the shared supernet."""
 
 from __future__ import annotations
 
