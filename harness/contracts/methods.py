@@ -79,9 +79,15 @@ class SearchContext:
     initial_state: Mapping[str, torch.Tensor] | None = None  # what pretraining left, if any
     operation_latency: OperationLatency | None = None  # None: the device has no cost model
     pretraining: bool = False  # the offline stage: `adapt` is called, not `search_step`
+    validation: bool = False  # a search that only shows how well pretraining goes
     space: SearchSpace | None = None  # None: the few-shot space, `metanas`
     recipe: Recipe | None = None  # learning rates of the data set; None: the defaults
     batches: int = 1  # that a search step goes through
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether memory and time are counted; where not, a method may take its fastest engine."""
+        return not (self.pretraining or self.validation)
 
 
 class SearchMethod(Protocol):

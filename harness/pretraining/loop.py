@@ -18,7 +18,6 @@ from harness.contracts import (
     Adaptation,
     Dataset,
     PretrainedMethod,
-    SearchContext,
     SearchMethod,
     StepMetrics,
 )
@@ -47,12 +46,7 @@ from harness.runtime.job import PretrainingJob
 from harness.runtime.meta_tasks import MetaTaskRequest
 from harness.runtime.process_group import ALONE, ProcessGroup
 
-__all__ = [
-    "is_point",
-    "run_pretraining",
-    "tasks_a_point",
-    "validate",
-]
+__all__ = ["is_point", "run_pretraining", "tasks_a_point", "validation_setting"]
 
 # Validation must cost little beside the learning: one validation task for so many learned ones.
 LEARNED_A_VALIDATION_TASK = 20
@@ -60,8 +54,6 @@ MOST_POINTS, FEWEST_TASKS, MOST_TASKS = 20, 4, 25
 
 VALIDATION = "val"
 VALIDATION_SHOTS, VALIDATION_QUERIES = 5, 15  # figure 7 of the paper shows five shots
-
-Context = Callable[..., SearchContext]
 
 SAVE_EVERY_S = 20.0  # a kill may cost this much work, and the task under way
 Send = Callable[[dict[str, Any]], None]
@@ -88,46 +80,6 @@ def _points(budget: MetaBudget) -> int:
 
 def _validation_tasks(budget: MetaBudget) -> int:
     return max(1, budget.meta_epochs * budget.meta_tasks // LEARNED_A_VALIDATION_TASK)
-
-
-def validate(
-    pretraining: Pretraining,
-    dataset: Dataset,
-    create: Callable[[], SearchMethod],
-    context: Context,
-    state: Mapping[str, Tensor],
-) -> tuple[float, float] | None:
-    """Search from `state` on some validation tasks, as on the device, and judge by query images.
-
-    Args:
-        pretraining: has the number of steps and ways.
-        dataset: has the validation classes.
-        create: makes the method.
-        context: makes the method's context; its keywords replace what pretraining uses.
-        state: of the method, from its `state_dict`.
-
-    Returns:
-        Mean cross entropy and percentage of right answers; None without validation classes.
-    """
-    setting = validation_setting(pretraining, dataset)
-    if setting is None:
-        return None
-    results = []
-    for index in range(tasks_a_point(pretraining.budget)):
-        method = create()
-        generator = seed_generators(pretraining.seed, "validation", index)
-        # No device is known yet whose operations would take time.
-        searching = context(
-            initial_state=state,
-            generator=generator,
-            pretraining=False,
-            operation_latency=lambda *_: 0.0,
-        )
-        driver = MethodDriver(pretraining.seed)
-        episode = draw(dataset, setting, pretraining.seed, index)
-        results.append(_judge(run_episode(driver, method, searching, episode, setting.batch_size)))
-    loss, accuracy = (fmean(values) for values in zip(*results, strict=True))
-    return loss, accuracy
 
 
 def _judge(answers: Iterable[tuple[Tensor, Tensor]]) -> tuple[float, float]:
@@ -243,7 +195,7 @@ class PretrainingLoop:
     def _adaptations(self, method: Pretrainable) -> Iterator[tuple[int, Adaptation]]:
         """Yield the adaptation of each remaining task of the meta-epoch, as it is learned."""
         tasks = range(len(self.adapted), self.pretraining.budget.meta_tasks)
-        for index in self.group.shard(tasks):
+        for index in self.group.learns(tasks):
             yield index, self._learn(method, index)
         for learned in self.group.fetch(lambda: self._request(method, tasks)):
             parameters = tensors_of(unpack(learned.parameters), self.device)
@@ -258,20 +210,40 @@ class PretrainingLoop:
         return self.learning.learn(method, self.progress.meta_epochs, index)
 
     def _validate(self, method: Pretrainable) -> None:
-        done = self.progress.meta_epochs
-        if self.group.is_leader and is_point(self.pretraining.budget, done):
-            measured = validate(
-                self.pretraining,
-                self.dataset,
-                self.create_method,
-                self.learning.context,
-                method.state_dict(),
-            )
-            if measured is not None:
-                loss, accuracy = measured
-                self.progress.curve.append(
-                    CurvePoint(meta_epoch=done, loss=loss, accuracy=accuracy)
-                )
+        """Add a point to the curve, if it has one here; the group shares out its tasks, too."""
+        done, budget = self.progress.meta_epochs, self.pretraining.budget
+        setting = validation_setting(self.pretraining, self.dataset)
+        if setting is None or not is_point(budget, done):
+            return
+        state, tasks = method.state_dict(), self.group.shard(range(tasks_a_point(budget)))
+        own = {task: self._validated(setting, state, task) for task in tasks}
+        judged = self.group.all_gather(own)
+        loss, accuracy = (fmean(values) for values in zip(*judged.values(), strict=True))
+        self.progress.curve.append(CurvePoint(meta_epoch=done, loss=loss, accuracy=accuracy))
+
+    def _validated(
+        self, setting: FewShotSetting, state: Mapping[str, Tensor], index: int
+    ) -> tuple[float, float]:
+        """Search on a validation task from `state`, and judge by its query images.
+
+        Returns:
+            Mean cross entropy, and the percentage of right answers.
+        """
+        seed = self.pretraining.seed
+        generator = seed_generators(seed, "validation", index)
+        # No device is known yet whose operations would take time.
+        searching = self.learning.context(
+            initial_state=state,
+            generator=generator,
+            pretraining=False,
+            validation=True,
+            operation_latency=lambda *_: 0.0,
+        )
+        episode = draw(self.dataset, setting, seed, index)
+        method = self.create_method()
+        return _judge(
+            run_episode(MethodDriver(seed), method, searching, episode, setting.batch_size)
+        )
 
     def _save_if_due(self, method: Pretrainable) -> None:
         if self.group.is_leader and time.monotonic() - self.saved >= SAVE_EVERY_S:

@@ -106,8 +106,8 @@ class RemoteClient(ProcessGroup):
 
     asking: Connection = field(kw_only=True)
 
-    def shard(self, tasks: Sequence[int]) -> list[int]:  # noqa: ARG002 - whichever they are
-        """Return an empty list: no task is learned in this process."""
+    def learns(self, tasks: Sequence[int]) -> list[int]:  # noqa: ARG002 - whichever they are
+        """Return none: others learn them all."""
         return []
 
     def fetch(self, request: Callable[[], MetaTaskRequest]) -> Iterator[MetaTaskResult]:

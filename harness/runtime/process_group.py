@@ -44,8 +44,12 @@ class ProcessGroup:
         return self.rank == 0
 
     def shard(self, tasks: Sequence[int]) -> list[int]:
-        """Return the tasks that this process learns; the leader never gets more than others."""
+        """Return the tasks that this process does; the leader never gets more than others."""
         return [task for task in tasks if task % self.world_size == self.world_size - 1 - self.rank]
+
+    def learns(self, tasks: Sequence[int]) -> list[int]:
+        """Return those of a meta-epoch's tasks that this process is to learn: its share."""
+        return self.shard(tasks)
 
     def fetch(self, request: Callable[[], Any]) -> Iterator[Any]:  # noqa: ARG002 - nobody is there
         """Yield results of tasks from outside of the group: none here, unlike in `RemoteClient`."""

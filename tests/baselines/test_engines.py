@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from harness.contracts import Batch, SearchContext
-from harness.search.parameters import Parts
+from harness.search.parameters import EngineName, Parts
 from harness.space.backpropagation import Engine, split_batch
 from harness.space.mixing import draw_drop_path
 from harness.space.supernet import Supernet
@@ -94,9 +94,14 @@ def test_a_search_ends_where_an_ordinary_one_ends(
         torch.testing.assert_close(found, left["ordinary"][label], rtol=1e-6, atol=1e-6, msg=label)
 
 
-def test_offline_every_engine_is_the_merged_one(build: Any, make_context: MakeContext) -> None:
-    """Pretraining has memory to spare and shares its checkpoints: the engine is the fastest."""
-    context = make_context()
-    assert build("darts", context, engine="streamed").engine is engine_named("streamed")
-    offline = replace(context, pretraining=True)
-    assert build("darts", offline, engine="streamed").engine is engine_named("merged")
+@pytest.mark.parametrize(
+    ("stage", "engine"),
+    [({}, "streamed"), ({"pretraining": True}, "merged"), ({"validation": True}, "merged")],
+)
+def test_what_is_not_counted_has_the_merged_engine(
+    build: Any, make_context: MakeContext, stage: dict[str, Any], engine: EngineName
+) -> None:
+    """Pretraining and its validation have memory to spare: their engine is the fastest."""
+    method = build("darts", replace(make_context(), **stage), engine="streamed", micro_batches=2)
+    assert method.engine is engine_named(engine)
+    assert method.parts.number == (1 if "pretraining" in stage else 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -75,6 +76,19 @@ def test_step_by_step_changes_no_result(
     found = run(make_context(size=9, steps=2), batch, **parameters).state_dict()
     for name, value in expected.state_dict().items():
         torch.testing.assert_close(found[name], value, rtol=1e-8, atol=1e-8, msg=name)
+
+
+@pytest.mark.usefixtures("double_precision")
+def test_a_validation_search_ends_where_one_on_the_device_does(
+    make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """The curve of a pretraining is of the search itself, though its engine needs more memory."""
+    batch = make_batch(size=9)
+    expected = run(make_context(size=9, steps=2), batch)
+    found = run(replace(make_context(size=9, steps=2), validation=True), batch)
+    assert found.engine is not expected.engine
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(found.state_dict()[name], value, rtol=1e-8, atol=1e-8, msg=name)
 
 
 def snapshot(method: OnNas) -> dict[str, Tensor]:

@@ -59,15 +59,17 @@ def make(method: str, dataset: str, size: int, path: Path) -> tuple[Outcome, Sil
     [("learner", "dots"), pytest.param("onnas", "dots", marks=pytest.mark.slow)],
 )
 def test_a_team_leaves_what_one_process_leaves(tmp_path: Path, method: str, dataset: str) -> None:
-    """Two processes that share three tasks a meta-epoch come to the same tensors as one."""
-    files = []
+    """Two processes that share three tasks a meta-epoch leave the same tensors and curve as one."""
+    files, curves = [], []
     for size in (1, 2):
         path = tmp_path / f"{size}.safetensors"
         outcome, listener = make(method, dataset, size, path)
         assert outcome.status == "ok"
         assert listener.told == [0, 1, 2]
         files.append(tensors(path))
+        curves.append(read_checkpoint(path).progress.curve)
     assert files[0] == files[1]
+    assert curves[0] == curves[1]
 
 
 @pytest.mark.usefixtures("toy_plugin")

@@ -61,10 +61,12 @@ class FirstOrderMethod(SupernetMethod):
         self.engine = engine_named(engine.engine)
 
     def build(self, context: SearchContext) -> None:
-        """Build the supernet; offline, where memory does not matter, batches are whole."""
+        """Build the supernet; offline, where memory does not matter, the fastest engine will do."""
         super().build(context)
         if context.pretraining:
-            self.engine, self.parts = offline_engine(context.device), WHOLE
+            self.parts = WHOLE
+        if not context.is_counted:
+            self.engine = offline_engine(context.device)
 
     def update_architecture(self, batch: Batch) -> object:
         """Update α, and β where there is one, once."""

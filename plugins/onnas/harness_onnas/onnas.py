@@ -75,9 +75,11 @@ class OnNas(SupernetMethod):
         self.selection: UpdateSelection | None = None  # everything
         self.masks: list[Tensor] | None = None
         if context.pretraining:
-            self.engine, self.parts = offline_engine(context.device), WHOLE
+            self.parts = WHOLE
             self.folded = self.folded or fold(self.meta, {}, rate=1.0)
             self.meta = unfold(self.folded, like=self.meta)
+        if not context.is_counted:
+            self.engine = offline_engine(context.device)
         elif self.parameters.step_by_step:
             self.engine = partial(step_by_step, phase_forward=self.parameters.phase_forward)
         self.trend = Trend(self.net.architecture_parameters(), self.parameters.trend_steps)
