@@ -1,4 +1,4 @@
-"""One spelling for one meaning: the JSON that keys and records are made from."""
+"""Canonical JSON: equal values have one spelling, from which keys and records are made."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ __all__ = ["SparseModel", "canonical_json", "digest"]
 
 
 class SparseModel(BaseModel):
-    """A model some of whose fields are written only where they are not the defaults.
+    """A model whose fields in `SPARSE` are written only if they differ from their defaults.
 
-    So what was added later and is not used leaves keys and records as they were.
+    So a field that was added later leaves keys and records as they were, unless it is used.
     """
 
     SPARSE: ClassVar[frozenset[str]]

@@ -1,4 +1,4 @@
-"""The machine at hand: what a record says of it, and whether it has what a run needs."""
+"""This machine: its description for records, and checks that it has what a run needs."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _check_library(name: str) -> Check:
 
 
 def _checks_of_plugins(plugins: Plugins) -> Iterator[Check]:
-    """Call the hook of each plugin, apart from the others; one that fails is a problem itself."""
+    """Call each plugin's `harness_doctor` by itself; a hook that fails is reported as a problem."""
     sources = {source.name: source for source in plugins.sources}
     for implementation in reversed(plugins.manager.hook.harness_doctor.get_hookimpls()):
         try:

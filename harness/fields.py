@@ -44,7 +44,7 @@ _TYPES = {
     "object": "a table",
     "string": "text",
 }
-# Faults that the type of the field does not tell; pydantic's message, or a validator's own, does.
+# Faults that the field's type does not explain: pydantic's message, or a validator's, is shown.
 _UNTOLD = {
     "assertion_error",
     "finite_number",
@@ -119,9 +119,9 @@ def spelled(value: object) -> str:
 
 
 def value_of(text: str, schema: Schema) -> Any:
-    """Return what people type, with `none` and listed numbers as what they are; else the text.
+    """Convert what people type: `none` to None, and listed numbers to numbers; else keep the text.
 
-    The rest is for the model to read, but pydantic reads neither of these from text.
+    The model reads everything else from text, but pydantic reads neither of these.
     """
     for option in options(schema):
         if option.get("type") == "null" and text == "none":

@@ -39,10 +39,10 @@ class Register(Protocol):
                 one or the other.
             parameters: a pydantic model of the target's parameters (`name[key=value]`), in a module
                 that imports no torch. Without it the target takes no parameters; a TOML file never
-                does. A field marked by `harness.fields.SEARCH_ONLY` is none that a method's
-                pretraining depends on.
-            summary: one line for `harness list`. A method or search whose summary begins with
-                `Control:` is one that reports compare the accuracy of all others with.
+                does. Mark a field by `harness.fields.SEARCH_ONLY` if a method's pretraining does
+                not depend on it.
+            summary: one line for `harness list`. If the summary of a method or search begins with
+                `Control:`, reports compare the accuracy of all others with it.
         """
 
 
@@ -83,9 +83,9 @@ def harness_register_claims(register: Register) -> None:
 def harness_register_reporters(register: Register) -> None:
     """Register reporters: targets are classes whose methods are some of the hooks below.
 
-    They bear the mark `harness.hookimpl` as functions of a module do. A reporter is made, and
-    follows trials, where a person asks for it, `harness run --reporter NAME`; a plugin that has
-    these hooks itself always follows them.
+    These methods are marked by `harness.hookimpl`, as functions of a module are. A reporter follows
+    trials only if a person asks for it, `harness run --reporter NAME`; a plugin that has these
+    hooks itself always follows them.
     """
 
 
@@ -98,8 +98,8 @@ def harness_register_spaces(register: Register) -> None:
 def harness_register_searches(register: Register) -> None:
     """Register black-box searches: targets are `harness.contracts.BlackBoxSearch` classes.
 
-    People name them as they name methods, `-m NAME`, where a data set is a table of accuracies; a
-    name may be that of a method too, which then is what images are searched with.
+    People name them like methods, `-m NAME`, if the data set is a table of accuracies. A search and
+    a method may share a name; the method is then meant where the data set has images.
     """
 
 
@@ -107,9 +107,9 @@ def harness_register_searches(register: Register) -> None:
 def harness_register_scores(register: Register) -> None:
     """Register zero-cost scores: targets are `harness.contracts.ZeroCostScore` functions.
 
-    A score is a row of `harness correlate -s NAME`, and what a search may evaluate by in place of
-    training, `-m 'SEARCH[evaluator=NAME]'`. It takes no parameters. One that only counts, as FLOPs,
-    has a summary that begins with `Control:`.
+    `harness correlate -s NAME` ranks architectures by a score, and a search can evaluate by it in
+    place of training, `-m 'SEARCH[evaluator=NAME]'`. It takes no parameters. The summary of one
+    that only counts, such as FLOPs, begins with `Control:`.
     """
 
 
@@ -125,36 +125,36 @@ def harness_register_metrics(register: Callable[[MetricSpec], None]) -> None:
 
 @hookspec
 def harness_doctor() -> Iterable[Check]:
-    """Check what the plugin needs beside itself, such as an optional library.
+    """Check what the plugin needs in addition, such as an optional library.
 
-    Called by `harness doctor` alone, so it may import what is slow; each check is a row there.
+    Only `harness doctor` calls it, so it may import slow modules; each check is a row there.
     """
     raise NotImplementedError
 
 
 @hookspec
 def harness_run_started(folder: Path) -> None:
-    """Hear of the run before its first trial; what is written belongs in the run folder."""
+    """Act before the first trial of a run; write files into the run folder only."""
 
 
 @hookspec
 def harness_run_finished() -> None:
-    """Hear of the end, after the last trial, also of a run that was interrupted."""
+    """Act after the last trial of a run, also if the run was interrupted."""
 
 
 @hookspec
 def harness_trial_started(trial: Trial) -> None:
-    """Hear of a trial before its first step, in the process that runs the suite."""
+    """Act before the first step of a trial, in the process that runs the suite."""
 
 
 @hookspec
 def harness_trial_progress(trial: Trial, event: dict[str, Any]) -> None:
-    """Hear of each search step once it is done; `event` is the row that goes to `steps.jsonl`.
+    """Act after each search step; `event` is the row that goes to `steps.jsonl`.
 
-    Steps of trials that run side by side or on other machines come once they are back.
+    For a trial on another machine, the steps are reported when the trial has come back.
     """
 
 
 @hookspec
 def harness_trial_finished(trial: Trial, record: Record) -> None:
-    """Hear of a trial's record once it is on disk, whatever way the trial ended."""
+    """Act once a trial's record is on disk, however the trial ended."""

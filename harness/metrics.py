@@ -1,4 +1,4 @@
-"""The table of metrics: each number that a trial is judged by is declared here, once.
+"""The table of metrics: each number that trials are judged by is declared here, once.
 
 Records, tables, pages, pictures, comparisons and data frames go over this table. A plugin adds
 metrics of its own by the hook `harness_register_metrics`; its device reads them
@@ -25,23 +25,23 @@ _UNIT_KEYS = {"%": "percent"}  # for units that a name cannot hold
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """One metric: what it is called, and how its numbers are joined, rounded and shown.
+    """One metric: its names, and how its numbers are aggregated, rounded and shown.
 
     Attributes:
         name: its key in a record's `metrics`: lower-case words joined by underscores.
         unit: of its numbers, such as `MiB`, `s`, `%` or `J`; empty for a bare number.
-        more_is_better: its direction; None where there is none, so that nothing is judged.
-        title: as comparisons and pictures call it; the name's words unless given.
-        heading: as columns call it; the title unless given.
-        short: as people type it, `--fail-if-worse memory=5%`; the name unless given.
-        aggregate: how tasks and seeds are joined: their mean, or the largest of them.
+        more_is_better: its direction; None if neither is better, so that nothing is judged.
+        title: its name in comparisons and pictures; by default the words of `name`.
+        heading: its name in columns; by default the title.
+        short: its name in options, `--fail-if-worse memory=5%`; by default `name`.
+        aggregate: how tasks and seeds are aggregated: by their mean, or by the largest.
         digits: decimals that are shown.
-        is_always_shown: whether tables have its column even where no value was read.
+        is_always_shown: whether tables have its column even if no value was read.
         shows_spread: whether tables show its standard deviation over seeds.
-        is_counted: whether it is a count of bytes, exact where nothing is left to chance.
-        needs_fit: whether there is none where the device did not hold the trial.
-        per_task: the field of a record's tasks that has it for each task; empty for what a trial
-            has one of. What a method reports is found by the metric's own name.
+        is_counted: whether it is a count of bytes, which is exact unless something is random.
+        needs_fit: whether it is missing for a trial that did not fit the device.
+        per_task: the field of a record's tasks that has it for each task; empty if a trial has only
+            one value. A metric that a method reports is found by its own name.
         warms_up: whether the first task only warms up, and is left out if there are others.
     """
 
@@ -78,7 +78,7 @@ class MetricSpec:
 
     @property
     def key(self) -> str:
-        """Its name for programs, the unit at the end, as columns of CSV have it: `time_s`."""
+        """The name in CSV files and the like, which ends in the unit: `time_s`."""
         return "_".join(filter(None, (self.short, self.unit_key)))
 
     @property
@@ -157,9 +157,9 @@ METRICS: Mapping[str, MetricSpec] = metric_table(
 
 
 def undeclared(name: str, unit: str) -> MetricSpec:
-    """Return what can be said of a metric that a record has and that nothing here declares.
+    """Return a spec for a metric that a record has and that nobody has declared here.
 
-    The record may be a stranger's: whatever its name is, it takes no declared one's.
+    The record may be a stranger's, so the spec never takes the place of a declared metric.
     """
     words = "_".join(re.findall(r"[a-z0-9]+", name.lower()))
     taken = {each for metric in METRICS.values() for each in (metric.name, metric.short)}

@@ -1,4 +1,7 @@
-"""What a plugin's targets must be: a method, a data set, a device, a space, a search, a score.
+"""The protocols of what plugins register: methods, data sets, devices, spaces, searches, scores.
+
+Besides the protocols that every target has to follow, there are optional ones, such as
+`PretrainedMethod`: the harness looks for their methods, and uses them if they are there.
 
 The harness owns the loop. A method never fetches data, counts steps or decides when to stop: it is
 handed batches and asked for one step at a time, and it never sees a query label. Nothing here

@@ -1,4 +1,4 @@
-"""What a data set provider must be, and what it gives."""
+"""The protocols of data set providers, and of the data sets that they prepare."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TaskKind = Literal["few-shot", "full-task", "tabular"]
 
 @dataclass(frozen=True)
 class SplitSummary:
-    """How many classes a split has, and how many images its smallest class."""
+    """How many classes a split has, and how many images its smallest class has."""
 
     classes: int
     images_per_class: int
@@ -87,9 +87,9 @@ class Dataset(Protocol):
 
 @runtime_checkable
 class NamesClasses(Protocol):
-    """What a data set has besides if its classes have names, so that splits can be compared.
+    """Optional for a data set: its classes have names, so that splits can be compared.
 
-    Folders of images tell none: they may number the classes of each split from 0.
+    Folders of images do not have it, since they may number the classes of each split from 0.
     """
 
     def class_names(self, split: str) -> Sequence[str]:
@@ -97,7 +97,7 @@ class NamesClasses(Protocol):
 
 
 class ImageDescription(NamedTuple):
-    """What a network that was trained on the images has to know of them to be used on others."""
+    """What a network needs to know about its training images to be used on other images."""
 
     classes: tuple[str, ...]  # by label; empty for episodes, whose labels mean other classes each
     mean: tuple[float, ...]  # of each channel, in units of 0 to 255
@@ -106,10 +106,10 @@ class ImageDescription(NamedTuple):
 
 @runtime_checkable
 class DescribesImages(Protocol):
-    """What a data set has besides if models that are trained on it can be kept and used."""
+    """Optional for a data set: models that are trained on it can be kept and used."""
 
     def description(self) -> ImageDescription:
-        """Return the names of the classes, and what pixels are standardised by."""
+        """Return the names of the classes, and the mean and deviation of pixels."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Overlap:
 
 @runtime_checkable
 class TellsOverlap(Protocol):
-    """What a data set has besides if it can tell what two splits share, without reading them."""
+    """Optional for a data set: it knows what two splits share, without reading them."""
 
     def overlap(self, one: str, other: str) -> Overlap:
         """Return what two splits share; nothing if one of them is not there."""
@@ -131,7 +131,7 @@ class TellsOverlap(Protocol):
 
 @dataclass(frozen=True)
 class DataRequest:
-    """Where a provider may look and write, and whom it tells."""
+    """Where a provider may read and write, and where it reports to."""
 
     data_root: Path | None  # where people keep their data sets; None: nothing was given
     cache_root: Path  # where decoded images are kept between runs
@@ -151,18 +151,18 @@ class DatasetProvider(Protocol):
 
 @runtime_checkable
 class ShowsImages(Protocol):
-    """A provider that lets a few of its images be kept beside records, and shown in pages.
+    """Optional for a provider: it permits keeping a few images beside records, to show in pages.
 
-    Their licence must allow that they are passed on. Without this they are shown only to those who
-    ask for it, as people's own photos are.
+    The licence of the images must permit redistribution. Without this protocol, images are shown
+    only to people who ask for it, as with their own photos.
     """
 
     def shows_images(self) -> bool:
-        """Say whether they may be kept and shown without being asked for."""
+        """Tell whether images may be kept and shown without being asked for."""
 
 
 class DatasetForm(NamedTuple):
-    """What every copy of a data set has in common, and an estimate needs."""
+    """The kind and sizes of a data set, which an estimate needs, and every copy has in common."""
 
     kind: TaskKind
     image_shape: tuple[int, int, int]  # channels, height, width
@@ -172,7 +172,7 @@ class DatasetForm(NamedTuple):
 
 @runtime_checkable
 class DescribedProvider(Protocol):
-    """A provider that knows its data set's form without the data; others have to prepare it."""
+    """Optional for a provider: it knows the form without the data, so need not prepare them."""
 
     def form(self) -> DatasetForm | None:
-        """Return the form; None where the parameters leave it open."""
+        """Return the form; None if it depends on the data."""

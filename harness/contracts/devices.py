@@ -1,4 +1,4 @@
-"""What a device must be, and what it can be besides."""
+"""The protocols of devices."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ DeviceMode = Literal["measured", "emulated"]
 
 
 class Device(Protocol):
-    """A device that trials run on, or are emulated for; called with its parameters model.
+    """A device that trials run on, or that is emulated; called with its parameters model.
 
-    Most need no class of their own: `harness.devices.at_hand.ProfiledDevice` is what a TOML file
-    describes.
+    Most devices need no class: a TOML file becomes a `harness.devices.at_hand.ProfiledDevice`.
     """
 
     profile: DeviceProfile
 
     def mode(self) -> DeviceMode:
-        """Say whether this machine is the device, or could only stand in for it."""
+        """Return `measured` if this machine is the device, and `emulated` if it is not."""
 
     def torch_device(self) -> str:
-        """Name the torch device on this machine that computes, such as `cpu` or `cuda:0`."""
+        """Return the torch device that computes on this machine, such as `cpu` or `cuda:0`."""
 
 
 @runtime_checkable
 class ReadsMetrics(Protocol):
-    """What a device has besides if it can read numbers of its own, such as a power meter's.
+    """Optional for a device: it reads metrics of its own, such as from a power meter.
 
-    It is asked only where this machine is the device.
+    It is called only if this machine is the device.
     """
 
     def measuring(self) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""What a search method must be, and what it can be besides."""
+"""The protocols of search methods."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
 
 
 class SearchBatch(NamedTuple):
-    """What one pair of updates learns from; in few-shot search both are the same batch."""
+    """The batches of one pair of updates; in few-shot search, both are the same batch."""
 
     weights: Batch  # trains w
     architecture: Batch  # trains α and β
@@ -126,7 +126,7 @@ class MetaTask:
 
 
 class Adaptation(NamedTuple):
-    """Where learning one task has led to."""
+    """The result of learning one task."""
 
     parameters: Mapping[str, torch.Tensor]  # α, β and w of the task, by name; copies
     metrics: StepMetrics  # of the last inner step
@@ -134,7 +134,7 @@ class Adaptation(NamedTuple):
 
 @runtime_checkable
 class PretrainedMethod(Protocol):
-    """What a search method has besides if it can be pretrained; random search, say, has not.
+    """Optional for a search method: it can be pretrained. Random search, for one, cannot.
 
     A meta-epoch is `adapt` for each of its tasks, then one `meta_update`. The harness draws the
     tasks, the same for every method, and keeps what `state_dict` then returns.
@@ -143,8 +143,8 @@ class PretrainedMethod(Protocol):
     def adapt(self, task: MetaTask) -> Adaptation:
         """Learn one task, starting from the meta parameters, and leave those as they were.
 
-        It depends on the meta parameters, the task and the random generators alone, never on the
-        tasks before: those may have been learned in another process.
+        The result may depend only on the meta parameters, the task and the random generators, never
+        on earlier tasks, since those may have been learned in another process.
         """
 
     def meta_update(self, adapted: Sequence[Mapping[str, torch.Tensor]]) -> None:
@@ -153,21 +153,21 @@ class PretrainedMethod(Protocol):
 
 @runtime_checkable
 class FindsArchitecture(Protocol):
-    """What a search method has besides if it arrives at an architecture of the space.
+    """Optional for a search method: it finds an architecture of the space.
 
-    All that search have it. One that trains a network which is given has none to tell; its records
-    are without an architecture.
+    Every method that searches has it. A method that only trains a given network does not, and its
+    records have no architecture.
     """
 
     def architecture(self) -> Genotype:
-        """Return the discrete architecture that the search has arrived at."""
+        """Return the discrete architecture that the search has found."""
 
 
 @runtime_checkable
 class NeedsFiles(Protocol):
-    """What a parameters model has besides if its method needs files that may not be there.
+    """Optional for a parameters model: its method needs files that may be missing.
 
-    Such a method is left out of `all`, and refused where it is named.
+    Without its files, a method is left out of `all`, and refused if it is named.
     """
 
     def missing(self) -> str:
@@ -176,7 +176,7 @@ class NeedsFiles(Protocol):
 
 @runtime_checkable
 class PredictsTogether(Protocol):
-    """What a search method has besides if it can be judged transductively."""
+    """Optional for a search method: it can be judged transductively."""
 
     def predict_together(self, images: torch.Tensor) -> torch.Tensor:
         """Return logits (N, classes) for images that are normalised by their own statistics.
@@ -187,24 +187,23 @@ class PredictsTogether(Protocol):
 
 @runtime_checkable
 class StartsFromArchitecture(Protocol):
-    """What a search method has besides if its search moves away from an architecture.
+    """Optional for a search method: its search starts from an architecture.
 
-    A record then tells both, the one before the search and the one it has arrived at.
+    The record then has both, the one before the search and the one that was found.
     """
 
     def initial_architecture(self) -> Genotype:
-        """Return the architecture to start from; called once it is built, before any step."""
+        """Return the architecture to start from; called after `build`, before any step."""
 
 
 @runtime_checkable
 class ReportsMetrics(Protocol):
-    """What a search method has besides if it has metrics of its own."""
+    """Optional for a search method: it reports metrics of its own."""
 
     def metrics(self) -> Mapping[str, float]:
-        """Return its numbers of this task, by the names that `harness_register_metrics` has.
+        """Return the task's numbers, by the names given to `harness_register_metrics`.
 
-        Called once the task's search and predictions are done; the metric says how tasks are
-        joined.
+        Called after the task's search and predictions; the metric says how tasks are aggregated.
         """
 
 
@@ -218,10 +217,10 @@ class Deployable(NamedTuple):
 
 @runtime_checkable
 class DeployableMethod(Protocol):
-    """What a search method has besides if what it predicts with can be kept as a file.
+    """Optional for a search method: the network that it predicts with can be kept as files.
 
-    The host builds the network of the architecture, and checks that it predicts what the method
-    does. A method without it has no model to give.
+    The harness builds the network from the description, and checks that it predicts what the method
+    predicts. A method without this protocol leaves no model.
     """
 
     def deployable(self) -> Deployable:
@@ -230,10 +229,10 @@ class DeployableMethod(Protocol):
 
 @runtime_checkable
 class DerivesNetwork(Protocol):
-    """What a search method has besides if a smaller network follows from its architecture.
+    """Optional for a search method: a smaller network can be derived from its architecture.
 
-    The harness trains that network on, within the same budget, and keeps it instead of what the
-    method predicts with.
+    The harness trains that network further, within the same budget, and keeps it instead of the
+    network that the method predicts with.
     """
 
     def derived(self) -> Deployable:

@@ -1,7 +1,7 @@
-"""What a search space, a table of its architectures, and a black-box search must be.
+"""The protocols of search spaces, tables of their architectures, black-box searches and scores.
 
-A black-box search meets a space through strings alone: it asks for the accuracy of an architecture,
-is told it, and asks for the next. The harness counts the questions and keeps the best answer.
+A black-box search knows a space only through strings: it asks for the accuracy of an architecture,
+is told it, and asks for the next. The harness counts the evaluations and keeps the best.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = [
 class ArchitectureSpace(Protocol):
     """A space whose architectures are canonical strings; the target takes no parameters.
 
-    An architecture is also a sequence of decisions, each a number of one of the options that there
-    are: what a policy draws, and what its vector holds one-hot.
+    An architecture is also a sequence of decisions. Each decision is the number of an option; a
+    policy can draw these numbers, and a predictor gets them as one-hot vectors.
     """
 
     name: str  # as it is registered
@@ -50,17 +50,17 @@ class ArchitectureSpace(Protocol):
         """Return the canonical form of an architecture.
 
         Raises:
-            UsageError: it is none of this space; says where.
+            UsageError: the text is not an architecture of this space; the message says where.
         """
 
     def decisions(self, architecture: str) -> tuple[int, ...]:
-        """Return which option each decision takes."""
+        """Return the option that each decision takes."""
 
     def architecture(self, decisions: Sequence[int]) -> str:
-        """Return the architecture of decisions."""
+        """Return the architecture that decisions describe."""
 
     def vector(self, architecture: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        """Return its encoding for predictors, as long as there are options in all."""
+        """Return the one-hot encoding for predictors; its length is the number of all options."""
 
     def sample(self, random: np.random.Generator) -> str:
         """Draw an architecture; each is equally likely."""
@@ -84,7 +84,7 @@ class ArchitectureCost(NamedTuple):
 
 @runtime_checkable
 class BuildsNetwork(Protocol):
-    """What a space has besides if it can build the network of an architecture."""
+    """Optional for a space: it can build the network of an architecture."""
 
     def network(
         self, architecture: str, image_shape: tuple[int, int, int], classes: int
@@ -97,7 +97,7 @@ class BuildsNetwork(Protocol):
 
 @runtime_checkable
 class CountsCost(Protocol):
-    """What a space has besides if it can count the cost of an architecture's network."""
+    """Optional for a space: it can count the cost of an architecture's network."""
 
     def cost(
         self, architecture: str, image_shape: tuple[int, int, int], classes: int
@@ -119,20 +119,21 @@ class ArchitectureTable(Dataset, Protocol):
 
 @runtime_checkable
 class KnowsLatency(Protocol):
-    """What a table has besides if it knows how long the networks take on devices."""
+    """Optional for a table: it knows how long the networks take on devices."""
 
     devices: Sequence[str]  # whose latencies it was opened with
 
     def latency(self, architecture: str, device: str | None = None) -> float | None:
-        """Return it in ms, more than 0.
+        """Return the latency of an architecture in ms, more than 0.
 
-        Without a device it is that of the only one; None where there is none, or are several.
+        Without a device, it is that on the table's only device; None if the table has none or
+        several.
         """
 
 
 @runtime_checkable
 class ListsArchitectures(Protocol):
-    """What a table has besides if it can be gone through: limits, formulas and fronts need it."""
+    """Optional for a table: it lists its architectures, which limits and fronts need."""
 
     def architectures(self) -> Sequence[str]:
         """Return all architectures of the table, each once, in a fixed order."""
@@ -140,7 +141,7 @@ class ListsArchitectures(Protocol):
 
 @dataclass(frozen=True)
 class SearchTask:
-    """All that a black-box search learns before it asks for the first time."""
+    """What a black-box search is given before it asks for the first time."""
 
     space: ArchitectureSpace
     evaluations: int  # how many questions it has
@@ -151,8 +152,8 @@ class SearchTask:
 class BlackBoxSearch(Protocol):
     """A search that asks for accuracies; called with its parameters model, or with nothing.
 
-    After `start` the harness alternates `ask` and `tell`. Each question counts, one that was asked
-    before too; the answer to the trial is the best architecture that was asked for.
+    After `start` the harness alternates `ask` and `tell`. Every evaluation counts, also a repeated
+    one; the result of the trial is the best architecture that was asked for.
     """
 
     def start(self, task: SearchTask) -> None:
@@ -162,29 +163,29 @@ class BlackBoxSearch(Protocol):
         """Return the architecture to evaluate next."""
 
     def tell(self, architecture: str, accuracy: float) -> None:
-        """Take the accuracy, in percent, of what was asked for.
+        """Take the accuracy, in percent, of the architecture that was asked for.
 
-        Where the objective weighs accuracy against a cost, it is that number; it is 0 for an
+        If the objective weighs accuracy against a cost, it is the weighed number; it is 0 for an
         architecture that exceeds a limit.
         """
 
 
 @runtime_checkable
 class FrontSearch(BlackBoxSearch, Protocol):
-    """A search that can look for a front; it is told all objectives, and not `tell`."""
+    """Optional for a search: it can look for a front; `tell_losses` is then called, not `tell`."""
 
     def tell_losses(self, architecture: str, losses: Sequence[float], excess: float) -> None:
-        """Take what is to be small: 100 less the accuracy first, where there are several.
+        """Take the objectives of an architecture, all of which are to be small.
 
         Args:
-            architecture: what was asked for.
-            losses: `SearchTask.objectives` numbers.
-            excess: by which shares of the limits its costs exceed them, in all; 0 if by none.
+            architecture: the one that was asked for.
+            losses: `SearchTask.objectives` numbers; of several, the first is 100 - accuracy.
+            excess: how far its costs exceed their limits: the sum of cost / limit - 1; else 0.
         """
 
 
 class ZeroCostScore(Protocol):
-    """A score of networks that are not trained: the larger, the better one is said to become.
+    """A score of untrained networks: the larger, the better a network is expected to become.
 
     The target is the function itself, and takes no parameters. It computes on the device of the
     images; what it draws at random comes from torch's global generator, which is seeded.

@@ -1,1 +1,1 @@
-"""Finds plugins, keeps what they register under names, and turns a name into an object."""
+"""Loads plugins, keeps the names that they register, and turns a name into an object."""

@@ -1,4 +1,4 @@
-"""Describes what can be used: all names of a kind as rows, or one name in full."""
+"""Descriptions for `harness list` and `harness show`: the names of a kind, or one name in full."""
 
 from __future__ import annotations
 

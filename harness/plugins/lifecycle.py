@@ -23,17 +23,17 @@ __all__ = ["make_reporters", "notify", "reporting"]
 
 _logger = logging.getLogger(__name__)
 
-# The plugins of each manager that have failed: one that cannot reach its server would keep each of
-# a thousand steps waiting, and say so each time.
+# For each manager, the plugins that have failed and are not called again: one that cannot reach its
+# server would otherwise delay each of a thousand steps, and complain each time.
 _failed: WeakKeyDictionary[PluginManager, set[str]] = WeakKeyDictionary()
 
 
 def notify(manager: PluginManager, hook_name: str, **arguments: Any) -> None:
-    """Call a lifecycle hook of each plugin, apart from the others.
+    """Call a lifecycle hook of each plugin separately.
 
-    A plugin whose hook raises is reported as a warning of the logger `harness.plugins.lifecycle`,
-    and none of its hooks is called again; the other plugins are called all the same. What a plugin
-    prints goes to standard error, since standard output is for results.
+    If a hook raises, the logger `harness.plugins.lifecycle` warns once, and no hook of that plugin
+    is called again; the other plugins are still called. What a plugin prints goes to standard
+    error, since standard output is for results.
 
     Args:
         manager: `harness.plugins.loading.Plugins.manager`.

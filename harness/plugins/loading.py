@@ -205,7 +205,7 @@ def load_plugins() -> Plugins:
 
 
 def in_one_line(error: BaseException) -> str:
-    """Give an exception's message without line breaks, and its name if no person is meant."""
+    """Return an exception's message in one line, with its class unless it is meant for people."""
     message = " ".join(str(error).split())
     if isinstance(error, HarnessError):
         return message
@@ -218,7 +218,7 @@ def _load(
     manager: PluginManager,
     metrics: Mapping[str, MetricSpec],
 ) -> Collector:
-    """Import a plugin, check it, collect what it registers; only then let the manager know it.
+    """Import a plugin, check it, collect what it registers, and only then give it to the manager.
 
     Raises:
         PluginError: it cannot be used. The manager has not seen it.
@@ -240,7 +240,7 @@ def _load(
 
 
 def _check_metrics(metrics: Iterable[MetricSpec], known: Iterable[MetricSpec]) -> None:
-    """Refuse a metric whose name, or short name, another one has.
+    """Check that no two metrics share a name or short name.
 
     Raises:
         PluginError: the message has the name.
@@ -254,7 +254,7 @@ def _check_metrics(metrics: Iterable[MetricSpec], known: Iterable[MetricSpec]) -
 
 
 def _collect(plugin: object, source: PluginSource) -> Collector:
-    """Call a plugin's register hooks, apart from all other plugins."""
+    """Call the register hooks of one plugin alone."""
     collector = Collector(source)
     alone = _new_manager()
     with _guarded("its hooks cannot be registered"):
@@ -270,7 +270,7 @@ def _collect(plugin: object, source: PluginSource) -> Collector:
 
 @contextmanager
 def _guarded(what: str) -> Iterator[None]:
-    """Turn what a plugin raises into a PluginError, and keep it off standard output."""
+    """Turn what a plugin raises into a PluginError, and keep its prints off standard output."""
     try:
         with redirect_stdout(sys.stderr):  # standard output is for results
             yield

@@ -1,4 +1,4 @@
-"""Devices that a person adds by a TOML file alone: `HARNESS_DEVICES` names files or folders."""
+"""Devices from people's own TOML files, which `HARNESS_DEVICES` names, or the folders of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEVICES_VARIABLE = "HARNESS_DEVICES"
 
 @dataclass(frozen=True)
 class ProfileFile(PluginSource):
-    """A file in place of a plugin: its distribution is its path, and it has no version."""
+    """A file as the source of a device: its distribution is its path, and it has no version."""
 
     def __str__(self) -> str:
         """Name it so that a person knows what to correct or take away."""
@@ -60,12 +60,12 @@ def device_of(file: ProfileFile) -> Entry:
 
 
 def _absolute(name: str) -> Path:
-    """Return a path as it is meant; nobody's home is told when it cannot be read."""
+    """Return a path with `~` expanded; if that is not possible, reading it reports the problem."""
     return Path(os.path.expanduser(name.rstrip("\r\n"))).absolute()  # noqa: PTH111 - see above
 
 
 def _in(path: Path) -> list[Path]:
-    """Return the profiles in a folder; anything else is taken for a file when it is read."""
+    """Return the profiles in a folder; a path that is no folder is returned as a file."""
     try:
         inside = sorted(path.iterdir())
     except OSError:

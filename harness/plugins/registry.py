@@ -47,7 +47,7 @@ _IMPORTED, _FILE = _FORMS
 
 @dataclass(frozen=True)
 class PluginSource:
-    """Where a plugin comes from: its entry point, and the distribution that declares it."""
+    """A plugin's origin: its entry point, and the distribution that declares it."""
 
     name: str
     distribution: str
@@ -82,7 +82,7 @@ class Entry:
 
     @property
     def is_control(self) -> bool:
-        """Whether others are compared with it, to show what a search is worth."""
+        """Whether it is a control, with which others are compared."""
         return self.summary.startswith(CONTROL)
 
     @property
@@ -101,7 +101,7 @@ class Entry:
 
 
 class Collector:
-    """Collects what one plugin registers, so that a plugin that fails half-way leaves nothing."""
+    """Collects what one plugin registers, so that one that fails half-way registers nothing."""
 
     def __init__(self, plugin: PluginSource) -> None:
         """Collect for `plugin`."""
@@ -140,13 +140,13 @@ class Conflict:
     plugins: tuple[PluginSource, ...]
 
     def __str__(self) -> str:
-        """Name all who claim it, and say what to do."""
+        """Name all plugins that claim it, and say what to do."""
         claimants = " and by ".join(str(plugin) for plugin in self.plugins)
         return f"the {self.kind} '{self.name}' is claimed by {claimants}; keep one of them"
 
 
 class Registry:
-    """The names of each kind, who claims them, and why some are set aside."""
+    """The registered names of each kind, with their entries, and reasons why some are unusable."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Start with `entries`."""
@@ -164,7 +164,7 @@ class Registry:
         self._faults.setdefault((kind, name), fault)
 
     def knows(self, kind: Kind, name: str) -> bool:
-        """Return whether anybody claims a name, or it was set aside."""
+        """Tell whether a name is registered, or was set aside."""
         return (kind, name) in self._entries or (kind, name) in self._faults
 
     def names(self, kind: Kind) -> list[str]:
@@ -194,7 +194,7 @@ class Registry:
         return entry
 
     def registered_by(self, plugin: PluginSource) -> list[Entry]:
-        """Return all that a plugin registered, names that others have too included."""
+        """Return all that a plugin registered, including names that others claim too."""
         return [
             entry
             for entries in self._entries.values()

@@ -131,7 +131,7 @@ class Selection:
 
     @property
     def missing(self) -> str:
-        """What the method cannot do without and is not there, in a sentence; empty if nothing."""
+        """A sentence on files that the method needs and that are missing; empty if none are."""
         return self.parameters.missing() if isinstance(self.parameters, NeedsFiles) else ""
 
     def create(self) -> Any:
@@ -195,11 +195,11 @@ def recreate(plugins: Plugins, kind: Kind, name: str, params: Mapping[str, Any])
 
 
 class UsableMethods(NamedTuple):
-    """What was asked for and can be run, and what cannot: for each text the reason.
+    """The methods that were asked for and can be run; and reasons, by text, why others cannot.
 
     Attributes:
-        passed_over: since a plugin is at fault.
-        left_out: of `all`, since files that they need are not there.
+        passed_over: methods whose plugin is at fault.
+        left_out: methods of `all` that need files which are missing.
     """
 
     selections: Sequence[Selection]
@@ -208,11 +208,11 @@ class UsableMethods(NamedTuple):
 
 
 def select_usable(plugins: Plugins, texts: Iterable[str], kind: Kind = "method") -> UsableMethods:
-    """Resolve methods; pass over those that a plugin, and not the person who asks, has wrong.
+    """Resolve methods, and pass over those that fail because of a plugin, not of the person.
 
-    That is a name that several plugins claim, one of a plugin that cannot be loaded (which has the
-    name of the method itself: what it would have registered is not known), and one whose parameters
-    cannot be imported.
+    These are names that several plugins claim, names of plugins that cannot be loaded (what such a
+    plugin would register is not known, so its own name counts), and names whose parameters cannot
+    be imported.
 
     Raises:
         UsageError: a name, parameter or value is wrong, or what was named lacks its files.
@@ -243,7 +243,7 @@ def select_usable(plugins: Plugins, texts: Iterable[str], kind: Kind = "method")
 
 
 def _expanded(plugins: Plugins, texts: Iterable[str], kind: Kind) -> Iterator[tuple[str, bool]]:
-    """Put every name in the place of `all`, and say of each text whether it was."""
+    """Replace `all` by every name; each text comes with whether it is from `all`."""
     for text in texts:
         if text == ALL:
             yield from ((name, True) for name in plugins.registry.names(kind))

@@ -1,4 +1,4 @@
-"""Finds search spaces and scores by name, and says what can search them."""
+"""Finds search spaces and zero-cost scores by name, and decides what can search a space."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
     "supernet_space",
 ]
 
-OWN_EVALUATORS = {"training", "weights", "table"}  # what is no score
+OWN_EVALUATORS = {"training", "weights", "table"}  # every other evaluator is a score
 
 
 def find_space(plugins: Plugins, name: str) -> SearchSpace | ArchitectureSpace:
@@ -126,10 +126,10 @@ def searched_by(plugins: Plugins, space: SearchSpace | ArchitectureSpace, texts:
 def check_evaluators(
     plugins: Plugins, space: SearchSpace | ArchitectureSpace, selections: Sequence[Selection]
 ) -> None:
-    """Check that what searches evaluate architectures by is there, and fits the space.
+    """Check that the evaluators of searches exist, and fit the space.
 
     Raises:
-        UsageError: one does not.
+        UsageError: one does not exist, or does not fit.
     """
     own = ("training", "weights") if space.has_supernet else ("table",)
     scores = plugins.registry.names("score")
@@ -155,6 +155,6 @@ def score_of(plugins: Plugins, selection: Selection) -> Entry | None:
 
 
 def space_entry(plugins: Plugins, name: str) -> Entry | None:
-    """Return a space as a plugin registers it; None for one that only the harness itself knows."""
+    """Return a space's entry; None for a space of the harness itself, which no plugin registers."""
     registry = plugins.registry
     return registry.get("space", name) if registry.knows("space", name) else None

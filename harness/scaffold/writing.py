@@ -1,4 +1,4 @@
-"""Names a new plugin and writes its package from templates: one folder, whole or not at all."""
+"""Derives a new plugin's names, and writes its package from templates, whole or not at all."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def choose_names(plugins: Plugins, kind: Kind, name: str) -> _PluginNames:
 
 
 def _holder(plugins: Plugins, kind: Kind, name: str, module: str) -> str:
-    """Return who has a name already; empty if nobody has."""
+    """Say what has a name already; empty if nothing has."""
     if plugins.registry.knows(kind, name):
         return f"a {kind}, see `harness show {name}`"
     known = [*plugins.sources, *(problem.plugin for problem in plugins.problems)]
