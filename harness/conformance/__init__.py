@@ -1,1 +1,1 @@
-"""The rules that a plugin's methods, data sets and devices are held to, each with a check."""
+"""The rules that plugins' methods, data sets, devices, spaces and scores are checked against."""

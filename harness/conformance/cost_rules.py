@@ -29,7 +29,7 @@ __all__ = ["BUDGET_IS_RESPECTED", "ESTIMATE_EQUALS_COUNT", "MEMORY_IS_RELEASED"]
 
 @dataclass
 class _Pass:
-    """The batches of one search step, which notes what is taken, and may end too early."""
+    """The batches of one search step; it notes which were taken, and can end too early."""
 
     pairs: Sequence[SearchBatch]
     ends_after: int | None = None
@@ -91,7 +91,7 @@ TASKS = 3
 
 
 def _check_memory(subject: Subject) -> None:
-    """Count what lives between tasks; what is made once and kept for good may stay."""
+    """Count memory that stays alive between tasks; what is made once for all of them may stay."""
     live = run(subject, budget=SHORTEST.model_copy(update={"tasks": TASKS})).live_bytes
     if live[-1] > live[1]:
         raise BrokenRuleError(

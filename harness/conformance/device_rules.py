@@ -1,4 +1,4 @@
-"""Rules for devices: what one is, what is read of it, and what fits it."""
+"""Rules for devices: what a device is, what is read from it, and what fits it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def usable_device(subject: Subject) -> Device:
     """Make the device.
 
     Raises:
-        NotApplicableError: it is not at hand, and there is nothing to emulate.
+        NotApplicableError: this machine is not the device, which cannot be emulated either.
     """
     device: Device = subject.create()
     if mode_here(device) is None:
@@ -190,7 +190,7 @@ _NODE = (Edge(0, "conv_3x3"), Edge(1, "skip_connect"))
 
 
 class Reference:
-    """Trains one linear layer by gradient descent, and finds the same architecture always."""
+    """Trains one linear layer by gradient descent, and always finds the same architecture."""
 
     def __init__(self, hoard_bytes: int = 0) -> None:
         """Hold an extra tensor of so many bytes."""

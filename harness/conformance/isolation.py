@@ -1,7 +1,7 @@
-"""Checks each rule in a process of its own, so that a plugin may hang, crash or hoard there.
+"""Checks each rule in a process of its own, which a plugin may hang, crash or fill.
 
-As for trials, the processes are forked from a server that has imported torch once, where the system
-can do that; this process has no need of torch.
+As for trials, the processes are forked from a server that has imported torch once, if the system
+can fork; this process does not need torch.
 """
 
 from __future__ import annotations
@@ -102,10 +102,10 @@ def _slowness() -> float:
 
 
 def _asked(work: Callable[..., None], *arguments: Any) -> Any:
-    """Return what work of the harness's own sends; a sentence says what is missing for it.
+    """Return what the harness's own `work` sends from a process.
 
     Raises:
-        NotStartedError: the process that has imported torch does not live, or something is missing.
+        NotStartedError: the process has ended, or `work` has sent a sentence on what is missing.
     """
     try:
         answer = _answer(work, arguments, None)
@@ -127,8 +127,8 @@ def _answer(work: Callable[..., None], arguments: tuple[Any, ...], limit_s: floa
     """Return what `work` sends from a process of its own, which has ended by then.
 
     Raises:
-        BrokenRuleError: it sent nothing; the message says how it ended.
-        NotDecidedError: it was not done in time, as may be where much else is done.
+        BrokenRuleError: the process sent nothing; the message says how it ended.
+        NotDecidedError: it did not finish in time, as on a busy machine.
     """
     ours, theirs = _context().Pipe(duplex=False)
     process: BaseProcess = _context().Process(  # type: ignore[attr-defined] # stubs lack it
@@ -172,7 +172,7 @@ def _calibrate(connection: Connection) -> None:
 
 
 def _describe(connection: Connection, kind: Kind) -> None:
-    """Send the rules; or what is missing of the libraries that they need."""
+    """Send the rules, or a sentence on a library that is missing for them."""
     try:
         from harness.conformance.judging import RULES  # noqa: PLC0415 - see above
     except ImportError as error:

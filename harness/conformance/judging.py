@@ -1,4 +1,4 @@
-"""Checks one rule in this process: every way it can end is a verdict, but for missing data."""
+"""Checks one rule in this process, which always ends in a verdict, unless data are missing."""
 
 from __future__ import annotations
 

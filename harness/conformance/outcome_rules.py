@@ -1,4 +1,4 @@
-"""Rules for what a search method hands out: metrics, predictions, architectures."""
+"""Rules for what a search method returns: metrics, predictions, architectures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pytest plugin for authors: the rules of the harness as tests, one a rule.
+"""A pytest plugin for authors of plugins: one test for each rule of the harness.
 
     @pytest.mark.harness_contract("my-method", kind="method")
     def test_rule(contract_rule):
@@ -30,7 +30,7 @@ class ContractRule:
     """One rule for one method, data set or device.
 
     Attributes:
-        address: of what is held to it.
+        address: of the method, data set or device.
         name: of the rule.
     """
 
@@ -38,7 +38,7 @@ class ContractRule:
     name: str
 
     def check(self) -> None:
-        """Check the rule thoroughly: fail the test in a few lines for a person, or skip it."""
+        """Check the rule thoroughly; fail the test with a few readable lines, or skip it."""
         from harness.conformance.isolation import (  # noqa: PLC0415 - see the module
             check_rule,
             conditions_here,

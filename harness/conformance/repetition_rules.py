@@ -1,4 +1,4 @@
-"""Rules for a search that is repeated, resumed or interrupted: nothing but the seed decides it."""
+"""Rules for repeating, resuming and interrupting a search: only the seed decides its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rule of the contract between harness and plugin, what it is checked on, and the verdict."""
+"""A rule of the contract between harness and plugins, what it is checked on, and the verdict."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BrokenRuleError(Exception):
     """A rule does not hold; the message is a clause that says what came instead.
 
     Attributes:
-        cause: the error of the plugin's behind it, in one line; where there is none, the message.
+        cause: the plugin's error behind it, in one line; without one, the message.
     """
 
     def __init__(self, message: str, cause: str = "") -> None:
@@ -64,17 +64,17 @@ class Conditions:
     """Under which conditions rules are checked.
 
     Attributes:
-        thorough: whether trials of methods go on to later search steps, and checks have all their
-            time; otherwise they end after the first step, and have a fifth of it.
-        slowness: how many times as long the machine takes as the one that limits were set on, at
-            least 1; time limits are as many times as long.
+        thorough: whether trials make several search steps and checks have their full time; if not,
+            trials make one step, and checks have a fifth of the time.
+        slowness: how many times slower this machine is than the one that limits were set on, at
+            least 1; time limits grow by this factor.
     """
 
     thorough: bool = True
     slowness: float = 1.0
 
     def limit_of(self, thorough_s: float | None) -> float | None:
-        """Return the seconds that a check may take here, of those of a thorough one there."""
+        """Return the seconds that a check may take here, from the limit of a thorough one."""
         if thorough_s is None:
             return None
         return thorough_s * self.slowness * (1.0 if self.thorough else QUICK_SHARE)
@@ -87,10 +87,10 @@ class Rule:
     Attributes:
         name: lower-case words joined by hyphens, also the anchor of its paragraph in the docs.
         expects: a sentence that says what is expected.
-        check: returns if it holds, and otherwise raises `BrokenRuleError` or `NotApplicableError`;
-            whatever else it raises came from the plugin, and breaks the rule too.
-        limit_s: how many seconds the check may take, where it is thorough and the machine is as
-            fast as the one that limits were set on; None: as many as it wants.
+        check: returns if the rule holds, else raises `BrokenRuleError` or `NotApplicableError`; any
+            other exception comes from the plugin, and breaks the rule too.
+        limit_s: how many seconds a thorough check may take on the machine that limits were set on;
+            None: there is no limit.
     """
 
     name: str
@@ -112,8 +112,8 @@ class Verdict:
         rule: the rule's name.
         status: whether it was kept.
         expected: what the rule expects.
-        came: what came instead, or why it does not apply or is not decided; empty where kept.
-        cause: the same for all rules that one error of the plugin's breaks; empty where kept.
+        came: what came instead, or why the rule does not apply or is not decided; empty if kept.
+        cause: the same for all rules that one error of the plugin breaks; empty if kept.
         read: a page and its anchor.
         seconds: how long the check took.
     """
@@ -129,7 +129,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Address:
-    """A subject as text, which travels to the process of a check.
+    """A subject as text, which can be sent to the process of a check.
 
     Attributes:
         kind: method, dataset, device, space or score.

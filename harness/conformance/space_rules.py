@@ -1,8 +1,8 @@
-"""Rules for spaces: how architectures are written, moved and drawn, and what is built of them.
+"""Rules for spaces: how architectures are written, mutated and sampled, and what is built of them.
 
-All are for the strings that architectures are (`harness.contracts.ArchitectureSpace`); one is
-for what a supernet is built of (`harness.space.spec.SearchSpace`), and the last for zero-cost
-scores, which are of the networks that a space builds.
+Most are for spaces whose architectures are strings (`harness.contracts.ArchitectureSpace`); one is
+for spaces with a supernet (`harness.space.spec.SearchSpace`), and the last for zero-cost scores of
+the networks that a space builds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Small trials of a subject on images of noise, and what was observed in them."""
+"""Small trials on images of noise, in which rules observe a subject."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class NoiseImages:
     """Each class is one random pattern, each image of it that pattern with noise.
 
     Attributes:
-        turned_by: is added to each query label, modulo the ways; the images stay what they are.
+        turned_by: is added to each query label, modulo the ways; images stay the same.
     """
 
     fingerprint = digest("noise images of the contract checks")
@@ -94,7 +94,7 @@ class NoiseImages:
         return Episode(draw(shots), np.tile(labels, shots), draw(queries), np.tile(turned, queries))
 
     def images(self, split: str) -> ImageSet:
-        """Have no full task.
+        """Raise an error, as there is no full task.
 
         Raises:
             UsageError: always.
@@ -121,7 +121,7 @@ class Watched:
         session: holds its results.
         logits: what each call of `predict` returned, (N, ways).
         states: what `state_dict` returned at the end of each task.
-        live_bytes: bytes that were alive before each task, once the method before it was gone.
+        live_bytes: bytes alive before each task, after the method of the task before was deleted.
     """
 
     session: Session
@@ -208,7 +208,7 @@ def context_for(
 
 
 def use_few_threads() -> None:
-    """Have this process compute with one thread: two would wait for each other, or spin."""
+    """Compute with one thread in this process: two would wait for each other, or spin."""
     choose_threads(SETTING.batch_size, NoiseImages.image_shape, _CHANNELS)
 
 
@@ -217,7 +217,7 @@ PASSES_S = 0.2
 
 
 def measured_slowness() -> float:
-    """Return how many times as long this machine takes now as the one limits were set on.
+    """Return how many times slower this machine is now than the one that limits were set on.
 
     It is measured by two passes through a supernet like that of small trials, and is at least 1.
     """
@@ -274,7 +274,7 @@ def _trial(subject: Subject, budget: Budget) -> Trial:
 
 
 def _watch(method: Any, watched: Watched) -> SearchMethod:
-    """Record what a method returns; the object stays the same, so that nothing of it is hidden."""
+    """Record what a method returns, by wrapping its functions on the same object."""
     predict, state_dict = method.predict, method.state_dict
 
     def watched_predict(images: Tensor) -> Tensor:

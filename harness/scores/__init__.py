@@ -1,1 +1,1 @@
-"""Scores of untrained networks, and how well they rank what a table has measured."""
+"""Zero-cost scores of untrained networks, and how well they rank architectures of a table."""

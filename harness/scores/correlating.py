@@ -1,6 +1,6 @@
 """Ranks architectures of a table by scores, and says how well each ranking agrees with the table.
 
-FLOPs and parameters are always among the scores: what does not rank better than they do tells
+FLOPs and parameters are always among the scores: a score that ranks no better than these tells
 nothing that counting does not.
 """
 
@@ -175,7 +175,7 @@ def correlate(
 
 
 class _ListedTable(ArchitectureTable, ListsArchitectures):
-    """A table that can be gone through."""
+    """A table that lists its architectures."""
 
 
 class _CountingSpace(ArchitectureSpace, CountsCost):
@@ -252,7 +252,7 @@ def _scored(
 
 
 def _counted(architectures: Sequence[str], say: Callable[[str], None]) -> Iterator[str]:
-    """Give one after another, and say every tenth of the way where it is."""
+    """Yield architectures one by one, and report progress after each tenth of them."""
     every = max(1, len(architectures) // 10)
     for number, architecture in enumerate(architectures):
         if number % every == 0:

@@ -1,9 +1,9 @@
-"""Zero-cost scores: what a network tells before it is trained, from one batch of images.
+"""Zero-cost scores: they predict how good a network will be, from one batch and without training.
 
-Each takes a network fresh from its initialization, the images and their labels; the larger, the
-better the network is said to become. It leaves the weights as they were, and computes where they
-are. A score that has no number, since nothing reaches the head, is minus infinity: the last of all.
-FLOPs and parameters are the controls, counted of the network itself.
+Each takes a freshly initialised network, images and their labels; the larger the score, the better
+the network is expected to become. It leaves the weights as they were, and computes on their device.
+If nothing reaches the head, a score is minus infinity, the worst of all. FLOPs and parameters are
+the controls, counted from the network itself.
 """
 
 from __future__ import annotations
