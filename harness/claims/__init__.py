@@ -1,1 +1,1 @@
-"""Claims that were published of methods, and whether they hold."""
+"""Published claims about methods, and whether they hold."""

@@ -1,4 +1,4 @@
-"""Checks the claims about a method, by what runs have left and estimates; runs what is missing."""
+"""Checks the claims about a method by records and estimates, and runs trials that are missing."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ class ClaimRequest:
     """Which claims to check, and by what.
 
     Attributes:
-        method: that the claims are about.
-        name: of one claim; None: all of them.
-        folders: what runs have left there is taken; None: `results/reference` and the folder that
-            missing trials are run to, where they are there.
-        output: the folder that missing trials are run to; None: `results/claims/METHOD`.
+        method: the method that the claims are about.
+        name: one claim; None: all claims about the method.
+        folders: where records are; None: `results/reference` and the folder of `output`, as far as
+            they exist.
+        output: the folder to run missing trials in; None: `results/claims/METHOD`.
         data_root: folder that holds data sets.
         cache_root: folder of decoded images and checkpoints.
     """
@@ -83,7 +83,7 @@ class ClaimRequest:
 
 @dataclass(frozen=True)
 class CheckedClaims:
-    """The ledger, and what of the folders could not be read."""
+    """The judged claims, and files that could not be read."""
 
     judged: tuple[JudgedClaim, ...]
     problems: tuple[Problem, ...] = ()
@@ -113,7 +113,7 @@ def check_claims(plugins: Plugins, request: ClaimRequest, done: Done) -> Checked
 def claims_told_by(
     plugins: Plugins, results: Results, folders: Sequence[Path], complain: Callable[[str], None]
 ) -> list[JudgedClaim]:
-    """Return the verdicts that results alone lead to; claims that they say nothing of are left out.
+    """Return verdicts from results alone; claims that the results say nothing about are left out.
 
     Args:
         plugins: where claims are registered.
@@ -133,7 +133,7 @@ def claims_told_by(
 
 
 def evidence_for(plugins: Plugins, request: ClaimRequest) -> tuple[Evidence, tuple[Problem, ...]]:
-    """Return what runs have left, and what of it could not be read.
+    """Return the evidence of records, and files that could not be read.
 
     Raises:
         UsageError: a folder that was named is not there or holds nothing.
@@ -173,18 +173,18 @@ def run_missing(  # noqa: PLR0913 - what to run, how, and whom to tell
     progress: Callable[[int], AbstractContextManager[RunListener]],
     say: Callable[[str], None],
 ) -> RunResult | None:
-    """Run the trials that claims need and nobody has run; None if there are none.
+    """Run the trials that claims need and that have no records; return None if there are none.
 
-    Claims about memory and storage need none, since an estimate is enough. Data sets that are not
-    at hand are passed over, and `say` is told.
+    Claims about memory and storage need no trials, since an estimate is enough. Data sets that are
+    not at hand are passed over, and `say` reports that.
 
     Args:
         plugins: where names are looked up.
-        request: which claims, what there is already, and the run folder.
-        budget: as people type it; what was run under another one is missing then. None: `small`,
-            and whatever was run is enough.
+        request: the claims, the folders of existing records, and the run folder.
+        budget: as people type it; records under other budgets then do not count. None: missing
+            trials run at `small`, and records under any budget count.
         executor: where the trials run.
-        progress: given the number of trials, encloses the run with a listener to it.
+        progress: makes a context manager from the number of trials, which gives a listener.
         say: reports a sentence to the person.
 
     Raises:
@@ -207,7 +207,7 @@ def run_missing(  # noqa: PLR0913 - what to run, how, and whom to tell
 
 
 def _missing(plugins: Plugins, request: ClaimRequest, budget: str | None) -> list[SuiteEntry]:
-    """Return the blocks of trials that are missing, those of one setting with all their methods."""
+    """Return the blocks of missing trials; those of one setting are one block with all methods."""
     evidence, _ = evidence_for(plugins, request)
     blocks: dict[str, SuiteEntry] = {}
     for named in claims_of(plugins, request.method, request.name):

@@ -25,9 +25,9 @@
     shots = 5
     budget = "paper"
 
-`[run]` is a block of trials as a suite has it, with one data set and one device, and without
-methods, which the check names. Each `[[scaled]]` says what of it may be changed where it is out of
-reach: the first is what `harness claim --run` runs.
+`[run]` is a block of trials as in a suite, with one data set and one device, and without methods,
+since the check names them. If that is out of reach, each `[[scaled]]` gives keys of `[run]` that
+may be changed; `harness claim --run` runs the first of them.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class _ClaimPart(BaseModel):
 
 
 class PublishedValue(_ClaimPart):
-    """What was published, and what of it is claimed."""
+    """The published number, and which numbers of ours agree with it."""
 
     value: float = Field(description="the number, in its unit")
     unit: str = Field(description="such as times, points, nats, MB")
@@ -75,7 +75,7 @@ class PublishedValue(_ClaimPart):
 
     @property
     def accepted(self) -> tuple[float, float]:
-        """Between what a value of ours agrees with the claim."""
+        """The range in which our value agrees with the claim."""
         lowest = -inf if self.relation == "at most" else self.value - self.tolerance
         highest = inf if self.relation == "at least" else self.value + self.tolerance
         return lowest, highest
@@ -112,7 +112,7 @@ class DifferenceCheck(_ClaimPart):
 
 
 class FitCheck(_ClaimPart):
-    """Which methods a device holds: the value is of how many that is as published."""
+    """Which methods a device holds: the value counts the methods for which that is as published."""
 
     kind: Literal["fits"] = Field(description="what kind of check this is")
     fits: tuple[str, ...] = Field(default=(), description="methods that it is said to hold")
@@ -125,9 +125,9 @@ class FitCheck(_ClaimPart):
 
 
 class GradientCheck(_ClaimPart):
-    """Two engines' gradients of a small supernet in double precision: the largest difference.
+    """The largest difference between two engines' gradients of a small supernet, in float64.
 
-    Relative, of any parameter: the norm of the difference, divided by the norm.
+    It is relative, and the largest over parameters: the norm of the difference by the norm.
     """
 
     kind: Literal["gradients"] = Field(description="what kind of check this is")
@@ -139,7 +139,7 @@ class GradientCheck(_ClaimPart):
 
 
 class StorageCheck(_ClaimPart):
-    """What the one cell stores, in MiB, that the cells of a space of any size are folded into."""
+    """The storage, in MiB, of the one meta cell that all cells of a space are folded into."""
 
     kind: Literal["storage_of_cells"] = Field(description="what kind of check this is")
     cells: Count = Field(description="of the network that is folded")
@@ -148,7 +148,7 @@ class StorageCheck(_ClaimPart):
 
 
 class PublishedCheck(_ClaimPart):
-    """What was published cannot show it, or no run of ours could; the verdict says why."""
+    """A claim that cannot be checked by what was published, or by any run; `why` says so."""
 
     kind: Literal["not_checkable"] = Field(description="what kind of check this is")
     reason: str = Field(description="why, in a sentence")
@@ -171,7 +171,7 @@ _OF_METHODS = (RatioCheck, DifferenceCheck, FitCheck)
 
 
 class Claim(_ClaimPart):
-    """One claim, as its file tells it."""
+    """One claim, as in its file."""
 
     method: str = Field(description="the method that it is about, as it is registered")
     statement: str = Field(description="what is claimed, in a sentence")
@@ -193,7 +193,7 @@ class Claim(_ClaimPart):
     @model_validator(mode="before")
     @classmethod
     def _complete_scaled(cls, given: Any) -> Any:
-        """Put what `[run]` says in the place of what a `[[scaled]]` leaves out."""
+        """Fill in the keys that a `[[scaled]]` leaves out, from `[run]`."""
         if not isinstance(given, dict) or not isinstance(given.get("run"), dict):
             return given
         run, scaled = given["run"], given.get("scaled", ())
@@ -214,16 +214,16 @@ class Claim(_ClaimPart):
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """The methods that have to be run or estimated; none where a check compares none."""
+        """The methods that have to be run or estimated; empty if the check needs none."""
         return self.check.methods if isinstance(self.check, _OF_METHODS) else ()
 
     @property
     def is_of_device(self) -> bool:
-        """Whether what is checked is the device's: a time, or whether it holds a method."""
+        """Whether the check is about a device: a time, or whether the device holds a method."""
         is_time = isinstance(self.check, RatioCheck) and self.check.metric == "search_time"
         return is_time or isinstance(self.check, FitCheck)
 
     @property
     def settings(self) -> tuple[SuiteEntry, ...]:
-        """What was run as published, then what may stand for it."""
+        """The published setting, then the scaled ones that may stand for it."""
         return (*([self.run] if self.run else []), *self.scaled)

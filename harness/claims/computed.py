@@ -1,4 +1,4 @@
-"""What a claim needs no run for: gradients of two engines, and bytes of cells of any size."""
+"""Computes what claims need without a run: gradients of two engines, and the bytes of cells."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def largest_error(
     """Return the largest relative difference of any parameter's gradient.
 
     It is the norm of the difference, divided by the norm of what ordinary back-propagation gives;
-    infinite where one has a gradient and the other has none.
+    infinite if one engine has a gradient and the other has none.
 
     Args:
         engine: `step_by_step` or `streamed`.
@@ -77,7 +77,7 @@ def _error(found: Tensor | None, expected: Tensor | None) -> float:
 
 @contextmanager
 def _small_and_precise() -> Iterator[None]:
-    """Compute in double precision, in one thread; what was set before comes back."""
+    """Compute in double precision and one thread; restore the settings afterwards."""
     dtype, threads = torch.get_default_dtype(), torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.set_default_dtype(torch.float64)

@@ -1,4 +1,4 @@
-"""What there is to judge claims by, as rows side by side; what it comes to; and the verdict."""
+"""Evidence: rows of runs and estimates by which claims are judged, findings, and verdicts."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ Mode = Literal["counted", "predicted", "measured", "emulated", "tabular"]
 
 @dataclass(frozen=True)
 class Finding:
-    """Ours, beside a published value.
+    """Our number for a claim, and what it rests on.
 
     Attributes:
-        value: in the unit of the claim; None where there is none.
-        low: lower end of its range or 95 % interval; None where none can be given.
+        value: in the unit of the claim; None if there is none.
+        low: lower end of its range or 95 % interval; None if none can be given.
         high: its upper end.
-        mode: what the number is.
-        setting: data set, setting and device that it is of.
-        budget: what its trials were allowed, as people type it; empty where nothing was run.
+        mode: whether the number is measured, emulated, predicted or computed.
+        setting: its data set, setting and device.
+        budget: of its trials, as people type it; empty if nothing was run.
         records: folders of the trials that it rests on.
-        told: what it is made of, in words.
-        undecided: why it decides nothing, whatever it is; empty where it does.
-        unknowable: why nothing of ours could decide it; empty where something could.
-        differs: in what it is not as published.
+        told: what the number is made of, in words.
+        undecided: why it decides nothing, whatever it is; empty if it decides.
+        unknowable: why no number of ours could decide the claim; empty if one could.
+        differs: how the setting differs from the published one.
     """
 
     value: float | None = None
@@ -66,8 +66,8 @@ class Finding:
 def judge(published: PublishedValue, finding: Finding) -> ClaimVerdict:
     """Return the verdict on a claim.
 
-    It holds if the whole range or interval lies where the claim accepts a value, its tolerance
-    included; it does not hold if none of it does.
+    The claim holds if our whole range or interval is within what the claim accepts, including its
+    tolerance; it does not hold if no part of it is.
     """
     if finding.unknowable:
         return "not checkable here"
@@ -82,7 +82,7 @@ def judge(published: PublishedValue, finding: Finding) -> ClaimVerdict:
 
 
 def reason_of(finding: Finding) -> str:
-    """Say in sentences what a verdict rests on."""
+    """Return sentences that say what a verdict rests on."""
     return " ".join(_sentences(finding))
 
 
@@ -103,10 +103,10 @@ class Match:
 
     Attributes:
         rows: in the order in which the claim's check names the methods.
-        block: which of the claim's settings they are of; 0 is the published one.
-        differs: in what they are not as published, in words.
-        has_published_shape: whether memory and storage are those of the published setting: its
-            images, batches and width, whatever was learned from them.
+        block: the number of the claim's setting that they belong to; 0 is the published one.
+        differs: how they differ from what was published, in words.
+        has_published_shape: whether images, batches and width are as published, so that memory and
+            storage can be compared, whatever was learned.
     """
 
     rows: tuple[Row, ...]
@@ -121,7 +121,7 @@ class Match:
 
     @property
     def order(self) -> tuple[float, ...]:
-        """What comes first: as published, run, with most pretraining, width, tasks."""
+        """The sort key: first as published, run, and with most pretraining, width and tasks."""
         budget, seeds = self.rows[0].budget, min(len(row.records) for row in self.rows)
         pretraining = budget.get("meta_epochs", 0) * budget.get("meta_tasks", 1)
         tasks = seeds * budget.get("tasks", budget.get("epochs", 1))
@@ -131,14 +131,14 @@ class Match:
 
 @dataclass
 class Evidence:
-    """Rows, and where their records lie.
+    """Rows, and the folders of their records.
 
     Attributes:
         rows: of runs and of estimates.
-        stand_ins: for the label of a data set, the one that it was run in place of.
+        stand_ins: for the label of a data set, the one that it took the place of.
         folders: for the key of a trial, its folder.
-        outdated: methods of the last claim whose rows were left out: their label means another
-            procedure now.
+        outdated: methods of the last claim whose rows were left out, since their label means
+            another procedure now.
     """
 
     plugins: Plugins
@@ -159,7 +159,7 @@ class Evidence:
         return tuple(str(self.folders[record.trial_key]) for record in records)
 
     def matches(self, claim: Claim) -> list[Match]:
-        """Return what bears on a claim, the first of it first.
+        """Return the matches for a claim, in their order.
 
         Raises:
             HarnessError: no plugin here has a method or the data set of the claim.
@@ -215,7 +215,7 @@ class Evidence:
 
 
 def _posing_differences(row: Row, published: SuiteEntry) -> list[str]:
-    """Say in what the setting, its recipe, evaluation or space is not the published one."""
+    """Say how the setting, recipe, evaluation or space differs from the published one."""
     setting = published.setting(row.kind)
     evaluation = setting.evaluation if isinstance(setting, FewShotSetting) else "inductive"
     theirs = setting.name, conditions_of(setting.recipe, evaluation, published.space)
@@ -224,7 +224,7 @@ def _posing_differences(row: Row, published: SuiteEntry) -> list[str]:
 
 
 def _place(row: Row) -> Hashable:
-    """Tell what two rows must have alike to stand side by side."""
+    """Return what must be equal in two rows for them to be compared."""
     return (
         *(row.dataset, row.setting, row.conditions, row.fingerprint, row.posed),
         *(row.device, row.mode, row.machine if row.mode == "measured" else None),
@@ -233,9 +233,9 @@ def _place(row: Row) -> Hashable:
 
 
 def _has_parameters_of(row: Row, method: Selection) -> bool:
-    """Tell whether a label meant then what it means now; what is now left open was once a default.
+    """Tell whether a record's parameters are those that its label means today.
 
-    A record has every parameter, those at their default included.
+    Defaults may have changed since. A record has every parameter, including defaults.
     """
     now = {key: value for key, value in method.params.items() if value is not None}
     records = (record.method.params for record in row.records)

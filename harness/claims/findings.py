@@ -1,4 +1,4 @@
-"""Finds what we have of a claim: ratios, differences, what fits, and what is computed at once."""
+"""Finds our number for a claim: ratios, differences, what fits, and what is computed at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = ["difference", "find", "fits", "ratio"]
 
 
 def ratio(claim: Claim, check: RatioCheck, evidence: Evidence) -> Finding:
-    """Divide what two methods need at the published shape; times also where they are scaled."""
+    """Divide what two methods need at the published shape; times may also be of scaled settings."""
     is_time = check.metric == "search_time"
     found: list[tuple[Match, Value, Value]] = []
     for match in evidence.matches(claim):
@@ -37,7 +37,7 @@ def ratio(claim: Claim, check: RatioCheck, evidence: Evidence) -> Finding:
             found.append((match, above, below))
     if not found:
         return _nothing(claim, evidence)
-    # What was measured goes before what was predicted; of counts the first is the nearest.
+    # Measured times are preferred to predicted ones; of counts, the first match is the nearest.
     match, above, below = min(found, key=lambda each: is_time and each[1].source == "predicted")
     low, high = _ends_of_ratio(above, below)
     values = zip(match.rows, (above, below), strict=True)
@@ -85,12 +85,12 @@ def _shown(value: Value) -> str:
 
 
 def _mode(value: Value) -> Mode:
-    """Say what a number is; one of bytes that was measured was counted."""
+    """Return the mode of a number; bytes that were measured are called counted."""
     return "counted" if value.metric.is_counted and value.source == "measured" else value.source
 
 
 def difference(claim: Claim, check: DifferenceCheck, evidence: Evidence) -> Finding:
-    """Take the difference of what was run, in pairs of the same tasks where there are such."""
+    """Take the difference between trials, paired by task where both have the same tasks."""
     of_metric = _of_accuracy if check.metric == "accuracy" else _of_loss
     for match in evidence.matches(claim):
         found = None if match.is_estimate else of_metric(match, claim)
@@ -108,7 +108,7 @@ def difference(claim: Claim, check: DifferenceCheck, evidence: Evidence) -> Find
 
 
 def _of_accuracy(match: Match, claim: Claim) -> Finding | None:
-    """Compare accuracies, of query images together where they were published so."""
+    """Compare accuracies, transductive ones if those were published."""
     ours, other = match.rows
     compared = {each.metric.name: each for each in compare_pair(Pair(other, ours))}
     together = claim.settings[0].evaluation == "transductive"
@@ -138,7 +138,7 @@ def _told_of_accuracy(found: Comparison, match: Match, margin: float) -> str:
 
 
 def _superiority(low: float, high: float, margin: float) -> str:
-    """Say what the interval of a difference shows, where `margin` points are tolerated."""
+    """Say what the interval of a difference shows if `margin` points are tolerated."""
     if low > 0:
         return "shown to be better"
     if high < -margin:
@@ -190,7 +190,7 @@ FIT_WORDS = {True: "fits", False: "does not fit", None: "fits or not, as it choo
 
 
 def _is_held(row: Row) -> bool | None:
-    """Tell whether a device holds a row; None where that depends on what the method chooses."""
+    """Tell whether a device holds a row; None if that depends on what the method chooses."""
     value = row.values.get("peak_memory")
     if row.mode != "predicted" or value is None or value.span is None or row.limit_mib is None:
         return row.fits
@@ -199,7 +199,7 @@ def _is_held(row: Row) -> bool | None:
 
 
 def _resting_on(match: Match, evidence: Evidence) -> Finding:
-    """Return a finding without a value: where it is of, and what it rests on."""
+    """Return a finding without a value yet, with its setting and what it rests on."""
     row = match.rows[0]
     width = row.budget.get("channels")
     budget = "" if width is None else f"C = {width:g}"
@@ -214,7 +214,7 @@ def _resting_on(match: Match, evidence: Evidence) -> Finding:
 
 
 def _nothing(claim: Claim, evidence: Evidence) -> Finding:
-    """Say that nothing was run, or that what was run was run by another procedure."""
+    """Return a finding that nothing was run, or only by another procedure."""
     outdated = sorted(evidence.outdated & set(claim.methods))
     if outdated:
         names = " and ".join(outdated)
@@ -223,7 +223,7 @@ def _nothing(claim: Claim, evidence: Evidence) -> Finding:
 
 
 def find(claim: Claim, evidence: Evidence) -> Finding:
-    """Find what we have of a claim's quantity; a check that needs no run is made here."""
+    """Return our finding for a claim; a check that needs no run is computed here."""
     try:
         return _FINDERS[type(claim.check)](claim, claim.check, evidence)
     except HarnessError as error:  # a method or data set that no plugin here has

@@ -1,4 +1,4 @@
-"""The ledger: claims that plugins registered, each judged, ours beside what was published."""
+"""The ledger: all claims about a method, each with a verdict and our number beside it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class NamedClaim:
-    """A claim, and the name that people call it by, without that of its method."""
+    """A claim with its name, which does not include the method's name."""
 
     name: str
     claim: Claim
@@ -54,10 +54,10 @@ def claims_of(plugins: Plugins, method: str, name: str | None = None) -> list[Na
     Args:
         plugins: where claims are registered.
         method: its name.
-        name: of one claim, with or without the method before it; None: all of them.
+        name: one claim, with or without the method's name before it; None: all of them.
 
     Raises:
-        UsageError: nobody claims anything of the method, or nothing of this name.
+        UsageError: there is no claim about the method, or none of this name.
         PluginError: a file is missing or wrong; the message names it and the key.
     """
     known = {each.name: each for each in claims_of_plugins(plugins, method)}
@@ -127,7 +127,7 @@ def read_claim(path: Path) -> Claim:
 
 
 def _validate_check(path: Path, check: dict[str, Any]) -> None:
-    """Hold the check to the model of its kind, whose keys the message then names."""
+    """Validate the check by the model of its kind, so that the message names the right keys."""
     kind = check.get("kind")
     if not isinstance(kind, str) or kind not in CHECKS:
         raise UnknownNameError("kind of check", str(kind), CHECKS, f" in claim {path}")
@@ -146,7 +146,7 @@ class JudgedClaim:
     """A claim, what we found, and the verdict.
 
     Attributes:
-        command: what comes to the same verdict again.
+        command: what to type for the same verdict.
     """
 
     named: NamedClaim
@@ -217,7 +217,7 @@ def add_estimates(
     request: DataRequest,
     done: Callable[[int, int, Estimate], None],
 ) -> None:
-    """Estimate what claims about memory, storage and time need and no run has told.
+    """Add estimates for claims about memory, storage and time that no run has numbers for.
 
     Args:
         claims: what is to be judged.

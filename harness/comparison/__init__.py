@@ -1,1 +1,1 @@
-"""Runs and estimates side by side: what differs, by how much, and whether it is shown."""
+"""Compares runs and estimates with each other, and with published numbers."""

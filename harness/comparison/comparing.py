@@ -1,4 +1,4 @@
-"""Says of one metric of a pair whether B is better or worse than A, or that this is not shown."""
+"""Compares one metric of a pair of rows: B is better or worse than A, or neither is shown."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 
 Verdict = Literal["better", "worse", "no difference shown", "not enough to tell", "not compared"]
 
-# What the interval is: of sampled values, between bands of predictions, or no more than a count.
+# The kind of interval: from samples, from bands of predictions, or none, since values are counts.
 Basis = Literal["paired", "unpaired", "band", "exact", "fits", "none"]
 
 _PART = re.compile(r"\s*(?:(?P<name>[^=\s]+)\s*=)?\s*(?P<value>\d+(?:\.\d+)?)\s*(?P<percent>%?)\s*")
@@ -36,19 +36,19 @@ class Comparison:
     """One metric of a pair; the verdict is about B.
 
     Attributes:
-        a: A's value, as tables have it; None where there is none, or it did not fit.
-        b: B's.
-        difference: of what was compared, B minus A, in the metric's unit: where seeds and tasks are
-            paired, of those that both have.
-        low: lower end of its interval; None where none can be given.
+        a: A's value, as tables have it; None if there is none, or A did not fit.
+        b: B's value.
+        difference: B minus A, in the metric's unit; if seeds and tasks are paired, over those that
+            both have.
+        low: lower end of its interval; None if none can be given.
         high: its upper end.
         basis: what the interval is.
-        over: what it is over, in words: `40 tasks`, `3 seeds`.
-        fits_a: whether A's device held it; None where no limit is known.
-        fits_b: the same of B.
+        over: what the interval is over, in words: `40 tasks`, `3 seeds`.
+        fits_a: whether A's device held it; None if no limit is known.
+        fits_b: the same for B.
         source_a: whether A's value was measured, emulated or predicted.
-        source_b: the same of B's.
-        why: in words, why nothing was compared.
+        source_b: the same for B.
+        why: why nothing was compared, in words.
     """
 
     metric: MetricSpec
@@ -82,7 +82,7 @@ def compare_pair(pair: Pair) -> Iterator[Comparison]:
 
 
 def compare_metric(metric: MetricSpec, pair: Pair) -> Comparison:
-    """Compare one metric of two rows, be they of one method or of two on the same tasks."""
+    """Compare one metric of two rows, of one method or of two methods on the same tasks."""
     a, b = (row.held(metric.name) for row in (pair.a, pair.b))
     if _unfit(pair, metric):
         return _by_fit(metric, pair.a, pair.b)
@@ -99,7 +99,7 @@ def compare_metric(metric: MetricSpec, pair: Pair) -> Comparison:
 
 
 def _incomparable(metric: MetricSpec, pair: Pair, a: Value, b: Value) -> str:
-    """Say why two values cannot be compared; nothing where they can."""
+    """Say why two values cannot be compared; empty if they can."""
     if metric.more_is_better is None:
         return "no plugin here declares which way is better"
     machines = (pair.a.machine, pair.b.machine)
@@ -137,7 +137,7 @@ def _told(metric: MetricSpec, a: Value | None, b: Value | None, why: str = "") -
 
 
 def _by_span(metric: MetricSpec, a: Value, b: Value) -> Comparison:
-    """Compare what has no samples: a difference is shown where the spans do not overlap."""
+    """Compare values without samples: a difference is shown if their spans do not overlap."""
     low = high = None
     first, second = _span(a), _span(b)
     if first is not None and second is not None:
@@ -160,7 +160,7 @@ def _by_span(metric: MetricSpec, a: Value, b: Value) -> Comparison:
 
 
 def _span(value: Value) -> tuple[float, float] | None:
-    """Return the band of a prediction or, beside one, all that was found."""
+    """Return the band of a prediction or, for a value compared with one, the range of samples."""
     if value.span is not None or not value.samples:
         return value.span
     values = [each for tasks in value.samples.values() for each in tasks.values()]
@@ -232,7 +232,7 @@ def parse_thresholds(
         metrics: those that can be named.
 
     Returns:
-        By short name; a metric that nothing is said of never fails.
+        Thresholds by short name; a metric without one never fails.
 
     Raises:
         UsageError: it cannot be read, names no metric, or names one twice.
@@ -257,9 +257,9 @@ def parse_thresholds(
 
 
 def is_failed(comparison: Comparison, thresholds: Mapping[str, Threshold]) -> bool:
-    """Say whether B is shown to be worse, and by more than is tolerated.
+    """Tell whether B is shown to be worse by more than is tolerated.
 
-    What fits A's device and not B's is worse by any measure.
+    B always fails if it does not fit its device and A does.
     """
     threshold = thresholds.get(comparison.metric.short)
     if threshold is None or comparison.verdict != "worse":

@@ -1,4 +1,4 @@
-"""What stands first in a report: a few sentences, made from the comparisons.
+"""The findings that a report begins with: a few sentences, made from comparisons.
 
 They say how near the published numbers are, which method needs the least memory and whether its
 accuracy differs, and between which methods no difference in accuracy is shown.
@@ -49,7 +49,7 @@ def findings_of(results: Results, published: Sequence[PublishedSuite]) -> list[s
 
 
 def findings_of_paper(compared: PaperComparison) -> list[str]:
-    """Say how near the published memory and fits are; nothing where nothing was compared."""
+    """Say how near the published memory and fits are; no sentence if nothing was compared."""
     lines = [each for each in compared.lines if each.relative is not None]
     memory = [each for each in lines if each.metric.name == MEMORY.name]
     parts = []
@@ -109,8 +109,8 @@ def against_controls(
         controls: names of the methods that show what a search is worth.
 
     Returns:
-        By the identity of the row, then by the control's label; rows of controls, and those beside
-        which there is none, are left out.
+        Comparisons by the `id` of the row, then by the control's label. Rows of controls are left
+        out, and so are rows without a control under the same conditions.
     """
     found: dict[int, dict[str, Comparison]] = {}
     for group in _groups(rows):
@@ -185,7 +185,7 @@ def _words(compared: Comparison) -> str:
 
 
 def _told_accuracy(compared: Comparison) -> str:
-    """Say of one accuracy how it differs, with the interval where a difference is shown."""
+    """Say how one accuracy differs, with the interval if a difference is shown."""
     over = f" ({compared.over})" if compared.over else ""
     if compared.verdict not in ("better", "worse") or compared.difference is None:
         shown = compared.verdict == "no difference shown"
@@ -198,7 +198,7 @@ def _told_accuracy(compared: Comparison) -> str:
 
 
 def _accuracies(group: Sequence[Row]) -> Iterator[str]:
-    """Say of a setting whose accuracy is highest, and of which others no difference is shown."""
+    """Say which accuracy of a setting is highest, and which others are not shown to differ."""
     having = [row for row in group if row.held(ACCURACY.name)]
     if len(having) < 2:
         return

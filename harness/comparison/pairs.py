@@ -1,4 +1,4 @@
-"""Pairs of rows that belong together, what keeps them apart, and the differences of their means.
+"""Pairs rows of two sides, checks that they are comparable, and takes differences of means.
 
 Differences have 95 % intervals, paired by seed and task or not. The tasks of one seed share a
 pretraining, so they are not always independent of each other. Where seeds differ by no more than
@@ -48,10 +48,10 @@ POOL_ABOVE = 0.25
 
 @dataclass(frozen=True)
 class Pair:
-    """The same method, data set, setting and device on both rows.
+    """Two rows of the same method, data set, setting and device.
 
     Attributes:
-        differs: what is not the same all the same, each with a clause that says how.
+        differs: what nevertheless differs, each with a clause that says how.
     """
 
     a: Row
@@ -61,7 +61,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Aligned:
-    """The pairs, and what only one row has."""
+    """The pairs, and the rows that only one side has."""
 
     pairs: tuple[Pair, ...]
     only_a: tuple[Row, ...]
@@ -69,10 +69,10 @@ class Aligned:
 
 
 def align(a: Sequence[Row], b: Sequence[Row]) -> Aligned:
-    """Pair rows: by all that defines them where that is possible, else by what they are called.
+    """Pair rows by all that defines them if possible, else by their names.
 
-    A row that has several partners, such as one of each budget, has the one that is the same in
-    everything; without such a one it is left alone.
+    If a row has several possible partners, such as one for each budget, it is paired with the one
+    that is equal in everything; if there is none, it is left unpaired.
     """
     shared = {row.fingerprint for row in a} & {row.fingerprint for row in b} - {None}
     named_a, named_b = (_by_name(rows, shared) for rows in (a, b))
@@ -83,7 +83,7 @@ def align(a: Sequence[Row], b: Sequence[Row]) -> Aligned:
 
 
 def _paired(rivals: Sequence[Row], partners: Sequence[Row]) -> list[Pair]:
-    """Pair rows of one name: those that are the same, and then what is left, if it is one each."""
+    """Pair rows of one name: first equal rows, then what is left, if that is one on each side."""
     every = [Pair(a, b, _differences(a, b)) for a in rivals for b in partners]
     pairs = [pair for pair in every if not pair.differs]
     met = {id(row) for pair in pairs for row in (pair.a, pair.b)}
@@ -92,7 +92,7 @@ def _paired(rivals: Sequence[Row], partners: Sequence[Row]) -> list[Pair]:
 
 
 def check_comparable(pairs: Sequence[Pair], allowed: Collection[Allowance]) -> None:
-    """Refuse pairs that differ in what was not allowed.
+    """Check that pairs differ only in what was allowed.
 
     Raises:
         UsageError: the message says what differs, in which row, and which option allows it.
@@ -120,7 +120,7 @@ def _by_name(rows: Sequence[Row], shared: Collection[str | None]) -> dict[Key, l
 
 
 def _key(row: Row, shared: Collection[str | None]) -> Key:
-    """Name a row; data that both rows have is known by its content, wherever it lies."""
+    """Return the key of a row; data that both sides have count by content, not by path."""
     data = row.fingerprint if row.fingerprint in shared else row.dataset
     return row.method, str(data), row.setting, row.device
 
@@ -165,14 +165,14 @@ class Difference:
     """The mean of B minus the mean of A.
 
     Attributes:
-        a: the mean of what was compared of A.
-        b: the same of B.
-        low: lower end of the 95 % interval of `b - a`; None where no interval can be given.
+        a: the mean of A's compared values.
+        b: the mean of B's.
+        low: lower end of the 95 % interval of `b - a`; None if no interval can be given.
         high: its upper end.
         over: what one value is: a task, or a seed.
-        count: how many pairs of values there are; unpaired, on the side that has fewer.
-        seeds: how many seeds these come from.
-        enough: whether these are enough for the interval to be trusted.
+        count: how many pairs of values there are; without pairs, values on the side with fewer.
+        seeds: how many seeds the values come from.
+        enough: whether there are enough values to trust the interval.
     """
 
     a: float
@@ -187,7 +187,7 @@ class Difference:
 
 
 def paired(a: Samples, b: Samples) -> Difference | None:
-    """Compare what both have for the same seed and task; None if there is no such pair."""
+    """Compare values of the same seed and task; None if there is no such pair."""
     tasks = {seed: [task for task in a[seed] if task in b.get(seed, {})] for seed in a}
     first = [[a[seed][task] for task in common] for seed, common in tasks.items() if common]
     second = [[b[seed][task] for task in common] for seed, common in tasks.items() if common]

@@ -1,4 +1,4 @@
-"""What was run or estimated beside the published numbers of its suite."""
+"""Compares runs and estimates with the published numbers of their suite."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class PaperLine:
     """One published number, or X, beside ours.
 
     Attributes:
-        device: for time, whose; for all else, the one that ours was found on. Empty where there is
-            nothing of ours.
-        stand_in: the data set that ours is of, where that is not the published one.
+        device: of a time, the device; else the one that our number is from. Empty if there is no
+            number of ours.
+        stand_in: the data set of our number, if it is not the published one.
         fits: whether our device held it.
-        published_fits: whether the published one did; None where that is not known.
-        low: of ours, the lower end of its band or range, where it is a prediction.
+        published_fits: whether it was published to fit; None if that is not known.
+        low: if our number is a prediction, the lower end of its band or range.
         interval: half-width of the 95 % interval of ours.
         published_std: the published deviation over seeds.
-        chance: of an accuracy, that of guessing among the classes; None where these are unknown.
+        chance: the accuracy of guessing among the classes; None if their number is not known.
     """
 
     metric: MetricSpec
@@ -93,10 +93,10 @@ class PaperComparison:
     """All published numbers of a suite.
 
     Attributes:
-        remarks: what every reader has to know: what was scaled, and what the paper contradicts or
-            lacks.
+        remarks: what every reader has to know: what was scaled, and gaps and contradictions of the
+            paper.
         others: rows of ours that were not published.
-        scaled: in what the budgets of ours differ from the published one.
+        scaled: the keys in which our budgets differ from the published one.
     """
 
     suite: PublishedSuite
@@ -133,7 +133,7 @@ class PaperComparison:
 
     @property
     def sections(self) -> list[tuple[str, str | None]]:
-        """The metrics there are, time once a device."""
+        """The metrics that have numbers; time once for each device."""
         found = [
             (line.metric.short, line.device if line.metric.short == "time" else None)
             for line in self.lines
@@ -158,10 +158,10 @@ class PaperComparison:
 def compare_with_paper(
     results: Results, plugins: Plugins, suite: str | None = None
 ) -> list[PaperComparison]:
-    """Put published numbers beside what was found.
+    """Compare results with the published numbers of suites.
 
     Args:
-        results: what was found.
+        results: what was loaded.
         plugins: where suites are registered.
         suite: whose numbers; None: those of the suites that the runs came from.
 
@@ -184,10 +184,10 @@ def compare_with_paper(
 def compare_with(
     suite: PublishedSuite, rows: Sequence[Row], stand_ins: Mapping[str, str]
 ) -> Iterator[PaperComparison]:
-    """Compare the rows of each scaled budget and mode by themselves, where any was published.
+    """Return a comparison for each scaled budget and mode that has published rows.
 
-    Data sets that have a budget or conditions of their own stay together; of several conditions of
-    one setting each has a comparison of its own.
+    Data sets with a budget or conditions of their own share one comparison; if one setting was run
+    under several conditions, each has a comparison of its own.
     """
     ways: dict[object, list[Row]] = {}
     settings: dict[tuple[str, str], dict[str, int]] = {}
@@ -270,7 +270,7 @@ def _line(
 
 
 def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled]) -> Iterator[str]:
-    """Say what is scaled, what stands in for what, and what is known of the published numbers."""
+    """Return remarks: what is scaled, which data sets stand in, notes on published numbers."""
     if scaled:
         yield scaled_sentence(scaled)
     datasets = {place.dataset for place, _ in suite.rows}
@@ -287,7 +287,7 @@ def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled
 
 
 def _scaled(side: Row, suite: PublishedSuite, stand_ins: Mapping[str, str]) -> Scaled:
-    """Return in which keys a budget differs from the published one, with both values."""
+    """Return the keys in which a budget differs from the published one, with both values."""
     theirs = suite.used_keys(stand_ins.get(side.dataset, side.dataset), side.kind)
     return {
         key: (value, theirs[key])

@@ -1,4 +1,4 @@
-"""Suites with published numbers, found again by the names that runs and estimates have left."""
+"""Loads suites with published numbers, by the names that runs and estimates give for them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class RowPlace:
-    """What makes a row of ours and a published one the same row, as labels write it."""
+    """What identifies a published row, and the row of ours that belongs beside it."""
 
     method: str
     dataset: str
@@ -43,8 +43,8 @@ class PublishedSuite:
     Attributes:
         name: as it was given.
         budgets: for each data set of the suite, what its published numbers were made with.
-        labels: for a method, as labels write it, what pictures call it.
-        classes: for each data set that is a full task, how many it has, where that is known.
+        labels: what pictures call a method, by the method's label.
+        classes: the number of classes of each data set that is a full task, if it is known.
     """
 
     name: str
@@ -57,7 +57,7 @@ class PublishedSuite:
 
     @property
     def has_numbers(self) -> bool:
-        """Whether there is anything to set numbers of ours beside; a curve has notes alone."""
+        """Whether there are numbers to compare with ours; a published curve has only notes."""
         told = self.published
         return any((told.memory, told.storage, told.accuracy, told.times))
 
@@ -132,7 +132,7 @@ def _classes(plugins: Plugins, datasets: Iterable[str]) -> Iterator[tuple[str, i
 
 
 def place_of(record: Record, stand_ins: Mapping[str, str]) -> RowPlace:
-    """Return the place of a record; `stand_ins` tell for which data set its own was run."""
+    """Return the place of a record; `stand_ins` maps a data set to the suite's that it replaces."""
     data = record.dataset
     name = stand_ins.get(data.label, data.label)
     return RowPlace(record.label, name, data.setting)

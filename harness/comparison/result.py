@@ -1,4 +1,4 @@
-"""A whole comparison of two sides: its rows, what they are judged to be, and the same as JSON."""
+"""The comparison of two sides, with a verdict for each metric of each row, also as JSON."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class ComparedRow:
     """A pair with the comparison of each of its metrics.
 
     Attributes:
-        failed: metrics of which B is worse than is tolerated; `trials`, if more of B's failed.
-        remarks: what was allowed to differ, and what went wrong, in words.
+        failed: metrics in which B is worse than tolerated; `trials`, if more trials of B failed.
+        remarks: which allowed differences there are, and what went wrong, in words.
     """
 
     pair: Pair
@@ -51,7 +51,7 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class ResultsComparison:
-    """All rows, and what only one side has."""
+    """All compared rows, and the rows that only one side has."""
 
     rows: tuple[ComparedRow, ...]
     only_a: tuple[Row, ...]
@@ -59,7 +59,7 @@ class ResultsComparison:
 
     @property
     def has_failed(self) -> bool:
-        """Whether any row has."""
+        """Whether any row has failed."""
         return any(row.failed for row in self.rows)
 
     def to_json(self) -> dict[str, Any]:
@@ -82,10 +82,10 @@ def compare(
     """Compare B with A.
 
     Args:
-        a: what comes first: the reference, or what was before.
-        b: what is judged.
-        allowed: in what rows may differ.
-        thresholds: how much worse B may be; None: as much as it likes.
+        a: the reference, such as results before a change.
+        b: the results to judge.
+        allowed: what rows may differ in.
+        thresholds: how much worse B may be; None: any amount.
 
     Raises:
         UsageError: they have no row in common, or rows differ in what was not allowed.
