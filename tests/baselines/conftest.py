@@ -11,13 +11,16 @@ from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod
 from harness.experiment.budget import Budget
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
+from harness.space.spec import SearchSpace
 
 
 @pytest.fixture
-def make_context() -> Callable[..., SearchContext]:
-    """Return `make_context(size=8, steps=4, channels=4)` for three classes; it seeds torch."""
+def make_context(small_space: SearchSpace) -> Callable[..., SearchContext]:
+    """Return `make_context(size=8, steps=4, channels=4, space=small_space)`, which seeds torch."""
 
-    def make_context(size: int = 8, steps: int = 4, channels: int = 4) -> SearchContext:
+    def make_context(
+        size: int = 8, steps: int = 4, channels: int = 4, space: SearchSpace = small_space
+    ) -> SearchContext:
         torch.manual_seed(0)
         return SearchContext(
             image_shape=(1, size, size),
@@ -27,6 +30,7 @@ def make_context() -> Callable[..., SearchContext]:
             steps=steps,
             device=torch.device("cpu"),
             generator=torch.Generator().manual_seed(0),
+            space=space,
         )
 
     return make_context

@@ -62,9 +62,9 @@ def test_derived_network_is_that_of_the_architecture(
             assert [(term.input, term.operation) for term in terms[:2]] == list(edges)
     learned = dict(method.net.named_parameters())
     assert torch.equal(network.stem[0].weight, learned["stem.0.weight"])
-    for place, edge in enumerate(genotype.normal[2]):
-        prefix = f"cells.0.nodes.2.{edge.input}.{edge.operation}."
-        mine = dict(network.cells[0].nodes[2][place].named_parameters())
+    for place, edge in enumerate(genotype.normal[1]):
+        prefix = f"cells.0.nodes.1.{edge.input}.{edge.operation}."
+        mine = dict(network.cells[0].nodes[1][place].named_parameters())
         for key in [key for key in learned if key.startswith(prefix)]:
             assert torch.equal(mine[key.removeprefix(prefix)], learned[key])
 

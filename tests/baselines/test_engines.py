@@ -68,8 +68,10 @@ def run(net: Supernet, engine: Engine, batch: Batch, parts: int, drop: float) ->
     """Accumulate the gradients of a batch over its parts, each with a draw of drop path."""
     generator = torch.Generator().manual_seed(3)
     for part in split_batch(batch, *Parts(parts)):
-        drawn = draw_drop_path(len(part.labels), drop, generator) if drop else None
-        engine(net, part, net.mixing(0.7, drop_path=drawn), len(part.labels) / len(batch.labels))
+        images, drawn = len(part.labels), None
+        if drop:
+            drawn = draw_drop_path(images, drop, generator, space=net.space)
+        engine(net, part, net.mixing(0.7, drop_path=drawn), images / len(batch.labels))
 
 
 def relative_error(found: Tensor, expected: Tensor) -> float:

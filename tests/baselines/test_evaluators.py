@@ -93,7 +93,7 @@ def test_only_the_drawn_architecture_trains(
     build: Any, make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """A step moves the weights of one operation on two edges a node, and α of none."""
-    method = build("random", make_context(steps=4), evaluator="weights")
+    method = build("random", make_context(steps=4, space=METANAS), evaluator="weights")
     method.search_step([make_batch()])
     moved = {name for name, each in method.net.named_parameters() if each.grad is not None}
     cells = {name.split(".")[1] for name in moved if name.startswith("cells")}

@@ -84,7 +84,7 @@ def test_the_zero_one_loss_by_hand() -> None:
 
 def test_operations_of_fair_darts_do_not_compete(build: Any, make_context: MakeContext) -> None:
     """Each weight is the sigmoid of its own α; the two strongest edges are kept."""
-    method = build("fairdarts", make_context())
+    method = build("fairdarts", make_context(space=METANAS))
     with torch.no_grad():
         for alpha in method.net.alpha.parameters():
             alpha.zero_()
@@ -203,7 +203,7 @@ def test_sparse_update_changes_the_last_cell_and_the_head(
     build: Any, make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """Weights of pointwise convolutions among it; all before stays as it was."""
-    method = build("sparse-update", make_context())
+    method = build("sparse-update", make_context(space=METANAS))
     before = {name: each.clone() for name, each in method.net.named_parameters()}
     method.search_step([make_batch()])
     after = method.net.named_parameters()
@@ -216,7 +216,7 @@ def test_children_differ_in_one_decision_from_a_parent(
     build: Any, make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """The first three are drawn; each later one is a neighbour of one that was alive."""
-    method, asked = build("evolution", make_context(steps=6), candidates=6), []
+    method, asked = build("evolution", make_context(steps=6, space=METANAS), candidates=6), []
     for _ in range(6):
         method.search_step([make_batch()])
         asked.append(METANAS.decisions(method.candidate.genotype.to_json()))

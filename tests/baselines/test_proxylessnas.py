@@ -11,7 +11,7 @@ from torch import Tensor
 
 from harness.contracts import SearchBatch, SearchContext
 from harness.measure.memory import MemoryCounter
-from harness.space.spec import OPERATIONS
+from harness.space.spec import METANAS, OPERATIONS
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
@@ -50,7 +50,7 @@ def test_an_update_of_w_trains_one_path(
     build: Any, make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """One operation an edge runs; only what ran, the inputs, stem and head get gradients."""
-    method = build("proxylessnas", make_context())
+    method = build("proxylessnas", make_context(space=METANAS))
     runs, start = count_runs(method), {n: p.clone() for n, p in method.net.named_parameters()}
     method.begin_step()
     method.update_weights(make_batch().weights)
@@ -69,7 +69,7 @@ def test_an_update_of_alpha_moves_two_paths(
     build: Any, make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """Two operations an edge run; exactly their two α change, and w does not."""
-    method = build("proxylessnas", make_context())
+    method = build("proxylessnas", make_context(space=METANAS))
     runs, start = count_runs(method), {n: p.clone() for n, p in method.net.named_parameters()}
     method.begin_step()
     method.update_architecture(make_batch().architecture)
@@ -91,7 +91,8 @@ def test_predictions_run_the_most_likely_path(
     build: Any, make_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """Where one operation is made the most likely everywhere, predicting runs it alone."""
-    method, favourite = build("proxylessnas", make_context()), OPERATIONS.index("conv_3x3")
+    method = build("proxylessnas", make_context(space=METANAS))
+    favourite = OPERATIONS.index("conv_3x3")
     with torch.no_grad():
         for alpha in method.alphas:
             alpha[:, favourite] += 1.0
