@@ -36,7 +36,7 @@ from harness.search.supernet_method import SupernetMethod
 from harness.space.architecture import architecture_of
 from harness.space.deployed import DeployedNetwork
 from harness.space.genotype import Edge, Genotype
-from harness.space.spec import NODES
+from harness.space.spec import METANAS, NODES
 from harness.tracing.search import Search
 from harness.tracing.trace import trace
 from harness.tracing.workload import workload_of
@@ -253,8 +253,8 @@ def _finishing_cost(
     if known := cache.find(named):
         return known
     workload = workload_of(plugins, search)
-    operations = [search.space.operations[column] for column in search.space.derived]
-    creates = [partial(_OneOperation, name, parts) for name in operations]
+    space = workload.context.space or METANAS
+    creates = [partial(_OneOperation, space.operations[column], parts) for column in space.derived]
     networks = [replace(workload, create=create) for create in creates]
     short = {max(workload.batch_sizes): 1}  # enough to see which needs most
     traces = [trace(replace(each, batch_sizes=short)) for each in networks]

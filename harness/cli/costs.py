@@ -39,6 +39,7 @@ from harness.errors import UsageError
 from harness.estimates.estimates import plan_searches
 from harness.planning.plan import PlanRequest, entries_of
 from harness.plugins.selection import select
+from harness.plugins.spaces import supernet_space
 from harness.reports.estimate_tables import bench_table, estimate_table
 from harness.reports.terminal import print_tables
 from harness.results.costs import bench_to_json, save_bench
@@ -159,6 +160,8 @@ def bench(  # noqa: PLR0913 - one parameter an option
     choose_mode(selections[0].name, on, "measured")
     request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
     entries = entries_of(plugins, suite, given(wanted))
+    for entry in entries:
+        supernet_space(plugins, entry.space, "a benchmark")
     searches = plan_searches(plugins, entries, request)
 
     # Imports torch, which a mistake in the options need not wait for.

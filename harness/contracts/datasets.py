@@ -166,7 +166,7 @@ class DatasetForm(NamedTuple):
 
     kind: TaskKind
     image_shape: tuple[int, int, int]  # channels, height, width
-    classes: int = 0  # of a full task
+    classes: int = 0  # of a full task, or of the images that a table is of
     training_images: int = 0  # of a full task
 
 

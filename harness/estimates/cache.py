@@ -115,7 +115,7 @@ class EstimateCache:
 
     def _key(self, search: Search) -> str:
         costs = [device.cost for device in search.devices if device.cost is not None]
-        method = self.plugins.registry.get("method", search.method)
+        method = self.plugins.registry.get(search.kind, search.method)
         return digest(
             {
                 "code": [self._code, self._package_of(method)],

@@ -9,19 +9,34 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
-from harness.contracts import DataRequest, DatasetForm, DatasetProvider, DescribedProvider, Device
+from harness.contracts import (
+    ArchitectureSpace,
+    BuildsNetwork,
+    DataRequest,
+    DatasetForm,
+    DatasetProvider,
+    DescribedProvider,
+    Device,
+)
 from harness.cost_model.profile import Kernel
 from harness.errors import UsageError
 from harness.estimates.cache import EstimateCache, EstimatedCosts
-from harness.experiment.budget import parse_budget, parse_seeds
+from harness.experiment.budget import Budget, parse_budget, parse_seeds
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins, in_one_line, load_plugins
 from harness.plugins.registry import Kind
 from harness.plugins.selection import Selection, select
-from harness.plugins.spaces import check_evaluators, supernet_space
+from harness.plugins.spaces import (
+    check_evaluators,
+    find_space,
+    is_counted,
+    score_of,
+    searched_by,
+)
 from harness.runtime.determinism import usable_cores
 from harness.runtime.forkserver import NotStartedError, begin_pooled, processes, start_server
 from harness.runtime.interpreters import end_of_stderr, spawn_safely, told
+from harness.space.spec import SearchSpace
 from harness.tracing.search import Search, form_of
 
 __all__ = [
@@ -46,7 +61,8 @@ def plan_searches(
     searches: dict[str, Search] = {}
     for entry in entries:
         for search in _expand(plugins, entry, request):
-            key = repr((search.label, search.dataset, search.setting, search.budget, search.space))
+            setting = search.dataset, search.setting, search.budget, search.space.name
+            key = repr((search.label, *setting))
             known = searches.get(key)
             devices = (*known.devices, *search.devices) if known else search.devices
             unique = {device.name: device for device in devices}
@@ -58,12 +74,19 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
     if not entry.methods:
         raise UsageError("no method was named; give one with --method, or name a suite")
     budget, (seed, *_) = parse_budget(entry.budget), parse_seeds(entry.seeds)
-    space = supernet_space(plugins, entry.space, "an estimate")
-    methods = _select(plugins, "method", entry.methods)
+    space = find_space(plugins, entry.space)
+    methods = _select(plugins, searched_by(plugins, space, entry.methods), entry.methods)
     check_evaluators(plugins, space, methods)
+    if not space.has_supernet:
+        _check_scores(plugins, methods, space)
     devices: list[Device] = [each.create() for each in _select(plugins, "device", entry.devices)]
     for dataset, method in product(_select(plugins, "dataset", entry.datasets), methods):
         form = _form(dataset.create(), request)
+        if space.has_supernet == (form.kind == "tabular"):
+            needed = "images to train on" if space.has_supernet else "a table"
+            raise UsageError(
+                f"the space '{space.name}' needs {needed}, and data set '{dataset.name}' has none"
+            )
         yield Search(
             method=method.name,
             params=method.params,
@@ -71,11 +94,25 @@ def _expand(plugins: Plugins, entry: SuiteEntry, request: DataRequest) -> Iterab
             dataset=dataset.label,
             form=form,
             setting=entry.setting(form.kind),
-            budget=budget,
+            budget=budget if space.has_supernet else Budget(evaluations=budget.evaluations),
             seed=seed,
             devices=tuple(device.profile for device in devices),
             space=space,
         )
+
+
+def _check_scores(
+    plugins: Plugins, searches: Sequence[Selection], space: SearchSpace | ArchitectureSpace
+) -> None:
+    """Raise a UsageError where an evaluation by a search takes no memory."""
+    for search in searches:
+        score = score_of(plugins, search)
+        if score is None or is_counted(score.name, space) or not isinstance(space, BuildsNetwork):
+            raise UsageError(
+                f"search '{search.label}' computes no network of the space '{space.name}', so "
+                "there is no memory to estimate; with a score there is, such as "
+                f"{search.name}[evaluator=naswot]"
+            )
 
 
 def _select(plugins: Plugins, kind: Kind, texts: Sequence[str]) -> list[Selection]:
@@ -207,12 +244,19 @@ def estimate(search: Search, *, ranges: bool = True) -> Estimate:
         INITIAL_WEIGHTS,
         seed_generators,
     )
-    from harness.tracing.trace import trace, trace_range  # noqa: PLC0415 - see above
+    from harness.tracing.trace import (  # noqa: PLC0415 - see above
+        trace,
+        trace_evaluations,
+        trace_range,
+    )
     from harness.tracing.workload import workload_of  # noqa: PLC0415 - see above
 
     torch.set_num_threads(1)
     plugins = load_plugins()
     try:
+        if search.kind == "search":
+            lowest, highest = trace_evaluations(plugins, search)
+            return Estimate(search, highest, lowest)
         workload = workload_of(plugins, search)
         seed_generators(search.seed, INITIAL_WEIGHTS)
         traced = trace(workload)

@@ -14,6 +14,7 @@ from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting,
 from harness.fields import explain, field_schemas, value_of
 
 __all__ = [
+    "EVALUATIONS",
     "NAMED_BUDGETS",
     "SETTINGS",
     "Budget",
@@ -27,6 +28,8 @@ __all__ = [
 
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
+
+EVALUATIONS = 100  # of a black-box search whose budget leaves it open
 
 
 class Budget(SparseModel):

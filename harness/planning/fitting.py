@@ -17,7 +17,7 @@ from harness.contracts import (
 )
 from harness.data.dataset import check_setting
 from harness.errors import PluginError, UsageError
-from harness.experiment.budget import Budget
+from harness.experiment.budget import EVALUATIONS, Budget
 from harness.experiment.objective import Objective
 from harness.experiment.pretraining import meta_setting
 from harness.experiment.setting import FewShotSetting, Setting
@@ -26,7 +26,6 @@ from harness.plugins.selection import Selection
 from harness.space.spec import SearchSpace
 
 __all__ = [
-    "CONTROLS",
     "as_table",
     "check_fit",
     "check_images",
@@ -36,9 +35,6 @@ __all__ = [
     "check_uncounted",
     "completed",
 ]
-
-CONTROLS = ("flops", "parameters")  # scores that a space can count by itself, without images
-EVALUATIONS = 100  # of a black-box search whose budget leaves it open
 
 
 def check_fit(

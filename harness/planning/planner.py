@@ -13,7 +13,6 @@ from itertools import product
 
 from harness.contracts import (
     ArchitectureSpace,
-    CountsCost,
     DataRequest,
     Dataset,
     DatasetProvider,
@@ -36,7 +35,6 @@ from harness.experiment.trial import (
 )
 from harness.planning.code import CodeReader, Made
 from harness.planning.fitting import (
-    CONTROLS,
     as_table,
     check_fit,
     check_images,
@@ -52,6 +50,7 @@ from harness.plugins.selection import Selection, select, select_usable
 from harness.plugins.spaces import (
     check_evaluators,
     find_space,
+    is_counted,
     score_of,
     searched_by,
     space_entry,
@@ -245,7 +244,7 @@ class Planner:
         if score_of(self.plugins, search) is None:
             return identity
         check_scored(search.label, setting.objective, space)
-        if given.evaluator in CONTROLS and isinstance(space, CountsCost):
+        if is_counted(given.evaluator, space):
             return identity
         try:
             (images,) = select(self.plugins, "dataset", given.images)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from harness.contracts import CountsCost
 from harness.errors import PluginError, UnknownNameError, UsageError
 from harness.plugins.loading import Plugins
 from harness.plugins.registry import Entry, Kind
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from harness.experiment.trial import SpaceIdentity
 
 __all__ = [
+    "CONTROLS",
     "check_evaluators",
     "find_score",
     "find_space",
+    "is_counted",
     "planned_space",
     "score_of",
     "searched_by",
@@ -27,6 +30,7 @@ __all__ = [
     "supernet_space",
 ]
 
+CONTROLS = ("flops", "parameters")  # scores that a space can count by itself, without images
 OWN_EVALUATORS = {"training", "weights", "table"}  # every other evaluator is a score
 
 
@@ -152,6 +156,11 @@ def score_of(plugins: Plugins, selection: Selection) -> Entry | None:
     if not isinstance(given, EvaluatorParameters) or given.evaluator in OWN_EVALUATORS:
         return None
     return plugins.registry.get("score", given.evaluator)
+
+
+def is_counted(evaluator: str, space: SearchSpace | ArchitectureSpace) -> bool:
+    """Say whether a space itself tells a score, so that no network is built for it."""
+    return evaluator in CONTROLS and isinstance(space, CountsCost)
 
 
 def space_entry(plugins: Plugins, name: str) -> Entry | None:

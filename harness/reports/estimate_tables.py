@@ -55,9 +55,12 @@ def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table
 
 def _widths(rows: Sequence[EstimateRow]) -> Iterator[str]:
     """Say what widths and steps the numbers are of, and loudly where cells are narrowed."""
+    kinds_by_name = {setting.name: kind for kind, setting in SETTINGS.items()}
     kinds: dict[str, list[EstimateRow]] = {}
     for row in rows:
-        kinds.setdefault("full-task" if row.setting == "full task" else "few-shot", []).append(row)
+        kinds.setdefault(kinds_by_name.get(row.setting, "few-shot"), []).append(row)
+    if tables := kinds.pop("tabular", []):
+        yield f"Of {_either({row.search_steps for row in tables})} evaluations by a score."
     for kind, own in kinds.items():
         real, steps = SETTINGS[kind].default_channels, "epochs" if kind == "full-task" else "steps"
         widths, counts = (

@@ -30,10 +30,10 @@ from harness.contracts import (
     ZeroCostScore,
 )
 from harness.errors import UsageError
-from harness.planning.fitting import CONTROLS, as_table, check_images
+from harness.planning.fitting import as_table, check_images
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
-from harness.plugins.spaces import find_score, find_space
+from harness.plugins.spaces import CONTROLS, find_score, find_space
 from harness.runtime.determinism import seed_for
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.contracts import Dataset, DatasetForm
+from harness.contracts import ArchitectureSpace, ArchitectureTable, Dataset, DatasetForm
 from harness.devices.profile import DeviceProfile
-from harness.errors import UsageError
-from harness.experiment.budget import Budget
-from harness.experiment.setting import FewShotSetting, Setting
+from harness.experiment.budget import EVALUATIONS, Budget
+from harness.experiment.setting import FewShotSetting, Setting, TabularSetting
+from harness.plugins.registry import Kind
 from harness.runtime.determinism import is_worth_threads
 from harness.space.spec import METANAS, SearchSpace
 
@@ -18,7 +18,10 @@ __all__ = ["Search", "form_of"]
 
 @dataclass(frozen=True)
 class Search:
-    """One method on one setting, whatever the device and the seed; travels between processes."""
+    """One method on one setting, whatever the device and the seed; travels between processes.
+
+    Or one black-box search of a table's space that evaluates by a score.
+    """
 
     method: str  # the name alone
     params: dict[str, Any]
@@ -29,7 +32,12 @@ class Search:
     budget: Budget
     seed: int
     devices: tuple[DeviceProfile, ...]
-    space: SearchSpace = METANAS
+    space: SearchSpace | ArchitectureSpace = METANAS
+
+    @property
+    def kind(self) -> Kind:
+        """What the name is of."""
+        return "method" if self.space.has_supernet else "search"
 
     @property
     def channels(self) -> int:
@@ -44,7 +52,9 @@ class Search:
 
     @property
     def steps(self) -> int:
-        """Search steps: of each task, or the epochs of a full task."""
+        """Search steps: of each task, the epochs of a full task, or the evaluations of a table."""
+        if isinstance(self.setting, TabularSetting):
+            return self.budget.evaluations or EVALUATIONS
         few_shot = isinstance(self.setting, FewShotSetting)
         return self.budget.search_steps if few_shot else self.budget.epochs
 
@@ -69,15 +79,11 @@ class Search:
 
 
 def form_of(dataset: Dataset) -> DatasetForm:
-    """Return the form of a prepared data set.
-
-    Raises:
-        UsageError: it is a table.
-    """
+    """Return the form of a prepared data set."""
     if dataset.kind == "few-shot":
         return DatasetForm("few-shot", dataset.image_shape)
-    if dataset.kind == "tabular":
-        raise UsageError("a table of accuracies has no search steps that could be estimated")
+    if isinstance(dataset, ArchitectureTable):
+        return DatasetForm("tabular", dataset.image_shape, dataset.classes)
     train = dataset.splits["train"]
     images = len(dataset.images("train"))
     return DatasetForm("full-task", dataset.image_shape, train.classes, images)

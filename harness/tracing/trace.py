@@ -7,22 +7,36 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from itertools import takewhile
 
+import numpy as np
 import torch
+from torch import nn
 
-from harness.contracts import DatasetForm
+from harness.contracts import (
+    BlackBoxSearch,
+    BuildsNetwork,
+    DatasetForm,
+    SearchTask,
+    ZeroCostScore,
+)
 from harness.cost_model.profile import Kernel, Prediction, predict_seconds
 from harness.experiment.trial import Trial
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins
-from harness.plugins.spaces import planned_space
+from harness.plugins.selection import recreate
+from harness.plugins.spaces import find_score, planned_space
+from harness.runtime.determinism import seed_for
+from harness.search.parameters import TableEvaluator
+from harness.space.spec import SearchSpace
 from harness.tracing.fake_values import HEAVIEST, LIGHTEST, FakeValues, Preference, prefer
 from harness.tracing.passes import remembered_passes
 from harness.tracing.search import Search
 from harness.tracing.shapes import ShapeMode
 from harness.tracing.workload import ShapedBatches, Workload, copied_edges, workload_of
 
-__all__ = ["predict_search_time", "trace", "trace_range"]
+__all__ = ["predict_search_time", "trace", "trace_evaluations", "trace_range"]
 
 KEPT_BATCHES = 9  # of a full task in the last step: a method may keep eight to look at again
 
@@ -198,6 +212,61 @@ def _sum(counters: Iterable[Counter[Kernel]]) -> Counter[Kernel]:
     for counter in counters:
         total.update(counter)
     return total
+
+
+# Evaluations by a score, which a black-box search asks for where a table tells accuracies
+
+
+def trace_evaluations(plugins: Plugins, search: Search) -> tuple[int, int]:
+    """Return the least and the most bytes that the largest evaluation of a search can need.
+
+    What is asked for whatever a score says is known, and the two are equal where that is all. What
+    is asked for afterwards depends on values: the most that it can need is found by climbing from
+    neighbour to neighbour.
+    """
+    space, selection = search.space, recreate(plugins, "search", search.method, search.params)
+    given, shape = selection.parameters, search.form.image_shape
+    assert isinstance(space, BuildsNetwork)  # noqa: S101 - checked in planning
+    assert isinstance(given, TableEvaluator)  # noqa: S101 - a score is one of its parameters
+    score = find_score(plugins, given.evaluator)
+
+    @cache
+    def needed(architecture: str) -> int:
+        network = space.network(architecture, shape, search.classes)
+        return _evaluation_bytes(score, network, (given.batch, *shape))
+
+    told, otherwise = (_questions(selection.create(), search, sign) for sign in (1, -1))
+    pairs = zip(told, otherwise, strict=True)
+    certain = [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    here = max(certain, key=needed)
+    lowest = needed(here)
+    if len(certain) < len(told):
+        while needed(heaviest := max(space.neighbours(here), key=needed)) > needed(here):
+            here = heaviest
+    return lowest, needed(here)
+
+
+def _questions(black_box: BlackBoxSearch, search: Search, sign: int) -> list[str]:
+    """Return what a search asks for when it is told noise, or the opposite of it."""
+    random, noise = (np.random.default_rng(seed_for(search.seed, of)) for of in ("search", "noise"))
+    assert not isinstance(search.space, SearchSpace)  # noqa: S101 - which methods search
+    black_box.start(SearchTask(search.space, search.steps, random))
+    questions = []
+    for _ in range(search.steps):
+        questions.append(search.space.check(black_box.ask()))
+        black_box.tell(questions[-1], sign * noise.random())
+    return questions
+
+
+def _evaluation_bytes(score: ZeroCostScore, network: nn.Module, batch: Sequence[int]) -> int:
+    """Return what an evaluation holds: weights, a batch (N, ...), and what the score computes."""
+    counter, network = MemoryCounter("meta", "cpu"), network.to("meta")
+    images = torch.empty(*batch, device="meta")
+    labels = torch.empty(batch[0], dtype=torch.int64, device="meta")
+    counter.watch([images, labels, *network.parameters(), *network.buffers()])
+    with ShapeMode(FakeValues(torch.Generator().manual_seed(0)), counter):
+        score(network, images, labels)
+    return counter.peak_bytes
 
 
 def predict_search_time(plugins: Plugins, trial: Trial, form: DatasetForm) -> Prediction | None:

@@ -21,6 +21,7 @@ from harness.contracts import (
     SearchMethod,
 )
 from harness.cost_model.profile import CostProfile, predict_seconds
+from harness.errors import UsageError
 from harness.experiment.setting import FewShotSetting
 from harness.measure.dispatch import outside_modes
 from harness.measure.memory import MemoryCounter
@@ -68,7 +69,13 @@ class Workload:
 
 
 def workload_of(plugins: Plugins, search: Search) -> Workload:
-    """Return the search to trace, set up as a trial would set it up."""
+    """Return the search to trace, set up as a trial would set it up.
+
+    Raises:
+        UsageError: it trains no supernet.
+    """
+    if not isinstance(space := search.space, SearchSpace):
+        raise UsageError(f"the space '{space.name}' has no supernet, which search steps need")
 
     def create() -> SearchMethod:
         method: SearchMethod = recreate(plugins, "method", search.method, search.params).create()
@@ -85,13 +92,11 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         steps=search.steps,
         device=torch.device("meta"),
         generator=seed_generators(search.seed, "method", 0),
-        operation_latency=latency_of(
-            costs[0], search.form.image_shape, search.channels, search.space
-        )
+        operation_latency=latency_of(costs[0], search.form.image_shape, search.channels, space)
         if costs
         else None,
         recipe=search.setting.recipe,
-        space=search.space,
+        space=space,
         batches=sum(sizes.values()),
     )
     return Workload(create, context, sizes, resident=few_shot, halves=search.halves)

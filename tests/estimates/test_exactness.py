@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from harness_spaces.nasbench201 import NasBench201
 
-from harness.contracts import DataRequest, DatasetForm
+from harness.contracts import DataRequest, DatasetForm, SearchTask
+from harness.errors import UsageError
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
 from harness.plugins.loading import Plugins, load_plugins
+from harness.plugins.selection import recreate
+from harness.plugins.spaces import find_score
+from harness.runtime.determinism import seed_for
 from harness.tracing.search import Search
 from harness.tracing.workload import workload_of
+from harness.trials.answers import Scorer
 from tests.counting import counted_peak
 
 # Channels, ways, shots: one batch of 5 images; batches of 15 and 10 images.
@@ -105,3 +114,75 @@ def test_a_full_task_is_estimated_without_its_images(plugins: Plugins) -> None:
     assert search.form == DatasetForm("full-task", (3, 32, 32), 10, 50_000)
     assert dict(workload_of(plugins, search).batch_sizes) == {128: 195, 40: 1}
     assert estimated(search).peak_bytes
+
+
+def scored_search(plugins: Plugins, method: str, evaluations: int) -> Search:
+    """A black-box search that evaluates by a score, on two images."""
+    entry = SuiteEntry(
+        methods=[method.replace("]", ",batch=2]")],
+        space="nasbench201",
+        datasets=["nasbench201"],
+        budget=f"evaluations={evaluations}",
+    )
+    (search,) = plan_searches(plugins, [entry], DataRequest(None, Path(), print))
+    return search
+
+
+def counted_evaluations(plugins: Plugins, search: Search, best: Callable[[str], float]) -> int:
+    """Return the bytes of the largest evaluation that a search asks for, told what `best` says."""
+    space = NasBench201()
+    selection = recreate(plugins, "search", search.method, search.params)
+    scorer = Scorer(
+        score=find_score(plugins, search.params["evaluator"]),
+        space=space,
+        batch=(torch.randn(2, 3, 32, 32), torch.arange(2)),
+        classes=10,
+        seed=0,
+    )
+    black_box = selection.create()
+    random = np.random.default_rng(seed_for(search.seed, "search"))
+    black_box.start(SearchTask(space, search.steps, random))
+    for _ in range(search.steps):
+        asked = black_box.ask()
+        scorer.value(asked)
+        black_box.tell(asked, best(asked))
+    return scorer.peak_bytes
+
+
+@pytest.mark.parametrize("score", ["naswot", "grad-norm", "synflow", "zen"])
+def test_the_largest_evaluation_is_exact(plugins: Plugins, score: str) -> None:
+    """Of a search that asks the same whatever it is told, estimate and count are equal."""
+    search = scored_search(plugins, f"random[evaluator={score}]", 2)
+    estimate = estimated(search)
+    assert estimate.peak_bytes == estimate.lowest_bytes
+    assert estimate.peak_bytes == counted_evaluations(plugins, search, lambda _: 0.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("worth", [1, -1])
+def test_the_largest_evaluation_is_within_the_range(plugins: Plugins, worth: int) -> None:
+    """Where answers decide what is asked, the count lies in the range, whatever they prefer."""
+    search = scored_search(plugins, "evolution[evaluator=grad-norm,population=2,sample=2]", 30)
+    estimate = estimated(search)
+    assert estimate.lowest_bytes is not None
+    assert estimate.peak_bytes is not None
+    assert estimate.lowest_bytes < estimate.peak_bytes
+    counted = counted_evaluations(plugins, search, lambda each: worth * each.count("3x3"))
+    assert estimate.lowest_bytes <= counted <= estimate.peak_bytes
+
+
+@pytest.mark.parametrize(
+    ("method", "space", "message"),
+    [
+        ("random", "nasbench201", "there is no memory to estimate; with a score there is"),
+        ("random[evaluator=flops]", "nasbench201", "there is no memory to estimate"),
+        ("darts", "metanas", "needs images to train on, and data set 'nasbench201' has none"),
+    ],
+)
+def test_what_takes_no_memory_is_not_estimated(
+    plugins: Plugins, method: str, space: str, message: str
+) -> None:
+    """A table has no search steps, and what it answers or a space counts computes no network."""
+    entry = SuiteEntry(methods=[method], space=space, datasets=["nasbench201"])
+    with pytest.raises(UsageError, match=message):
+        plan_searches(plugins, [entry], DataRequest(None, Path(), print))

@@ -137,11 +137,11 @@ def test_what_does_not_go_together_is_refused(
     assert not (scratch / "results").exists()
 
 
-def test_an_estimate_of_a_table_is_refused(table_root: Path, scratch: Path) -> None:
-    """There are no search steps to trace."""
-    result = harness("estimate", "-m", "darts", *TABLE[2:], "--data-root", table_root)
+def test_a_benchmark_of_a_table_is_refused() -> None:
+    """There are no search steps to run."""
+    result = harness("bench", "-m", "random", *TABLE)
     assert result.exit_code == 2
-    assert "no search steps" in result.stderr
+    assert "has no supernet, which a benchmark needs" in result.stderr
 
 
 def test_a_search_that_fails_is_a_record(

@@ -15,7 +15,15 @@ from io import StringIO
 from pathlib import Path
 
 from harness.canonical import digest
-from harness.contracts import DataRequest, Dataset, Episode, ImageSet, SplitSummary, TaskKind
+from harness.contracts import (
+    DataRequest,
+    Dataset,
+    DatasetForm,
+    Episode,
+    ImageSet,
+    SplitSummary,
+    TaskKind,
+)
 from harness.data.sources import check_data_root
 from harness.errors import DataError, UsageError
 from harness.system.text import NotTextError, decoded
@@ -106,6 +114,10 @@ class NasBench201Table:
     def __init__(self, parameters: NasBench201TableParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = parameters or NasBench201TableParameters()
+
+    def form(self) -> DatasetForm:
+        """Return the form of the images that the accuracies are of."""
+        return DatasetForm("tabular", *IMAGES[self.parameters.metric])
 
     def prepare(self, request: DataRequest) -> Dataset:
         """Return the table.
