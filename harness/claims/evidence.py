@@ -40,7 +40,7 @@ class Finding:
         value: in the unit of the claim; None if there is none.
         low: lower end of its range or 95 % interval; None if none can be given.
         high: its upper end.
-        mode: whether the number is measured, emulated, predicted or computed.
+        mode: whether the number is counted, measured, emulated, predicted, or from a table.
         setting: its data set, setting and device.
         budget: of its trials, as people type it; empty if nothing was run.
         records: folders of the trials that it rests on.
