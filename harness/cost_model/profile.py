@@ -1,7 +1,7 @@
 """The part of a device's profile that predicts time, and the prediction; imports no torch.
 
-A device is asked to launch kernels. Each belongs to a class, and calibration has found out how fast
-the device is at each class.
+A device launches kernels. Each belongs to a class, and calibration has measured how fast the device
+is at each class.
 """
 
 from __future__ import annotations
@@ -70,10 +70,10 @@ class CostError(_CostTable):
 
 
 class CostProfile(_CostTable):
-    """A roofline for each class of kernel, and what the host takes to launch one.
+    """A roofline for each class of kernel, and the host's time to launch one.
 
-    Launches and kernels overlap on a GPU, which is waited for at the end of a step only: a kernel
-    takes the longer of both. On a processor one thread does one after the other.
+    On a GPU launches and kernels overlap, since the host waits only at the end of a step: a kernel
+    takes the longer of both times. On a processor, one thread does one after the other.
     """
 
     launches: Literal["overlapped", "serial"] = Field(
@@ -126,7 +126,7 @@ class Prediction:
 
 
 def predicted_time_json(time: Prediction | None) -> dict[str, Any]:
-    """Return a time as estimates tell it in JSON, with unit and source; null where none is."""
+    """Return a predicted time as JSON values, with unit and source; its value may be null."""
     return {
         "value": time.value_s if time else None,
         "low": time.low_s if time else None,
@@ -144,7 +144,8 @@ def predict_seconds(
     Args:
         cost: what is known of the device.
         kernels: how often each is launched.
-        parallel: on a processor, whether several threads are used (see `runtime.parallelism`).
+        parallel: on a processor, whether several threads are used (see
+            `harness.runtime.determinism.is_worth_threads`).
     """
     speedup = cost.parallel_speedup if parallel else 1.0
     value = sum(count * _seconds(cost, kernel, speedup) for kernel, count in kernels.items())

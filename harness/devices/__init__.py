@@ -1,1 +1,1 @@
-"""Device profiles, and what this machine is; the devices themselves are plugins."""
+"""Device profiles, and whether this machine is a device; the devices themselves are plugins."""

@@ -27,9 +27,9 @@ QUESTION = (
 def usable_gpus() -> tuple[str, ...]:
     """Return the names of the GPUs that torch can use, in torch's order.
 
-    Where torch is not loaded yet a process of its own is asked, which takes seconds. What torch and
-    CUDA take of the memory at their first use is then given back: on a board whose processor and
-    GPU share 2 GB, it would be missing to the trials.
+    If torch is not loaded yet, another process is asked, which takes seconds. So the memory that
+    torch and CUDA take at their first use is freed again: on a board whose processor and GPU share
+    2 GB, trials would lack it.
     """
     if "torch" in sys.modules:
         return tuple(cuda_names())
@@ -42,8 +42,8 @@ def usable_gpus() -> tuple[str, ...]:
 class ProfiledDevice:
     """A device that is described by its profile alone.
 
-    A CUDA GPU at hand computes for every device of the kind `cuda`, for those that it only stands
-    in for too. Torch is asked, for seconds, only if the machine's names leave the matter open.
+    A CUDA GPU at hand computes for every device of the kind `cuda`, including emulated ones. Torch
+    is asked, which takes seconds, only if the machine's names do not settle the question.
     """
 
     def __init__(self, profile: DeviceProfile) -> None:
@@ -55,7 +55,7 @@ class ProfiledDevice:
         return "emulated" if self._itself() is None else "measured"
 
     def torch_device(self) -> str:
-        """Name what computes: the device itself, another CUDA GPU, or the processor."""
+        """Return the torch device that computes: the device itself, another GPU, or the CPU."""
         itself = self._itself()
         if itself is not None:
             return itself
@@ -74,20 +74,20 @@ class ProfiledDevice:
         for index, gpu in enumerate(gpus):
             if self.profile.recognises([gpu]):
                 return f"cuda:{index}"
-        # It was the name of a board, whose GPU goes by that of its chip. Or the name of a card that
-        # is there and hidden from torch (CUDA_VISIBLE_DEVICES): what torch sees then is another.
+        # The name is that of a board, whose GPU is named after its chip. Or it is that of a card
+        # which is hidden from torch (CUDA_VISIBLE_DEVICES), and then torch sees another card.
         return "cuda:0" if gpus and has_unified_memory() else None
 
 
 class NotAtHandError(UsageError):
-    """A device that cannot be used here in the way that was asked for."""
+    """A device cannot be used on this machine in the way that was asked for."""
 
 
 def mode_here(device: Device) -> DeviceMode | None:
     """Return what a device is on this machine.
 
-    None is for a device that is not at hand and has neither limits nor rates: there is nothing to
-    measure, and nothing to emulate.
+    None means that it can be neither measured nor emulated: this machine is not the device, and its
+    profile has neither limits nor rates.
     """
     mode = device.mode()
     return None if mode == "emulated" and not device.profile.can_be_emulated else mode
@@ -99,7 +99,7 @@ def choose_mode(
     wanted: DeviceMode | None,
     mode_of: Callable[[Device], DeviceMode | None] = mode_here,
 ) -> DeviceMode:
-    """Return the mode of a trial on a device; nothing else decides it.
+    """Return the mode of a trial on a device; it is decided only here.
 
     Args:
         name: what the device is registered as.
@@ -108,8 +108,8 @@ def choose_mode(
         mode_of: says what the device is where the trial will run: on this machine, if not given.
 
     Raises:
-        NotAtHandError: it cannot be measured, or not used at all; the message says what was looked
-            for and what this machine is.
+        NotAtHandError: it cannot be measured, or cannot be used at all; the message says which
+            names were looked for and what this machine is.
     """
     here = mode_of(device)
     if here is None:

@@ -1,4 +1,4 @@
-"""A device's profile: the numbers that describe it, each with the place it comes from.
+"""A device's profile: the numbers that describe it, each with its source.
 
 name = "jetson"
 model = "NVIDIA Jetson Nano 2 GB"
@@ -54,8 +54,8 @@ __all__ = [
 ANY_MACHINE = "*"  # in `recognised_by`: the device is whatever computes here
 
 Text = Annotated[str, Field(min_length=1)]
-# Wide enough for every machine there is, and too narrow for a number in the wrong unit: 236 for
-# 236 GFLOP/s, 25.6 for 25.6 GB/s, 30 for 30 microseconds.
+# Bounds that every real machine is within, but not a number in the wrong unit: 236 for 236 GFLOP/s,
+# 25.6 for 25.6 GB/s, 30 for 30 microseconds.
 Flops = Annotated[float, Field(ge=1e6, le=1e18, allow_inf_nan=False)]
 BytesPerSecond = Annotated[float, Field(ge=1e6, le=1e15, allow_inf_nan=False)]
 Watts = Annotated[float, Field(gt=0, le=1e5, allow_inf_nan=False)]
@@ -169,10 +169,10 @@ class DeviceProfile(BaseModel):
     def digest(self) -> str:
         """Return a SHA-256 over the device and its numbers.
 
-        Left out is what changes no result: the wording of the sources, what it draws, and how the
-        device is recognised (whether it was, is the trial's mode). The cost model is in it, since
-        it changes predicted times; a device without one is the device that it was before there were
-        any.
+        What changes no result is left out: the wording of the sources, the power it draws, and how
+        the device is recognised (the trial's mode says whether it was). The cost model is included,
+        since it changes predicted times; without one, the digest is as it was before there were
+        cost models.
         """
         of_cost = True if self.cost is None else {"provenance"}
         drawn = {"busy_w"}
@@ -244,11 +244,11 @@ def _listed(keys: list[str]) -> str:
 
 
 def check_destination(path: Path, *, force: bool) -> None:
-    """Refuse early a path that cannot be written, or whose file would be lost.
+    """Check early that a path can be written, and that no other file would be lost.
 
     Args:
         path: where a profile is to be written.
-        force: whether it may take the place of any file.
+        force: whether any file there may be overwritten.
 
     Raises:
         UsageError: it must not or cannot be written there; the message says why.
@@ -265,7 +265,7 @@ def check_destination(path: Path, *, force: bool) -> None:
 
 
 def profile_toml(profile: DeviceProfile) -> str:
-    """Return the profile as TOML, without what it has no value for."""
+    """Return the profile as TOML, without keys that have no value."""
     return "\n".join([MARK, *_table(profile.model_dump(exclude_none=True))]) + "\n"
 
 

@@ -1,1 +1,1 @@
-"""Runs search steps on shapes alone: what they would hold and launch, and how long that takes."""
+"""Runs search steps on shapes alone, to count the memory they hold and the kernels they launch."""

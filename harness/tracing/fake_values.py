@@ -1,9 +1,8 @@
-"""Fake values for tensors that have a shape only, so that a method that reads values can be traced.
+"""Fake values for tensors without values, so that a method that reads values can be traced.
 
-A search method may draw paths by α or rank operations by it. Meta tensors have no values, so
-what is read gets fake ones. So an estimate follows one possible run; which one, is decided
-here. α can be made to prefer the operations that keep most alive, or least: the ends of a range of
-memory.
+A search method may draw paths by α, or rank operations by it. Meta tensors have no values, so fake
+ones are returned, and the estimate follows one possible run. α can be made to prefer the operations
+that keep the most memory alive, or the least, which gives the ends of the range of memory.
 """
 
 from __future__ import annotations
@@ -29,15 +28,15 @@ __all__ = ["HEAVIEST", "LIGHTEST", "Preference", "kept_bytes", "prefer"]
 class FakeValues:
     """Gives values to tensors that are read.
 
-    A tensor that was given values by `set` has those, and so has what is computed from it
-    element by element; of others, floats are uniform noise and integers zero.
+    A tensor that was given values by `set` has those, and so has what is computed from it element
+    by element. Of other tensors, floats are uniform noise and integers are zero.
 
     Attributes:
         generator: of the noise, on the CPU.
-        reads: how often more than a single value was looked at.
-        looks: how often any was.
-        quiet: whether chance is to keep out of a method's choices: what it draws uniformly from
-            [0, 1) with a generator is then 1, so that nothing happens that has a probability.
+        reads: how often more than a single value was read.
+        looks: how often any value was read.
+        quiet: whether chance is kept out of a method's choices: uniform draws from [0, 1) with a
+            generator then give 1, so that nothing happens which has a probability.
     """
 
     generator: torch.Generator
@@ -47,7 +46,7 @@ class FakeValues:
     _attribute: str = field(default="_fake_value", init=False)
 
     def set(self, tensor: Tensor, values: Tensor) -> None:
-        """Set what `tensor` is read as; `values` has its shape, or one that broadcasts."""
+        """Set the values of `tensor`; `values` has its shape, or one that broadcasts to it."""
         setattr(tensor, self._attribute, values)
 
     def of(self, tensor: Tensor | None) -> Tensor | None:
@@ -82,7 +81,7 @@ CLEARLY = 1e6  # more than any noise that a method may add before it ranks
 
 @dataclass(frozen=True)
 class Preference:
-    """What α and β are read as in a search step.
+    """Which operations and edges α and β prefer in a search step.
 
     Attributes:
         operations: which operations of an edge come first.
@@ -98,9 +97,9 @@ LIGHTEST = (Preference("lightest", "first"), Preference("lightest", "last"))
 
 
 def prefer(method: SearchMethod, preference: Preference, fake_values: FakeValues) -> None:
-    """Set what a method reads of its supernet's α and β as `preference` says.
+    """Set the values that a method reads from its supernet's α and β, by `preference`.
 
-    Chance is kept out. A method that has no `Supernet` in an attribute is left alone.
+    Chance is kept out. Nothing is done if no attribute of the method is a `Supernet`.
     """
     fake_values.quiet = True
     for net in [each for each in vars(method).values() if isinstance(each, Supernet)]:

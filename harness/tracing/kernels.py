@@ -1,4 +1,4 @@
-"""What an operation costs a device: its class, its arithmetic, its memory traffic."""
+"""The kernels of an operation: their class, arithmetic and memory traffic."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def kernels_of(operation: Any, arguments: Sequence[Any], result: Any) -> tuple[K
 def _each_of_many(arguments: Sequence[Any], result: Any) -> Iterable[Kernel]:
     """Yield a kernel for each tensor of an operation on lists of them.
 
-    A GPU does several in one launch where its torch can; published times are of code that did not.
+    Newer versions of torch launch several at once on a GPU; the code of published times did not.
     """
     written = arguments[0] if result is None else result  # None: it is one in place
     lists = [each for each in (*arguments, written) if _is_list_of_tensors(each)]

@@ -1,7 +1,7 @@
-"""What passes through the supernet are told apart by: descriptions that can be compared and hashed.
+"""Descriptions of passes through the supernet, which can be compared and hashed.
 
-Everything that a pass on shapes may depend on is described: every attribute, parameter and gradient
-in the network, the images, the mixing weights and the graph above these.
+A description covers everything that a pass on shapes may depend on: every attribute, parameter and
+gradient of the network, the images, the mixing weights, and the autograd graph above these.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ __all__ = [
 
 
 class UnlikeError(Exception):
-    """Something has no description that another could be compared with."""
+    """Something cannot be described so that it could be compared."""
 
 
 def of_engine(engine: Engine) -> Any:
-    """Describe an engine of the host; it depends on nothing but what it is given."""
+    """Describe an engine of the harness, which depends on nothing but its arguments."""
     if isinstance(engine, partial):
         return of_engine(engine.func), engine.args, tuple(sorted(engine.keywords.items()))
     if not getattr(engine, "__module__", "").startswith("harness.space."):
@@ -54,8 +54,8 @@ def of_batch(batch: Batch) -> Any:
 def of_network(net: nn.Module) -> Any:
     """Describe a network: its modules in order, their attributes, parameters and buffers.
 
-    Of a module few attributes ever change, so that those are compared with what they were when it
-    was described last; tensors, and which modules it has, are looked at each time.
+    Few attributes of a module ever change, so they are compared with those of its last description;
+    tensors and submodules are described each time.
     """
     return tuple([_of_module(module) for module in net.modules()])
 
@@ -80,7 +80,7 @@ def _of_module(module: nn.Module) -> Any:
 
 
 def _describe(module: nn.Module) -> int:
-    """Return a number for what a module has besides tensors and modules, the same for the same."""
+    """Return a number that identifies a module's attributes, without tensors and submodules."""
     parts: list[Any] = [type(module)]
     before = dict(vars(module))
     is_fixed = True
@@ -105,7 +105,7 @@ _CONTAINERS = {dict, OrderedDict, set}  # mostly of hooks, of which there are no
 
 
 def never_changes(value: object) -> bool:
-    """Tell whether a value is plain: equal to another, and it stays what it is."""
+    """Tell whether a value is plain: immutable, and equal to others of the same content."""
     if type(value) is tuple:
         return all(map(never_changes, value))
     return type(value) in {bool, int, float, str, NoneType, torch.dtype}

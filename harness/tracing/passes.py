@@ -1,10 +1,11 @@
-"""Passes through the supernet that were traced before: what they did is done again, not traced.
+"""Remembers passes through the supernet, so that a pass like an earlier one is not traced again.
 
-A forward and backward pass on shapes depends on the shapes and on how things are set up, not on
-values. A search goes through few that differ: every step repeats those of the last, the parts of a
-batch are alike, and so are rows of a table that differ in how many batches there are. So each is
-traced once in a process. Two passes are alike if their descriptions are, see `likeness`. What has
-none, or leaves other traces than gradients and an outcome, is traced anew.
+A forward and backward pass on shapes depends on shapes and settings, not on values. A search has
+few different passes: each step repeats those of the last step, micro-batches are alike, and so are
+rows of a table that differ only in the number of batches. So each pass is traced once in a process,
+and then only its effects are repeated. Two passes are alike if their descriptions are equal, see
+`likeness`. A pass that cannot be described, or has other effects than gradients and an outcome, is
+traced each time.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ __all__ = ["remembered_passes"]
 
 @dataclass(frozen=True)
 class _Made:
-    """A tensor that a pass leaves: its shape, strides and type, and whose fake values it has."""
+    """A tensor that a pass leaves: shape, strides, type, and the source of its fake values."""
 
     size: tuple[int, ...]
     stride: tuple[int, ...]
@@ -40,18 +41,18 @@ class _Made:
     values_of: int | None = None  # number of a parameter
 
     def again(self) -> Tensor:
-        """Return another one."""
+        """Return a new tensor like it."""
         return torch.empty_strided(self.size, self.stride, dtype=self.dtype, device="meta")
 
 
 @dataclass(frozen=True)
 class _TracedPass:
-    """What a pass did.
+    """The effects of a pass.
 
     Attributes:
-        peak_bytes: the most that lived in it, besides what lived before.
-        launches: how often it did what is known.
-        gradients: those it made, by the number of their parameter.
+        peak_bytes: its peak memory, beyond what was alive before.
+        launches: how often it ran each operation.
+        gradients: the gradients it made, by the number of their parameter.
         outcome: loss and accuracy.
     """
 
@@ -66,7 +67,7 @@ _passes: dict[Any, _TracedPass | None] = {}  # None: it has to be traced each ti
 
 @contextmanager
 def remembered_passes(shapes: ShapeMode) -> Iterator[None]:
-    """Do again what was done before, inside, where engines of the host are run on shapes."""
+    """Repeat the effects of known passes, within the context, instead of tracing them."""
     token = pass_runner.set(partial(_run, shapes))
     try:
         yield
@@ -114,7 +115,7 @@ def _again(shapes: ShapeMode, known: _TracedPass, parameters: list[nn.Parameter]
 
 
 class _WatchedPass:
-    """A pass that is traced, and what is to be known of it afterwards."""
+    """A pass that is being traced, and the state before it, to find its effects."""
 
     def __init__(self, shapes: ShapeMode, parameters: list[nn.Parameter]) -> None:
         self.shapes, self.parameters = shapes, parameters
@@ -127,7 +128,7 @@ class _WatchedPass:
         counter.reset_peak()
 
     def what_was_done(self, outcome: BatchOutcome, before: frozenset[int]) -> _TracedPass | None:
-        """Return what the pass did; None if it did anything that would not be done again."""
+        """Return the effects of the pass; None if it had effects that cannot be repeated."""
         counter, fake_values = self.shapes.counter, self.shapes.fake_values
         peak = counter.peak_bytes - self.live_bytes
         counter.raise_peak(self.peak_bytes)
@@ -150,7 +151,7 @@ class _WatchedPass:
             return None
 
     def _new_gradients(self) -> dict[int, Tensor] | None:
-        """Return the gradients that there were not before; None if others were replaced."""
+        """Return the gradients that are new; None if existing ones were replaced."""
         new = {}
         for number, (parameter, old) in enumerate(
             zip(self.parameters, self.gradients, strict=True)

@@ -1,4 +1,4 @@
-"""What can be traced: one method on one setting, and the form of its data set; imports no torch."""
+"""A search to trace: one method on one setting, and the form of its data set. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Search", "form_of"]
 
 @dataclass(frozen=True)
 class Search:
-    """One method on one setting, whatever the device and the seed; travels between processes.
+    """One method on one setting, for several devices; can be sent to another process.
 
     Or one black-box search of a table's space that evaluates by a score.
     """

@@ -1,7 +1,7 @@
-"""Runs operations on meta tensors quickly, and notes what each would cost.
+"""Runs operations on meta tensors quickly, and counts the kernels that each would launch.
 
-Torch works out the shape of a result in Python, which takes longer than a small operation itself.
-A search step repeats few shapes many times, so each is worked out once.
+Torch computes the shape of a result in Python, which takes longer than a small operation itself. A
+search step repeats few shapes many times, so each is computed once.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _META = torch.device("meta")
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """What an operation does on certain shapes."""
+    """The result and the kernels of an operation on certain shapes."""
 
     kernels: tuple[Kernel, ...]
     makes_storage: bool
@@ -54,7 +54,7 @@ _known: dict[Any, Known] = {}  # in this process: searches share most of their s
 class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
     """Stands in for a device on which all tensors are on torch's `meta` device.
 
-    Values that are read come from `fake_values`, and what is made is counted by `counter`.
+    Values that are read come from `fake_values`, and new tensors are counted by `counter`.
 
     Attributes:
         fills_optimizers: whether torch's optimizers are to update every parameter they have, with a
@@ -76,9 +76,9 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Work out the result, and note what it costs."""
+        """Return the result of an operation, and count its kernels."""
         kwargs = kwargs or {}
-        operation = id(func)  # to hash it takes longer, and torch keeps it for ever
+        operation = id(func)  # hashing it takes longer; torch never frees it, so ids are unique
         if operation in _READS and _READS[operation](args, kwargs):
             return self._read(func, args, kwargs)
         if func is aten.rand.generator and self.fake_values.quiet:
@@ -121,7 +121,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
 
     @contextmanager
     def optimizers_told_apart(self) -> Iterator[None]:
-        """Class what torch's optimizers launch inside as theirs."""
+        """Count kernels that torch's optimizers launch within the context as the optimizers'."""
 
         def enter(optimizer: torch.optim.Optimizer, *_: Any) -> None:
             if self.fills_optimizers:
@@ -144,7 +144,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
     def _read(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Bring values to the host."""
         if func is aten.copy_.default:
-            return args[0]  # what is copied to has no values either
+            return args[0]  # the target of the copy has no values either
         values = self.fake_values.read(args[0])
         if func is aten._local_scalar_dense.default:
             return values.item()
@@ -167,9 +167,9 @@ def _fill_gradients(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _as_devices_do(operation: Any, args: tuple[Any, ...], result: Any) -> Any:
-    """Return a result without what `meta` alone makes.
+    """Return a result without tensors that only the `meta` device makes.
 
-    Batch norm that normalises by running statistics has none of the batch to keep.
+    Batch norm that normalises by running statistics keeps no statistics of the batch.
     """
     if operation is aten.native_batch_norm.default and not args[5]:  # not in training
         normalised, mean, deviation = result
@@ -178,7 +178,7 @@ def _as_devices_do(operation: Any, args: tuple[Any, ...], result: Any) -> Any:
 
 
 def _learn(operation: Any, args: tuple[Any, ...], result: Any) -> Known:
-    """Learn from one result how to make the next ones."""
+    """Learn from one result how to make further results of the same operation and shapes."""
     given = list(tensors_in(args))
     if not any(each.is_meta for each in [*given, *tensors_in([result])]):
         return Known((), makes_storage(operation))  # on the host, where values count

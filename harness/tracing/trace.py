@@ -1,4 +1,4 @@
-"""Runs a few search steps of a method on shapes alone, and says what they held and launched."""
+"""Traces a search: runs a few of its steps on shapes alone, and counts memory and kernels."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ KEPT_BATCHES = 9  # of a full task in the last step: a method may keep eight to 
 
 @dataclass(frozen=True)
 class Trace:
-    """What a search would hold and launch.
+    """The memory that a search would take, and the kernels that it would launch.
 
     Attributes:
         peak_bytes: peak memory of the search steps.
         storage_bytes: what the device has to store before it searches.
         kernels: how often all search steps together launch each kernel.
-        reads_values: whether the method has looked at values, which it was given fake ones for.
-        binding: sizes of the batches of a step that needs as much as any.
+        reads_values: whether the method has read values, which were fake.
+        binding: the batch sizes of a step that needs the most memory.
     """
 
     peak_bytes: int
@@ -64,9 +64,8 @@ def trace(workload: Workload) -> Trace:
     """Trace a search; values that it reads are noise.
 
     A few steps stand for all: the first, in which optimizers get their state, with a batch of the
-    largest size; one with a batch of each other size; and the last, which goes through all sizes,
-    and in which running statistics are taken. What a method remembers of more than three steps is
-    not seen.
+    largest size; one with a batch of each other size; and the last, with all sizes, in which
+    running statistics are taken. Memory that a method keeps for more than three steps is not seen.
     """
     largest, *others = workload.batch_sizes
     last = _last_step(workload)
@@ -87,15 +86,15 @@ def trace(workload: Workload) -> Trace:
 
 
 def trace_range(workload: Workload, binding: Sequence[int]) -> tuple[int, int]:
-    """Return the least and the most peak memory that the choices of a method can lead to, in bytes.
+    """Return the lowest and highest peak memory, in bytes, that a method's choices can lead to.
 
-    The least is that of the lightest operations all the time. For the most, the optimizers have
-    their state for all operations before the heaviest are updated; images do not matter to that, so
-    a step with one is enough.
+    The lowest is that of always choosing the lightest operations. For the highest, the optimizers
+    get their state for all operations before the heaviest ones are updated; a step with one image
+    is enough for that.
 
     Args:
         workload: the search.
-        binding: sizes of batches, see `Trace`; another choice does not make it another batch.
+        binding: the batch sizes of `Trace.binding`, which no choice changes.
     """
     lowest = min(
         _peak(
@@ -108,7 +107,7 @@ def trace_range(workload: Workload, binding: Sequence[int]) -> tuple[int, int]:
 
 
 def _binding(sizes: Sequence[int], needed_bytes: Sequence[int]) -> list[int]:
-    """Return the size whose step needed most, after another batch if it is not the first."""
+    """Return the batch sizes whose step needed most; another batch comes first if need be."""
     most = max(range(len(sizes)), key=lambda number: needed_bytes[number])
     return [1, sizes[most]] if most else [sizes[0]]
 
@@ -121,9 +120,9 @@ def _peak(workload: Workload, steps: Sequence[_TracedStep]) -> int:
 
 @dataclass(frozen=True)
 class _TracedStep:
-    """A search step: the sizes of its batches, and what α and β are read as in it.
+    """A search step: the sizes of its batches, and what α and β prefer in it.
 
-    With `fills_optimizers` every parameter is updated in it, whatever the method selects.
+    With `fills_optimizers`, every parameter is updated in it, whatever the method selects.
     """
 
     sizes: Sequence[int]
@@ -133,7 +132,7 @@ class _TracedStep:
 
 @contextmanager
 def _without_collection() -> Iterator[None]:
-    """Look for no garbage inside: a fifth of the time would go into what is remembered."""
+    """Turn garbage collection off: scanning what is remembered would take a fifth of the time."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -182,7 +181,7 @@ class _Run:
 
 
 def _last_step(workload: Workload) -> list[int]:
-    """Return batches of all sizes, one after another: what one leaves behind adds to the next."""
+    """Return batches of all sizes, one after another: what one leaves alive adds to the next."""
     if workload.resident:
         return list(workload.batch_sizes)
     sizes = workload.batch_sizes.items()
@@ -190,7 +189,7 @@ def _last_step(workload: Workload) -> list[int]:
 
 
 def _with_optimizer_of(first: Counter[Kernel], later: Counter[Kernel]) -> Counter[Kernel]:
-    """Replace the first step's optimizer kernels, which made their state, by a later step's."""
+    """Replace the first step's optimizer kernels, which create state, by those of a later step."""
     return Counter(
         {
             **{kernel: count for kernel, count in first.items() if kernel.kind != "optimizer"},

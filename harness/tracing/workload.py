@@ -1,4 +1,4 @@
-"""The search that is to be traced: which method, on what shapes, in which batches."""
+"""The workload of a trace: which method runs, on what shapes, in which batches."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Workload:
 
     @cached_property
     def initial_state(self) -> Mapping[str, Tensor] | None:
-        """What a pretrained method starts from; a device keeps it outside of its memory."""
+        """The state that a pretrained method starts from; a device keeps it in storage."""
         method = self.create()
         if self.context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
             return None
@@ -196,8 +196,8 @@ _edges: dict[Any, nn.ModuleDict | None] = {}  # in this process, on `meta`; None
 def copied_edges(counter: MemoryCounter) -> Iterator[None]:
     """Build each kind of edge once, and copy it for the cells that are built inside.
 
-    To set up thousands of modules and to draw their weights, at which nobody looks, takes as long
-    as to trace a pass.
+    Setting up thousands of modules, and drawing weights that nobody reads, takes as long as tracing
+    a pass.
 
     Args:
         counter: counts the tensors of copies, as those of what is built.
@@ -228,7 +228,7 @@ _CONTAINERS = (dict, list, set)
 
 
 def _has_copies(edge: nn.Module) -> bool:
-    """Return whether an edge is its tensors, no two the same, and values that nothing changes."""
+    """Tell whether an edge consists of distinct tensors and immutable values, so can be copied."""
     every = [*edge.modules()]
     tensors = [t for each in every for t in (*each._parameters.values(), *each._buffers.values())]
     own = [id(each) for each in [*every, *tensors] if each is not None]
@@ -258,5 +258,5 @@ def _copy(module: nn.Module) -> Any:
 
 
 def _another(like: Tensor) -> Tensor:
-    # `empty_like` is worked out in Python on `meta`, which takes ten times as long.
+    # On `meta`, `empty_like` is computed in Python, which takes ten times as long.
     return torch.empty_strided(like.shape, like.stride(), dtype=like.dtype, device="meta")

@@ -1,4 +1,4 @@
-"""Fits a cost profile to measured times, and says how well it predicts those it has not seen."""
+"""Fits a cost profile to times, and tells how well it predicts times that the fit has not seen."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Launches = Literal["overlapped", "serial"]
 
 # A time may be wrong by this fraction before it counts for less than the others in the fit.
 TOLERATED = 0.3
-# Keeps rates that no case tells anything about where they started.
+# Keeps rates that no case depends on where they started.
 STIFFNESS = 0.02
 # Quantiles of real over predicted time between which predictions are said to lie.
 BAND = (0.05, 0.95)
@@ -36,14 +36,14 @@ BAND = (0.05, 0.95)
 
 @dataclass(frozen=True)
 class Case:
-    """A time that was measured, and the kernels that it was spent on.
+    """A measured time, and the kernels that it was spent on.
 
     Attributes:
         group: cases that are alike, such as those of one method; every group counts the same for
             the band of the predictions.
-        implementation: names an implementation that is known to launch more than was counted; the
-            factor is fitted along, the same for all its cases, and is not part of the profile.
-        parallel: whether several threads of a processor did it, see `CostProfile.parallel_speedup`.
+        implementation: names an implementation that is known to launch more than was counted; one
+            factor for all its cases is fitted as well, and is not part of the profile.
+        parallel: whether several threads computed it, see `CostProfile.parallel_speedup`.
     """
 
     name: str
@@ -124,8 +124,8 @@ def calibrate(
 ) -> Calibration:
     """Fit a profile to cases, then to all cases but one for each of them.
 
-    What is fitted are both launch times, and two factors by which all of `rates` are too high: few
-    enough for the times that there are.
+    Only four numbers are fitted, as there are few times: both launch times, and two factors by
+    which all of `rates` are too high.
 
     Args:
         cases: at least two.
@@ -223,5 +223,5 @@ class _Model:
 
 
 def rounded(value: float) -> float:
-    """Keep four digits: more would say more than is known."""
+    """Keep four digits: more would pretend to a precision that there is not."""
     return float(f"{value:.4g}")

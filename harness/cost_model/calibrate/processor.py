@@ -1,9 +1,9 @@
 """Fits the cost profile of the processor at hand: each class of kernels gets numbers of its own.
 
-A device whose few times were published has to do with few numbers (`calibrate.published`). Here as
-many times are measured as it takes, and a processor takes more: the launch of a depthwise
-convolution lasts ten times as long as that of a pointwise one, and where one launch time stood for
-all, errors on networks that were left out were half as large again (13 % instead of 8 %).
+For a device with few published times, a fit has few numbers (`calibrate.published`). Here as many
+times are measured as are needed, and a processor needs more: the launch of a depthwise convolution
+takes ten times as long as that of a pointwise one. With one launch time for all classes, errors on
+networks that were left out were half as large again (13 % instead of 8 %).
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ Array = NDArray[np.float64]
 
 # Where the fit to single operations starts from: any processor is within a few times of it.
 LAUNCH_S, FLOPS_S, BYTES_S, SPEEDUP = 10e-6, 5e9, 5e9, 1.5
-# How much a number resists being moved by a factor of e, where one time that is off by as much
-# pulls with 1. Networks are few for so many numbers: what single operations say of a number is kept
-# unless networks contradict it.
+# The penalty for moving a number by a factor of e, where a time that is off by that factor costs 1.
+# There are few networks for so many numbers, so what single operations say is kept unless networks
+# contradict it.
 LOOSE, STIFF = 0.01, 0.1
 
 

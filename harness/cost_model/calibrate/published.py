@@ -1,4 +1,4 @@
-"""Published times of a suite, each with the kernels that it would have been spent on."""
+"""Fits a cost model to published times of suites, by the kernels of the published procedures."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def fit_published(
     Args:
         plugins: where names are looked up.
         profile: of the device; the fit starts from its peak rates.
-        suites: by what people call them, their files.
-        request: where data sets may be, should one not know its form.
+        suites: the files of the suites, by their names.
+        request: where data sets are, for those that do not know their form.
         done: is called with each search, once its kernels are counted.
 
     Raises:

@@ -34,7 +34,7 @@ class Work:
         name: what it is called.
         prepare: makes it on a device; what it returns runs it once.
         parallel: whether several threads are to run it.
-        group: what it is part of, see `fitting.fit_processor`.
+        group: what it is part of, see `harness.cost_model.calibrate.processor.fit_processor`.
     """
 
     name: str
@@ -67,11 +67,11 @@ class _Prepared:
 
 
 def seconds_of(works: Sequence[Work], started: Callable[[str], None]) -> list[float]:
-    """Return what a run of each piece of work takes: the median of a round, in the best of three.
+    """Return the seconds of a run of each piece of work: a round's median, in the best of three.
 
-    Other processes, other machines on the same host and a hot processor slow a machine down for
-    seconds at a time, and nothing speeds it up. The rounds go through all the work, so that such a
-    time spoils one round of some, but hardly all rounds of any.
+    Other processes, other virtual machines and a hot processor slow a machine down for seconds at a
+    time, and nothing speeds it up. Each round goes through all pieces of work, so that such a time
+    spoils one round of some, but hardly all rounds of any.
 
     Args:
         works: what to time; all of it is kept in memory.
@@ -93,7 +93,7 @@ def seconds_of(works: Sequence[Work], started: Callable[[str], None]) -> list[fl
 
 
 def _prepared(work: Work) -> _Prepared:
-    """Run it for the first time: optimizers get their state, and memory is taken."""
+    """Prepare work and run it once, so that optimizers have their state, and memory is taken."""
     with _threads(parallel=work.parallel):
         run = work.prepare(torch.device("cpu"))
         first = _seconds(run)
@@ -114,7 +114,7 @@ def _seconds(run: Step) -> float:
 
 @contextmanager
 def _threads(*, parallel: bool) -> Iterator[None]:
-    """Use one thread or all of them inside, as trials do (`runtime.threads`)."""
+    """Use one thread or all of them inside, as trials do (`harness.runtime.determinism`)."""
     threads = torch.get_num_threads()
     if not parallel and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(1)

@@ -1,6 +1,6 @@
-"""What is timed to fit a cost model: single operations by class of kernel, and whole passes.
+"""The work that is timed to fit a cost model: single operations by class of kernel, whole passes.
 
-The shapes are those that occur, and the passes those that search steps make.
+Shapes and passes are those of search steps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
     "optimizer_work",
 ]
 
-REPEATS = 4  # of the layers, so that what is around them counts for little
+REPEATS = 4  # of each layer, so that the work around them counts for little
 WEIGHTS = 100  # tensors that an optimizer updates
 LEARNING_RATE = 0.01
 

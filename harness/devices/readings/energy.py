@@ -1,4 +1,4 @@
-"""Joules: from a counter where there is one, and otherwise from power over time.
+"""Reads energy in joules: from a counter if there is one, else from power over time.
 
 A Jetson board has an INA3221 monitor with three rails. The first is the board's input; the others
 branch off it and are contained in it, so they are never added up. Boards whose monitor has no input
@@ -180,7 +180,7 @@ def _card_name(library: Any, handle: Any) -> str:
 
 
 def _asked(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call NVML; whatever is wrong with it, a reading is missing and nothing else fails."""
+    """Call NVML; whatever goes wrong there becomes a `ReadingError`."""
     try:
         return function(*arguments)
     except Exception as error:
@@ -192,15 +192,15 @@ LONGEST_GAP_S = 2.0  # between samples of power
 
 @dataclass(frozen=True)
 class EnergySource:
-    """A sensor from which the joules between two readings follow."""
+    """A sensor that gives the joules between two readings."""
 
     read: Callable[[], float]  # joules since any moment, or watts now; raises `ReadingError`
-    counts: bool  # it is joules: exact, however far apart the looks are
+    counts: bool  # it counts joules, which are exact however far apart two readings are
     source: str  # the path or interface that is read
 
     @property
     def longest_gap_s(self) -> float:
-        """The most seconds between two readings that still say what lies between."""
+        """How many seconds may lie between two readings for them to be used."""
         return math.inf if self.counts else LONGEST_GAP_S
 
     def joules(self, first: float, second: float, seconds: float) -> float:

@@ -1,9 +1,9 @@
-"""Linux's own files: the names of the machine at hand, its memory, the processes killed for it.
+"""Reads Linux's `/proc` and `/sys`: the machine's names, its memory, and kills for lack of memory.
 
-What is in `/proc` and `/sys` is small, and may be missing, empty, or gone meanwhile. A device is at
-hand if one of the machine's names is its own. Where processor and GPU share one memory, what a
-trial takes of it shows as the fall of what is available: weights and activations, the CUDA context,
-the libraries, the images.
+These files are small, and may be missing, empty, or vanish. A device is at hand if one of the
+machine's names matches its profile. Where processor and GPU share one memory, all that a trial
+takes shows as a fall of available memory: weights, activations, the CUDA context, libraries,
+images.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _swap_used(entries: dict[str, int]) -> int | None:
 
 
 class OomKills:
-    """Counts the kills since it was made, of this machine and of this process's memory group."""
+    """Counts kills for lack of memory since it was made, in the machine and our control group."""
 
     def __init__(self, root: Path = Path("/")) -> None:
         """Read the counts as they are now."""
@@ -232,7 +232,7 @@ class OomKills:
         return int(found[1]) if found else None
 
     def _group_files(self) -> list[str]:
-        """Name the accounts of the process's group; a container sees its group as the root."""
+        """Return the event files of our control group, which a container sees as the root group."""
         try:
             lines = self._tree.text(MEMBERSHIP).splitlines()
         except ReadingError:

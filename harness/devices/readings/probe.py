@@ -1,4 +1,4 @@
-"""All readings of the machine at hand, each with its source, or the reason why it is missing."""
+"""All readings of this machine, each with its source, or the reason why it is missing."""
 
 from __future__ import annotations
 
