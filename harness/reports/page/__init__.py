@@ -1,4 +1,4 @@
-"""The page: everything of a report in one HTML file that needs no network."""
+"""The page: a whole report in one HTML file that needs no network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def write_page(
 
     Args:
         results: what was run and estimated.
-        tables: what to show of it first, in this order.
+        tables: the tables to show first, in this order.
         destination: the HTML file.
         published: suites whose published memory is drawn beside that of the same rows.
 

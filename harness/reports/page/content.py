@@ -1,6 +1,7 @@
-"""What the page says: counts, tables, pictures, each trial's details, and what was left out.
+"""The content of the page: counts, tables, pictures, each trial's details, and what was left out.
 
-Tables are as the page shows them: text for eyes and for screen readers, keys to sort and filter.
+Tables are ready to be shown: with text for the screen and for screen readers, and keys for sorting
+and filtering.
 """
 
 from __future__ import annotations
@@ -49,11 +50,11 @@ class ShownCell:
     """One cell.
 
     Attributes:
-        text: as it is read, with the mark that stands before it.
-        mark: the mark that stands behind it.
-        spoken: the mark in words.
+        text: the visible text, including a mark in front of it.
+        mark: the mark behind it.
+        spoken: the mark in words, for screen readers.
         note: a remark on the cell.
-        sort: what to sort by, in full precision; empty where it comes last.
+        sort: the key to sort by, in full precision; empty if the cell comes last.
     """
 
     text: str
@@ -82,10 +83,9 @@ class ShownTable:
     """A table.
 
     Attributes:
-        alike: columns that say the same in every row, with what they say.
-        columns: the others.
-        opens: for each row, what the details of the trial with its number are headed by; empty
-            where rows open nothing.
+        alike: columns with the same text in every row, and that text.
+        columns: the other columns.
+        opens: for each row, the heading of its trial's details; empty if rows open nothing.
     """
 
     key: str
@@ -103,19 +103,19 @@ class PageContent:
     """What the template shows.
 
     Attributes:
-        findings: sentences that stand first.
+        findings: the sentences that come first.
         about: what was run, when, on what and with which version, in words.
-        commands: what to type for the same trials.
+        commands: commands that run the same trials.
         facts: numbers and what they count.
         filters: for each column that can be filtered by, its heading and values.
-        trials: one row a trial, each of which opens its details; None where none was run.
-        undrawn: in words, which pictures there is nothing to draw for.
+        trials: one row for each trial, which opens its details; None if none was run.
+        undrawn: which pictures have nothing to show, in words.
         problems: files that were left out, and why.
         charts: the data of the page's own charts, as JSON.
         methods: what the legend names.
         metrics: names and titles of what can be an axis.
-        limit: where the slider of the limit starts, and its end; None where no memory is known.
-        has_paper: whether published numbers stand beside ours.
+        limit: the start and the end of the slider of the memory limit; None if no memory is known.
+        has_paper: whether there are published numbers beside ours.
     """
 
     findings: Sequence[str]
@@ -137,7 +137,7 @@ class PageContent:
 
     @property
     def upward(self) -> str:
-        """The metric that stands upwards at first."""
+        """The metric that is on the vertical axis at first."""
         names = [name for name, _ in self.metrics]
         wanted = ("accuracy", "search_time", "storage")
         return next((name for name in wanted if name in names), names[0] if names else "")
@@ -146,7 +146,7 @@ class PageContent:
 def content_of(
     results: Results, tables: Sequence[Table], published: Sequence[PublishedSuite]
 ) -> PageContent:
-    """Gather what the page shows."""
+    """Return the content of the page."""
     records = results.records
     shown = [_shown_table(table) for table in tables if table.columns]
     rows = results.trial_rows
@@ -178,7 +178,7 @@ def content_of(
 def _limit(rows: Sequence[Row]) -> tuple[float, float] | None:
     """Return the smallest limit of a device, and where the scale of memory ends.
 
-    The scale holds the limit, unless it is so far beyond that nothing else would be seen.
+    The scale includes the limit, unless that is so large that nothing else could be seen.
     """
     memory = [value for row in rows if (value := row.value("peak_memory")) is not None]
     if not memory:
@@ -204,7 +204,7 @@ def _about(results: Results, records: Sequence[Record]) -> Iterator[str]:
 
 
 def _heading(record: Record) -> str:
-    """Say which trial it is."""
+    """Return the heading of a trial's details."""
     data, device = record.dataset, record.device
     return one_line(
         f"{record.label} on {data.label} {data.setting}, {device.name} ({device.mode}), seed "
@@ -228,7 +228,7 @@ def _facts(results: Results, records: Sequence[Record]) -> Iterator[tuple[str, s
 
 
 def _filters(tables: Sequence[ShownTable]) -> dict[str, tuple[str, Sequence[str]]]:
-    """Return for each filter its heading and values, where there are several."""
+    """Return the heading and values of each filter that has several values."""
     found: dict[str, dict[str, None]] = {}
     for table in tables:
         keys = [column.key for column in table.columns]
@@ -243,7 +243,7 @@ def _filters(tables: Sequence[ShownTable]) -> dict[str, tuple[str, Sequence[str]
 
 
 def _shown_table(table: Table, opens: Sequence[str] = ()) -> ShownTable:
-    """Return a table with every cell as it is read; what all rows say is told once."""
+    """Return a table with the text of every cell; text that all rows share is given once."""
     rows = [_row(row, table.columns) for row in table.rows]
     alike = [n for n in range(1, len(table.columns)) if _is_alike(table.columns[n], rows, n)]
     kept = [n for n in range(len(table.columns)) if n not in alike]

@@ -1,8 +1,8 @@
-"""What is behind a trial's name: cells, judged images, steps, log and record, packed together.
+"""The details of trials: cells, judged images, steps, log and record, compressed in packs.
 
-Records repeat each other, so that many of them compress to little: they are packed by the dozen,
-and the page unpacks a pack when one of its trials is opened. All methods judge the same images, so
-that each image stands in the page once.
+Records are much alike, so many of them together compress well: each pack holds two dozen trials,
+and the page unpacks it when one of them is opened. All methods judge the same images, so each image
+is in the page only once.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def details_of(trials: Sequence[FoundTrial]) -> Details:
 
 
 def _pack(details: Sequence[dict[str, object]]) -> str:
-    """Put like beside like, cells beside cells: gzip looks back no further than 32 KiB."""
+    """Compress trials part by part, cells beside cells, since gzip looks back only 32 KiB."""
     columns = {key: [each[key] for each in details] for key in details[0]}
     text = json.dumps(columns, ensure_ascii=False, separators=(",", ":"))
     packed = gzip.compress(text.encode(errors="replace"), LEVEL, mtime=0)
@@ -96,9 +96,9 @@ def _details(trial: FoundTrial, images: dict[str, int]) -> dict[str, object]:
 
 
 def _examples(trial: FoundTrial, images: dict[str, int]) -> list[tuple[int, str, str]]:
-    """Return for each judged image its place among `images`, what it is, and what was predicted.
+    """Return each judged image's index in `images`, with its label and prediction.
 
-    Images that are new go to the end of `images`, as long as there is room.
+    New images are appended to `images`, as long as there is room.
     """
     found = []
     for example in read_examples(trial.folder):
@@ -111,7 +111,7 @@ def _examples(trial: FoundTrial, images: dict[str, int]) -> list[tuple[int, str,
 
 
 def _cells(record: Record) -> tuple[list[tuple[str, str]], str]:
-    """Return what each cell is and its SVG, those before the search first; or none and why."""
+    """Return cells as SVG with titles, those before the search first; or none, and why."""
     if record.dataset.kind == "tabular":
         found = (record.architecture or {}).get("architecture", "none")
         return [], f"The architecture that was found: {found}."
@@ -136,7 +136,7 @@ def _cells(record: Record) -> tuple[list[tuple[str, str]], str]:
 
 
 def _new_operations(cell: Cell, before: Cell) -> tuple[str, ...]:
-    """Return the names, in a cell's graph, of those operations whose edge was not there before."""
+    """Return the names, in a cell's graph, of operations that were not chosen before the search."""
     return tuple(
         operation_name(n, place)
         for n, (node, earlier) in enumerate(zip(cell, before, strict=False))
@@ -166,7 +166,7 @@ def _cut(text: str, most: int, name: str) -> str:
 
 
 def _steps_chart(steps: Sequence[Step], limit_bytes: int | None) -> str:
-    """Return an `svg` element of memory over steps; nothing where no memory was counted."""
+    """Return an `svg` element of memory over steps; empty if no memory was counted."""
     counted = [step.memory_bytes / MIB for step in steps if step.memory_bytes]
     if not counted:
         return ""
@@ -201,5 +201,5 @@ def _across(place: int, steps: int) -> float:
 
 
 def _down(value: float, ceiling: float) -> float:
-    """Return where a value is, from 0 at the bottom."""
+    """Return the vertical position of a value; 0 is at the bottom."""
     return BOTTOM - (BOTTOM - TOP) * value / ceiling

@@ -1,8 +1,8 @@
-"""Fills the page's template: its script is the only one that a browser may run.
+"""Renders the page from its template; a browser may run no script but the page's own.
 
-Its own charts are drawn by `templates/charts.js` from rows as JSON, so that filters, the legend and
-the limit change them; every number of theirs also stands in a table. Pictures are a part of the
-page: colours that follow light and dark, names of their own.
+`templates/charts.js` draws the interactive charts from rows as JSON, so that filters, the legend
+and the limit can change them; every number in them is also in a table. Pictures are inline SVG,
+whose colours follow the light or dark theme, and whose ids are unique in the page.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ MOST_ROWS = 3000
 
 
 def charts_json(results: Results, published: Sequence[PublishedSuite]) -> str:
-    """Return the data of the charts, safe to stand in a `script` element."""
+    """Return the data of the charts as JSON that is safe within a `script` element."""
     rows = [row for row in results.rows if row.values or row.fits is False][:MOST_ROWS]
     labels = dict.fromkeys(row.method for row in rows)
     places = {id(record): place for place, record in enumerate(results.records)}
@@ -97,7 +97,7 @@ def _value(value: Value) -> list[Any]:
 
 
 def _short(value: float | None) -> float | None:
-    """Keep what a chart shows."""
+    """Round a number for a chart."""
     return None if value is None else float(f"{value:.6g}")
 
 
@@ -109,7 +109,7 @@ def _reach(line: PaperLine) -> tuple[float | None, float | None]:
 
 
 def _paper(results: Results, published: Sequence[PublishedSuite]) -> Iterator[dict[str, Any]]:
-    """Give each published number that there is one of ours beside, the farthest first."""
+    """Return the published numbers that have one of ours beside them, the farthest apart first."""
     for suite in (each for each in published if each.has_numbers):
         notes = suite.published.notes
         for compared in compare_with(suite, results.rows, results.stand_ins):
@@ -149,7 +149,7 @@ _TAG = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True)
 class InlinePicture:
-    """An `svg` element, and the title that it shows."""
+    """An `svg` element with its title."""
 
     name: str
     title: str
@@ -157,7 +157,7 @@ class InlinePicture:
 
 
 def render(content: object) -> str:
-    """Return the page of a `PageContent`; whatever a record says is escaped."""
+    """Return the page of a `PageContent`; all text from records is escaped."""
     environment = Environment(
         loader=PackageLoader("harness.reports.page"),
         autoescape=True,
@@ -189,14 +189,14 @@ def inline_pictures(
 
 
 def _source(environment: Environment, name: str) -> str:
-    """Return a file beside the template as it is."""
+    """Return the text of a file beside the template."""
     if environment.loader is None:
         raise ValueError("the environment has no templates")
     return environment.loader.get_source(environment, name)[0]
 
 
 def _softly(text: str) -> Markup:
-    """Let a name break after its signs, so that neither its words nor numbers need break."""
+    """Allow line breaks after a name's punctuation, so that words and numbers stay whole."""
     signs = r"(\[(?=\w)|,(?=[^\W\d])|=(?=\w{3}))"  # a comma before a digit parts thousands
     return Markup(re.sub(signs, r"\1<wbr>", str(escape(text))))  # noqa: S704 - escaped
 
@@ -221,7 +221,7 @@ def _inline(figure: Figure, name: str, title: str) -> str:
 
 
 def _themed(tag: str, name: str) -> str:
-    """Make the names in a tag the picture's own, and its colours those of the page."""
+    """Make the ids in a tag unique to the picture, and its colours those of the page's theme."""
     tag = _NAME.sub(rf"\g<1>{name}-", tag)
     return re.sub(r"#[0-9a-f]{6}\b", lambda colour: _role(colour[0]), tag)
 

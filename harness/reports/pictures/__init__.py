@@ -1,4 +1,4 @@
-"""Pictures of what was run: SVG and PNG, for print and for the page."""
+"""Pictures of results, as SVG and PNG, for print and for the page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["draw_all"]
 def draw_all(
     results: Results, folder: Path, published: Sequence[PublishedSuite] = ()
 ) -> list[Path]:
-    """Draw every picture that there is something to draw for, and return the files' paths.
+    """Draw every picture that has something to show, and return the files' paths.
 
     Args:
         results: what was run and estimated.

@@ -1,4 +1,4 @@
-"""A cell as a graph, and where it is drawn.
+"""The graph of a cell, and the layout in which it is drawn.
 
 Operations are nodes too, so that each has room for its name. The layout is layered (Sugiyama et
 al., 1981): layers, few crossings, arcs nearly straight.
@@ -33,7 +33,7 @@ HEIGHT = 22.0  # of a node, in pixels
 LAYER = 44.0  # from one layer to the next
 GAP = 10.0  # between neighbours in a layer
 CHARACTER = 6.3
-BEND = 10.0  # the width that an arc takes where it passes a layer
+BEND = 10.0  # the width reserved for an arc that passes a layer
 SWEEPS = 8
 PULL = 0.85  # towards its neighbours; the rest is towards the middle, so that cells stay narrow
 ARROW = 6.0  # the length of an arc's head
@@ -110,9 +110,9 @@ def width_of(node: Node) -> float:
 
 
 def curves_of(route: Sequence[Point]) -> list[Point]:
-    """Return the places that an arc's line goes through, upright at each, up to the arrow's head.
+    """Return the points of an arc's line, up to the arrow's head; it is vertical at each of them.
 
-    Past other layers it runs straight, so that it does not cut the corners of their nodes.
+    Where it passes other layers it is straight, so that it does not cross the corners of nodes.
     """
     half = HEIGHT / 2
     (x, y), *bends, (end_x, end_y) = route
@@ -163,7 +163,7 @@ def _layers(graph: Graph) -> dict[str, int]:
 
 
 def _chain(arc: tuple[str, str], layer: dict[str, int]) -> list[str]:
-    """Return what an arc goes through: its ends, and a bend in each layer between them."""
+    """Return the nodes on an arc: its ends, and a bend in each layer between them."""
     start, end = arc
     bends = range(layer[start] + 1, layer[end])
     return [start, *(f"{start}>{end}@{row}" for row in bends), end]
@@ -231,7 +231,7 @@ def _across(
 
 
 def _offsets(row: Sequence[str], widths: dict[str, float]) -> list[float]:
-    """Return where the names of a row would be if the row began at 0 and had no more than gaps."""
+    """Return the positions of a row's names if they are packed from 0 with minimal gaps."""
     taken, offsets = 0.0, []
     for name in row:
         half = widths.get(name, BEND) / 2
@@ -241,10 +241,10 @@ def _offsets(row: Sequence[str], widths: dict[str, float]) -> list[float]:
 
 
 def _spaced(wished: Sequence[float], offsets: Sequence[float]) -> list[float]:
-    """Return the places nearest to those wished for (least squares) that keep names apart.
+    """Return the positions nearest to the wished ones (least squares) that keep names apart.
 
-    Less what the names before it take up, each place may not be below its neighbour's: the
-    monotone regression is found by joining blocks that are out of order.
+    After subtracting the packed offsets, positions only have to be in order, which is a monotone
+    regression: blocks that are out of order are joined.
     """
     blocks: list[tuple[float, int]] = []  # of neighbours that share a level: it, and how many
     for wish, offset in zip(wished, offsets, strict=True):

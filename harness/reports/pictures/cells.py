@@ -1,4 +1,4 @@
-"""Found cells: side by side as a picture, and as SVG whose colours a page's style sheet says."""
+"""Draws the cells that searches found: as pictures, or as SVG that a page's style sheet colours."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def draw_cells(
 ) -> Figure | str:
     """Draw the cells of named architectures, such as those before and after a search.
 
-    Says why if there is nothing to draw.
+    Return a sentence instead if there is nothing to draw.
     """
     shown = dict(list(architectures.items())[:MOST_ARCHITECTURES])
     if not shown:

@@ -1,7 +1,7 @@
-"""What pictures are framed by: a title that says what is seen, panels, notes, axes and labels.
+"""The frame of every picture: title, panels, notes, axes and labels.
 
-Axes of memory are logarithmic with plain numbers, and the limit of a device stands on them. A label
-stands beside its mark, where it covers neither a mark nor another label.
+Axes of memory are logarithmic with plain numbers, and show a device's limit. A label is placed
+beside its mark, where it covers neither a mark nor another label.
 """
 
 from __future__ import annotations
@@ -82,14 +82,14 @@ def panels_left_out(panels: int) -> list[str]:
 
 
 def lay_out_finally(figure: Figure) -> None:
-    """Lay a figure out now, and no more when it is drawn: half of the time is the layout's."""
+    """Compute a figure's layout once, not again when it is saved: it takes half of the time."""
     if engine := figure.get_layout_engine():
         engine.execute(figure)
     figure.set_layout_engine("none")
 
 
 def spread(values: Sequence[float], room: float = 1.35) -> tuple[float, float]:
-    """Return the ends of a logarithmic axis that holds all values with room beside them."""
+    """Return the ends of a logarithmic axis for all values, with a margin."""
     low, high = min(values) / room, max(values) * room
     widen = max(1.0, LEAST_SPAN / (high / low)) ** 0.5
     return low / widen, high * widen
@@ -109,11 +109,11 @@ def logarithmic(axes: Axes, side: Literal["x", "y"], ends: tuple[float, float]) 
 
 
 def scale_up(axes: Axes, values: Sequence[float], *, is_logarithmic: bool) -> None:
-    """Let the upward axis hold all values, and not blow up small differences."""
+    """Scale the vertical axis to all values, without magnifying small differences."""
     if is_logarithmic:
         logarithmic(axes, "y", spread([value for value in values if value > 0]))
         return
-    # An interval that goes beyond what there can be is cut off there.
+    # An interval that exceeds the possible range, such as 100 %, is cut off.
     low, high = max(min(values), 0.0), min(max(values), 100.0)
     room = max(0.08 * (high - low), (LEAST_PERCENT - (high - low)) / 2)
     axes.set_ylim(low - room, high + room)
@@ -129,7 +129,7 @@ def draw_chance(axes: Axes, chance: float) -> None:
 
 
 def draw_limit(axes: Axes, limit_mib: float, not_fitting: Sequence[str]) -> None:
-    """Draw what the device has for tensors, and name what did not fit beyond it."""
+    """Draw the device's limit for tensors, and write beyond it which methods did not fit."""
     right = axes.get_xlim()[1]
     axes.axvspan(limit_mib, right, facecolor="none", edgecolor=FAINT, hatch="////", lw=0)
     axes.axvline(limit_mib, color=INK, lw=1.1, ls=(0, (4, 2)))

@@ -1,4 +1,4 @@
-"""Every picture that results of trials and estimates give reason for, one after another."""
+"""Makes every picture that results of trials and estimates have something to show for."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MOST_SETTINGS = 4  # of which cells are drawn
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with the name of its file; or in words why there is nothing to draw."""
+    """A figure with its file name, or a sentence on why there is nothing to draw."""
 
     name: str
     drawn: Figure | str
@@ -122,7 +122,7 @@ def _of_cells(records: Iterable[Record], notes: Sequence[str]) -> Iterator[Pictu
 def _genotypes(found: Mapping[str, Record]) -> tuple[dict[str, Genotype], list[str]]:
     """Return the architectures that can be drawn, and words about those that cannot.
 
-    A method that is alone has the cells that its search started from beside those that it found.
+    For a single method, the cells that its search started from are drawn too.
     """
     cells: dict[str, Genotype] = {}
     said = ["Of each method the trial of its lowest seed, first task."]

@@ -1,4 +1,4 @@
-"""Panels of lines with bands, names at their ends: curves, sweeps and steps are drawn with them."""
+"""Panels of lines with bands and names at their ends, for curves, sweeps and steps."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROW = 0.066  # of the axes' height, between two names
 
 @dataclass(frozen=True)
 class PlotLine:
-    """A line over `x`, with the least and the most over seeds at each place if these differ.
+    """A line over `x`, with the least and the most over seeds at each point if they differ.
 
     Attributes:
-        hollow: whether its marks say that it was not measured.
+        hollow: whether its marks are hollow, since its numbers were not measured.
     """
 
     name: str
@@ -40,14 +40,14 @@ class LinePanel:
     """The axes that lines share.
 
     Attributes:
-        x_words: the label of the axis to the right, with its unit.
-        y_words: of the axis upwards.
-        lines: what is drawn; of more than `MOST_LINES` the first.
+        x_words: the label of the horizontal axis, with its unit.
+        y_words: the label of the vertical axis.
+        lines: the lines to draw; of more than `MOST_LINES`, only the first are drawn.
         among: how many lines there are.
-        dress: sets the axes' scales, and draws what stands behind the lines.
-        references: lines of others to hold these against, dotted, over any number.
-        is_stepped: whether lines go in steps, each up at its mark, and over any number; else over
-            counts.
+        dress: sets the axes' scales, and draws what is behind the lines.
+        references: dotted lines to compare with.
+        is_stepped: whether lines rise in steps, each at its mark; the horizontal axis then has any
+            numbers, else counts.
     """
 
     title: str
@@ -61,7 +61,7 @@ class LinePanel:
 
 
 def draw_line_panels(title: str, notes: Sequence[str], panels: Sequence[LinePanel]) -> Figure:
-    """Draw panels, a name in the same look in all of them.
+    """Draw panels, in all of which a name has the same look.
 
     Args:
         title: what is seen.
@@ -110,7 +110,7 @@ def _draw(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look], steppe
 
 
 def _name(axes: Axes, lines: Sequence[PlotLine], styles: dict[str, Look]) -> None:
-    """Write the names of the lines to the right of their ends, none over another.
+    """Write the names of the lines to the right of their ends, without overlaps.
 
     The axes' limits must be final; the layout makes room for the names.
     """

@@ -1,4 +1,4 @@
-"""Words and published numbers that stand beside what is drawn: names, notes, citations."""
+"""Names, notes, citations and published numbers for pictures."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ MOST_BUDGETS = 4
 
 
 def label_of(text: str, limit: int = 40) -> str:
-    """Shorten a label that records hold to what a picture has room for."""
+    """Shorten a label of a record, so that it fits into a picture."""
     return one_line(text, limit=limit)
 
 
 def setting_of(what: Row | Record, *, tells_budget: bool = False) -> str:
-    """Name the data set and how it is posed; and the budget, where there are several."""
+    """Name the data set and setting, and the budget if there are several."""
     if isinstance(what, Row):
         dataset, record = what.dataset, next(iter(what.records), None)
     else:
@@ -61,17 +61,17 @@ def setting_of(what: Row | Record, *, tells_budget: bool = False) -> str:
 
 
 def source_notes(sources: Iterable[Source]) -> list[str]:
-    """Say what filled and hollow marks are, for those that occur."""
+    """Explain filled and hollow marks, as far as they occur."""
     found = set(sources)
     return [words for source, words in SOURCES.items() if source in found]
 
 
 def budget_notes(records: Sequence[Record], *, in_titles: bool = False) -> list[str]:
-    """Say how far the budget is scaled from the paper's; nothing where it is not.
+    """Say how the budget is scaled from the paper's; no note if it is not.
 
     Args:
         records: what is drawn.
-        in_titles: whether the titles of the panels tell budgets, where there are several.
+        in_titles: whether the panels' titles name budgets if there are several.
     """
     used = {(record.budget.allowed, record.dataset.kind): None for record in records}
     if len({budget for budget, _ in used}) > 1:
@@ -101,10 +101,10 @@ class Loss:
 
 @dataclass(frozen=True)
 class Beside:
-    """What is known of a row, by its place.
+    """What suites say about rows, by their place.
 
     Attributes:
-        stand_ins: for the label of a data set, the suite's data set that it was run in place of.
+        stand_ins: for the label of a data set, the suite's data set that it took the place of.
         names: what a suite calls a method on one of its data sets.
         memory: published MiB of peak memory.
         losses: published losses of its pretraining.
@@ -116,7 +116,7 @@ class Beside:
     losses: Mapping[RowPlace, Sequence[Loss]] = field(default_factory=dict)
 
     def name_at(self, place: RowPlace) -> str | None:
-        """Return what a suite calls the method of a row; None where none does."""
+        """Return what a suite calls the method of a row; None if no suite has a name for it."""
         return self.names.get((place.method, place.dataset))
 
     def name_of(self, record: Record) -> str:
@@ -132,7 +132,7 @@ class Beside:
 
 
 def beside_of(suites: Sequence[PublishedSuite], stand_ins: Mapping[str, str]) -> Beside:
-    """Gather what suites say; of two that say something of one row, the first is heard."""
+    """Gather what suites say; if several are about one row, the first counts."""
     rows = [(suite, place, row) for suite in reversed(suites) for place, row in suite.rows]
     names = {
         (method, dataset): label_of(words)
@@ -160,7 +160,7 @@ def beside_of(suites: Sequence[PublishedSuite], stand_ins: Mapping[str, str]) ->
 
 
 def statements_of(suites: Iterable[PublishedSuite], *, of_losses: bool = False) -> Iterator[str]:
-    """Cite the suites whose memory or losses are drawn, and say what is known against these."""
+    """Cite the suites whose memory or losses are drawn, with their notes on these numbers."""
     for suite in suites:
         if suite.published.losses if of_losses else suite.published.memory:
             yield f"Published: {suite.published.source}."

@@ -1,4 +1,4 @@
-"""Ours against the published numbers: a dot each and a line between, the farthest apart first."""
+"""Draws our numbers beside published ones: a dot for each, joined, the farthest apart first."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CHANCE = "Dotted strokes: guessing among the classes."
 
 
 def draw_paper(compared: PaperComparison, *, whole: bool = False) -> Figure | str:
-    """Draw a panel for each metric, of time one for each device; say why if there is none.
+    """Draw a panel for each metric, and for time one for each device; else return why not.
 
     Args:
         compared: ours beside the published numbers.
-        whole: whether lines of which only ours or only the published number is known are drawn
-            too, below the others.
+        whole: whether lines with only our number, or only the published one, are drawn as well,
+            below the others.
     """
     sections = [
         (device, lines)
@@ -57,9 +57,9 @@ def draw_paper(compared: PaperComparison, *, whole: bool = False) -> Figure | st
 def _known(
     compared: PaperComparison, metric: str, device: str | None, *, whole: bool
 ) -> list[PaperLine]:
-    """Return what both have, the farthest apart first; then, if wanted, what one has.
+    """Return lines with both numbers, the farthest apart first; then, if wanted, the others.
 
-    Mechanisms, which a suite gives names, stay in their order.
+    Lines to which the suite gives names, such as mechanisms, stay in their order.
     """
     lines = compared.lines_of(metric, device)
     both = [line for line in lines if line.relative is not None and line.ours and line.published]

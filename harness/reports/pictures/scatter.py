@@ -1,4 +1,4 @@
-"""A metric against peak memory: a panel a setting and device, a mark a method."""
+"""Draws a metric against peak memory, with a panel for each setting and device."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MEMORY = METRICS["peak_memory"]
 
 @dataclass(frozen=True)
 class Upward:
-    """The metric that a picture shows from bottom to top.
+    """The metric on the vertical axis.
 
     Attributes:
         is_logarithmic: whether the axis is.
@@ -51,7 +51,7 @@ class Upward:
     tells_budget: bool
 
     def place(self, row: Row) -> tuple[float, float] | None:
-        """Return a row's memory and value; None where it lacks either."""
+        """Return a row's memory and value; None if it lacks either."""
         memory, value = row.value(MEMORY.name), row.value(self.metric.name)
         return None if memory is None or value is None else (memory, value)
 
@@ -76,11 +76,11 @@ ROOM, ROOM_FOR_NAMES = 0.1, 0.34
 
 
 def draw_accuracy_memory(rows: Sequence[Row], notes: Sequence[str] = ()) -> Figure | str:
-    """Draw accuracy against peak memory; say why if there is nothing to draw.
+    """Draw accuracy against peak memory; return why if there is nothing to draw.
 
     Args:
-        rows: one for each method, setting and device; what did not fit is named in its panel.
-        notes: what else is to be said under the picture, such as that the budget is scaled.
+        rows: one for each method, setting and device; those that did not fit are named in a panel.
+        notes: further lines under the picture, such as that the budget is scaled.
     """
     upward = Upward(METRICS["accuracy"], False, _has_several_budgets(rows))
     drawn = [row for row in rows if upward.place(row)]
@@ -126,8 +126,8 @@ def _memory_panels(title: str, notes: Sequence[str], rows: Sequence[Row], upward
     Args:
         title: what is seen.
         notes: lines under the panels, beside those that say what the marks mean.
-        rows: what is drawn; those that lack a value are named as not fitting, or left out.
-        upward: the other axis.
+        rows: the rows; those without a value are named as not fitting, or left out.
+        upward: the vertical axis.
     """
     panels = _panels(rows, upward)
     sources = [
@@ -182,7 +182,7 @@ def _marks_left_out(panels: Sequence[Panel]) -> list[str]:
 
 
 def _draw_panel(axes: Axes, panel: Panel, upward: Upward, comparable: Panel) -> None:
-    """Make the axes of a panel, its title and its limit; those of one setting have one scale."""
+    """Draw a panel with its title and limit; panels of one setting have the same scale."""
     first = panel[0]
     titled(axes, f"{upward.setting(first)}\n{label_of(first.model)} ({first.mode})")
     up = upward.metric.axis(is_logarithmic=upward.is_logarithmic)

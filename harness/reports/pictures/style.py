@@ -1,4 +1,4 @@
-"""How every picture looks, and is saved: colour-blind safe, the same bytes for the same records."""
+"""The style of all pictures, safe for colour-blind readers; equal records give equal bytes."""
 
 from __future__ import annotations
 
@@ -50,8 +50,9 @@ MARKERS: tuple[Marker, ...] = (
     ((-1.0, -0.45), (1.0, -0.45), (1.0, 0.45), (-1.0, 0.45), (-1.0, -0.45)),
     ((-0.45, -1.0), (0.45, -1.0), (0.45, 1.0), (-0.45, 1.0), (-0.45, -1.0)),
 )
-# So that the built-in methods share no markers and, as far as there are any, no colours: the two
-# random controls do, those that search nothing, and newer methods with one that On-NAS's paper has.
+# So that the built-in methods share no markers and, as far as the palette goes, no colours. The two
+# random controls share one, so do the controls that search nothing, and newer methods share one
+# with a method of On-NAS's paper.
 SALTS = {"colour": 9621, "marker": 188040, "line": 87220}
 Line = str | tuple[int, tuple[int, ...]]
 
@@ -116,7 +117,7 @@ _LONG_NUMBER = re.compile(r"(\d\.\d\d)\d+")  # a hundredth of a point is finer t
 
 @dataclass(frozen=True)
 class Look:
-    """What tells one method from the others: in colour, and without it."""
+    """The look of one method, which is distinct in colour and without colour."""
 
     colour: str
     words: str  # the colour of its name
@@ -126,13 +127,13 @@ class Look:
 
 @contextmanager
 def drawing() -> Iterator[None]:
-    """Draw, or save what was drawn, in this style."""
+    """Draw or save within the context in this style."""
     with drawn_with(RC):
         yield
 
 
 def looks(labels: Iterable[str]) -> dict[str, Look]:
-    """Give each label its look, the same in every picture and page, whatever else is in them.
+    """Return the look of each label, which is the same in every picture and page.
 
     Variants of a method have its colour, and markers of their own.
     """
@@ -155,7 +156,7 @@ def _look(label: str) -> Look:
 
 
 def _chosen(what: str, name: str, among: int) -> int:
-    """Choose by name: the same number on every machine."""
+    """Return a number that depends on the name alone, and is the same on every machine."""
     digest = sha256(f"{SALTS[what]}/{what}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "big") % among
 

@@ -1,4 +1,4 @@
-"""Variants of one method: metrics over the number that differs, or memory as bars."""
+"""Draws variants of one method: metrics over the parameter that differs, or memory as bars."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Family:
         return self.keys[0] if are_numbers else None
 
     def variant(self, record: Record) -> str:
-        """Say what a record's variant is: the values of the parameters that differ."""
+        """Return the name of a record's variant: the values of the parameters that differ."""
         params = record.method.params
         return ", ".join(f"{key} {spelled(params[key])}" for key in self.keys if key in params)
 
