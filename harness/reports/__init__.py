@@ -1,1 +1,1 @@
-"""What records say side by side."""
+"""Shows results: tables in every format, pictures, and the page."""

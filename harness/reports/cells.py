@@ -1,4 +1,4 @@
-"""Cells, columns and captions of rows: each value with the mark that its source asks for."""
+"""Makes cells and columns from rows, with the mark of each value's source, and captions."""
 
 from __future__ import annotations
 
@@ -68,9 +68,9 @@ def column_of(metric: MetricSpec, *, has_spread: bool | None = None) -> Column:
 
 
 def cell_of(row: Row, metric: MetricSpec) -> TableCell:
-    """Return a metric of a row, or that the device did not hold it.
+    """Return the cell of a row's metric, which may say that the device did not hold it.
 
-    An estimate tells how much memory it would take also where the device has less.
+    An estimate has its memory even if the device has less.
     """
     value = row.held(metric.name)
     if value is None and metric.needs_fit and row.fits is False:
@@ -106,7 +106,7 @@ def _mark(source: str) -> Mark:
 
 
 def _band(value: Value) -> str:
-    """Say between what a prediction is."""
+    """Return the band of a prediction, in words."""
     if value.low is None or value.high is None or value.low == value.high:
         return ""
     ends = f"between {value.low:,.1f} and {value.high:,.1f} {value.metric.unit}"
@@ -126,7 +126,7 @@ def legend(rows: Iterable[Sequence[TableCell]], machine: str = "another machine"
 
 
 def chance_sentence(rows: Sequence[Row]) -> list[str]:
-    """Say what guessing would reach in the settings whose accuracies are shown."""
+    """Say which accuracy guessing would reach in the settings that are shown."""
     told = {
         row.full_setting: row.chance
         for row in rows
@@ -146,7 +146,7 @@ def estimate_legend() -> str:
 
 
 def failed_sentence(records: Sequence[Record], missing: Missing) -> str:
-    """Say how many trials failed and what they count as; and name the choice even if none did."""
+    """Say how many trials failed, and what they count as; the choice is named even if none did."""
     failed = [record for record in records if record.status in FAILED]
     sentence = f"Trials that failed or went over their budget {COUNTS_AS[missing]}: "
     if missing == "chance" and any(_is_uncounted(record) for record in failed):
@@ -170,7 +170,7 @@ def endings(group: Sequence[Record]) -> str:
 
 
 def failures(group: Sequence[Record]) -> list[str]:
-    """Say what went wrong in the trials of a row, each fault once, with the seeds it befell."""
+    """Say what went wrong in the trials of a row: each fault once, with its seeds."""
     seeds: dict[str, list[int]] = {}
     for record in group:
         if record.status in FAILED and record.error is not None:
@@ -184,7 +184,7 @@ def failures(group: Sequence[Record]) -> list[str]:
 
 
 def side_by_side(group: Sequence[Record]) -> list[str]:
-    """Say that the measured times of a row were taken while other trials shared the machine."""
+    """Remark on measured times of trials that shared the machine with other trials."""
     most = max(_at_once(record) for record in group)
     if most == 1:
         return []
@@ -192,7 +192,7 @@ def side_by_side(group: Sequence[Record]) -> list[str]:
 
 
 def _at_once(record: Record) -> int:
-    """Count the trials that were under way on the machine of a measured one, itself included."""
+    """Count the trials that ran at once on the machine of a measured one, itself included."""
     told = record.environment.get("trials_side_by_side")
     measured = record.device.mode == "measured" and record.status == "ok"
     return told if measured and isinstance(told, int) and told > 1 else 1

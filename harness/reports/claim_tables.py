@@ -22,7 +22,7 @@ PUBLISHED = Column("published", "published", kind="number", digits=None)
 
 
 def claims_table(claims: Sequence[NamedClaim]) -> Table:
-    """Return the table of claims that there are, without verdicts."""
+    """Return the table of claims, without verdicts."""
     return Table(
         key="claims",
         title="",
@@ -60,7 +60,7 @@ def ledger_tables(judged: Sequence[JudgedClaim], *, brief: bool = False) -> list
 def ledgers_of(
     plugins: Plugins, results: Results, folders: Sequence[Path], complain: Callable[[str], None]
 ) -> list[Table]:
-    """Return the ledger of each method in results, with the claims that these say something of."""
+    """Return the ledger of each method in results, with the claims that the results bear on."""
     return ledger_tables(claims_told_by(plugins, results, folders, complain))
 
 
@@ -120,7 +120,7 @@ def _published(named: NamedClaim) -> str:
 
 
 def facts_of(judged: JudgedClaim) -> Iterator[tuple[str, str]]:
-    """Give all there is to one claim, each fact with its name."""
+    """Yield all facts about one claim, each with its name."""
     claim, finding = judged.named.claim, judged.finding
     published = claim.published
     yield "source", f"{claim.source}, {claim.where}"
@@ -139,7 +139,7 @@ def facts_of(judged: JudgedClaim) -> Iterator[tuple[str, str]]:
 
 
 def _interval(judged: JudgedClaim) -> str:
-    """Write between what ours is; a dash where there is none, or it is one number."""
+    """Write the interval of our number; a dash if there is none, or it is a single number."""
     low, high = judged.finding.low, judged.finding.high
     if low is None or high is None or low == high:
         return MISSING

@@ -38,14 +38,14 @@ BASES = {
 
 
 def comparison_tables(result: ResultsComparison) -> list[Table]:
-    """Return a table for each metric; the last one's caption has what is to be said of all."""
+    """Return a table for each metric; the last one's caption is about all of them."""
     metrics = {c.metric.name: c.metric for row in result.rows for c in row.comparisons}
     tables = [_metric_table(metric, result) for metric in metrics.values()]
     return [*tables, _said([*_legend(result), *_remarks(result)])]
 
 
 def control_cells(rows: Sequence[Row], controls: Collection[str]) -> list[TableCell]:
-    """Return for each row whether it is shown better than the controls; nothing if no row has any.
+    """Return a cell for each row on whether it beats the controls; none if there are no controls.
 
     The verdicts are those of `harness compare`, under the same conditions.
     """
@@ -184,7 +184,7 @@ def _place(row: ComparedRow) -> str:
 
 
 def paper_tables(compared: PaperComparison) -> list[Table]:
-    """Return a table for each metric that there is anything of; the last sums up in words."""
+    """Return a table for each metric that has numbers, and a last one that sums up in words."""
     tables = []
     for short, device in compared.sections:
         lines = compared.lines_of(short, device)

@@ -1,7 +1,7 @@
 """Makes reports of results, and delivers them: to files, or as a page to this machine's browser.
 
-The server has one address, `/`: no path from the network is ever a path of the file system.
-Requests that name another host are refused, so that no web site reaches it by a name of its own.
+The server has one address, `/`, so no path from the network is ever used as a path of files. It
+refuses requests that name another host, so that no web site can reach it by a name of its own.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _TEXTS: dict[str, Callable[[Sequence[Table]], str]] = {
 
 @dataclass(frozen=True)
 class Report:
-    """What a report is made of: what was found, what was published of it, and the tables."""
+    """The content of a report: results, published numbers, and tables."""
 
     results: Results
     published: Sequence[PublishedSuite]
@@ -149,14 +149,13 @@ def choose_destinations(
     """Return a path for each format; None: standard output.
 
     Args:
-        formats: those that were asked for; none: the one that the output's name ends in, else
-            Markdown.
+        formats: those that were asked for; none: by the suffix of the output, else Markdown.
         output: a file, or for several formats a folder.
-        folders: what is reported on; a page goes into the first unless told otherwise.
+        folders: what is reported on; without an output, a page goes into the first.
 
     Raises:
-        UsageError: the output's name tells no format, or another one than was asked for, or
-            several formats have no folder.
+        UsageError: the output's suffix is of no format, or of another than was asked for; or
+            several formats have no folder to go to.
     """
     wanted = list(dict.fromkeys(formats)) or [_format_of(output)]
     if len(wanted) > 1 and (output is None or output.suffix in _FORMATS or output.is_file()):
@@ -191,7 +190,7 @@ MakePage = Callable[[], tuple[str, bool]]
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves one page, which is kept until something in the folder has changed."""
+    """Serves one page, and makes it anew only if something in the folder has changed."""
 
     daemon_threads = True
 
@@ -207,7 +206,7 @@ class PageServer(ThreadingHTTPServer):
         return f"http://{LOCALHOST}:{self.server_port}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a browser that has gone before it had its answer."""
+        """Ignore a browser that closed the connection before it had its answer."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type] # as it came
 
@@ -249,12 +248,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing of each request."""
+        """Log no requests."""
 
 
 @contextmanager
 def page_server(folder: Path, port: int, make_page: MakePage) -> Iterator[PageServer]:
-    """Give a server of a folder's page, closed at the end.
+    """Open a server of a folder's page, and close it at the end.
 
     Raises:
         UsageError: the port is taken, or not allowed.
@@ -268,7 +267,7 @@ def page_server(folder: Path, port: int, make_page: MakePage) -> Iterator[PageSe
 
 
 def _stamp(folder: Path) -> object:
-    """Return what changes when a trial or an estimate is written."""
+    """Return a value that changes when a trial or an estimate is written."""
     names = ("record.json", "estimate.json", "plan.json")
     found = []
     for path in (path for name in names for path in folder.glob(f"**/{name}")):

@@ -1,4 +1,4 @@
-"""Tables of what was not run as trials: estimates, benchmarks, recommendations, correlations."""
+"""Tables of results other than trials: estimates, benchmarks, recommendations, correlations."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table
 
     Args:
         rows: those of the estimate.
-        brief: whether it is for a terminal: fewer columns, ranges in words beside what they are of,
-            and what devices lack below.
+        brief: whether it is for a terminal, with fewer columns, ranges in words beside their
+            numbers, and remarks on devices below.
     """
     devices = list(dict.fromkeys(device.device for row in rows for device in row.devices))
     remarks = Remarks()
@@ -54,7 +54,7 @@ def estimate_table(rows: Sequence[EstimateRow], *, brief: bool = False) -> Table
 
 
 def _widths(rows: Sequence[EstimateRow]) -> Iterator[str]:
-    """Say what widths and steps the numbers are of, and loudly where cells are narrowed."""
+    """Say which widths and steps the numbers are for, in capitals if cells are narrowed."""
     kinds_by_name = {setting.name: kind for kind, setting in SETTINGS.items()}
     kinds: dict[str, list[EstimateRow]] = {}
     for row in rows:
@@ -124,7 +124,7 @@ def _cells(
 
 
 def _range(row: Row, column: Column) -> str:
-    """Say between what the number of a column is; nothing where it is one number."""
+    """Return the range of a column's number, in words; empty if it is a single number."""
     value = next((each for each in row.values.values() if each.metric.key == column.key), None)
     if value is None or value.low is None or value.high is None or value.low == value.high:
         return ""
@@ -133,7 +133,7 @@ def _range(row: Row, column: Column) -> str:
 
 
 def _remarks_on_devices(rows: Sequence[EstimateRow]) -> Iterator[str]:
-    """Say what devices have, which of them have no cost model, and what a time is of."""
+    """Say which limits devices have, which have no cost model, and what a time covers."""
     every = [device for row in rows for device in row.devices]
     limits = {each.device: each.memory_limit_mib for each in every}
     if any(each.fits is False for each in every):
@@ -151,7 +151,7 @@ def _remarks_on_devices(rows: Sequence[EstimateRow]) -> Iterator[str]:
 
 
 def bench_table(rows: Sequence[BenchRow]) -> Table:
-    """Return the table of a benchmark, the ratios within each setting among its columns."""
+    """Return the table of a benchmark, with ratios to the first method of each setting."""
     cells = tuple(_bench_cells(row, reference) for row, reference in with_references(rows))
     return Table(
         key="bench",
@@ -185,7 +185,7 @@ ACCURACY = column_of(METRICS["accuracy"], has_spread=False)
 
 
 def recommendation_table(found: Recommendation) -> Table:
-    """Return the table of a recommendation: what each method costs, how it fared, or why not."""
+    """Return the table of a recommendation: each method's costs and accuracy, or why not."""
     limit = to_mib(found.limits.memory_bytes)
     energy = found.limits.joules is not None
     cells = tuple(tuple(_contender_cells(each, energy=energy)) for each in found.contenders)

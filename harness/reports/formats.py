@@ -1,7 +1,7 @@
-"""What tables are written as: Markdown, LaTeX, and CSV or a frame for programs.
+"""Writes tables as Markdown and LaTeX, and as CSV or data frames for programs.
 
-A terminal has `harness.reports.terminal`, the page `harness.reports.page`; all of them show a cell
-as `harness.reports.table.shown` rounds and marks it.
+For terminals there is `harness.reports.terminal`, for the page `harness.reports.page`. All of them
+show a cell as `harness.reports.table.shown` rounds and marks it.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def to_markdown(tables: Sequence[Table]) -> str:
 
 
 def escaped_markdown(text: str) -> str:
-    """Return a stranger's text so that Markdown shows it as it is, on one line."""
+    """Escape a stranger's text so that Markdown shows it literally, on one line."""
     return _SPECIAL.sub(r"\\\1", one_line(text, limit=1000))
 
 
@@ -104,7 +104,7 @@ def to_latex(tables: Sequence[Table]) -> str:
 
 
 def escaped_latex(text: str) -> str:
-    """Return a stranger's text so that LaTeX sets it as it is; nothing of it is a command."""
+    """Escape a stranger's text so that LaTeX prints it literally and runs none of it."""
     return one_line(text, limit=1000).translate(_ESCAPES)
 
 
@@ -135,7 +135,7 @@ def _tabular(table: Table) -> str:
 
 
 def _stacked(column: Column) -> str:
-    """Break a heading, so that its column is hardly wider than the numbers below it."""
+    """Break a heading into lines, so that its column is hardly wider than its numbers."""
     lines = wrap(column.heading, HEADING_WIDTH, break_long_words=False, break_on_hyphens=False)
     side = "r" if column.is_flush_right else "l"
     stacked = r" \\ ".join(map(escaped_latex, lines))
@@ -143,14 +143,14 @@ def _stacked(column: Column) -> str:
 
 
 def _label(key: str) -> str:
-    """Keep of a key what is safe in a label."""
+    """Return a key without characters that are unsafe in a label."""
     return "".join(c if c.isascii() and (c.isalnum() or c == "-") else "-" for c in key)
 
 
 def shown_frame(
     table: Table, escape_text: Callable[[str], str], escape_number: Callable[[str], str]
 ) -> DataFrame:
-    """Return a table as it is read: headings with units, cells rounded and marked, all escaped."""
+    """Return a table as text for people: headings with units, cells rounded, marked and escaped."""
     from pandas import DataFrame  # noqa: PLC0415 - slow, and only a report needs it
 
     rows = [
@@ -165,11 +165,11 @@ def shown_frame(
 
 
 def exact_frame(tables: Sequence[Table]) -> DataFrame:
-    """Return the rows of all tables, with unrounded numbers; `table` says which one a row is of.
+    """Return the rows of all tables with unrounded numbers; the column `table` names the table.
 
-    Beside a column KEY there is KEY_std where cells have a standard deviation, and KEY_source where
-    they can be something other than measured: `measured`, `emulated`, `predicted`, `published`, or
-    `unfit` in the place of a number that there is none of, since a device did not hold it.
+    Beside a column KEY there is KEY_std if cells have a standard deviation, and KEY_source if
+    numbers may be other than measured: `measured`, `emulated`, `predicted`, `published`, or `unfit`
+    if there is no number because the device did not hold it.
     """
     from pandas import DataFrame  # noqa: PLC0415 - slow, and only a report needs it
 

@@ -1,4 +1,4 @@
-"""Lines of ours that stand beside published rows: one method and setting, on all its devices."""
+"""Our lines beside published rows: one method on one setting, with all its devices."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Line:
 
     Attributes:
         dataset: the data set that was used, which may stand in for the one of `place`.
-        origin: what made it: versions and data; lines of different origin are kept apart.
-        devices: by name, what each made of it.
+        origin: versions and data that it was made with; lines of different origin are kept apart.
+        devices: the row of each device, by name.
         remarks: sentences about this line.
     """
 
@@ -52,8 +52,8 @@ class Line:
 def lines_of_rows(rows: Iterable[Row], stand_ins: Mapping[str, str]) -> list[Line]:
     """Put the devices of the same method and setting side by side.
 
-    What is on one device twice, such as emulated and measured, makes two lines, which say what
-    they are.
+    If a device has two rows, such as an emulated and a measured one, they become two lines, whose
+    remarks say which is which.
 
     Args:
         rows: of records.
@@ -96,7 +96,7 @@ def _origin(record: Record) -> str:
 
 
 def _line_for(alike: Sequence[Line], place: RowPlace, row: Row, origin: str) -> Line:
-    """Find among lines of the same place one of this origin without the device, or begin one."""
+    """Find a line of this place and origin that lacks the device, or begin a new one."""
     for line in alike:
         if line.origin == origin and row.device not in line.devices:
             return line

@@ -1,4 +1,4 @@
-"""A suite's published table again: its rows in its order, ours beside them, and the difference."""
+"""A suite's published table, row by row, with our numbers and the differences beside them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Frame", "published_table"]
 
 @dataclass(frozen=True)
 class Frame:
-    """What is said around a table.
+    """The title, caption and remarks of a table.
 
     Attributes:
         key: its name for programs.
@@ -43,7 +43,7 @@ class _Compared:
 
 
 def published_table(suite: PublishedSuite, lines: Sequence[Line], frame: Frame) -> Table:
-    """Return the published table with our lines in it; what it lacks comes below its rows."""
+    """Return the published table with our lines; lines that it lacks come below its rows."""
     remarks = Remarks()
     pairs = _paired(suite, lines)
     published = suite.published
@@ -79,7 +79,7 @@ def _how_to_read(published: Published) -> str:
 
 
 def _paired(suite: PublishedSuite, lines: Sequence[Line]) -> list[_Compared]:
-    """Put our lines beside the published rows, in their order; then what these lack."""
+    """Pair our lines with the published rows, in their order; unpaired lines come last."""
     by_place: dict[RowPlace, list[Line]] = {}
     for line in lines:
         by_place.setdefault(line.place, []).append(line)
@@ -129,7 +129,7 @@ def _is_unreal(row: Row) -> bool:
 
 
 def _agreements(published: Published, pairs: Sequence[_Compared]) -> list[str]:
-    """Say for each device that has a limit in how many rows it held what it was published to."""
+    """Say for each device with a limit in how many rows it fits or not, as was published."""
     sentences = []
     for device in published.unfit:
         agree = [each for pair in pairs if (each := _agrees(published, pair, device)) is not None]
@@ -141,7 +141,7 @@ def _agreements(published: Published, pairs: Sequence[_Compared]) -> list[str]:
 
 
 def _agrees(published: Published, pair: _Compared, device: str) -> bool | None:
-    """Say whether a device held what it was published to; None where one of both is not known."""
+    """Tell whether ours and the published row agree on fitting; None if one is not known."""
     ours = pair.line.devices.get(device) if pair.line else None
     if pair.row is None or not pair.row.is_tabled or ours is None:
         return None
@@ -152,7 +152,7 @@ def _agrees(published: Published, pair: _Compared, device: str) -> bool | None:
 
 
 def _columns(published: Published) -> tuple[Column, ...]:
-    """Return the columns: what a row is, then ours, published and difference of each number."""
+    """Return the columns: the row's names, then ours, published and difference for each number."""
     columns = [
         Column("method", "method"),
         Column("dataset", "data"),
@@ -219,7 +219,7 @@ def _three(ours: TableCell, theirs: TableCell, *, in_points: bool = False) -> li
 
 
 def _difference(ours: TableCell, theirs: TableCell, *, in_points: bool) -> TableCell:
-    """Return ours less theirs, in percent of theirs or in points; it is as real as ours is."""
+    """Return ours - theirs, in percent of theirs or in points, with the mark of ours."""
     if not isinstance(ours.value, float | int) or not isinstance(theirs.value, float | int):
         both = ours.mark == theirs.mark == "unfit"
         return TableCell(None, note="neither fits" if both else "")
@@ -230,7 +230,7 @@ def _difference(ours: TableCell, theirs: TableCell, *, in_points: bool) -> Table
 
 
 def _in_unit(time: TableCell, unit: str) -> TableCell:
-    """Bring seconds to the unit of the publication."""
+    """Convert seconds to the unit of the publication."""
     if unit == "days" and isinstance(time.value, float | int):
         return replace(time, value=time.value / DAY_S)
     return time

@@ -1,4 +1,4 @@
-"""A table as data, exact, and the one place that rounds: what a cell says in every format."""
+"""Tables as exact data, and the only place that rounds numbers, for every format."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Column:
         kind: `difference` is a number that always shows its sign; `words` are numbers as text, such
             as `1.2 to 3.4`; `prose` is sentences, which a narrow terminal breaks; `notes` has the
             signs of remarks below the table, and the remarks themselves as the cells' notes.
-        digits: decimals that are shown; None shows a number as it was published.
-        figures: significant figures that a number too small for its decimals keeps.
+        digits: decimals that are shown; None: a number is shown as it was published.
+        figures: significant figures of a number that is too small for these decimals.
         has_spread: whether cells may have a standard deviation.
         has_marks: whether cells may have marks.
     """
@@ -60,7 +60,7 @@ class Column:
 
     @property
     def is_flush_right(self) -> bool:
-        """Whether its cells are numbers, which stand flush right."""
+        """Whether its cells are numbers, which are aligned right."""
         return self.kind in ("number", "difference", "words")
 
     @property
@@ -71,12 +71,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TableCell:
-    """One value, exact; None where there is none.
+    """One exact value; None if there is none.
 
     Attributes:
         spread: the standard deviation over seeds.
-        mark: what the value is, if it is not measured.
-        note: in words, what a person should know of this cell.
+        mark: the source of the value, if it is not measured.
+        note: a remark on this cell.
     """
 
     value: float | str | None
@@ -86,7 +86,7 @@ class TableCell:
 
     @property
     def sort_key(self) -> float | str:
-        """What to sort by: what did not fit, and what is missing, is behind all numbers."""
+        """The key to sort by: numbers first, then what did not fit, then what is missing."""
         if isinstance(self.value, str):
             return self.value.casefold()
         return inf if self.value is None else self.value
@@ -106,8 +106,8 @@ class Table:
 
     Attributes:
         key: its name for programs, unique in a report: `trials`, `table2`.
-        caption: sentences that hold for the whole table: what its marks mean, what was scaled,
-            what a failed trial counts as, and what its source is known to lack.
+        caption: sentences about the whole table: what its marks mean, what was scaled, what failed
+            trials count as, and gaps of its source.
         rows: as many cells as there are columns.
     """
 
@@ -135,12 +135,12 @@ class Remarks:
 
     @property
     def notes(self) -> tuple[Note, ...]:
-        """What to write below the table."""
+        """The remarks to write below the table."""
         return tuple(Note(sign, text) for text, sign in self._signs.items())
 
 
 def shown(cell: TableCell, column: Column) -> str:
-    """Return a cell as it is read: `~495.1`, `63.33 ± 0.11*`, `X`, or a dash."""
+    """Return a cell's text: `~495.1`, `63.33 ± 0.11*`, `X`, or a dash."""
     if isinstance(cell.value, str):
         return cell.value
     if cell.mark == "unfit":

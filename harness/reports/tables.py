@@ -1,4 +1,4 @@
-"""All tables of results: the published ones first, then what was found as it is."""
+"""All tables of results: published tables with ours beside them, then all trials and estimates."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def tables_of(
 ) -> list[Table]:
     """Return the tables of results.
 
-    First comes, in sentences, what was found. For each suite there is a table for each budget that
-    its rows were run with, and one for each estimate of it; then comes the table of all trials, and
+    The findings come first, in sentences. For each suite there is a table for each budget that its
+    rows were run with, and one for each estimate of it. Then come the table of all trials, and
     those of the estimates.
 
     Args:
@@ -66,7 +66,7 @@ def tables_of(
 
 
 def _every_row(results: Results, missing: Missing) -> Sequence[Row]:
-    """Return the rows of all trials, those that are there already where they are the same."""
+    """Return the rows of all trials; the results' own rows are reused if they are the same."""
     if missing == "omit":
         return results.trial_rows
     return rows_of_records(results.records, missing, results.metrics)
@@ -111,7 +111,7 @@ def _published(results: Results, suite: PublishedSuite, missing: Missing) -> Ite
 
 
 def _by_budget(results: Results, suite: PublishedSuite) -> dict[str, list[Record]]:
-    """Sort the trials that belong beside a suite by what they were allowed."""
+    """Group the trials that belong to a suite by their budget."""
     places = {place for place, _ in suite.rows}
     sorted_out: dict[str, list[Record]] = {}
     for found in results.trials:
@@ -127,7 +127,7 @@ def _by_budget(results: Results, suite: PublishedSuite) -> dict[str, list[Record
 def _belongs(
     found: FoundTrial, suite: PublishedSuite, places: set[RowPlace], stand_ins: Mapping[str, str]
 ) -> bool:
-    """Say whether a trial has a published row, or was run for the suite without having one."""
+    """Tell whether a trial has a published row, or was run for the suite."""
     names = {Path(name).stem for name in found.suites}
     return place_of(found.record, stand_ins) in places or suite.name in names
 
@@ -135,7 +135,7 @@ def _belongs(
 def _scaled(
     record: Record, suite: PublishedSuite, stand_ins: Mapping[str, str]
 ) -> dict[str, tuple[float, float]]:
-    """Return in what a trial's budget differs from the published one of its data set."""
+    """Return the keys in which a trial's budget differs from its data set's published one."""
     published = suite.budgets.get(place_of(record, stand_ins).dataset)
     published = published or next(iter(suite.budgets.values()))
     return scaled_keys(record.budget.allowed, published, record.dataset.kind)
@@ -165,7 +165,7 @@ def _estimated(
 def _scaled_estimate(
     row: EstimateRow, suite: PublishedSuite, stand_ins: Mapping[str, str]
 ) -> dict[str, tuple[float, float]]:
-    """Return in what an estimate's width and steps differ from the published ones."""
+    """Return how an estimate's width and steps differ from the published ones."""
     budgets = suite.budgets
     published = budgets.get(stand_ins.get(row.dataset, row.dataset)) or next(iter(budgets.values()))
     kind = "full-task" if row.setting == "full task" else "few-shot"
@@ -175,7 +175,7 @@ def _scaled_estimate(
 
 
 def _with_own_keys(tables: Iterable[Table]) -> Iterator[Table]:
-    """Give tables that have the same key numbers of their own."""
+    """Add numbers to keys that several tables have."""
     seen: dict[str, int] = {}
     for table in tables:
         seen[table.key] = number = seen.get(table.key, 0) + 1

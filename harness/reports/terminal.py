@@ -1,8 +1,8 @@
-"""Tables on a terminal: in any width, without a name or a number being cut.
+"""Prints tables on a terminal of any width, without cutting a name or a number.
 
-What does not fit becomes, in turn: a line above the table, for columns that say the same in every
-row; a line above each group of rows, for data set and setting; and rows that are stacked. Nothing
-is left out, and a pipe, which has no width, gets every column.
+If a table is too wide, three things are tried in turn: columns with one value in all rows move into
+a line above the table; data set and setting move into a line above each group of rows; and rows are
+stacked. Nothing is left out, and a pipe, which has no width, gets every column.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Grid:
 def print_tables(tables: Iterable[Table], console: Console) -> None:
     """Print tables one after another, each with its remarks and caption.
 
-    Whatever a record says is plain text on one line, no markup.
+    Text from records is printed literally and on one line.
     """
     from rich.text import Text  # noqa: PLC0415 - slow, and only a terminal needs it
 
@@ -58,9 +58,9 @@ def print_tables(tables: Iterable[Table], console: Console) -> None:
 
 
 def lines_of(table: Table, width: int | None = None) -> Iterator[tuple[str, str]]:
-    """Give the lines of a table with their styles; None: as wide as it is.
+    """Return the lines of a table with their styles; a `width` of None is unlimited.
 
-    No line is wider than the width, but for what is one word or one number.
+    No line is wider than the width, except for a single word or number that is.
     """
     if table.title:
         yield from _styled(_wrapped(one_line(table.title), width), "bold")
@@ -84,7 +84,7 @@ def _wrapped(text: str, width: int | None, indent: str = "") -> list[str]:
 
 
 def _grid(table: Table) -> Grid:
-    """Return a table's cells as text, without columns that say nothing."""
+    """Return a table's cells as text, without empty columns."""
     rows = tuple(
         tuple(
             one_line(shown(cell, column), limit=1000)
@@ -126,7 +126,7 @@ def _is_alike(grid: Grid, place: int) -> bool:
 
 
 def _told(column: Column, text: str) -> str:
-    """Say what a cell is of: `memory 4.2 MiB`; the unit of what is no number is left out."""
+    """Write a cell with its name: `memory 4.2 MiB`; without a unit if it is not a number."""
     has_unit = column.unit and any(character.isdigit() for character in text)
     return " ".join(filter(None, (column.name, text, column.unit if has_unit else "")))
 
@@ -156,7 +156,7 @@ def _stacked(grid: Grid, width: int) -> Iterator[tuple[str, str]]:
 
 
 def _filled(parts: Sequence[str], width: int) -> Iterator[str]:
-    """Put parts into lines, and break none of them that a line can hold."""
+    """Fill lines with parts, and break only parts that are wider than a line."""
     line = ""
     for part in parts:
         if line and len(line) + len(GAP) + 1 + len(part) > width:
@@ -180,7 +180,7 @@ def _total(widths: Sequence[int]) -> int:
 
 
 def _widths(grid: Grid, width: int | None) -> list[int]:
-    """Return how wide each column is; sentences take what the others leave of the width."""
+    """Return the width of each column; columns of sentences get what the others leave."""
     widths = [
         max(map(_width, [*_heading(column, width and 1), *(row[n] for row in grid.rows)]))
         for n, column in enumerate(grid.columns)
@@ -237,7 +237,7 @@ def _line(columns: Sequence[Column], widths: Sequence[int], cells: Sequence[str]
 
 
 def _width(text: str) -> int:
-    """Return how many places of a terminal a text takes; some letters take two, or none."""
+    """Return how many columns of a terminal a text takes; some characters take two, or none."""
     if text.isascii():
         return len(text)
     return sum(

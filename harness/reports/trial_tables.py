@@ -1,4 +1,4 @@
-"""Tables of trials: the one after a run, the one of all rows, and the one of each trial."""
+"""Tables of trials: the short one after a run, the one of all rows, and one with every trial."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ NOTES, ENDED = Column("notes", "notes", kind="notes"), Column("ended", "ended")
 
 
 def run_table(rows: Sequence[Row], controls: Collection[str] = ()) -> Table:
-    """Return the table after a run: what was asked for, side by side in few columns.
+    """Return the table that is shown after a run, with few columns.
 
     Args:
         rows: of the run's records.
@@ -70,7 +70,7 @@ def run_table(rows: Sequence[Row], controls: Collection[str] = ()) -> Table:
 
 
 def _against(rows: Sequence[Row], controls: Collection[str]) -> Sequence[TableCell]:
-    """Return what is to be said of each row beside the controls; nothing where there are none."""
+    """Return remarks on how each row compares with the controls; none without controls."""
     if not controls:
         return ()
     from harness.reports.comparison_tables import control_cells  # noqa: PLC0415 - imports scipy
@@ -91,7 +91,7 @@ def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> I
 
 
 def _code_sentences(records: Iterable[Record]) -> Iterator[str]:
-    """Say whose sources differ from one record of a table to another; nothing if none do."""
+    """Say whose sources differ between records of a table; no sentence if none do."""
     found: dict[str, set[str]] = defaultdict(set)
     for record in records:
         code = record.code
@@ -201,7 +201,7 @@ def _metric_cells(row: Row, metrics: Sequence[MetricSpec]) -> Iterator[TableCell
 
 
 def each_trial_table(rows: Sequence[Row], records: Sequence[Record]) -> Table:
-    """Return a table with one line a trial, in the order of the records that the rows join."""
+    """Return a table with a line for each trial, in the order of the rows and their records."""
     metrics = metrics_of_rows(rows)
     return Table(
         key="each-trial",
@@ -278,7 +278,7 @@ def _cost_cell(point: FrontPoint, cost: Cost) -> TableCell:
 
 
 def _spread(front: Sequence[FrontPoint]) -> list[FrontPoint]:
-    """Return at most so many of a front, its ends among them."""
+    """Return at most `MOST_OF_A_FRONT` points of a front, including its ends."""
     last, most = len(front) - 1, MOST_OF_A_FRONT - 1
     if last <= most:
         return list(front)
