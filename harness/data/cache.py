@@ -1,8 +1,8 @@
 """Decoded images on disk: one folder a data set, one memory-mapped array a split.
 
-A folder appears under its name only when it is whole, so neither a kill nor two processes that
-build it at once leave anything half-made. What is there is checked when it is opened: a folder that
-is damaged, out of date or of another format is built again.
+A folder gets its name only when it is complete, so neither a kill nor two processes that build it
+at once leave anything half-made. A folder is checked when it is opened, and built again if it is
+damaged, out of date or of another format.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ _ABANDONED_S = 24 * 3600  # after this, a temporary folder belongs to a process 
 
 @dataclass(frozen=True)
 class DatasetContent:
-    """What a cache will hold: every place of the layout once, in any order."""
+    """The content for a new cache: the image of every place of the layout, in any order."""
 
     layout: DatasetLayout
     images: Iterable[tuple[ImagePlace, NDArray[np.uint8]]]  # pixels of shape `layout.shape`
 
 
 class _Meta(BaseModel):
-    """What `meta.json` says."""
+    """The content of `meta.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -86,7 +86,7 @@ def open_or_build(
         folder: where the cache is or will be.
         stamp: JSON that changes whenever `make` would give other images.
         make: called only if there is something to build.
-        report: takes the sentence that images decoded by other code are decoded anew.
+        report: is told if images are decoded anew, since other code had decoded them.
 
     Raises:
         DataError: from `make`, or the cache cannot be written.
@@ -109,7 +109,7 @@ def open_or_build(
 
 
 def _open(folder: Path, key: str) -> Cache | None:
-    """Return what is in `folder`; None if it is not exactly what is wanted."""
+    """Return the cache in `folder`; None if it is not exactly what is wanted."""
     try:
         meta = _Meta.model_validate_json((folder / "meta.json").read_bytes())
         if meta.stamp != key:
@@ -208,7 +208,7 @@ def _write_arrays(folder: Path, content: DatasetContent) -> None:
 
 
 def _digest_of(pixels: NDArray[np.uint8]) -> int:
-    """Return 64 bits of what distinguishes an image: its pixels."""
+    """Return a digest of 64 bits of an image's pixels."""
     return int.from_bytes(hashlib.blake2b(pixels.tobytes(), digest_size=8).digest(), "big")
 
 

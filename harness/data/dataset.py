@@ -1,4 +1,4 @@
-"""A data set in the cache, as the harness uses it; and the check of a setting against one."""
+"""Data sets in the cache, with their episodes and images, and the check of a setting."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLOURS = 3  # channels of a photograph, most likely
 
 
 def check_setting(dataset: Dataset, setting: FewShotSetting | FullTaskSetting, name: str) -> None:
-    """Check that `dataset` can be posed as `setting` asks, before anything is run.
+    """Check that a data set has what a setting asks for, before anything is run.
 
     Args:
         dataset: what is prepared.
@@ -72,8 +72,8 @@ class CachedImages:
 class CachedDataset:
     """A data set in the cache (a `Dataset`).
 
-    Pixels are standardised: from each channel its mean over the training images is taken, and it is
-    divided by its standard deviation there. Over all images where the split `train` is missing.
+    Pixels are standardised: each channel's mean over the training images is subtracted, and divided
+    by its standard deviation there. Without a split `train`, all images count.
     """
 
     def __init__(self, cache: Cache, kind: TaskKind, name: str) -> None:
@@ -97,10 +97,10 @@ class CachedDataset:
             self._check_full_task()
 
     def with_validation(self, every: int) -> CachedDataset:
-        """Return the same images with every n-th training class in a split `val` of its own.
+        """Return the same images with every n-th training class moved into a split `val`.
 
-        The fingerprint is another one. Nothing changes where there is a split `val` already, or
-        where there are fewer than n classes to train on.
+        The fingerprint changes. Nothing is done if there is a split `val` already, or if there are
+        fewer than n training classes.
         """
         train = self._parts.get("train")
         if "val" in self._parts or train is None or len(train.counts) < every:
@@ -117,7 +117,7 @@ class CachedDataset:
     def with_fewer_images(self, per_class: int) -> CachedDataset:
         """Return the same images, with `per_class` images of each class to train on.
 
-        They are the first of each class. The fingerprint is another one; the channels' means and
+        They are the first of each class. The fingerprint changes; the channels' means and
         deviations are still those of all training images.
 
         Raises:
@@ -145,9 +145,9 @@ class CachedDataset:
         return dataset
 
     def named_by(self, name_of: Callable[[str], str]) -> CachedDataset:
-        """Return the same images, whose classes have the names that `name_of` makes of theirs.
+        """Return the same images with class names made by `name_of` from the classes' own.
 
-        An empty one says nothing, such as that of a number that each split counts anew.
+        An empty name means that the class has none, such as a number that each split counts anew.
         """
         dataset = copy(self)
         dataset._name_of = name_of
@@ -166,9 +166,10 @@ class CachedDataset:
         )
 
     def _alike(self, one: SplitPart, other: SplitPart, same: NDArray[np.uint64]) -> int:
-        """Count the images of `other` that are all but the same in `one`, for photographs.
+        """Count the images of `other` that are nearly the same as one of `one`, for photographs.
 
-        Drawings of few strokes are alike by nature, and classes of a full task by intention.
+        Drawings of few strokes are alike by nature, and a full task's classes are the same by
+        intention, so neither is counted.
         """
         if self.kind != "few-shot" or self.image_shape[0] != COLOURS:
             return 0
@@ -216,7 +217,7 @@ class CachedDataset:
         return CachedImages(self._cache, part, labels)
 
     def description(self) -> ImageDescription:
-        """Return the names of a full task's classes, and what pixels are standardised by."""
+        """Return the class names of a full task, and the mean and deviation of pixels."""
         classes = self._classes() if self.kind == "full-task" else ()
         mean, deviation = self._cache.mean, self._cache.deviation
         return ImageDescription(tuple(classes), tuple(mean), tuple(deviation))

@@ -32,7 +32,7 @@ __all__ = [
     "read_images",
 ]
 
-_MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are taken for bombs
+_MAX_PIXELS = 64 * 2**20  # a few hundred MiB when decoded; larger files are refused as bombs
 
 # No formats that Pillow hands to other programs (EPS), nor any for things other than pictures.
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
@@ -41,7 +41,7 @@ _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "PPM", "TIFF")
 _MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
 _DEEP_MODES = {"I;16", "I;16L", "I;16B"}
 
-# What a file of ISO media calls itself, and what reads it, which is not installed everywhere.
+# Brands of ISO media files, and the format that reads them, which is not installed everywhere.
 _BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"hevc", b"heim", b"mif1", b"msf1"), "HEIC"),
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
@@ -149,7 +149,7 @@ def _fit(image: Image.Image, size: int) -> Image.Image:
 
 
 def _reason(error: Exception, content: bytes) -> str:
-    """Return Pillow's reason, unless it names a Python object, which tells people nothing."""
+    """Return Pillow's reason, unless it names a Python object, which would not help people."""
     if not isinstance(error, UnidentifiedImageError):
         return str(error) or type(error).__name__
     if not content:
@@ -202,7 +202,7 @@ _MOST_BYTES = DEFAULT_LIMITS.member_bytes  # of an image file, in an archive or 
 
 
 def image_files(given: Sequence[str]) -> list[str]:
-    """Return the images that names stand for, in their order, each once.
+    """Return the image files that names stand for, in their order, each once.
 
     Args:
         given: files; folders, whose images are taken at any depth; patterns such as `new/*.jpg`;
@@ -262,7 +262,7 @@ def _is_image(path: Path) -> bool:
 
 
 def read_images(names: Iterable[str]) -> Iterator[tuple[str, bytes | DataError]]:
-    """Yield each name with the bytes of its file, or with why it cannot be read."""
+    """Yield each name with the bytes of its file, or with the reason why it cannot be read."""
     for name in names:
         try:
             yield name, read_bounded(name)

@@ -1,8 +1,8 @@
-"""Finds what two splits share: classes, images, and images that are all but the same.
+"""Finds what two splits share: classes, images, and images that are nearly the same.
 
-What is tested must never have been learned. Images that were saved again, in another format or in
-another size differ a little once decoded, so that no digest tells. Two steps find them: sketches
-of 64 bits, of which at least one half must be the same, name the pairs; their pixels decide.
+What is tested must never have been learned. Images that were saved again, in another format or
+size, differ a little once decoded, so digests do not find them. Two steps do: sketches of 64 bits,
+of which one half at least must be equal, give candidate pairs, and their pixels decide.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ _ROWS = 512  # images looked at together, so that memory stays bounded
 def check_separate(
     dataset: Dataset, split: str, name: str, *, allowed: bool, report: Callable[[str], None]
 ) -> str:
-    """Refuse to pretrain on classes, or on images, that are tested.
+    """Check that no pretraining or training is on classes or images that are tested.
 
-    Of a full task the classes are the same by intention; images that are in both splits are told,
-    and so are photographs that are all but the same.
+    In a full task, the classes are the same by intention, and images that are in both splits are
+    only reported; so are, in any task, photographs that are nearly the same.
 
     Args:
-        dataset: is prepared.
-        split: what is tested.
+        dataset: the prepared data set.
+        split: the split that is tested.
         name: of the data set, for the message.
-        allowed: whether a person wants it all the same.
+        allowed: whether a person has allowed it.
         report: takes a sentence.
 
     Returns:
@@ -131,7 +131,7 @@ class Images(NamedTuple):
 
 
 def alike(one: Images, other: Images) -> NDArray[np.int64]:
-    """Return the places in `other` of images that are, all but for traces, also in `one`."""
+    """Return the indices of images of `other` that are nearly the same as one of `one`."""
     pairs = np.array(list(_pairs(one.sketches, other.sketches)), np.int64).reshape(-1, 2)
     found = [
         chunk[_unlike(one, other, chunk) <= MOST_UNLIKE, 1]
@@ -141,7 +141,7 @@ def alike(one: Images, other: Images) -> NDArray[np.int64]:
 
 
 def _pairs(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> Iterator[tuple[int, int]]:
-    """Give the places of images that share one half of their sketches, up to a number."""
+    """Yield the indices of images that share one half of their sketches, up to `MOST_PAIRS`."""
     for half in (0, 1):
         ours, theirs = (each.view(np.uint32).reshape(-1, 2)[:, half] for each in (one, other))
         order = np.argsort(ours, kind="stable")
@@ -155,7 +155,7 @@ def _pairs(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> Iterator[tuple
 
 
 def _unlike(one: Images, other: Images, pairs: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return of each pair the mean difference of pixels, in units of that from the image's mean."""
+    """Return each pair's mean difference of pixels, relative to that from the image's mean."""
     ours = one.pixels[one.rows[pairs[:, 0]]].astype(np.float32)
     theirs = other.pixels[other.rows[pairs[:, 1]]].astype(np.float32)
     apart = np.abs(ours - theirs).mean(axis=(1, 2, 3))

@@ -1,4 +1,4 @@
-"""The whole way from a source of image files to a data set that is ready to be read."""
+"""Prepares data sets in one call: from image files to a data set in the cache, ready to be read."""
 
 from __future__ import annotations
 

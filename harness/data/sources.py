@@ -1,4 +1,4 @@
-"""Where image files lie: a folder or an archive, found by a data set's name or by a path."""
+"""Sources of image files: a folder or an archive, found by a data set's name or by a path."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DEPTH = 3  # <split>/<class>/<image>
 
 
 class Files(Protocol):
-    """Files named `<split>/<class>/<image>`, from wherever they are."""
+    """Files named `<split>/<class>/<image>`, wherever they come from."""
 
     path: Path  # where, for messages
 
@@ -56,9 +56,9 @@ class Source(Files, Protocol):
 
 
 class FolderSource:
-    """The files below a folder, in sorted order; links are followed, as people keep data so.
+    """The files below a folder, in sorted order; links are followed, as people keep data that way.
 
-    Names that are not in UTF-8 are told as `harness.system.text.written` has them.
+    Names that are not in UTF-8 are written as by `harness.system.text.written`.
     """
 
     def __init__(self, path: Path) -> None:
@@ -92,7 +92,7 @@ class FolderSource:
             yield written(path.relative_to(self.path).as_posix()), path
 
     def folders(self) -> Iterator[str]:
-        """Yield the name of each folder that files may lie in, also of those without any."""
+        """Yield the name of each folder that may hold files, including empty ones."""
         found = (each for pattern in ("*", "*/*") for each in sorted(self.path.glob(pattern)))
         for path in found:
             name = written(path.relative_to(self.path).as_posix())
@@ -141,8 +141,8 @@ class FolderSource:
 class ArchiveSource:
     """The files of a `.tar`, `.tar.gz`, `.tgz` or `.zip`, in the archive's order.
 
-    Folders that everything is wrapped in, as when a folder was packed and not what is in it, are
-    no part of the names.
+    If everything is wrapped in further folders, since a folder was packed and not its content,
+    these are not part of the names.
     """
 
     def __init__(self, path: Path) -> None:
@@ -223,7 +223,7 @@ def find_named(name: str, data_root: Path | None) -> Source | None:
 
 
 def where_looked(name: str, data_root: Path | None) -> str:
-    """Return where `find_named` looked in vain, as a part of a sentence."""
+    """Return, as a part of a sentence, where `find_named` has looked in vain."""
     if data_root is None:
         return "no data root was given (--data-root)"
     return f"neither '{data_root / name}' nor '{data_root / name}.tar.gz' exists"
@@ -240,16 +240,16 @@ def check_data_root(data_root: Path | None) -> None:
 
 
 def _signs(status: os.stat_result) -> list[int]:
-    """Return numbers that change with a file.
+    """Return numbers that change when a file changes.
 
-    Its time of modification alone does not tell: copying tools and archives set it to that of
-    another file. The time of change of its inode nobody can set.
+    Its modification time alone is not enough: copying tools and archives set it to that of another
+    file. Nobody can set the change time of its inode.
     """
     return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _refuse_special(path: Path) -> None:
-    """Refuse what may be waited for without end.
+    """Refuse files whose reading may block forever.
 
     Raises:
         DataError: it is a pipe, a socket or a device.
@@ -271,10 +271,10 @@ def _visible(name: str) -> bool:
 
 
 def _wrapper_of(names: Sequence[str]) -> str:
-    """Return the folders, with a slash at the end, that hold everything and are not the splits.
+    """Return the wrapping folders, with a slash at the end, that hold all splits.
 
-    Images lie at a depth of three. Where any is deeper, the first folder of all is a wrapper; a
-    file outside of all folders, such as a README, may lie beside it.
+    Images are at a depth of three. If one is deeper, the outermost folder is a wrapper; a file
+    outside of all folders, such as a README, may be beside it.
     """
     deep = [name.split("/") for name in names if "/" in name]
     extra = max((len(parts) for parts in deep), default=0) - _DEPTH

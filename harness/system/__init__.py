@@ -1,4 +1,4 @@
-"""What people's machines, editors and habits do: text files, names, folders, locks, streams.
+"""Copes with differences between people's machines: text files, names, folders, locks, streams.
 
-Each oddity is met in one place, so that the rest of the harness need not know of it.
+Each difference is handled in one place, so that the rest of the harness need not know about it.
 """

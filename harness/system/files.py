@@ -1,8 +1,8 @@
-"""Writes files so that a kill or a power cut leaves the old content or the new; locks them, too.
+"""Writes files so that a kill or a power cut leaves the old content or the new; also locks files.
 
-Network and user-space file systems (NFS, SMB, FUSE) may know no locks, flush no folder, or let
-nobody rename over a file that is open. A lock that another process holds is told apart from one
-that nobody can have; what is merely missing is a warning, once, and the work goes on.
+Network and user-space file systems (NFS, SMB, FUSE) may lack locks, may not flush folders, or may
+refuse renaming over an open file. A lock that another process holds is told apart from a file
+system without locks; if a feature is missing, there is one warning, and the work goes on.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ _logger = logging.getLogger(__name__)
 _warned: set[object] = set()
 
 HELD = {errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES}
-# Of a flush: the data has not reached the disk, and will not.
+# Errors of a flush after which the data will never reach the disk.
 LOST = {errno.EIO, errno.ENOSPC, errno.EDQUOT}
-# Of a rename: the file is open elsewhere, as where programs look for viruses, or index.
+# Errors of a rename while the file is open elsewhere, such as in a virus scanner or an indexer.
 BUSY = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
 WAITS_S = (0.05, 0.2, 0.75)
 
 
 def warn_once(sentence: str, about: object = None) -> None:
-    """Warn on standard error, through the log; no second time in this process.
+    """Warn through the log, on standard error, once in this process.
 
     Args:
-        sentence: says it.
-        about: what it is about, if other sentences about the same are to be left unsaid.
+        sentence: the warning.
+        about: its topic, if later warnings on the same topic are to be left out as well.
     """
     key = sentence if about is None else about
     if key not in _warned:
@@ -65,7 +65,8 @@ def take_lock(handle: int) -> bool | None:
     """Lock an open file until it is closed, or this process ends.
 
     Returns:
-        True: it is this process's; False: another one's; None: there are no locks here.
+        True if this process has the lock, False if another one has it, None if the file system has
+        no locks.
     """
     try:
         import fcntl  # noqa: PLC0415 - not on Windows
@@ -83,7 +84,7 @@ def sync_file(handle: int, path: Path) -> None:
 
     Args:
         handle: of the file.
-        path: what a warning calls it, where the file system flushes nothing.
+        path: the name for a warning, if the file system does not flush.
 
     Raises:
         OSError: the disk is full or broken.
@@ -151,7 +152,7 @@ def _warn_unflushed(folder: Path, error: OSError) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder and all in it, but for what NFS keeps of files that are open somewhere.
+    """Remove a folder and all in it, except what NFS keeps for files that are open elsewhere.
 
     Raises:
         OSError: something else in it cannot be removed.
@@ -165,7 +166,7 @@ def remove_folder(folder: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename a file over another one; where that is open elsewhere, wait a second for it.
+    """Rename a file over another one; if that is open elsewhere, wait up to a second for it.
 
     Raises:
         OSError: it cannot be renamed.
@@ -202,7 +203,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 @contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `folder`, which takes that name if all goes well.
+    """Yield a temporary folder, which is renamed to `folder` if all goes well.
 
     Raises:
         OSError: it cannot be made, or there is something already that is not empty.
@@ -241,7 +242,7 @@ def made_folder(folder: Path) -> Path:
 
 @contextmanager
 def not_written(path: Path) -> Iterator[None]:
-    """Say in a sentence that `path` could not be written, where the system refuses.
+    """Turn an OSError into a sentence that `path` could not be written.
 
     Raises:
         NotWrittenError: instead of an OSError.
@@ -253,7 +254,7 @@ def not_written(path: Path) -> Iterator[None]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    # Not mkstemp: its files are their owner's alone, and records are there to be shared.
+    # Not mkstemp: only the owner can read its files, while records are meant to be shared.
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     with os.fdopen(handle, "wb") as file:
         file.write(content)

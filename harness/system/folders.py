@@ -1,4 +1,4 @@
-"""Finds folders: a person's home and cache where there are any, a temporary one that is short."""
+"""Finds the user's home and cache, if there are any, and a temporary folder with a short path."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - multiprocessing
 
 
 def expanded(path: Path) -> Path:
-    """Return a path that a person has given, with `~` as their home, as shells mostly do.
+    """Return a path that a person has given, with `~` expanded, mostly as shells do.
 
-    What begins with `~` and is nobody's home is a name like any other.
+    A name that begins with `~` and is nobody's home stays as it is.
 
     Raises:
-        UsageError: nobody knows the home; or the path is not in UTF-8, and no record can name it.
+        UsageError: the home is not known; or the path is not in UTF-8, so no record can name it.
     """
     if not is_unicode(str(path)):
         raise UsageError(f"the path '{written(str(path))}' {_why_not_unicode(path)}")
@@ -51,7 +51,7 @@ def expanded(path: Path) -> Path:
 
 
 def _why_not_unicode(path: Path) -> str:
-    """Say whether it is the path that is not in UTF-8, or the locale that takes it for less."""
+    """Say whether the path is not in UTF-8, or the locale is not."""
     encoding = sys.getfilesystemencoding()
     try:
         os.fsencode(path).decode("utf-8")
@@ -81,14 +81,14 @@ def check_working_folder() -> None:
 
 
 def has_home() -> bool:
-    """Tell whether the user has a home; in a container one may have neither that nor a name."""
+    """Tell whether the user has a home; in a container a user may have neither home nor name."""
     return os.path.expanduser("~") != "~"  # noqa: PTH111 - see above
 
 
 def name_user() -> None:
-    """Give a user that the system has no name for one by their number, which libraries ask for.
+    """Name a user without a name after their number, since libraries ask for a name.
 
-    Torch calls its caches after the user, and fails where there is nobody.
+    Torch names its caches after the user, and fails if there is no name.
     """
     if hasattr(os, "getuid") and not any(map(os.environ.get, ("LOGNAME", "USER", "LNAME"))):
         import pwd  # noqa: PLC0415 - not on Windows
@@ -100,7 +100,7 @@ def name_user() -> None:
 
 
 def can_make(folder: Path) -> bool:
-    """Tell whether a folder is there and can be written to, or can be made."""
+    """Tell whether a folder exists and can be written to, or can be made."""
     absolute = folder.absolute()
     there = next((each for each in (absolute, *absolute.parents) if os.path.lexists(each)), None)
     return there is not None and there.is_dir() and os.access(there, os.W_OK | os.X_OK)
@@ -109,11 +109,11 @@ def can_make(folder: Path) -> bool:
 def user_cache() -> Path:
     """Return the harness's folder in the user's cache; it need not exist.
 
-    Without a home that can be written to it is one of the user's own among the temporary folders,
-    which is made, and a warning says so.
+    Without a writable home, it is a folder of the user's own among the temporary folders; that one
+    is made, and a warning says so.
 
     Raises:
-        UsageError: that is somebody else's.
+        UsageError: the temporary folder belongs to somebody else.
     """
     from platformdirs import user_cache_path  # noqa: PLC0415 - only what uses it waits for it
 
@@ -131,7 +131,7 @@ def user_cache() -> Path:
 
 
 def _make_own(folder: Path, why: str) -> None:
-    """Make a folder that nobody else can write to, in one where everybody can."""
+    """Make a folder that only the user can write to, within one that everybody can write to."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()
@@ -153,10 +153,10 @@ def is_short(folder: str) -> bool:
 
 
 def keep_sockets_short() -> None:
-    """Have multiprocessing make its sockets where paths are short, whatever TMPDIR is.
+    """Have multiprocessing make its sockets in a folder with a short path, whatever TMPDIR is.
 
     Raises:
-        UsageError: there is no such place.
+        UsageError: there is no such folder.
     """
     if is_short(tempfile.gettempdir()):
         return

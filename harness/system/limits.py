@@ -1,4 +1,4 @@
-"""What a machine lacks: a sentence where something fails, and the checks of `harness doctor`."""
+"""Resources that a machine may lack: sentences for errors, and the checks of `harness doctor`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UNLOADABLE = ("allocate memory", "failed to map segment", "too many open files")
 
 
 def open_files() -> int | None:
-    """Return how many files this process may have open; None: as many as it likes."""
+    """Return how many files this process may have open; None: there is no limit."""
     try:
         import resource  # noqa: PLC0415 - not on Windows
     except ImportError:
@@ -56,10 +56,10 @@ def open_files() -> int | None:
 
 
 def want_files() -> None:
-    """Have this process, and those that it starts, open as many files as they need, if they may.
+    """Raise the limit of open files for this process and those that it starts, if need be.
 
     Raises:
-        UsageError: they may not.
+        UsageError: the limit is too low and cannot be raised.
     """
     allowed = open_files()
     if allowed is None or allowed >= WANTED_FILES:
@@ -79,7 +79,7 @@ def want_files() -> None:
 
 
 def advice_on(error: BaseException) -> str:
-    """Return what to do about what a machine has run out of; empty for any other error."""
+    """Say what to do if a machine has run out of something; empty for any other error."""
     if isinstance(error, MemoryError):
         return ADVICE[errno.ENOMEM]
     if isinstance(error, RuntimeError) and NO_THREAD in str(error):
@@ -90,7 +90,7 @@ def advice_on(error: BaseException) -> str:
 
 
 def in_a_sentence(error: BaseException) -> str | None:
-    """Return what is missing and what to do; None for an error that is no matter of the machine."""
+    """Say what is missing and what to do; None for an error that is not about the machine."""
     if isinstance(error, ImportError) and _is_of_others(error):
         return f"a library that this needs cannot be loaded ({error}); `harness doctor` says more"
     advice = advice_on(error)
@@ -105,7 +105,7 @@ def in_a_sentence(error: BaseException) -> str | None:
 
 
 def _is_of_others(error: ImportError) -> bool:
-    """Tell whether it is a library that is missing or cannot be loaded, and no part of ours."""
+    """Tell whether a library of others is missing or cannot be loaded, not a part of ours."""
     name = error.name or ""
     return bool(name) and not name.startswith("harness") and not advice_on(error)
 
@@ -128,7 +128,7 @@ class Check:
 
 
 def check_surroundings() -> Iterator[Check]:
-    """Check what commands meet whatever they do."""
+    """Check what every command depends on."""
     yield _check_locale()
     yield _check_stream("standard output", sys.stdout)
     yield _check_stream("standard error", sys.stderr)
@@ -210,12 +210,12 @@ def _check_plotting() -> Check:
 
 
 def check_folder(subject: str, folder: Path, option: str) -> Iterator[Check]:
-    """Write a file into a folder, or into the nearest one that a run would make it in.
+    """Check by a trial file that a folder, or its nearest existing parent, can be written to.
 
     Args:
         subject: what the folder is for.
-        folder: need not be there, and is not made.
-        option: that chooses another.
+        folder: need not exist, and is not made.
+        option: the option that chooses another folder.
     """
     absolute = folder.absolute()
     there = next(each for each in (absolute, *absolute.parents) if each.exists())

@@ -1,7 +1,7 @@
-"""Imports matplotlib with its own defaults, and draws with them, whatever surrounds it says.
+"""Imports matplotlib and draws with its own defaults, whatever the person's settings are.
 
-A backend of a notebook or of a screen that is not here, and a `matplotlibrc` in the working folder
-or the home, would each end a command or change what is drawn.
+The backend of a notebook, or of a screen that is not there, and a `matplotlibrc` in the working
+folder or the home, could each end a command or change what is drawn.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ __all__ = ["BACKEND", "drawn_with", "fonts_folder", "own_settings"]
 
 BACKEND, FILE = "MPLBACKEND", "MATPLOTLIBRC"
 
-# Of the process, not of a drawing; matplotlib itself does not set back the first either.
+# Settings of the process, not of a drawing; matplotlib itself does not reset the first either.
 PROCESS_WIDE = {"backend", "backend_fallback", "interactive"}
 
 
 def fonts_folder() -> Path | None:
-    """Return the folder of the fonts that matplotlib ships, which is not imported; None: none."""
+    """Return the folder of matplotlib's fonts without importing it; None if there is none."""
     data = _data_folder()
     return None if data is None else data / "fonts" / "ttf"
 
@@ -39,10 +39,10 @@ def _data_folder() -> Path | None:
 
 @contextmanager
 def own_settings() -> Iterator[None]:
-    """Import matplotlib inside, and what builds on it: with its defaults, and without a screen.
+    """Let matplotlib be imported within the context with its defaults, and without a screen.
 
-    Afterwards whoever else draws in this process, as in a notebook, has the settings that the
-    environment asks for. Where matplotlib has been imported already nothing changes.
+    Afterwards others who draw in this process, as in a notebook, have the settings that the
+    environment asks for. If matplotlib was imported before, nothing changes.
     """
     data = _data_folder()
     if data is None or "matplotlib" in sys.modules:
@@ -64,7 +64,7 @@ def own_settings() -> Iterator[None]:
 
 @contextmanager
 def _working_in(folder: Path) -> Iterator[None]:
-    """Change the working folder for a moment, and back even if that has no name any more."""
+    """Change the working folder for a moment, and back even if it has been removed meanwhile."""
     if not hasattr(os, "fchdir"):  # Windows
         yield
         return
@@ -78,7 +78,7 @@ def _working_in(folder: Path) -> Iterator[None]:
 
 
 def _give_back(backend: str | None) -> None:
-    """Put what the environment asks for in force, if it is sound; else the defaults stay."""
+    """Apply the settings that the environment asks for; if they are invalid, keep the defaults."""
     log = logging.getLogger("matplotlib")
     level = log.level
     log.setLevel(logging.CRITICAL)  # what is wrong with a file is for those who use it to see
@@ -95,7 +95,7 @@ def _give_back(backend: str | None) -> None:
 
 @contextmanager
 def drawn_with(style: Mapping[str, Any]) -> Iterator[None]:
-    """Draw inside with matplotlib's defaults and a style, and nothing of the person's own."""
+    """Draw within the context with matplotlib's defaults and a style, not the person's settings."""
     import matplotlib as mpl  # noqa: PLC0415 - slow, and only for those who draw
 
     with warnings.catch_warnings():

@@ -1,9 +1,9 @@
 """Text as people and their systems write it: files from any editor, names in any encoding.
 
-Editors put a byte-order mark in front or write UTF-16, end lines in CRLF or in CR alone, and leave
-blanks behind; spreadsheets add empty rows and columns and separate by semicolons where a comma is
-the decimal sign. None of it changes what the text says. Names of files may not be in UTF-8, may be
-very long, or may be what an editor left behind.
+Editors add a byte-order mark, write UTF-16, end lines in CRLF or CR, and leave trailing blanks;
+spreadsheets add empty rows and columns, and separate by semicolons where a comma is the decimal
+sign. None of that changes the meaning. Names of files may not be in UTF-8, may be very long, or may
+be of files that an editor or system left behind.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ __all__ = [
     "written",
 ]
 
-# What Windows, macOS and network disks leave in folders, in lower case; what begins with a dot is
-# hidden anyway (.DS_Store, ._photo.png, .nfs0001, .Trash-1000).
+# Files that Windows, macOS and network disks leave in folders, in lower case. Names that begin with
+# a dot are hidden anyway (.DS_Store, ._photo.png, .nfs0001, .Trash-1000).
 LEFTOVERS = {
     "thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "$recycle.bin",
     "system volume information", "__macosx", "icon\r", "network trash folder", "temporary items",
     "@eadir", "@tmp", "@recycle", "@recently-snapshot", "#recycle", "#snapshot", "lost+found",
 }  # fmt: skip
-# Of what Samba and Synology keep beside files: `Thumbs.db:encryptable`, `a.png@SynoEAStream`.
+# Files that Samba and Synology keep beside others: `Thumbs.db:encryptable`, `a.png@SynoEAStream`.
 LEFTOVER_ENDS = (":encryptable", ":zone.identifier", "@synoeastream", "@synoresource")
 
 MOST = 100  # characters: encrypted folders take names of up to 143 bytes
@@ -62,13 +62,13 @@ _BLANK_ENDS = re.compile(r"[ \t\u00a0]+$", re.MULTILINE)
 
 
 def is_leftover(name: str) -> bool:
-    """Tell whether a file or folder is hidden, or one that a system leaves, and no person's."""
+    """Tell whether a file or folder is hidden, or was left by a system and not by a person."""
     lower = name.lower()
     return name.startswith(".") or lower in LEFTOVERS or lower.endswith(LEFTOVER_ENDS)
 
 
 def is_unicode(text: str) -> bool:
-    """Tell whether a name has no byte that is not in UTF-8, so that JSON can hold it."""
+    """Tell whether a name is valid UTF-8, so that JSON can hold it."""
     return not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
@@ -78,7 +78,7 @@ def written(name: str) -> str:
 
 
 def escaped(sign: str) -> str:
-    """Return a character that cannot be written as an escape, any other as it is."""
+    """Return a character, or an escape if it cannot be written."""
     code = ord(sign)
     if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that is not in UTF-8
         return f"\\x{code - 0xDC00:02x}"
@@ -96,7 +96,7 @@ def shortened(name: str, most: int = MOST) -> str:
 
 
 def split_outside_brackets(text: str) -> list[str]:
-    """Split what an environment variable lists at blanks, but not at those within brackets."""
+    """Split the list of an environment variable at blanks, but not at blanks within brackets."""
     return _NAME.findall(text)
 
 
@@ -107,7 +107,7 @@ else:
 
 
 class NotTextError(ValueError):
-    """What is no text, or none of its kind; the message is a clause that has `it` as subject."""
+    """A file is not text, or not of the wanted kind; the message is a clause with subject `it`."""
 
 
 def read_text(path: Path) -> str:
@@ -121,7 +121,7 @@ def read_text(path: Path) -> str:
 
 
 class TomlFile(NamedTuple):
-    """The text of a TOML file, in which mistakes have their lines, and what it says."""
+    """The text of a TOML file, in which a mistake's line can be found, and its parsed table."""
 
     text: str
     table: dict[str, Any]
@@ -141,7 +141,7 @@ def read_toml(path: Path) -> TomlFile:
 
 
 def parsed_toml(text: str) -> dict[str, Any]:
-    """Return what TOML says.
+    """Parse TOML.
 
     Raises:
         NotTextError: it is not TOML; the message has the line.
@@ -156,10 +156,10 @@ def decoded(content: bytes) -> str:
     r"""Return text without byte-order mark and blank ends, its lines ending in `\n`.
 
     Args:
-        content: UTF-8, or what a byte-order mark says.
+        content: UTF-8, or the encoding that a byte-order mark names.
 
     Raises:
-        NotTextError: it is neither.
+        NotTextError: it is in another encoding, or not text.
     """
     mark = next((each for each in MARKS if content.startswith(each)), b"")
     try:
@@ -174,11 +174,11 @@ def decoded(content: bytes) -> str:
 def read_cells(text: str) -> tuple[list[str], list[dict[str, str]]]:
     """Read CSV with a heading line, as spreadsheets write it.
 
-    Blanks around cells, rows and columns without any cell, and empty lines count for nothing. The
-    separator is the one of comma, semicolon and tab that the heading has most of.
+    Blanks around cells, empty rows and columns, and empty lines are ignored. The separator is the
+    comma, semicolon or tab, whichever occurs most in the heading.
 
     Returns:
-        The headings, and of each row the cells by their headings; what a row lacks is empty.
+        The headings, and each row's cells by their headings; missing cells are empty.
 
     Raises:
         ValueError: a row has more cells than there are headings, or the CSV is malformed.
