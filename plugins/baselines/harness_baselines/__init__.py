@@ -7,7 +7,7 @@ from harness.hookspecs import Register
 
 __all__ = ["harness_register_methods"]
 
-# Of what is no class but makes one of several.
+# For targets that are functions which choose among classes: the stem of their parameters' model.
 _PARAMETERS = {"evolution": "EvolutionSearch", "random_search": "RandomSearch"}
 
 # name, class, summary; the parameters of a class are in its model of the same name.

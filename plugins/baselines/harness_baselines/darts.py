@@ -50,9 +50,9 @@ def engine_named(name: EngineName) -> Engine:
 class FirstOrderMethod(SupernetMethod):
     """Alternating first-order steps on the whole supernet (DARTS, section 2.3, ξ = 0).
 
-    As in the ordinary implementation, with the ordinary engine every backward pass computes the
-    gradients of both the architecture and w, of which one optimizer then uses its own: published
-    memory and times are those of that. The other engines compute only what is used.
+    With the ordinary engine, every backward pass computes the gradients of both the architecture
+    and w, although one optimizer then uses only its own: so do the implementations that published
+    memory and times are of. The other engines compute only the gradients that are used.
     """
 
     def __init__(self, parameters: SearchParameters, engine: EngineParameters) -> None:
@@ -83,7 +83,7 @@ class FirstOrderMethod(SupernetMethod):
         return outcome
 
     def compute_gradients(self, batch: Batch, drop_path: DropPath | None) -> BatchOutcome:
-        """Put the gradients of the batch's loss in the place of those that were there."""
+        """Replace all gradients by those of the batch's loss."""
         self.net.zero_grad()
         parts = split_batch(batch, *self.parts)
 
@@ -121,7 +121,7 @@ def unrolled_gradient(
     ε = 0.01 / ‖v‖: (∇_α L_train(w+, α) − ∇_α L_train(w−, α)) / 2ε.
 
     Args:
-        weights: w, which are the same afterwards, to the bit; their `.grad` is of no use.
+        weights: w, unchanged to the bit afterwards; their `.grad` is meaningless then.
         architecture: α.
         train: sets `.grad` of both to the gradients of L_train at the present w.
         validate: sets `.grad` of both to the gradients of L_val at the present w.
@@ -172,9 +172,9 @@ class Darts(FirstOrderMethod):
     alike: Adam with β1 = 0 for w too, and no gradient clipping. The temperature of the softmax
     stays at 1 as in the DARTS paper, unless `final_temperature` is lowered as in MetaNAS.
 
-    With `order=second` the gradient of α is taken one step of w ahead, on the pair of batches at
-    hand. That step is one of plain gradient descent at the learning rate of w, as in the paper's
-    equation 6; w itself is then trained by Adam, so it is an approximation of what w will be.
+    With `order=second`, the gradient of α is taken one step of w ahead, on the same pair of
+    batches. That step is plain gradient descent at the learning rate of w, as in the paper's
+    equation 6. Since w itself is trained by Adam, it only approximates the next w.
     """
 
     edge_pairs = False
@@ -192,7 +192,7 @@ class Darts(FirstOrderMethod):
         return super().update(batch)
 
     def _update_architecture_ahead(self, batch: SearchBatch) -> None:
-        # Most of these passes are at weights that w never takes.
+        # Most of these passes are at weights that w never has, whose statistics must not count.
         with frozen_statistics(self.net):
             unrolled_gradient(
                 self.net.weight_parameters(),

@@ -1,7 +1,7 @@
-"""Controls whose architecture stays as it is: what is a search worth, in the same memory?
+"""Controls with a fixed architecture, which show what a search is worth.
 
-All start from pretraining, in which all of w learns. On the device the architecture is kept, or
-drawn, and w learns: all of it, or a part.
+All start from pretraining, in which all of w learns. On the device, the architecture is kept or
+drawn at random, and all of w learns, or a part of it.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class WeightsOnly(FirstOrderMethod):
 class RandomAlpha(WeightsOnly):
     """Draws α and β at random on pretrained weights, and keeps them; w adapts as in any method.
 
-    `random` starts without pretraining, so that in few-shot search it shows what pretraining is
-    worth. This control has pretraining and no search: its own pretraining is that of weights-only.
+    `random` has no pretraining, so that in few-shot search it shows what pretraining is worth. This
+    control has the pretraining of weights-only, and no search.
     """
 
     def __init__(self, parameters: RandomAlphaParameters | None = None) -> None:
@@ -80,10 +80,10 @@ class RandomAlpha(WeightsOnly):
 
 
 class PartOfWeights(WeightsOnly):
-    """Keeps all of w on the device but what a subclass names."""
+    """On the device, only the part of w that a subclass names learns."""
 
     def learns(self, name: str) -> bool:
-        """Tell whether a parameter of the network, of w, learns on the device."""
+        """Tell whether a parameter of w learns on the device."""
         raise NotImplementedError
 
     def build(self, context: SearchContext) -> None:
@@ -98,25 +98,25 @@ class PartOfWeights(WeightsOnly):
 
 
 class LastLayer(PartOfWeights):
-    """Trains the classifier alone: no activation of the network before it has to stay alive."""
+    """Trains the classifier alone, so that no activation of the layers before has to stay alive."""
 
     def __init__(self, parameters: LastLayerParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         super().__init__(parameters or LastLayerParameters())
 
     def learns(self, name: str) -> bool:
-        """Only the head does."""
+        """Tell whether the parameter is the head's."""
         return name.startswith("head.")
 
 
 class BiasOnly(PartOfWeights):
     """Trains biases and the classifier (TinyTL's rule: Cai et al., 2020, section 3.1).
 
-    What a layer has to keep for its bias is nothing, if all else of it is fixed. So the statistics
-    of batch norm are fixed too, once they are those of the first search step's images, and each
-    norm is given the bias that the shared space lacks during search: a shift of each channel, which
-    starts at 0. What still lives until the backward pass is what ReLUs, poolings and torch's
-    convolutions keep.
+    The gradient of a bias needs no activations, if all else in its layer is fixed. So the
+    statistics of batch norm are fixed as well, after the first search step's images, and each norm
+    gets a bias, which the shared space lacks during search: a shift of each channel, which starts
+    at 0. Only what ReLUs, poolings and torch's convolutions keep still lives until the backward
+    pass.
     """
 
     def __init__(self, parameters: BiasOnlyParameters | None = None) -> None:
@@ -143,11 +143,11 @@ class BiasOnly(PartOfWeights):
         return net
 
     def learns(self, name: str) -> bool:
-        """Every bias does, and the head."""
+        """Tell whether the parameter is a bias, or the head's."""
         return name.endswith(".bias") or name.startswith("head.")
 
     def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Fix the statistics before the first step; then learn as in any."""
+        """Fix the statistics before the first step; then learn as in any step."""
         rest = iter(batches)
         first = list(islice(rest, OBSERVED_BATCHES)) if self.step < 0 else []
         if first:
@@ -168,10 +168,10 @@ class BiasOnly(PartOfWeights):
 class SparseUpdate(BiasOnly):
     """Trains a part of the last layers (sparse update: Lin et al., NeurIPS 2022).
 
-    Biases, the classifier and, of the pointwise convolutions, the weights of the first channels
-    that they read: only these channels are kept for the backward pass, which ends where nothing
-    before has to learn. Departure: the paper chooses layers and channels by a search on how much
-    each contributes; here a person says how many of the last cells, and which share.
+    The classifier learns and, in the last cells, biases and those weights of pointwise convolutions
+    that read the first channels: only these channels are kept for the backward pass, which stops
+    below the last cells. Departure: the paper chooses layers and channels by a search on how much
+    each contributes; here a person gives the number of cells and the share of channels.
     """
 
     def __init__(self, parameters: SparseUpdateParameters | None = None) -> None:
@@ -193,7 +193,7 @@ class SparseUpdate(BiasOnly):
         return net
 
     def learns(self, name: str) -> bool:
-        """Name the biases of the last cells, what is chosen of their weights, and the head."""
+        """Tell whether it is a bias or chosen weight of the last cells, or the head's."""
         if name.startswith("head.") or name in self._names:
             return True
         return name.endswith(".bias") and name.startswith(self._last_cells(self.net))
@@ -229,7 +229,7 @@ class PartlyLearning(nn.Module):
 
 
 class _PartOfWeight(torch.autograd.Function):
-    """Keeps what the channels that learn have read, and nothing of the others."""
+    """Keeps for the backward pass only the channels whose weights learn."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, weight: Tensor, learning: int) -> Tensor:

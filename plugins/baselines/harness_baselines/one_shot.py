@@ -1,4 +1,7 @@
-"""Architectures evaluated by weights that all of them share, and which evaluator a search has."""
+"""One-shot search: architectures are evaluated by weights that all of them share.
+
+`random_search` and `evolution` choose between it and searches that train each candidate.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +47,12 @@ def _search(parameters: RandomSearchParameters, proposals: Proposals) -> SearchM
 class OneShotSearch(PathMethod):
     """Evaluates architectures by the weights of a supernet (Guo et al., ECCV 2020).
 
-    Each update trains one architecture that is drawn uniformly, in the weights that all share. Then
-    each of the last search steps, half of them at most, evaluates a candidate: its loss on the
-    step's images, with the statistics of each batch and without a gradient. In a full task these
-    are images that w does not learn from. The best predicts with the weights that it shares; α
-    stays as it was drawn, and says nothing. Pretraining trains drawn architectures likewise, by
-    Reptile as for other methods, and with the same defaults.
+    Each update trains one architecture, drawn uniformly, in the weights that all share. Then each
+    of the last search steps, at most half of them, evaluates a candidate by its loss on the step's
+    images, with the statistics of each batch and without gradients. In a full task, w does not
+    learn from these images. The best candidate predicts with the shared weights; α stays as it was
+    drawn, and has no meaning. Pretraining also trains drawn architectures, by Reptile as for other
+    methods, and with the same defaults.
     """
 
     def __init__(self, parameters: RandomSearchParameters, proposals: Proposals) -> None:
@@ -84,7 +87,7 @@ class OneShotSearch(PathMethod):
         return metrics
 
     def update_architecture(self, batch: Batch) -> None:
-        """Do nothing: α has no part in it."""
+        """Do nothing: α is not used."""
 
     def update_weights(self, batch: Batch) -> BatchOutcome:
         """Update the weights of an architecture that is drawn uniformly."""
@@ -126,12 +129,12 @@ class OneShotSearch(PathMethod):
 
 
 def architecture_mixing(genotype: Genotype, space: SearchSpace, like: Tensor) -> Mixing:
-    """Weigh the operations of an architecture by one in the supernet; no others are run.
+    """Return weights of 1 for the operations of an architecture; no others are run.
 
     Args:
         genotype: the architecture.
-        space: which it is of.
-        like: a tensor of the device and type that the weights are to have.
+        space: its search space.
+        like: a tensor of the device and type that the weights shall have.
     """
 
     def of_node(number: int, node: Sequence[Edge]) -> NodeMixing:

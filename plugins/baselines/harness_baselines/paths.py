@@ -1,7 +1,7 @@
-"""Paths: of each edge's operations one or two are drawn, and only these run.
+"""Sampled paths: of each edge's operations one or two are drawn, and only these run.
 
-The cells of a kind share α, and so they share the paths that are drawn from it: as in the discrete
-architecture, both have the same operations.
+Cells of a kind share α, and so the paths that are drawn from it, as they share operations in the
+discrete architecture.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ __all__ = [
 
 @dataclass(frozen=True)
 class PathMixing(NodeMixing):
-    """Tracked paths, and others of which only the output is needed, for the gradient of a gate."""
+    """Paths that learn, and others whose output alone is needed, for the gradient of a gate."""
 
     closed: Tracked | None = None  # [edge][operation]
 
@@ -61,7 +61,7 @@ class PathCell(Cell):
 
 
 class PathMethod(SupernetMethod):
-    """A search that runs drawn paths alone; how they are drawn and learned is each method's own.
+    """A search that runs only drawn paths; subclasses say how they are drawn and learned.
 
     Nodes sum their edges plainly. Offline, where memory does not matter, batches are whole.
     Predictions run the most likely path on each edge.
@@ -193,7 +193,7 @@ def path_mixing(
     Args:
         gates: for each kind of cell and node, (edges, operations).
         paths: for each of them the operations that are to learn, (edges, count).
-        closed: those of which only the output is needed, (edges, count).
+        closed: the operations whose output alone is needed, (edges, count).
         cells: their kinds, from the first to the last.
     """
     rest = zip_longest(gates, paths, closed)
@@ -219,9 +219,9 @@ def mark_paths(paths: Tensor, operations: int) -> Tensor:
 def restore_total(
     alphas: Iterable[Tensor], before: Iterable[Tensor], pairs: Iterable[Tensor], temperature: float
 ) -> None:
-    """Shift both α of each pair alike, so that no other path's probability has changed.
+    """Shift both α of each pair equally, so that no other path's probability has changed.
 
-    That is so where the pair's Σ exp(α / τ) is what it was (section 3.2; the paper's ratio of path
+    For this, the pair's Σ exp(α / τ) must be as before (section 3.2; the paper's ratio of path
     weights is a difference of α).
 
     Args:

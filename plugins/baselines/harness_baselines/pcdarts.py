@@ -94,7 +94,7 @@ class PartialCell(Cell):
             _join_gradients(whole, leaves)
 
     def _bypass(self, edge: int, rest: Tensor) -> Tensor:
-        """Return the rest unchanged, where the edge has stride 2 its 2x2 maxima."""
+        """Return the rest unchanged or, if the edge has stride 2, its 2x2 maxima."""
         if edge_stride(self.kind, edge) == 1:
             return rest
         # At odd sizes the last window is cut, as the operations too give ceil(H/2).
@@ -149,8 +149,8 @@ class PartialSupernet(Supernet):
     ) -> Mixing:
         """Compute edge weight x softmax(α / τ) of every operation, and the bypass's weight.
 
-        The bypass comes after an edge's operations and weighs what the edge does: drop path leaves
-        out operations, and it is none.
+        The bypass is the last column, after an edge's operations, with the edge's weight. Drop path
+        never leaves it out, since it is not an operation.
         """
         cells = self.space.cells
         plain = mix(by_kind(self.alpha), None, temperature, selection, drop_path, cells=cells)

@@ -71,16 +71,15 @@ class ProxylessNas(PathMethod):
 
     An update of w draws one path on each edge and trains it. An update of α draws two, of which one
     is active, and moves the α of both by the gradients of their binary gates. The gradient of a
-    gate needs its path's output alone, so the path that is not active runs without a graph: memory
-    is that of one path, or of two with `inactive_path=kept`. With `latency_weight` the loss of α
-    has the term λ E[latency] (equation 8) of the device that the search is for; offline it has
-    none.
+    gate needs only its path's output, so the inactive path runs without a graph: memory is that of
+    one path, or of two with `inactive_path=kept`. With `latency_weight`, the loss of α has the term
+    λ E[latency] (equation 8) for the device of the search; in pretraining it has no such term.
 
     Predictions run the most likely path on each edge, and the running statistics of the last search
-    step are those of this network: sampled paths give each operation too few batches, and other
-    inputs than it then has. Each operation's weights have then had a seventh of the updates that
-    those of another method have; the paper trains the derived network anew, for which
-    `derived_share` sets aside a part of the same steps.
+    step are taken with this network, since sampled paths give each operation too few batches, and
+    other inputs. Each operation's weights get a seventh of the updates that other methods give
+    them. The paper therefore trains the derived network anew; here `derived_share` reserves a part
+    of the same steps for that.
     """
 
     def __init__(self, parameters: ProxylessNasParameters | None = None) -> None:
@@ -92,13 +91,13 @@ class ProxylessNas(PathMethod):
         """Build the supernet, from its initial state if it has one.
 
         Raises:
-            UsageError: a latency term is wanted, but no cost model is there to predict it.
+            UsageError: a latency term is wanted, but the device has no cost model to predict it.
         """
         super().build(context)
         self.seconds = self._latencies(context)
 
     def update(self, batch: SearchBatch) -> BatchOutcome:
-        """Update α on one part of a batch, then w on the other; towards the end w alone, if asked.
+        """Update α on one part of a batch, then w on the other; in the last steps, maybe w alone.
 
         In the steps of `derived_share` the most likely paths train alone.
         """
@@ -164,7 +163,7 @@ class ProxylessNas(PathMethod):
         return [draw_paths(each, 1, self.temperature, self.generator) for each in of_pairs]
 
     def _pair_mixing(self, pairs: list[Tensor], active: list[Tensor]) -> Mixing:
-        """Open the gate of the active path of each pair."""
+        """Return the mixing in which the active path of each pair has an open gate."""
         drawn = list(zip(self.alphas, pairs, active, strict=True))
         gates = [binary_gates(*each, self.temperature) for each in drawn]
         if self.parameters.inactive_path == "kept":

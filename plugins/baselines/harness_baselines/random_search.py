@@ -1,7 +1,7 @@
-"""Searches without gradients of α: at random, which shows what others are worth, or by evolution.
+"""Searches without gradients of α: random search, the control of all others, and evolution.
 
-What draws architectures is apart from what evaluates them: a short training or a score here, the
-weights of a supernet in `one_shot`.
+Proposals draw architectures; evaluating them is a matter of its own: by a short training or a
+zero-cost score here, by the weights of a supernet in `one_shot`.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ __all__ = [
 class HoldOut:
     """Splits the batches of one search step, in the order in which they come.
 
-    In few-shot search the second image of each class is held out, so that every class is trained
-    on; with one shot there is none. A batch that would be held out whole is trained on whole, so
-    that every batch gives an update. A full task has a batch for each purpose already.
+    In few-shot search, the second image of each class is held out, so that every class is trained
+    on; with one shot, nothing is held out. A batch that would be held out as a whole is trained on
+    instead, so that every batch gives an update. A full task has a batch for each purpose already.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class HoldOut:
         held = [self._is_second(label) for label in labels.tolist()]
         if not any(held) or all(held):
             return batch.weights, None
-        # Indices, not masks: with a mask, the shape of what is taken would depend on its values.
+        # Indices, not masks: with a mask, the shape of the result would depend on its values.
         training = labels.new_tensor([i for i, is_held in enumerate(held) if not is_held])
         judging = labels.new_tensor([i for i, is_held in enumerate(held) if is_held])
         trained = Batch(images[training], labels[training])
@@ -79,7 +79,7 @@ class HoldOut:
 
 @dataclass
 class Candidate:
-    """An architecture and its network; the lower the loss that it was judged by, the better."""
+    """An architecture with its network and the loss that it was judged by; lower is better."""
 
     genotype: Genotype
     network: DiscreteNetwork
@@ -87,7 +87,7 @@ class Candidate:
 
 
 class Proposals:
-    """Draws architectures at random, whatever is learned of them."""
+    """Draws architectures at random, independent of how good earlier ones were."""
 
     def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
         """Return the architecture to evaluate next."""
@@ -100,12 +100,12 @@ class Proposals:
 class Mutants(Proposals):
     """Regularized evolution (Real et al., 2019, algorithm 1).
 
-    The first ones are drawn at random; then the best of a few that are drawn from the population is
-    mutated, and the child takes the place of the oldest.
+    The first ones are drawn at random. Then a few are drawn from the population, the best of them
+    is mutated, and the child replaces the oldest.
     """
 
     def __init__(self, population: int, sample: int) -> None:
-        """Start with nobody alive."""
+        """Start with an empty population."""
         self.size, self.sample = population, sample
         self.population: deque[tuple[Genotype, float]] = deque(maxlen=population)
 
@@ -119,22 +119,22 @@ class Mutants(Proposals):
         return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
 
     def learn(self, genotype: Genotype, loss: float) -> None:
-        """Add it to the population, from whose other end the oldest falls."""
+        """Add it to the population, and drop the oldest if the population is full."""
         self.population.append((genotype, loss))
 
 
 class RandomSearch:
     """Trains a few random architectures one after another, and keeps the best.
 
-    The search steps are split evenly among the candidates, so that all of them together get as many
-    updates of w as another method's one network; with fewer steps than candidates, each step has
-    one. At the end of its last step a candidate is judged by its mean loss on that step's last
-    images that it never trains on (see `HoldOut`) or, where none can be held out (one shot), by its
-    training loss. It judges and predicts with running statistics of its last weights.
+    The search steps are split evenly among the candidates, so that together they get as many
+    updates of w as another method's single network; with fewer steps than candidates, each step has
+    one. At the end of its last step, a candidate is judged by its mean loss on images of that step
+    that it never trains on (see `HoldOut`) or, if none can be held out (one shot), by its training
+    loss. It is judged and predicts with running statistics of its last weights.
 
-    With a zero-cost score for evaluator each of the first steps scores a candidate that is not
-    trained, on the step's first batch. They are half of the steps at most; in the others the best
-    is trained, from new weights. Evaluations and training so use up one budget.
+    With a zero-cost score as evaluator, each of the first steps, at most half of them, scores an
+    untrained candidate on the step's first batch. In the other steps the best candidate is trained,
+    from new weights. So evaluations and training share one budget.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class RandomSearch:
         return self.best or self.candidate
 
     def _turn(self, step: int) -> int:
-        """Return the number of the candidate that a step trains, of those that train any."""
+        """Return the number of the candidate that a training step belongs to."""
         return step * self.candidates // (self.context.steps - self.evaluations)
 
     def _propose(self) -> Genotype:
@@ -229,7 +229,7 @@ class RandomSearch:
         self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
 
     def _evaluate(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Score the candidate; after the last one go on with the best of them."""
+        """Score the candidate; after the last one, continue with the best."""
         metrics = step_metrics(
             self._score(batch.weights) for number, batch in enumerate(batches) if number == 0
         )
@@ -240,7 +240,7 @@ class RandomSearch:
         return metrics
 
     def _score(self, batch: Batch) -> BatchOutcome:
-        """Score the candidate; return what it makes of the batch, which a score need not tell."""
+        """Score the candidate, and return its loss and accuracy on the batch."""
         assert self.score is not None  # noqa: S101 - for the type checker
         network, genotype = self.candidate.network.train(), self.candidate.genotype
         with torch.no_grad():

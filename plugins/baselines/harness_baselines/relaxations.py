@@ -1,4 +1,4 @@
-"""DARTS with other weights of its operations: GDAS, Fair DARTS, DrNAS and DARTS-."""
+"""Variants of DARTS that weigh operations differently: GDAS, Fair DARTS, DrNAS and DARTS-."""
 
 from __future__ import annotations
 
@@ -36,12 +36,11 @@ SKIP = "skip_connect"
 class Gdas(PathMethod):
     """GDAS (Dong and Yang, CVPR 2019): one operation an edge is drawn, and it alone runs.
 
-    Alternating steps, of α and of w, each on one operation an edge that is drawn for it.
-
-    Only what is drawn runs, so memory is that of one operation an edge. The gradient of its gate
-    reaches all α of the edge through the softmax. The cells of a kind share a draw, and nodes sum
-    their edges plainly. τ falls linearly from 10 to 0.1, as in the paper. Departures from it, so
-    that all methods here train alike: the optimizer, and reduction cells that are searched, too.
+    Steps of α and of w alternate, and each draws one operation an edge. Only that one runs, so
+    memory is that of one operation an edge. The gradient of its gate reaches all α of the edge
+    through the softmax. Cells of a kind share a draw, and nodes sum their edges plainly. τ falls
+    linearly from 10 to 0.1, as in the paper. Departures from it, so that all methods here train
+    alike: the optimizer, and reduction cells are searched too.
 
     Predictions run the most likely operation on each edge, whose running statistics are those of
     the last search step, as `proxylessnas` does.
@@ -84,10 +83,10 @@ class Gdas(PathMethod):
 
 
 class WeighedSupernet(Supernet):
-    """A supernet whose operations are weighed otherwise than by a softmax of α."""
+    """A supernet whose operations are weighed by another function of α than the softmax."""
 
     def weigh(self, alpha: Tensor) -> Tensor:
-        """Return the weights of operations, (edges, operations), of α with the temperature in."""
+        """Return the weights of operations, (edges, operations), from α divided by temperature."""
         raise NotImplementedError
 
     def mixing(
@@ -113,12 +112,12 @@ class WeighedSupernet(Supernet):
 
 
 class WeighedMethod(FirstOrderMethod):
-    """Alternating first-order steps, in which α learns from a term of its own besides."""
+    """Alternating first-order steps, in which the loss of α has an additional term."""
 
     edge_pairs = False
 
     def term(self) -> Tensor:
-        """Return what is added to the loss of α, ()."""
+        """Return the term that is added to the loss of α, ()."""
         raise NotImplementedError
 
     def update_architecture(self, batch: Batch) -> object:
@@ -140,7 +139,7 @@ def zero_one_loss(alphas: Iterable[Tensor]) -> Tensor:
 
 
 class FairSupernet(WeighedSupernet):
-    """A supernet whose operations do not compete: each is weighed by a sigmoid of its own α."""
+    """A supernet whose operations do not compete: each is weighed by the sigmoid of its own α."""
 
     def weigh(self, alpha: Tensor) -> Tensor:
         """Return σ(α)."""
@@ -150,10 +149,11 @@ class FairSupernet(WeighedSupernet):
 class FairDarts(WeighedMethod):
     """Fair DARTS (Chu et al., ECCV 2020): sigmoids in place of the softmax, and a zero-one loss.
 
-    With a softmax an operation gains what the others lose, and skip connections win unfairly. Here
-    each has a weight of its own, which the zero-one loss pushes to 0 or 1 while α is updated.
-    Departure: the paper keeps what is above a threshold, at most two a node; every architecture of
-    the shared space has two, so here the two edges with the largest weights are kept.
+    With a softmax, an operation gains what the others lose, and skip connections win unfairly. Here
+    each operation has a weight of its own, which the zero-one loss pushes to 0 or 1 while α is
+    updated. Departure: the paper keeps operations above a threshold, at most two a node. Every
+    architecture of the shared space has two, so here the two edges with the largest weights are
+    kept.
     """
 
     supernet = FairSupernet
@@ -205,7 +205,7 @@ class DirichletSupernet(WeighedSupernet):
 
     @contextmanager
     def _undrawn(self) -> Iterator[None]:
-        """Weigh by the mean inside."""
+        """Weigh by the mean within the context."""
         self.draws = False
         try:
             yield
@@ -218,7 +218,7 @@ class DirichletSupernet(WeighedSupernet):
             return self.mixing()
 
     def genotype(self) -> Genotype:
-        """Keep what the mean weights are largest of."""
+        """Return the genotype of the largest mean weights."""
         with self._undrawn():
             return super().genotype()
 
@@ -267,12 +267,12 @@ class AidedSupernet(Supernet):
 
 
 class DartsMinus(FirstOrderMethod):
-    """DARTS- (Chu et al., ICLR 2021): an auxiliary skip connection that fades in the search.
+    """DARTS- (Chu et al., ICLR 2021): an auxiliary skip connection that fades during the search.
 
-    An edge computes β x + Σ_k softmax(α)_k o_k(x): what a skip connection is worth
-    for training alone, the auxiliary one takes over, so that α tells what it is worth as an
-    operation. β falls linearly from 1 at the first search step to 0 at the last. Departure: where
-    an edge has stride 2, the auxiliary one shares the weights of the edge's own skip connection.
+    An edge computes β x + Σ_k softmax(α)_k o_k(x). The auxiliary connection helps training in place
+    of the edge's own skip connection, so that α says only what that is worth as an operation. β
+    falls linearly from 1 at the first search step to 0 at the last. Departure: on an edge of stride
+    2, the auxiliary connection shares the weights of the edge's own skip connection.
     """
 
     edge_pairs = False
@@ -295,6 +295,6 @@ class DartsMinus(FirstOrderMethod):
         return super().create_network(context)
 
     def begin_step(self) -> None:
-        """Count a search step, and let the aid fade."""
+        """Count a search step, and set the weight of the auxiliary connection."""
         super().begin_step()
         cast(AidedSupernet, self.net).aid = temperature_at(self.step, self.steps, 0.0)

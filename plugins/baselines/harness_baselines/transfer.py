@@ -1,4 +1,4 @@
-"""Fine-tuning a network that was trained before: what a search has to be better than."""
+"""Fine-tuning of a pretrained network: the control that a search has to beat."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ BODY_RATE = 0.1  # learning rate of what was trained before, as a share of the l
 
 
 class Transfer:
-    """Trains on a torchvision network that was trained on ImageNet; nothing is searched.
+    """Fine-tunes a torchvision network that was trained on ImageNet; nothing is searched.
 
-    The last layer is new, and drawn from the trial's seed. Besides it learns nothing (`tune=last`),
-    every bias, batch norm's shifts included, or all, at a tenth of the last layer's rate. Batch
-    norm always normalises by the statistics that were published with the weights: a few images
-    have none to put in their place. `channels` and the search space mean nothing to it.
+    The last layer is new, and drawn from the trial's seed. It learns alone (`tune=last`), or with
+    every bias, including batch norm's shifts, or with all weights; these learn at a tenth of its
+    rate. Batch norm always normalises by the statistics that were published with the weights, since
+    a few images give no better ones. `channels` and the search space are not used.
 
-    With `model` the network of a model folder learns on in place of torchvision's, of whatever kind
-    it is, with the last layer that it has, or a new one (`new_head`).
+    With `model`, the network of a model folder is trained further instead of torchvision's, with
+    its own last layer or a new one (`new_head`).
     """
 
     def __init__(self, parameters: TransferParameters | None = None) -> None:

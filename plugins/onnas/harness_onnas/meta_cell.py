@@ -1,11 +1,11 @@
 """The meta cell: what the four cells of the supernet are folded into, and unfolded from.
 
-The cells share w. Normal and reduction cells keep α and β of their own, which every cell of a kind
-has in common, so that there is nothing to fold; stem and head are not folded either (section 4.2).
+The cells share w. α and β are not folded, since all cells of a kind share them already; stem and
+head are not folded either (section 4.2).
 
-Only what all cells have is folded. The skip connections of stride 2 are left out: in a normal cell
-a skip connection has no weights, so the shared cell has none for it, and in a reduction cell it
-starts as what is nearest to the identity, see `identity_reduction`. So the meta cell holds a
+Only weights that all cells have are folded. Skip connections of stride 2 are left out: in a normal
+cell a skip connection has no weights, so the meta cell has none for it, and in a reduction cell it
+starts as near to the identity as possible, see `identity_reduction`. So the meta cell holds a
 quarter of the four cells' weights, or less.
 """
 
@@ -34,13 +34,13 @@ def fold(
 
     Args:
         state: parameters of the supernet, `cells.<number>.<weight>`, and others.
-        meta_cell: the folded weights as they were, by the names they have inside a cell; empty
-            when there is none yet: then it becomes the first cell.
+        meta_cell: the folded weights so far, by the names they have inside a cell; if it is empty,
+            the first cell becomes the meta cell.
         rate: δ, the meta-cell learning rate.
         weighed: the cell coefficients; `none` counts each cell alike.
 
     Returns:
-        The new folded state: `meta_cell.<weight>`, and all of `state` that is in no cell.
+        The new folded state: `meta_cell.<weight>`, and everything in `state` that is in no cell.
     """
     cells = _cells(state)
     shared = [name for name in cells[0] if all(name in cell for cell in cells)]
@@ -54,17 +54,17 @@ def fold(
 
 
 def fold_alike(state: State) -> dict[str, Tensor]:
-    """Fold by the mean over the cells, whatever the meta cell was: for what is not a parameter."""
+    """Fold tensors that are not parameters, by the mean over the cells alone."""
     return fold(state, fold_one(state), rate=1.0)
 
 
 def fold_one(state: State) -> dict[str, Tensor]:
-    """Return what all cells have as the first cell has it, by the names inside a cell."""
+    """Return the first cell's values of weights that all cells have, by the names in a cell."""
     return meta_cell_of(fold(state, {}, rate=1.0))
 
 
 def tie_gradients(net: Supernet) -> None:
-    """Give what all cells share the mean of its gradients in each of them.
+    """Set the gradient of each weight that all cells have to its mean over the cells.
 
     Cells that start from the same weights then stay the same while a task is learned.
     """
@@ -86,7 +86,7 @@ def unfold(
     Args:
         folded: what `fold` returned.
         like: parameters of the supernet.
-        missing: what becomes of those that the meta cell has not; by default the identity.
+        missing: makes the weights that the meta cell lacks; by default the identity.
 
     Raises:
         KeyError: a weight is missing in `folded`.

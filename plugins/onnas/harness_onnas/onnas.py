@@ -43,23 +43,23 @@ __all__ = ["OnNas"]
 class OnNas(SupernetMethod):
     """Alternating first-order steps on a few operations and edge pairs, in little memory.
 
-    For each batch operations and edge pairs are selected by what α and β are expected to become,
-    and only these are updated, α, β and w alike. All operations run forward. On their way to what
-    is selected, gradients pass through all operations, too, or with `gradient=selected` through the
-    selected ones alone. Each update accumulates the gradients of micro-batches, each computed cell
-    by cell.
+    For each batch, operations and edge pairs are selected by what α and β are expected to become,
+    and only these are updated: their α, β and w. All operations run in the forward pass. Gradients
+    pass through all operations on their way to the selected ones or, with `gradient=selected`, only
+    through selected ones. Each update accumulates the gradients of micro-batches, which are
+    computed cell by cell.
 
-    Where the paper is silent: it has a step select, and its steps are batches. It names neither an
-    optimizer but gradient descent nor a temperature. A gradient through selected operations alone
-    is a few percent of the whole one and nearly random in direction, which Adam makes steps of full
-    size of; so the defaults let it pass through all, at a constant temperature (docs/onnas.md).
+    Where the paper is silent: it selects once a step, and its steps are batches. It names no
+    optimizer but gradient descent, and no temperature. A gradient through selected operations alone
+    is a few percent of the whole one and nearly random in direction, and Adam would make steps of
+    full size of it; so by default it passes through all, at a constant temperature (docs/onnas.md).
 
-    Where it is exact, memory is saved further: the weights need no gradient while α and β are
-    updated, nor α and β while the weights are, and gradients are freed after each update.
+    More memory is saved where that changes no result: weights get no gradient while α and β are
+    updated, nor α and β while weights are, and gradients are freed after each update.
 
-    Offline there is no need to save memory: a task is learned by the full step on everything at
-    once, as in algorithm 1. What it leaves is one meta cell, with stem and head; a search starts by
-    unfolding it. A search that was not pretrained starts from a supernet like any other's.
+    In pretraining memory need not be saved: a task is learned by full steps on everything at once,
+    as in algorithm 1. Pretraining leaves one meta cell, with stem and head, which a search unfolds
+    at its start. A search without pretraining starts from a supernet like any other method's.
     """
 
     def __init__(self, parameters: OnNasParameters | None = None) -> None:
@@ -117,7 +117,7 @@ class OnNas(SupernetMethod):
         return {**self.folded, **with_prefix(fold_alike(self.kept) if self.kept else {})}
 
     def update(self, batch: SearchBatch) -> BatchOutcome:
-        """Select what is to learn from a batch, offline everything, and update it."""
+        """Select what learns from a batch (in pretraining everything), and update it."""
         if not self.pretraining:
             self.selection = self._select()
             self.masks = selection_masks(self.selection, self.net.head.weight.device)
@@ -136,7 +136,7 @@ class OnNas(SupernetMethod):
         return outcome
 
     def update_weights(self, batch: Batch) -> BatchOutcome:
-        """Update the weights of the selected operations, and what is outside them, once."""
+        """Update the weights of selected operations, and those outside of operations, once."""
         mixing = torch.no_grad()(partial(self._mixing, len(batch.labels)))
         outcome = self._compute_gradients(batch, mixing)
         if self.pretraining and self.parameters.tied_cells:
@@ -146,7 +146,7 @@ class OnNas(SupernetMethod):
         return outcome
 
     def _select(self) -> UpdateSelection:
-        """Select on the trend of the updates before this one."""
+        """Select by the trend of earlier updates."""
         parameters = self.parameters
         return draw_selection(
             self.trend.expected(max(self.remaining, 1)),

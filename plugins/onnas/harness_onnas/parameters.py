@@ -18,7 +18,7 @@ from harness.space.spec import OPERATIONS
 
 __all__ = ["PAPER", "OnNasParameters"]
 
-# What the paper says and our defaults do otherwise; docs/onnas.md has the measurements behind it.
+# What the paper says where our defaults differ; docs/onnas.md has the measurements behind them.
 PAPER: dict[str, Any] = {
     "optimizer": "gradient-descent",  # algorithm 1
     "gradient": "selected",  # section 5.1: what is not selected keeps no activations
@@ -33,7 +33,7 @@ class OnNasParameters(SearchParameters):
     """On-NAS's four mechanisms, each of which can be switched off.
 
     `q=7,g=all,step_by_step=false,micro_batches=1` is the full step on everything at once.
-    `preset=paper` is the procedure to the letter of the paper; what else is given goes before it.
+    `preset=paper` is the paper's procedure to the letter; other given parameters override it.
     """
 
     preset: Literal["measured", "paper"] = Field(

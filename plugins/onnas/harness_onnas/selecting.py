@@ -1,4 +1,4 @@
-"""What an update moves: by what α and β can be expected to become (On-NAS, Eq. 7 to 9)."""
+"""Selects what an update moves, by what α and β are expected to become (On-NAS, Eq. 7 to 9)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def expected_final(value: Tensor, movements: Sequence[Tensor], remaining: int) -
 
     Args:
         value: α_j, the parameter as it is now.
-        movements: what the last t updates have added to it; none leave the value as it is.
+        movements: what each of the last t updates added to it; without any, the value is returned.
         remaining: f − j, updates to come.
     """
     value = value.detach()
@@ -39,8 +39,8 @@ def expected_final(value: Tensor, movements: Sequence[Tensor], remaining: int) -
 class Trend:
     """Remembers how the last t updates have moved each parameter.
 
-    Where the paper is silent: with fewer than t updates so far, t is their number, and an update
-    has not moved what it did not select.
+    Where the paper is silent: with fewer than t updates so far, t is their number; what an update
+    did not select counts as not moved by it.
     """
 
     def __init__(self, parameters: Sequence[Tensor], length: int) -> None:
@@ -52,7 +52,7 @@ class Trend:
     def add(self, movements: Sequence[Tensor]) -> None:
         """Remember how an update has moved each parameter, and forget the one t updates ago.
 
-        The room for all t is there from the first one on, so that memory does not grow with time.
+        Memory for all t is allocated at the first one, so that it does not grow over time.
         """
         if not self._updates:
             self._updates = [list(map(torch.zeros_like, movements)) for _ in range(self.length)]
@@ -83,10 +83,10 @@ def draw_selection(  # noqa: PLR0913 - what the paper's procedure has parameters
 ) -> UpdateSelection:
     """Select operations on each edge and edge pairs at each node, for the updates of one batch.
 
-    With probability `explore` all of them are drawn at random, else those with the largest
-    expectations are taken: one draw decides for both, as the paper has one variable B.
-    A node with fewer pairs than asked for takes all it has. What is selected on an edge that no
-    selected pair holds is not updated.
+    With probability `explore`, operations and pairs are drawn at random, else those with the
+    largest expectations are taken: one draw decides for both, since the paper has one variable B. A
+    node with fewer pairs than `pairs` takes all of them. Operations on an edge that is in no
+    selected pair are not updated.
 
     Args:
         expected: E[α_f] and E[β_f], in the order of `Supernet.architecture_parameters`.
@@ -94,7 +94,7 @@ def draw_selection(  # noqa: PLR0913 - what the paper's procedure has parameters
         pairs: g, how many at each node; None for all.
         explore: p, the probability of a random selection.
         through: whether gradients pass through what is not selected.
-        generator: draws, on the CPU.
+        generator: of the random draws, on the CPU.
     """
     explores = torch.rand((), generator=generator).item() < explore
     choose = random_subset(generator) if explores else best
