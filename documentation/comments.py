@@ -1,4 +1,4 @@
-"""Lets the reference show what a comment says of a field that has no docstring."""
+"""Lets the reference show a field's comment if the field has no docstring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of the keys that a file or a table has, from the pydantic model that reads it."""
+"""Tables of the keys of a file, made from the pydantic model that reads it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def key_tables(model: type[BaseModel], title: str) -> str:
 
 
 def undescribed_keys(model: type[BaseModel]) -> list[str]:
-    """Name the keys, as `table.key`, that nothing is said of; of a table, its own section tells."""
+    """Name the keys without a description, as `table.key`; tables have sections of their own."""
     return [
         f"{place}.{key}"
         for place, schema in _tables(model, _places(model.model_json_schema()))
@@ -36,7 +36,7 @@ def undescribed_keys(model: type[BaseModel]) -> list[str]:
 
 
 def _places(schema: Schema) -> dict[str, str]:
-    """Say for each model that one is made of where it stands first, such as `budget.allowed`."""
+    """Return the first place of each model within another, such as `budget.allowed`."""
     places: dict[str, str] = {}
     waiting = [("", schema)]
     for place, table_schema in waiting:  # grows while it is read

@@ -1,7 +1,7 @@
 """Reads the pages: what a reader types, in blocks and in running text.
 
-A block of `sh` can be followed as it stands, and so can one of `python`; one of `console` needs
-what not every reader has, such as other machines, and one of `py` is a part of something.
+A block of `sh` or `python` can be run as it is; one of `console` needs what not every reader has,
+such as other machines, and one of `py` is only a fragment.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
     python -m documentation.reference_results
 
-It puts tables between the marks that `README.md`, `docs/reference-results.md` and `docs/onnas.md`
-have for them, and draws the pictures. Beside the pictures is the digest of the records that they
-were drawn from, so that a test can say when they no longer agree.
+It writes tables between marks in `README.md`, `docs/reference-results.md` and `docs/onnas.md`, and
+draws the pictures. Beside the pictures is the digest of the records that they were drawn from, so
+that a test notices if they no longer agree.
 
 `results/reference/mechanisms` has On-NAS with its mechanisms switched off one by one; these rows
 stand in a table of their own, beside On-NAS and MetaNAS after as much pretraining.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @hookimpl
 def harness_register_datasets(register: Register) -> None:
-    """Register what is drawn, what is looked up by name, and people's own images."""
+    """Register the drawn data set, the published ones, and people's own images."""
     register(
         "glyphs",
         "harness_datasets.glyphs.provider:Glyphs",

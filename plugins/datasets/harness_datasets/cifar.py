@@ -1,6 +1,6 @@
 """CIFAR-10 and CIFAR-100 (Krizhevsky, 2009): 60,000 photographs each, 32x32 RGB.
 
-Read from their binary archives: those for Python hold pickles, and a pickle runs whatever it says.
+They are read from their binary archives: those for Python hold pickles, which can run any code.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ Records = NDArray[np.uint8]  # (images, label bytes and planes)
 
 @dataclass(frozen=True)
 class Archive:
-    """A binary archive: where to get it, and what tells one from the other."""
+    """A binary archive: where to get it, and how the two differ."""
 
     name: str  # of the data set
     download: Download

@@ -1,4 +1,4 @@
-"""People's own images: a folder of classes, or photos, of which some are held out from learning."""
+"""People's own images: folders with splits, and photos of which some are held out for judging."""
 
 from __future__ import annotations
 
@@ -110,8 +110,8 @@ class Photos:
 class PhotoSplit:
     """The photos of a source under names `<split>/<class>/<photo>` (a `Source`).
 
-    A split `test` of the source is held out as it is; without one, a share of each class is drawn
-    from all photos.
+    If the source has a split `test`, that is held out; if not, a share of each class is drawn from
+    all photos.
 
     Attributes:
         path: of the source.
@@ -123,7 +123,7 @@ class PhotoSplit:
         """Assign each photo to a split; none is opened.
 
         Raises:
-            DataError: there are too few classes or photos, or they lie otherwise.
+            DataError: there are too few classes or photos, or they are laid out otherwise.
         """
         self.path, self.source = source.path, source
         everything = list(source.names())
@@ -229,7 +229,7 @@ def _check(path: Path, photos: Sequence[str], skipped: Sequence[str]) -> None:
 
 
 def _check_empty_classes(path: Path, full: Collection[str], depth: int) -> None:
-    """Name a folder of a class that holds no photo: it may be one that was forgotten."""
+    """Refuse a class's folder without photos, since they may have been forgotten."""
     for folder in sorted(path.glob("*/" * depth)):
         name = folder.relative_to(path).as_posix()
         if folder.is_dir() and name not in full and not any(map(is_leftover, name.split("/"))):

@@ -1,4 +1,4 @@
-"""The built-in reporters: they carry a run's numbers elsewhere while it goes on."""
+"""The built-in reporters, which send a run's numbers elsewhere while it goes on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["harness_register_reporters"]
 
 @hookimpl
 def harness_register_reporters(register: Register) -> None:
-    """Register a plain stream, and the two trackers that most people have."""
+    """Register a plain CSV stream, and two common experiment trackers."""
     register(
         "csv",
         "harness_reporters.stream:CsvStream",

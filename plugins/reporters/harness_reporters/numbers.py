@@ -1,4 +1,4 @@
-"""What reporters say of a trial: facts that name it, and numbers, each with how it was got."""
+"""What reporters send about a trial: facts that identify it, and numbers with their sources."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Number:
 
     Attributes:
         source: `measured`, `emulated` or `predicted`.
-        low: of a prediction, where nine of ten like it would be; None where that is not known.
-        high: the upper end of it.
+        low: of a prediction, the lower end of the band for nine of ten times; None if unknown.
+        high: the upper end of that band.
     """
 
     name: str
@@ -35,12 +35,12 @@ class Number:
 
     @property
     def key(self) -> str:
-        """Name it so that nobody takes it for what it is not: `emulated/peak_memory_mib`."""
+        """The name with source and unit, so that nobody mistakes it: `emulated/peak_memory_mib`."""
         return f"{self.source}/{self.name}_{WORDS.get(self.unit, self.unit.lower())}"
 
     @property
     def ends(self) -> Iterator[tuple[str, float]]:
-        """Give the number by its key, and the ends of its band by keys of their own."""
+        """Yield the number by its key, and the ends of its band by keys of their own."""
         yield self.key, self.value
         for end, value in (("low", self.low), ("high", self.high)):
             if value is not None:

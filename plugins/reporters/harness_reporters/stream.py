@@ -24,8 +24,8 @@ COLUMNS = (
 class CsvStream:
     """Appends rows to `stream.csv` in the run folder; a program may read it while it grows.
 
-    `moment` is `started`, `step` or `finished`. A trial's start has a row without a number, and so
-    has the end of one without any; rows of its end have its status.
+    `moment` is `started`, `step` or `finished`. A trial's start has a row without a number; its end
+    has a row for each number, or one without a number, and these rows have its status.
     """
 
     def __init__(self) -> None:

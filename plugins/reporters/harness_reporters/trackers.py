@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 FLUSH_S = 10
-# What MLflow would do otherwise: tell its makers of its use, and wait minutes for a server that is
-# not there. Who sets them otherwise is obeyed.
+# By default, MLflow sends usage data to its makers, and waits minutes for a server that is not
+# there. Values that a person has set take precedence.
 CUSTOMS = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 ENDINGS = {"ok": "FINISHED", "out_of_memory": "FINISHED", "interrupted": "KILLED"}
 
@@ -87,7 +87,7 @@ class TensorBoard:
 
     @hookimpl
     def harness_trial_started(self, trial: Trial) -> None:
-        """Open the trial's event file; what an earlier try has left there is marked as void."""
+        """Open the trial's event file; what an earlier attempt has left is marked as void."""
         from tensorboard.compat.proto.event_pb2 import SessionLog  # noqa: PLC0415 - slow
         from tensorboard.summary.writer.event_file_writer import EventFileWriter  # noqa: PLC0415
 

@@ -1,1 +1,1 @@
-"""Characters as classes, drawn from fonts: a few-shot data set that is always at hand."""
+"""A few-shot data set that needs no files: its classes are characters, drawn from fonts."""

@@ -1,7 +1,7 @@
 """The data set `glyphs`: the characters of eleven scripts, drawn from matplotlib's fonts.
 
-They were drawn once, and come with the package: drawing 9,020 images takes longer than a first
-command should, and another version of the fonts or of the renderer may move a few pixels.
+They were drawn once, and are part of the package: drawing 9,020 images would take too long for a
+first command, and another version of the fonts or of the renderer may change a few pixels.
 `rendering.write_drawn` draws them again.
 """
 

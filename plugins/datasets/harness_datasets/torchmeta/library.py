@@ -1,7 +1,7 @@
 """The library torchmeta 1.8.0: made usable beside today's torch, and asked for episodes.
 
-torchmeta's last release is of 2021 and asks for torch below 1.10. Its episodes work with today's
-torch all the same after two repairs, which are made in memory:
+torchmeta's last release is from 2021 and asks for torch below 1.10. Its episodes work with today's
+torch after two repairs, which are made in memory:
 
 - It imports private functions of torchvision that newer releases do not have. They serve only its
   downloads, which are never used here, since they unpickle what they fetch. While torchmeta is
