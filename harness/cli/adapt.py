@@ -25,7 +25,7 @@ from harness.cli.options import (
     on_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.output import loaded_plugins, print_json, result_console, say, say_interrupted
 from harness.reports.estimate_tables import recommendation_table
 from harness.reports.terminal import print_tables
 
@@ -42,7 +42,7 @@ Example:
   harness adapt photos -d jetson --on ssh://me@board -o model
 """
 
-EXIT_NOTHING_FITS, EXIT_INTERRUPTED = 1, 130
+EXIT_NOTHING_FITS = 1
 
 
 def _amount(
@@ -191,8 +191,7 @@ def adapt_command(*, address: BoardAddress | None, as_json: bool, **given: Any) 
         else:
             adapted = adapt_on(address, loaded_plugins(), request, say)
     except KeyboardInterrupt:
-        say("Interrupted; run the same command again to continue.")
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        raise SystemExit(say_interrupted()) from None
     _show_model(adapted, as_json=as_json)
 
 
@@ -274,8 +273,7 @@ def recommend_command(  # noqa: PLR0913 - one parameter an option
         else:
             found = recommend_on(address, loaded_plugins(), request, wishes, say)
     except KeyboardInterrupt:
-        say("Interrupted; run the same command again to continue.")
-        raise SystemExit(EXIT_INTERRUPTED) from None
+        raise SystemExit(say_interrupted()) from None
     if as_json:
         print_json(found.to_json())
     else:

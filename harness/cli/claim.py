@@ -16,7 +16,14 @@ from harness.cli.options import (
     json_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say, say_estimate
+from harness.cli.output import (
+    loaded_plugins,
+    print_json,
+    result_console,
+    say,
+    say_estimate,
+    say_interrupted,
+)
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["claim"]
 
-EXIT_PROBLEMS, EXIT_INTERRUPTED = 1, 130
+EXIT_PROBLEMS = 1
 
 
 @click.command()
@@ -139,8 +146,7 @@ def _run(
         return 0
     say(f"Records are in {result.folder}")
     if result.interrupted:
-        say("Interrupted; run the same command again to continue.")
-        return EXIT_INTERRUPTED
+        return say_interrupted()
     return EXIT_PROBLEMS if result.has_failed else 0
 
 

@@ -22,7 +22,16 @@ from harness.system.limits import in_a_sentence
 from harness.system.streams import guard_streams, tell, unwritten
 from harness.system.text import written
 
-__all__ = ["COMMANDS", "DEVICES_COMMANDS", "PLUGINS_COMMANDS", "cli", "devices", "main", "plugins"]
+__all__ = [
+    "COMMANDS",
+    "DEVICES_COMMANDS",
+    "INTERRUPTED",
+    "PLUGINS_COMMANDS",
+    "cli",
+    "devices",
+    "main",
+    "plugins",
+]
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 AGAIN_S = 0.02  # until a Ctrl-C that went astray comes again

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli.main import INTERRUPTED
 from harness.plugins.loading import Plugins, load_plugins
 from harness.system.streams import is_terminal, tell
 
@@ -18,7 +19,15 @@ if TYPE_CHECKING:
 
     from harness.estimates.estimates import Estimate
 
-__all__ = ["loaded_plugins", "print_json", "print_table", "result_console", "say", "say_estimate"]
+__all__ = [
+    "loaded_plugins",
+    "print_json",
+    "print_table",
+    "result_console",
+    "say",
+    "say_estimate",
+    "say_interrupted",
+]
 
 
 # Columns of sentences, which a narrow terminal breaks between words.
@@ -36,6 +45,12 @@ def loaded_plugins() -> Plugins:
 def say(sentence: str) -> None:
     """Print a line that is not a result, on standard error."""
     tell(sentence)
+
+
+def say_interrupted() -> int:
+    """Say how to continue an interrupted command, and return its exit status."""
+    say("Interrupted; run the same command again to continue.")
+    return INTERRUPTED
 
 
 def say_estimate(number: int, total: int, estimate: Estimate) -> None:

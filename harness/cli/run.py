@@ -35,7 +35,7 @@ from harness.cli.options import (
     space_option,
     ways_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.output import loaded_plugins, print_json, result_console, say, say_interrupted
 from harness.errors import HarnessError
 from harness.executors.base import ExecutorOptions
 from harness.plugins.loading import Plugins
@@ -48,7 +48,6 @@ from harness.trials.runner import RunRequest, RunResult, run_trials
 __all__ = ["run"]
 
 EXIT_SOME_FAILED = 1
-EXIT_INTERRUPTED = 130
 
 
 @click.command()
@@ -215,7 +214,6 @@ def _show(result: RunResult, plugins: Plugins, *, as_json: bool) -> None:
 
 def _exit(result: RunResult) -> None:
     if result.interrupted:
-        say("Interrupted; run the same command again to continue.")
-        raise SystemExit(EXIT_INTERRUPTED)
+        raise SystemExit(say_interrupted())
     if result.has_failed:
         raise SystemExit(EXIT_SOME_FAILED)
