@@ -106,7 +106,7 @@ def _calibrated_here(name: str) -> tuple[DeviceProfile, dict[str, Any]]:
     from harness.cost_model.calibrate import processor  # noqa: PLC0415 - see above
 
     fit = processor.calibrate_processor(work_on_stderr)
-    rows = [_left_out_row(each, "measured_s", network=each.case.group) for each in fit.left_out]
+    rows = [each.to_json("measured_s", network=each.case.group) for each in fit.left_out]
     cost = fit.cost.model_dump(mode="json")
     return processor.processor_profile(name, fit.cost), {"cost": cost, "left_out": rows}
 
@@ -205,7 +205,7 @@ def fit_published(  # noqa: PLR0913 - one parameter an option
         profile = found.profile.model_copy(update={"cost": calibration.cost})
         write_whole(output, profile_toml(profile))
     if as_json:
-        left_out = [_left_out_row(each, "published_s") for each in calibration.left_out]
+        left_out = [each.to_json("published_s") for each in calibration.left_out]
         print_json(
             {
                 "device": device,
@@ -251,14 +251,3 @@ def _left_out_cells(left_out: LeftOut, unit: float, digits: str) -> tuple[str, .
     case = left_out.case
     times = (f"{unit * seconds:,.1f}" for seconds in (case.seconds, left_out.predicted_s))
     return (case.name, *times, f"{100 * left_out.error:{digits}}")
-
-
-def _left_out_row(left_out: LeftOut, seconds: str, **more: str) -> dict[str, Any]:
-    """Return the same as JSON values; the key of the real time is what `seconds` says."""
-    return {
-        "name": left_out.case.name,
-        **more,
-        seconds: left_out.case.seconds,
-        "predicted_s": left_out.predicted_s,
-        "error": left_out.error,
-    }

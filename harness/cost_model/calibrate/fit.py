@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,21 @@ class LeftOut:
     def error(self) -> float:
         """The relative error of the prediction."""
         return self.predicted_s / self.case.seconds - 1.0
+
+    def to_json(self, seconds_key: str, **more: str) -> dict[str, Any]:
+        """Return JSON values.
+
+        Args:
+            seconds_key: the key of the real time, such as `measured_s`.
+            more: further keys, which come after the name.
+        """
+        return {
+            "name": self.case.name,
+            **more,
+            seconds_key: self.case.seconds,
+            "predicted_s": self.predicted_s,
+            "error": self.error,
+        }
 
 
 @dataclass(frozen=True)
