@@ -1,6 +1,6 @@
 """Counts the bytes alive in tensor storages, and reads CUDA's own allocator beside it.
 
-The definition (design, section 7): peak memory is the most bytes alive at once in tensor storages
+The definition (docs/numbers.md): peak memory is the most bytes alive at once in tensor storages
 on the device, each storage rounded up to 512 bytes, as CUDA's caching allocator rounds. A dispatch
 mode sees the outputs of every operation, those of the backward pass included, and a weak reference
 to each storage tells when it dies. No allocator is asked, so that a laptop, a GPU and a device that

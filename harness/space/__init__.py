@@ -1,4 +1,5 @@
 """The cell search space that all methods share: identical spaces are half of a fair comparison.
 
-`topology` and `genotype` import no torch; the rest computes.
+`spec`, `choices`, `genotype` and `architecture` import no torch, so that a plan can be made without
+it; the rest computes.
 """

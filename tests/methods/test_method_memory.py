@@ -1,4 +1,4 @@
-"""Counted memory of the methods at the paper's shapes (design, section 7)."""
+"""Counted memory of the methods at the paper's shapes."""
 
 from __future__ import annotations
 
