@@ -53,6 +53,7 @@ def test_every_method_has_three_seeds_of_each_few_shot_setting() -> None:
         if row not in mechanisms(rows):
             pretraining = row.budget["meta_epochs"] * row.budget["meta_tasks"]
             seeds.setdefault((pretraining, row.setting), {})[row.method] = len(row.records)
+    assert {len(row.records) for row in mechanisms(rows)} == {3}
     rivals = dict.fromkeys(("metanas", "onnas"), 3)
     everyone = rivals | dict.fromkeys(("darts", "weights-only", "random"), 3)
     settings = "5-way 1-shot", "5-way 5-shot"
