@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from itertools import product
 
 from harness.contracts import (
@@ -251,6 +252,8 @@ def estimate(search: Search, *, ranges: bool = True) -> Estimate:
     )
     from harness.tracing.workload import workload_of  # noqa: PLC0415 - see above
 
+    # The first optimizer imports it, and what lives then would be counted for as long as the trace.
+    import_module("torch._dynamo")
     torch.set_num_threads(1)
     plugins = load_plugins()
     try:
