@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,7 @@ from harness.loop.episode import MethodDriver, batches, draw, for_both
 from harness.loop.guards import TrialLimits
 from harness.planning.planner import identify_method
 from harness.plugins.loading import in_one_line
+from harness.plugins.spaces import evaluating_score
 from harness.runtime.determinism import choose_threads, seed_generators
 from harness.space.backpropagation import ordinary
 from harness.space.supernet import Supernet
@@ -149,6 +150,7 @@ def run(
         BrokenRuleError: the trial ended with an error; the message has it.
     """
     session = open_session(_trial(subject, budget or budget_for(subject)), send)
+    session.score = evaluating_score(subject.plugins, subject.selection)
     watched = Watched(session)
 
     def create() -> SearchMethod:
@@ -173,7 +175,8 @@ def begin(subject: Subject, context: SearchContext) -> SearchMethod:
     """Return a newly built method; torch is seeded as in a trial."""
     method: SearchMethod = subject.create()
     driver = MethodDriver(seed=0, index=0)
-    driver.build(method, context)
+    score = evaluating_score(subject.plugins, subject.selection)
+    driver.build(method, replace(context, score=score))
     driver.begin_search()
     return method
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, runtime_check
 if TYPE_CHECKING:
     import torch
 
+    from harness.contracts.spaces import ZeroCostScore
     from harness.experiment.budget import Budget
     from harness.experiment.setting import Recipe
     from harness.space.architecture import NetworkArchitecture
@@ -83,6 +84,7 @@ class SearchContext:
     space: SearchSpace | None = None  # None: the few-shot space, `metanas`
     recipe: Recipe | None = None  # learning rates of the data set; None: the defaults
     batches: int = 1  # that a search step goes through
+    score: ZeroCostScore | None = None  # that the method's parameter `evaluator` names, if any
 
     @property
     def is_counted(self) -> bool:

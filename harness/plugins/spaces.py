@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTROLS",
     "check_evaluators",
+    "evaluating_score",
     "find_score",
     "find_space",
     "is_counted",
@@ -156,6 +157,12 @@ def score_of(plugins: Plugins, selection: Selection) -> Entry | None:
     if not isinstance(given, EvaluatorParameters) or given.evaluator in OWN_EVALUATORS:
         return None
     return plugins.registry.get("score", given.evaluator)
+
+
+def evaluating_score(plugins: Plugins, selection: Selection) -> ZeroCostScore | None:
+    """Return the function of the score that a search evaluates by; None if it has another way."""
+    entry = score_of(plugins, selection)
+    return None if entry is None else find_score(plugins, entry.name)
 
 
 def is_counted(evaluator: str, space: SearchSpace | ArchitectureSpace) -> bool:

@@ -27,6 +27,7 @@ from harness.measure.dispatch import outside_modes
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
+from harness.plugins.spaces import evaluating_score
 from harness.runtime.determinism import seed_generators
 from harness.space.cell import edge_builder, edge_stride
 from harness.space.spec import CELL_INPUTS, CellKind, SearchSpace
@@ -76,11 +77,7 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
     """
     if not isinstance(space := search.space, SearchSpace):
         raise UsageError(f"the space '{space.name}' has no supernet, which search steps need")
-
-    def create() -> SearchMethod:
-        method: SearchMethod = recreate(plugins, "method", search.method, search.params).create()
-        return method
-
+    selection = recreate(plugins, "method", search.method, search.params)
     few_shot = isinstance(search.setting, FewShotSetting)
     costs = [device.cost for device in search.devices if device.cost is not None]
     sizes = _cut(search.images, search.setting.batch_size)
@@ -98,8 +95,9 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         recipe=search.setting.recipe,
         space=space,
         batches=sum(sizes.values()),
+        score=evaluating_score(plugins, selection),
     )
-    return Workload(create, context, sizes, resident=few_shot, halves=search.halves)
+    return Workload(selection.create, context, sizes, resident=few_shot, halves=search.halves)
 
 
 def _cut(images: int, size: int) -> dict[int, int]:

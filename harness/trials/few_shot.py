@@ -190,6 +190,7 @@ def context_of(
         operation_latency=session.operation_latency,
         recipe=trial.setting.recipe,
         space=session.space,
+        score=session.score,
     )
 
 

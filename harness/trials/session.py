@@ -19,6 +19,7 @@ from harness.contracts import (
     SearchMethod,
     StartsFromArchitecture,
     StepMetrics,
+    ZeroCostScore,
 )
 from harness.experiment.outcome import JudgedImage, PretrainingPart, Stage, TaskResult, Used
 from harness.experiment.trial import Trial
@@ -90,6 +91,7 @@ class Session:
         form: of the data set; None before it is open.
         space: the search space, once it is made.
         operation_latency: predicts latencies on the device; None if it has no cost model.
+        score: what the method evaluates architectures by, if that is a zero-cost score.
         initial_state: the tensors of the checkpoint; None: the search starts from scratch.
         pretraining: what the record says about the pretraining.
         metrics: all metrics by name, including those of plugins.
@@ -123,6 +125,7 @@ class Session:
         self.storage_bytes: int | None = None
         self.peak_bytes: int | None = None
         self.operation_latency: OperationLatency | None = None
+        self.score: ZeroCostScore | None = None
         self.form: DatasetForm | None = None
         self.space = METANAS
         self.initial_state: Mapping[str, torch.Tensor] | None = None

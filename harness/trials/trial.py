@@ -19,10 +19,11 @@ from harness.experiment.trial import Trial
 from harness.loop.guards import TrialLimits, check_reported, machine_suffices, status_of
 from harness.metrics import METRICS, MetricSpec, to_mib
 from harness.plugins.loading import Plugins
-from harness.plugins.spaces import planned_space
+from harness.plugins.selection import recreate
+from harness.plugins.spaces import evaluating_score, planned_space
 from harness.pretraining.checkpoint import read_checkpoint
 from harness.runtime.determinism import choose_threads
-from harness.runtime.factory import create, open_dataset, open_device, shows_images
+from harness.runtime.factory import open_dataset, open_device, shows_images
 from harness.runtime.job import TrialJob
 from harness.runtime.process_group import ALONE, ProcessGroup
 from harness.tracing.search import form_of
@@ -85,6 +86,9 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
         session.shows_images = job.shows_images or shows_images(plugins, trial.dataset)
         _load_checkpoint(session, job)
     session.space = planned_space(plugins, trial.space)
+    with session.calling("build"):
+        selection = recreate(plugins, "method", trial.method.name, trial.method.params)
+        session.score = evaluating_score(plugins, selection)
     channels = trial.budget.channels or trial.setting.default_channels
     cost = trial.device.profile.cost
     if cost is not None:
@@ -93,7 +97,7 @@ def _run_protocol(session: Session, plugins: Plugins, job: TrialJob) -> None:
 
     def create_method() -> SearchMethod:
         with session.calling("build"):
-            method: SearchMethod = create(plugins, "method", trial.method)
+            method: SearchMethod = selection.create()
         return method
 
     if isinstance(trial.setting, FewShotSetting):

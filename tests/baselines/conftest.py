@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod
 from harness.experiment.budget import Budget
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
+from harness.plugins.spaces import evaluating_score
 from harness.space.spec import SearchSpace
 
 
@@ -55,8 +57,10 @@ def build() -> Callable[..., SearchMethod]:
     """Return `build(name, context, **parameters)`, which finds a method as the harness does."""
 
     def build(name: str, context: SearchContext, **parameters: object) -> SearchMethod:
-        method: SearchMethod = recreate(load_plugins(), "method", name, parameters).create()
-        method.build(context)
+        plugins = load_plugins()
+        selection = recreate(plugins, "method", name, parameters)
+        method: SearchMethod = selection.create()
+        method.build(replace(context, score=evaluating_score(plugins, selection)))
         return method
 
     return build

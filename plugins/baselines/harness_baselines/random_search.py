@@ -22,11 +22,8 @@ from harness.contracts import (
     SearchBatch,
     SearchContext,
     StepMetrics,
-    ZeroCostScore,
 )
 from harness.experiment.setting import Recipe
-from harness.plugins.loading import load_plugins
-from harness.plugins.spaces import find_score
 from harness.search.optimizers import WeightOptimizer
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
@@ -149,11 +146,9 @@ class RandomSearch:
         self.context, self.space = context, context.space or METANAS
         self.step, self.candidates = -1, min(self.parameters.candidates, context.steps)
         self.best: Candidate | None = None
-        self.score: ZeroCostScore | None = None
         self.scored: list[tuple[float, Genotype]] = []  # losses, and what they are of
         self.evaluations = 0  # steps in which nothing is trained
         if self.parameters.evaluator != "training":
-            self.score = find_score(load_plugins(), self.parameters.evaluator)
             self.evaluations = min(self.parameters.candidates, context.steps // 2)
             self.candidates = 1
         self._build_candidate(self._propose())
@@ -241,11 +236,12 @@ class RandomSearch:
 
     def _score(self, batch: Batch) -> BatchOutcome:
         """Score the candidate, and return its loss and accuracy on the batch."""
-        assert self.score is not None  # noqa: S101 - for the type checker
+        score = self.context.score
+        assert score is not None  # noqa: S101 - the parameters name one
         network, genotype = self.candidate.network.train(), self.candidate.genotype
         with torch.no_grad():
             _, outcome = judge(network(batch.images), batch.labels, share=1.0)
-        loss = -self.score(network, batch.images, batch.labels)
+        loss = -score(network, batch.images, batch.labels)
         self.proposals.learn(genotype, loss)
         self.scored.append((loss, genotype))
         return outcome
