@@ -16,6 +16,7 @@ from harness.experiment.suite import SuiteEntry
 from harness.measure.memory import MemoryCounter
 from harness.plugins.loading import load_plugins
 from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary
+from harness.space.spec import SearchSpace
 from harness.space.supernet import Supernet
 from harness.tracing import passes
 from harness.tracing import trace as tracing
@@ -24,12 +25,12 @@ from harness.tracing.shapes import ShapeMode
 from harness.tracing.workload import Workload, workload_of
 
 
-def workload_for(method: str, ways: int, shots: int) -> Workload:
+def workload_for(method: str, ways: int, shots: int, space: SearchSpace) -> Workload:
     entry = SuiteEntry(methods=[method], ways=ways, shots=shots, budget="quick,channels=4")
     plugins = load_plugins()
     (search,) = plan_searches(plugins, [entry], DataRequest(None, Path(), print))
-    small = replace(search, form=search.form._replace(image_shape=(1, 8, 8)))
-    return workload_of(plugins, small)
+    form = search.form._replace(image_shape=(1, 8, 8))
+    return workload_of(plugins, replace(search, form=form, space=space))
 
 
 def everything_of(workload: Workload) -> list[Any]:
@@ -53,14 +54,18 @@ def everything_of(workload: Workload) -> list[Any]:
     ],
 )
 def test_what_is_remembered_is_what_would_be_traced(
-    method: str, ways: int, shots: int, monkeypatch: pytest.MonkeyPatch
+    method: str,
+    ways: int,
+    shots: int,
+    small_space: SearchSpace,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Bytes, kernels and the range of choices are the same with every pass traced by itself."""
     monkeypatch.setattr(passes, "_passes", {})
-    remembered = everything_of(workload_for(method, ways, shots))
+    remembered = everything_of(workload_for(method, ways, shots, small_space))
     assert any(passes._passes.values())
     monkeypatch.setattr(tracing, "remembered_passes", lambda _: nullcontext())
-    assert everything_of(workload_for(method, ways, shots)) == remembered
+    assert everything_of(workload_for(method, ways, shots, small_space)) == remembered
 
 
 def test_engines_that_are_not_the_hosts_run_each_time() -> None:
