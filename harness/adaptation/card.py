@@ -191,7 +191,8 @@ def _device(record: Record) -> str:
 def _told(metric: Metric, digits: int) -> str:
     if metric.value is None:
         return "not known, as it cannot be read of an emulated device"
-    return f"{metric.value:,.{digits}f} {metric.unit} ({metric.source})"
+    number = f"{metric.value:,.{digits}f}" if metric.value >= 1 else f"{metric.value:.2g}"
+    return f"{number} {metric.unit} ({metric.source})"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from harness.contracts import (
     DataRequest,
     Deployable,
     DerivesNetwork,
-    SearchBatch,
     SearchContext,
-    StepMetrics,
 )
 from harness.cost_model.profile import (
     Kernel,
@@ -268,13 +264,13 @@ def _finishing_cost(
     return costs
 
 
-class _OneOperation:
+class _OneOperation(Finishing):
     """Finishes the network that has one operation on every edge: a method, to who traces it."""
 
     def __init__(self, operation: str, parts: int) -> None:
-        self.parts = parts
         edges = Edge(0, operation), Edge(1, operation)  # in a reduction cell these are the largest
         self.genotype = Genotype(normal=(edges,) * NODES, reduction=(edges,) * NODES)
+        self.micro_batches = parts
 
     def build(self, context: SearchContext) -> None:
         """Build the network."""
@@ -285,16 +281,4 @@ class _OneOperation:
             channels=context.channels,
         )
         state = DeployedNetwork(architecture).state_dict()
-        self.finishing = Finishing(Deployable(architecture, state, self.parts), context)
-
-    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Train it."""
-        return self.finishing.search_step(batches)
-
-    def predict(self, images: Tensor) -> Tensor:
-        """Return logits (N, classes)."""
-        return self.finishing.predict(images)
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """Return its tensors."""
-        return self.finishing.state_dict()
+        super().__init__(Deployable(architecture, state, self.micro_batches), context)

@@ -70,7 +70,13 @@ def _spelled(value: float | str | None) -> str | None:
     return f"{value:,.10g}" if isinstance(value, (int, float)) else value
 
 
-@click.command("calibrate")
+CALIBRATE_EXAMPLE = """\b
+Example:
+  harness devices calibrate --on ssh://me@board --name my-pi -o my-pi.toml
+"""
+
+
+@click.command("calibrate", epilog=CALIBRATE_EXAMPLE)
 @output_option(
     "File to write the device profile to.",
     UserPath(),
