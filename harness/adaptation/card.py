@@ -35,6 +35,10 @@ LIMITS = (
 )
 
 
+DERIVED = "the network derived from the search, with the weights learned in it, and finished"
+TRAINED = "the network that the method trains, as it predicts; none was derived from it"
+
+
 @dataclass(frozen=True)
 class CardFacts:
     """What a card says, in words and numbers that were measured.
@@ -151,7 +155,7 @@ def _facts(
     learned = len(photos.images("train"))
     yield "photos", f"{request.photos.name}: {learned} to learn from, {judgement.total} held out"
     yield "fingerprint of the photos", record.dataset.fingerprint
-    yield "what is kept", _kept(request, record)
+    yield "what is kept", DERIVED if "supernet_accuracy" in record.metrics else TRAINED
     if beside := supernet_sentence(record, judgement):
         yield "accuracy of the supernet", beside
     yield "device", _device(record)
@@ -169,14 +173,6 @@ def _facts(
 def _warning(shared: int) -> list[tuple[str, str]]:
     told = "are also among those learned from: the accuracy looks better than it is"
     return [("photos that are there twice", f"{shared} that are held out {told}")] if shared else []
-
-
-def _kept(request: AdaptRequest, record: Record) -> str:
-    if "supernet_accuracy" in record.metrics:
-        return "the network derived from the search, with the weights learned in it, and finished"
-    if request.keep == "supernet":
-        return "the supernet, as it predicts; no derived network was trained"
-    return "the network that the method trains"
 
 
 def _device(record: Record) -> str:

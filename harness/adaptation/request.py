@@ -197,6 +197,11 @@ class AdaptRequest(PhotosRequest):
             raise UsageError("--base goes on with the network of a model; leave out --method")
         if self.base is not None and self.checkpoint is not None:
             raise UsageError("a search starts from --checkpoint, and --base searches nothing")
+        if expanded(self.output).resolve().is_relative_to(expanded(self.photos).resolve()):
+            raise UsageError(
+                f"'{self.output}' lies among the photos, where it would be taken for a class; give "
+                "another folder with --output"
+            )
 
     def started(self, asked: RunRequest, key: str) -> RunRequest:
         """Return trials that start from the checkpoint, which is that of a pretraining's key."""

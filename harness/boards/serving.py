@@ -210,12 +210,13 @@ class _BoardJob:
         """Yield what it says, line by line, until it has ended; empty where nothing was said."""
         rest, position = b"", 0
         if self._process is None:  # somebody else has seen the rest
-            position = max(0, self._told.stat().st_size - RECENT)
+            told = self._told.read_bytes()
+            position = told.find(b"\n", len(told) - RECENT) + 1 if len(told) > RECENT else 0
         while True:
             is_running = self._is_running()  # asked first: what is said last is not lost
-            with self._told.open("rb") as told:
-                told.seek(position)
-                content = told.read()
+            with self._told.open("rb") as file:
+                file.seek(position)
+                content = file.read()
             position += len(content)
             *lines, rest = (rest + content).split(b"\n")
             yield from (line.decode("utf-8", "replace") for line in lines)

@@ -133,7 +133,9 @@ def test_command_runs_on_what_was_sent_and_is_forgotten(board: Board, go: Path) 
     assert (client.root / "files" / sha256(b"one")).read_bytes() == b"one"
 
 
-def test_lost_connection_ends_nothing(board: Board, go: Path) -> None:
+def test_lost_connection_ends_nothing(
+    board: Board, go: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The same request finds the command running, or what it has left; another one is another."""
     with board() as client:
         keep(client, b"one")
@@ -146,9 +148,12 @@ def test_lost_connection_ends_nothing(board: Board, go: Path) -> None:
         assert until(client, "told")["told"].startswith("working in")
         go.touch()
         assert until(client, "ended")["ended"] == 0
+    monkeypatch.setattr("harness.boards.serving.RECENT", 5)
     with board() as client:  # which has not been told that the result arrived
         run(client, go)
-        assert until(client, "ended")["files"] == [["a.txt", 3]]
+        assert until(client, "told")["told"] == "going on with what was started before"
+        told = client.wire.receive() or {}  # and no half of a line
+        assert told["files"] == [["a.txt", 3]]
         client.wire.send(do="forget")
     with board() as client:
         run(client, go, "fail")
