@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -160,6 +161,19 @@ def test_lost_connection_ends_nothing(
         assert until(client, "told")["told"].startswith("working in")
         assert until(client, "told")["told"] == "Error: it is wrong"
         assert until(client, "ended") == {"ended": 1, "answer": "", "files": []}
+
+
+def test_answer_may_be_all_that_a_command_gives(board: Board, go: Path) -> None:
+    """Without a result it sends no file; found again, it is known by its answer to have ended."""
+    go.touch()
+    for _ in range(2):
+        with board() as client:
+            keep(client, b"one")
+            run(client, go, result=None)
+            said = until(client, "ended")
+            assert (said["ended"], said["files"]) == (0, [])
+            assert json.loads(said["answer"]) == {"done": True}
+    assert len(list((client.root / "jobs").iterdir())) == 1
 
 
 def test_stopping_ends_the_process(board: Board, go: Path) -> None:
