@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -33,7 +33,6 @@ from harness.system.text import plain
 __all__ = ["adapt_on", "calibrate_on", "recommend_on"]
 
 Say = Callable[[str], None]
-Request = TypeVar("Request", bound=PhotosRequest)
 
 NEEDED = {"torch", "torchvision", "cache folder"}
 CHECKPOINT = "checkpoint.safetensors"
@@ -87,7 +86,7 @@ def adapt_on(address: BoardAddress, plugins: Plugins, request: AdaptRequest, say
         KeyboardInterrupt: Ctrl-C; it was stopped there, and the same again goes on.
     """
     refuse_taken(request.output)
-    luggage, there = _packed(plugins, request)
+    luggage, photos = _packed(plugins, request)
     if request.base is not None:
         base = expanded(request.base)
         check_model(base)
@@ -97,7 +96,8 @@ def adapt_on(address: BoardAddress, plugins: Plugins, request: AdaptRequest, say
     if request.checkpoint is not None:
         luggage.add(expanded(request.checkpoint), f"work/{CHECKPOINT}")
     there = replace(
-        there,
+        request,
+        photos=photos,
         output=Path("model"),
         base=request.base and Path("base"),
         checkpoint=request.checkpoint and Path(CHECKPOINT),
@@ -139,11 +139,12 @@ def recommend_on(
     Raises:
         UsageError, BoardError, KeyboardInterrupt: as of `adapt_on`.
     """
-    luggage, there = _packed(plugins, request)
+    luggage, photos = _packed(plugins, request)
+    words = [*replace(request, photos=photos).words, *wishes.words]
     with connected(address) as connection:
         _check(connection, say)
         _send(connection, luggage, say)
-        ended = _run(connection, [*there.words, *wishes.words], None, luggage, say)
+        ended = _run(connection, words, None, luggage, say)
         connection.forget()
     try:
         return Recommendation.from_json(_told(ended))
@@ -198,8 +199,8 @@ class _CalibrationAnswer(BaseModel):
     left_out: list[LeftOutRow]
 
 
-def _packed(plugins: Plugins, request: Request) -> tuple[_Luggage, Request]:
-    """Return the photos and the profile that a board needs, and what to ask of it."""
+def _packed(plugins: Plugins, request: PhotosRequest) -> tuple[_Luggage, Path]:
+    """Return the photos and the profile that a board needs, and where the photos are there."""
     luggage, path = _Luggage(), expanded(request.photos).absolute()
     name = path.resolve().name
     name = "photos" if name in TAKEN or not name else name
@@ -214,7 +215,7 @@ def _packed(plugins: Plugins, request: Request) -> tuple[_Luggage, Request]:
     for entry in plugins.registry.entries("device"):
         if entry.name == request.device and isinstance(entry.plugin, ProfileFile):
             luggage.add(Path(entry.plugin.distribution), f"devices/{entry.name}.toml")
-    return luggage, replace(request, photos=Path(name))
+    return luggage, Path(name)
 
 
 def _check(connection: Connection, say: Say) -> None:

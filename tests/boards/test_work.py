@@ -260,7 +260,7 @@ def test_archive_and_checkpoint_go_along(
         f"work/{asked['words'][7]}": digest_of(scratch / "learned.safetensors"),
     }
     photos.rename(scratch / "model")
-    call("adapt", "model", "--on", "ssh://nano", "-o", "out")
+    call("adapt", "model", "--on", "ssh://nano", "-o", "photos")  # which is no place there
     assert json.loads((folder / "asked").read_text())["words"][1] == "photos"
 
 
