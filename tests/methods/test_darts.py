@@ -105,19 +105,6 @@ def test_updates_alternate(make_context: MakeContext) -> None:
     assert calls == [("α", 3), ("w", 2), ("α", 5), ("w", 4)]
 
 
-def test_the_same_seed_gives_the_same_bits(
-    make_context: MakeContext, make_batch: MakeBatch
-) -> None:
-    """Two runs from one seed end in the same tensors to the bit."""
-    states = []
-    for _ in range(2):
-        method = built(make_context(size=9))
-        for _ in range(3):
-            method.search_step([make_batch(size=9)])
-        states.append(method.state_dict())
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-
-
 def test_it_starts_from_an_initial_state(make_context: MakeContext) -> None:
     """A given initial state takes the place of the random one; one that does not fit is refused."""
     first, second = built(make_context()), Darts()
