@@ -152,6 +152,14 @@ def test_nsga2_asks_for_nothing_twice() -> None:
     assert len(set(questions)) == 200
 
 
+def test_nsga2_mutates_its_parents() -> None:
+    """Where no parents are crossed, each child is a neighbour of what was asked for before it."""
+    questions = told_of_fronts(Nsga2(Nsga2Parameters(population=10)), 60)
+    for place in range(10, 60):
+        near = SPACE.neighbours(questions[place])
+        assert any(each in near for each in questions[:place])
+
+
 def test_nsga2_goes_to_both_ends_of_the_front() -> None:
     """It finds what is among the fastest of all, and among the most accurate."""
     questions = told_of_fronts(Nsga2(), 400)

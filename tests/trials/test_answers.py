@@ -118,7 +118,7 @@ def test_nsga2_finds_the_front_of_the_real_table() -> None:
     """With 1,000 evaluations, mean of 20 seeds: 95 % of the true hypervolume, and more than chance.
 
     The 95 % are from the worst of the table, where random search has them too. From the median,
-    which the metric takes, they are not reached: NSGA-II has 92 %, random search 75 %.
+    which the metric takes, they are not reached: NSGA-II has 93.7 %, random search 78.8 %.
     """
     parameters = NasBench201TableParameters(path=REAL, latency="raspi4")
     table = NasBench201Table(parameters).prepare(DataRequest(None, Path("unused"), print))
@@ -134,5 +134,5 @@ def test_nsga2_finds_the_front_of_the_real_table() -> None:
     by_chance, usual_by_chance = mean[RandomArchitectures]
     print(mean)  # noqa: T201 - shown by `pytest -s`
     assert usual > usual_by_chance > 95
-    assert strict > 90
+    assert strict > 92
     assert strict > by_chance + 10

@@ -16,9 +16,10 @@ __all__ = ["Nsga2"]
 
 
 class Nsga2:
-    """Asks for a generation, and lets pymoo choose from it and its parents who breeds the next.
+    """Asks for children, and lets pymoo choose from them and the population who breeds the next.
 
-    Children are crossed by decisions, and one decision of each is mutated. What was asked for
+    By default it is the steady-state variant (Durillo et al., 2009), with one child at a time. One
+    decision of each child is mutated; its parents may have been crossed before. What was asked for
     before is not asked for again. What exceeds a limit loses to what does not, and to what exceeds
     it by less (constraint domination, section VI there).
     """
@@ -94,6 +95,7 @@ class Nsga2:
         first = np.array([space.decisions(space.sample(random)) for _ in range(count)])
         algorithm = NSGA2(
             count,
+            n_offsprings=self.parameters.children,
             sampling=first,
             crossover=UniformCrossover(prob=self.parameters.crossover),
             mutation=self._mutate,

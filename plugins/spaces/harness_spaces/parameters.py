@@ -68,13 +68,16 @@ class EvolutionParameters(SearchedByParameters):
 
 
 class Nsga2Parameters(SearchedByParameters):
-    """The two choices of NSGA-II that are not in its definition."""
+    """The choices of NSGA-II that are not in its definition."""
 
     population: Annotated[int, Field(ge=2)] = Field(
-        default=20, description="architectures of a generation, and as many children"
+        default=30, description="architectures that survive a selection"
+    )
+    children: Count = Field(
+        default=1, description="architectures asked for from one selection to the next"
     )
     crossover: float = Field(
-        default=0.5, ge=0, le=1, description="how likely two parents are crossed; else one is taken"
+        default=0.0, ge=0, le=1, description="how likely two parents are crossed; else one is taken"
     )
 
 
