@@ -25,7 +25,14 @@ from harness.cli.options import (
     on_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say, say_interrupted
+from harness.cli.output import (
+    examples,
+    loaded_plugins,
+    print_json,
+    result_console,
+    say,
+    say_interrupted,
+)
 from harness.reports.estimate_tables import recommendation_table
 from harness.reports.terminal import print_tables
 
@@ -33,14 +40,6 @@ if TYPE_CHECKING:
     from harness.boards.connection import BoardAddress
 
 __all__ = ["adapt_command", "recommend_command"]
-
-ADAPT_EXAMPLE = """\b
-Example:
-  harness adapt photos -d jetson -o model
-  harness predict model new-photo.jpg
-  harness adapt more-photos -d jetson --base model -o better-model
-  harness adapt photos -d jetson --on ssh://me@board -o model
-"""
 
 EXIT_NOTHING_FITS = 1
 
@@ -153,7 +152,15 @@ def photo_options(function: Function) -> Function:
     return function
 
 
-@click.command("adapt", epilog=ADAPT_EXAMPLE)
+@click.command(
+    "adapt",
+    epilog=examples(
+        "harness adapt photos -d jetson -o model",
+        "harness predict model new-photo.jpg",
+        "harness adapt more-photos -d jetson --base model -o better-model",
+        "harness adapt photos -d jetson --on ssh://me@board -o model",
+    ),
+)
 @click.argument("photos", type=UserPath())
 @click.option(
     "-m",
@@ -216,14 +223,13 @@ def _show_model(adapted: Adapted, *, as_json: bool) -> None:
     click.echo(f"The model is in {adapted.folder}; {adapted.folder / 'card.html'} says more.")
 
 
-RECOMMEND_EXAMPLE = """\b
-Example:
-  harness recommend photos -d jetson --memory 200MiB --time 20min
-  harness recommend photos -d jetson-orin-nano --on ssh://me@board
-"""
-
-
-@click.command("recommend", epilog=RECOMMEND_EXAMPLE)
+@click.command(
+    "recommend",
+    epilog=examples(
+        "harness recommend photos -d jetson --memory 200MiB --time 20min",
+        "harness recommend photos -d jetson-orin-nano --on ssh://me@board",
+    ),
+)
 @click.argument("photos", type=UserPath())
 @click.option(
     "--time",

@@ -17,6 +17,7 @@ from harness.cli.options import (
     output_option,
 )
 from harness.cli.output import (
+    examples,
     loaded_plugins,
     print_json,
     result_console,
@@ -37,7 +38,13 @@ __all__ = ["claim"]
 EXIT_PROBLEMS = 1
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "harness claim onnas",
+        "harness claim onnas memory-darts",
+        "harness claim onnas --run --budget small",
+    )
+)
 @click.argument("method", required=False)
 @click.argument("name", required=False)
 @click.option(

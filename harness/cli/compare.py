@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import UserPath, json_option
-from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.output import examples, loaded_plugins, print_json, result_console, say
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ __all__ = ["compare"]
 EXIT_WORSE_OR_UNREADABLE = 1
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "harness compare results/before results/after --fail-if-worse memory=1%",
+        "harness compare results/table2-jetson --paper",
+    )
+)
 @click.argument("folders", metavar="A [B]", nargs=-1, required=True, type=UserPath())
 @click.option("--paper", is_flag=True, help="Compare A with the numbers published for its suite.")
 @click.option(

@@ -14,7 +14,7 @@ from harness.cli.options import (
     json_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say
+from harness.cli.output import examples, loaded_plugins, print_json, result_console, say
 from harness.reports.estimate_tables import correlation_table
 from harness.reports.terminal import print_tables
 from harness.system.files import write_whole
@@ -22,7 +22,9 @@ from harness.system.files import write_whole
 __all__ = ["correlate_command"]
 
 
-@click.command("correlate")
+@click.command(
+    "correlate", epilog=examples("harness correlate --dataset 'nasbench201[latency=all]'")
+)
 @click.option(
     "-s",
     "--score",
@@ -74,8 +76,6 @@ def correlate_command(  # noqa: PLR0913 - one parameter an option
 
     FLOPs and parameters, counted from shapes, always stand among the scores: what ranks no better
     than they do tells nothing that counting does not. Brackets are 95 % bootstrap intervals.
-
-    Example: harness correlate --dataset 'nasbench201[latency=all]'
     """
     # Imports scipy, which `--help` need not wait for.
     from harness.scores.correlating import (  # noqa: PLC0415 - see above

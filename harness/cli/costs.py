@@ -27,6 +27,7 @@ from harness.cli.options import (
     ways_option,
 )
 from harness.cli.output import (
+    examples,
     loaded_plugins,
     print_json,
     result_console,
@@ -51,7 +52,12 @@ __all__ = [
 ]
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "harness estimate table2 -d jetson",
+        "harness estimate -m onnas -m darts --dataset miniimagenet --ways 5 --shots 5",
+    )
+)
 @click.argument("suite", required=False)
 @method_option
 @device_option
@@ -112,7 +118,9 @@ def estimate(  # noqa: PLR0913 - one parameter an option
         raise SystemExit(1)
 
 
-@click.command()
+@click.command(
+    epilog=examples("harness bench -m darts -m 'darts[engine=streamed]' -m onnas --budget quick")
+)
 @click.argument("suite", required=False)
 @method_option
 @click.option(

@@ -19,7 +19,7 @@ from harness.cli.options import (
     on_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, print_table, say
+from harness.cli.output import examples, loaded_plugins, print_json, print_table, say
 from harness.contracts import DataRequest, Device
 from harness.cost_model.profile import CostProfile
 from harness.devices.profile import check_destination, profile_toml
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["calibrate_processor", "fit_published", "probe_machine", "serve_board"]
 
 
-@click.command("probe")
+@click.command("probe", epilog=examples("harness devices probe --json"))
 @click.option(
     "--root",
     type=UserPath(exists=True, file_okay=False),
@@ -70,13 +70,10 @@ def _spelled(value: float | str | None) -> str | None:
     return f"{value:,.10g}" if isinstance(value, (int, float)) else value
 
 
-CALIBRATE_EXAMPLE = """\b
-Example:
-  harness devices calibrate --on ssh://me@board --name my-pi -o my-pi.toml
-"""
-
-
-@click.command("calibrate", epilog=CALIBRATE_EXAMPLE)
+@click.command(
+    "calibrate",
+    epilog=examples("harness devices calibrate --on ssh://me@board --name my-pi -o my-pi.toml"),
+)
 @output_option(
     "File to write the device profile to.",
     UserPath(),
@@ -157,7 +154,7 @@ def _print_processor(name: str, output: Path, told: Mapping[str, Any]) -> None:
     )
 
 
-@click.command("serve")
+@click.command("serve", epilog=examples("ssh me@board harness devices serve"))
 @cache_root_option
 def serve_board(cache_root: Path) -> None:
     """Do what another machine asks for by --on, on standard input and output.
@@ -172,7 +169,7 @@ def serve_board(cache_root: Path) -> None:
     raise SystemExit(serve(cache_root, Wire(0, 1)))
 
 
-@click.command("fit")
+@click.command("fit", epilog=examples("harness devices fit jetson table2 table3 -o my-jetson.toml"))
 @click.argument("device")
 @click.argument("suites", nargs=-1, required=True)
 @output_option("File to write the device's profile to, with the cost model in it.", UserPath())

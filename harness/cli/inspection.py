@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from harness.cli.options import UserPath, cache_root_option, data_root_option, json_option
-from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.cli.output import examples, loaded_plugins, print_json, print_table
 from harness.fields import spelled
 from harness.plugins.description import budget_rows, describe, entry_rows
 from harness.plugins.loading import load_plugins
@@ -35,7 +35,7 @@ UNITS = {
 }
 
 
-@click.command("list")
+@click.command("list", epilog=examples("harness list methods"))
 @click.argument("what", type=click.Choice([*KIND_OF, "budgets"]))
 @json_option
 def list_command(what: str, as_json: bool) -> None:
@@ -61,7 +61,7 @@ def _list_budgets(as_json: bool) -> None:
         print_table(list(rows[0]), [list(row.values()) for row in rows])
 
 
-@click.command()
+@click.command(epilog=examples("harness show onnas"))
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
@@ -167,7 +167,7 @@ def _with_unit(key: str, value: float) -> str:
     return f"{value:,.12g} {unit} = {value / factor:,.10g} {easier}"
 
 
-@click.command()
+@click.command(epilog=examples("harness doctor --data-root data"))
 @data_root_option
 @cache_root_option
 @click.option(

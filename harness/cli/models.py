@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import UserPath, json_option
-from harness.cli.output import print_json, say
+from harness.cli.output import examples, print_json, say
 
 if TYPE_CHECKING:
     from harness.models.exporting import Form
@@ -22,15 +22,15 @@ __all__ = ["export_command", "predict_command"]
 
 EXIT_SOME_UNREADABLE = 1
 
-PREDICT_EXAMPLE = """\b
-Example:
-  harness predict model new-photo.jpg
-  harness predict model inbox/ 'more/*.png' --top 3 --csv > labels.csv
-  cat photo.jpg | harness predict model -
-"""
 
-
-@click.command("predict", epilog=PREDICT_EXAMPLE)
+@click.command(
+    "predict",
+    epilog=examples(
+        "harness predict model new-photo.jpg",
+        "harness predict model inbox/ 'more/*.png' --top 3 --csv > labels.csv",
+        "cat photo.jpg | harness predict model -",
+    ),
+)
 @click.argument("model", type=UserPath())
 @click.argument("images", nargs=-1, required=True)
 @click.option(
@@ -103,13 +103,9 @@ def _csv_rows(each: ImagePrediction) -> Iterator[list[object]]:
         yield [each.image, rank, label, f"{probability:.6f}"]
 
 
-EXPORT_EXAMPLE = """\b
-Example:
-  harness export model --to onnx -o model.onnx --check photos/
-"""
-
-
-@click.command("export", epilog=EXPORT_EXAMPLE)
+@click.command(
+    "export", epilog=examples("harness export model --to onnx -o model.onnx --check photos/")
+)
 @click.argument("model", type=UserPath())
 @click.option(
     "--to",

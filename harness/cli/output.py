@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.estimates.estimates import Estimate
 
 __all__ = [
+    "examples",
     "loaded_plugins",
     "print_json",
     "print_table",
@@ -32,6 +33,11 @@ __all__ = [
 
 # Columns of sentences, which a narrow terminal breaks between words.
 PROSE = frozenset({"summary", "description", "finding", "takes", "registers", "note"})
+
+
+def examples(*lines: str) -> str:
+    """Return what the `--help` of a command ends with: lines to type, as they are."""
+    return "\b\nExample:\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def loaded_plugins() -> Plugins:

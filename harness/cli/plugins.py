@@ -15,7 +15,7 @@ from harness.cli.options import (
     json_option,
     output_option,
 )
-from harness.cli.output import loaded_plugins, print_json, print_table
+from harness.cli.output import examples, loaded_plugins, print_json, print_table
 from harness.conformance.isolation import check, conditions_here, rule_names
 from harness.conformance.rule import Address, Conditions, Status, Verdict, find
 from harness.errors import UnknownNameError
@@ -31,7 +31,7 @@ FAILED = {"broken", "not decided"}
 COMPARED = 2  # methods beside the new one
 
 
-@click.command("list")
+@click.command("list", epilog=examples("harness plugins list"))
 @json_option
 def list_plugins(as_json: bool) -> None:
     """List every plugin that was found, with what it registers or why it is not used."""
@@ -60,7 +60,7 @@ def _registers(row: dict[str, Any]) -> str:
     return "; ".join(parts) or "nothing"
 
 
-@click.command("new")
+@click.command("new", epilog=examples("harness plugins new my-idea --kind method"))
 @click.argument("name")
 @click.option("--kind", type=click.Choice(list(OPTION_OF)), required=True, help="What it adds.")
 @output_option("The folder to make.  [default: NAME, in the working directory]", UserPath())
@@ -83,7 +83,7 @@ def new_plugin(name: str, kind: Kind, output: Path | None) -> None:
         click.echo(f"  {command}")
 
 
-@click.command("check")
+@click.command("check", epilog=examples("harness plugins check onnas --rule memory-is-released"))
 @click.argument("name")
 @click.option("--rule", "only", multiple=True, help="Check this rule alone; can be repeated.")
 @click.option(
@@ -111,8 +111,6 @@ def check_plugin(  # noqa: PLR0913 - one parameter an option
     registers is checked. Every rule is checked, by trials of a single search step unless --thorough
     is given. How long a check may take goes by how fast the machine is at the moment; one that
     takes longer is not decided. Exits with 1 if a rule is broken or not decided.
-
-    Example: harness plugins check onnas --rule memory-is-released
     """
     addresses = find(loaded_plugins(), name, data_root, cache_root.absolute())
     known = {rule for address in addresses for rule in rule_names(address.kind)}

@@ -26,7 +26,7 @@ from harness.cli.options import (
     space_option,
     ways_option,
 )
-from harness.cli.output import loaded_plugins, print_json, print_table, say
+from harness.cli.output import examples, loaded_plugins, print_json, print_table, say
 from harness.executors.base import ExecutorOptions
 from harness.pretraining.pretrain import Pretrained, PretrainRequest
 from harness.pretraining.pretrain import pretrain as pretrain_methods
@@ -36,7 +36,9 @@ __all__ = ["pretrain"]
 EXIT_SOME_FAILED = 1
 
 
-@click.command()
+@click.command(
+    epilog=examples("harness pretrain -m onnas --dataset omniglot --ways 5 --budget medium")
+)
 @click.argument("suite", required=False)
 @method_option
 @device_option

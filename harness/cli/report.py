@@ -9,7 +9,7 @@ from typing import get_args
 import click
 
 from harness.cli.options import UserPath, output_option
-from harness.cli.output import loaded_plugins, result_console, say
+from harness.cli.output import examples, loaded_plugins, result_console, say
 from harness.errors import UsageError
 from harness.reports.delivery import (
     SUFFIXES,
@@ -35,7 +35,7 @@ __all__ = [
 EXIT_PROBLEMS = 1
 
 
-@click.command()
+@click.command(epilog=examples("harness report results/ -o report.html"))
 @click.argument("folders", metavar="[DIR...]", nargs=-1, type=UserPath())
 @click.option(
     "--format",
@@ -133,7 +133,7 @@ def _tell(results: Results) -> None:
         raise SystemExit(EXIT_PROBLEMS)
 
 
-@click.command()
+@click.command(epilog=examples("harness view --open"))
 @click.argument("folder", metavar="[DIR]", required=False, type=UserPath(file_okay=False))
 @click.option(
     "--port",

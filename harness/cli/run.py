@@ -35,7 +35,14 @@ from harness.cli.options import (
     space_option,
     ways_option,
 )
-from harness.cli.output import loaded_plugins, print_json, result_console, say, say_interrupted
+from harness.cli.output import (
+    examples,
+    loaded_plugins,
+    print_json,
+    result_console,
+    say,
+    say_interrupted,
+)
 from harness.errors import HarnessError
 from harness.executors.base import ExecutorOptions
 from harness.plugins.loading import Plugins
@@ -50,7 +57,13 @@ __all__ = ["run"]
 EXIT_SOME_FAILED = 1
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "harness run --method onnas --device jetson",
+        "harness run -m onnas -m darts --dataset omniglot --ways 5 --shots 1 --seed 0-2",
+        "harness run table2 -d jetson -o results/table2-jetson",
+    )
+)
 @click.argument("suite", required=False)
 @method_option
 @device_option

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import click
 import pytest
@@ -75,6 +76,32 @@ def test_table_of_commands_tells_the_truth(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert command.get_short_help_str(limit=200) == COMMANDS[name].help
+
+
+def commands_in(group: click.Group) -> Iterator[click.Command]:
+    """Every command of a group and of its subgroups."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        yield from commands_in(command) if isinstance(command, click.Group) else [command]
+
+
+def understood(words: list[str]) -> click.Command:
+    """The command that a line means, whose options must be the command's."""
+    command: click.Command | None = cli
+    while isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), words.pop(0))
+    assert command is not None
+    command.make_parser(click.Context(command)).parse_args(words)
+    return command
+
+
+@pytest.mark.parametrize("command", list(commands_in(cli)), ids=lambda each: each.name)
+def test_every_command_has_an_example_that_can_be_typed(command: click.Command) -> None:
+    """`--help` ends with lines to type, whose commands and options there are."""
+    _, _, lines = (command.epilog or "").partition("Example:\n")
+    typed = [line.partition("harness ")[2].partition(" > ")[0] for line in lines.splitlines()]
+    assert command in [understood(shlex.split(line)) for line in typed]
 
 
 def test_unknown_command_suggests_the_nearest(call: Call) -> None:
