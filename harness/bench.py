@@ -115,7 +115,7 @@ def _measure(benches: Sequence[_Bench], rounds: int, say: Callable[[str], None])
     search = benches[0].search
     choose_threads(search.setting.batch_size, search.form.image_shape, search.channels)
     for bench in benches:
-        say(f"{_named(bench)}: first step")
+        say(f"{bench.search}: first step")
         bench.guarded(bench.begin)
     for number in range(rounds):
         say(f"{search.dataset} ({search.setting}): round {number + 1} of {rounds}")
@@ -125,12 +125,8 @@ def _measure(benches: Sequence[_Bench], rounds: int, say: Callable[[str], None])
         bench.stepper = None  # its weights are not to live beside what is counted next
     gc.collect()
     for bench in benches:
-        say(f"{_named(bench)}: memory")
+        say(f"{bench.search}: memory")
         bench.guarded(bench.count)
-
-
-def _named(bench: _Bench) -> str:
-    return f"{bench.search.label} on {bench.search.dataset} ({bench.search.setting})"
 
 
 class Stepper:

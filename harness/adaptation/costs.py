@@ -176,7 +176,7 @@ def costs_of(
         for search, number in zip(searches, parts, strict=True)
     ]
     cache = EstimateCache(plugins, cache_root, say)
-    estimates = estimate_all(alone, lambda _: None, cache=cache)
+    estimates = estimate_all(alone, lambda *_: None, cache=cache)
     last = _with_epochs(searches[0], finish_epochs)
     after = {each: _finishing_cost(plugins, last, each, cache) for each in set(parts) if each}
     return [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -188,13 +187,11 @@ def estimate_searches(
     from harness.estimates.estimates import estimate_all, plan_searches  # noqa: PLC0415 - as above
     from harness.results.costs import row_of  # noqa: PLC0415 - see the module
 
-    asked, finished = request.resolve(plugins), count(1)
+    asked = request.resolve(plugins)
     data = DataRequest(request.data_root, request.cache_root, say)
     searches = plan_searches(plugins, asked.entries, data)
     cache = EstimateCache(plugins, request.cache_root, say)
-    found = estimate_all(
-        searches, lambda each: done(next(finished), len(searches), each), cache=cache
-    )
+    found = estimate_all(searches, done, cache=cache)
     return Estimates(tuple(map(row_of, found)), request.suite, asked.dataset_map)
 
 

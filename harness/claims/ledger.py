@@ -223,18 +223,11 @@ def add_estimates(
         claims: what is to be judged.
         evidence: what there is; estimates are added to it.
         request: where data sets are that do not tell their form.
-        done: is called with the number of each estimate, how many there are, and the estimate.
+        done: is called with how many estimates are finished, how many there are, and the last one.
     """
     searches = _searches(claims, evidence, request)
-    finished = 0
-
-    def count(each: Estimate) -> None:
-        nonlocal finished
-        finished += 1
-        done(finished, len(searches), each)
-
     cache = EstimateCache(evidence.plugins, request.cache_root, request.report)
-    for estimate in estimate_all(searches, count, cache=cache):
+    for estimate in estimate_all(searches, done, cache=cache):
         evidence.rows += rows_of_estimate(row_of(estimate))
 
 

@@ -244,9 +244,8 @@ def _print_fit(calibration: Calibration, output: Path | None) -> None:
         click.echo(f"Written: {output}")
 
 
-def _say_traced(estimate: Estimate) -> None:
-    search = estimate.search
-    say(f"counted the kernels of {search.label} on {search.dataset} ({search.setting})")
+def _say_traced(number: int, total: int, estimate: Estimate) -> None:
+    say(f"[{number}/{total}] counted the kernels of {estimate.search}")
 
 
 def _left_out_cells(left_out: LeftOut, unit: float, digits: str) -> tuple[str, ...]:

@@ -61,9 +61,8 @@ def say_interrupted() -> int:
 
 def say_estimate(number: int, total: int, estimate: Estimate) -> None:
     """Say which of the estimates is finished, and what went wrong with it, if anything did."""
-    search = estimate.search
     fault = f": {estimate.error}" if estimate.error else ""
-    say(f"[{number}/{total}] {search.label} on {search.dataset} ({search.setting}){fault}")
+    say(f"[{number}/{total}] {estimate.search}{fault}")
 
 
 def result_console() -> Console:

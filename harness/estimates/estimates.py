@@ -157,7 +157,7 @@ class Estimate:
 
 def estimate_all(
     searches: Sequence[Search],
-    done: Callable[[Estimate], None],
+    done: Callable[[int, int, Estimate], None],
     *,
     ranges: bool = True,
     cache: EstimateCache | None = None,
@@ -166,7 +166,7 @@ def estimate_all(
 
     Args:
         searches: what to estimate.
-        done: is called with each estimate as soon as it is there.
+        done: is called with how many estimates are finished, how many there are, and the last one.
         ranges: whether to find out the range of memory where it depends on values.
         cache: keeps estimates with their ranges between calls; those that failed are not kept.
 
@@ -174,19 +174,22 @@ def estimate_all(
         The estimates in the order of the searches. One that failed has its `error` set.
     """
     found: dict[int, Estimate] = {}
+
+    def add(number: int, estimate: Estimate) -> None:
+        found[number] = estimate
+        done(len(found), len(searches), estimate)
+
     for number, search in enumerate(searches):
         if known := cache.find(search) if cache else None:
-            found[number] = _known_estimate(search, known)
-            done(found[number])
+            add(number, _known_estimate(search, known))
     groups = _alike({number: each for number, each in enumerate(searches) if number not in found})
     work = partial(_estimate_each, ranges=ranges)
     batches = [[searches[number] for number in numbers] for numbers in groups]
     for numbers, estimates in zip(groups, _estimates(work, batches), strict=True):
         for number, each in zip(numbers, estimates, strict=True):
-            found[number] = each
             if cache and (costs := each.costs()):
                 cache.keep(each.search, costs)
-            done(each)
+            add(number, each)
     return [found[number] for number in range(len(searches))]
 
 

@@ -34,6 +34,10 @@ class Search:
     devices: tuple[DeviceProfile, ...]
     space: SearchSpace | ArchitectureSpace = METANAS
 
+    def __str__(self) -> str:
+        """Say which it is: onnas on omniglot (5-way 1-shot)."""
+        return f"{self.label} on {self.dataset} ({self.setting})"
+
     @property
     def kind(self) -> Kind:
         """What the name is of."""

@@ -167,7 +167,7 @@ def test_damaged_files_are_made_anew(
     file.write_bytes(content)
     made = Estimate(search, 4096, 1024, 512, KERNELS)
     monkeypatch.setattr(estimates, "estimate", lambda *_, **__: made)
-    (found,) = estimate_all([search], lambda _: None, cache=cache)
+    (found,) = estimate_all([search], lambda *_: None, cache=cache)
     assert found == made
     assert cache.find(search) == COSTS
 
@@ -191,5 +191,5 @@ def test_failed_estimates_are_not_kept(
     """What failed is tried again the next time."""
     monkeypatch.setattr(estimates, "estimate", lambda *_, **__: Estimate(search, error="no"))
     cache = EstimateCache(plugins, tmp_path, pytest.fail)
-    assert estimate_all([search], lambda _: None, cache=cache)[0].error == "no"
+    assert estimate_all([search], lambda *_: None, cache=cache)[0].error == "no"
     assert not list(tmp_path.glob("estimates/*.json"))

@@ -72,7 +72,7 @@ def search_for(
 
 
 def estimated(search: Search) -> Estimate:
-    (estimate,) = estimate_all([search], lambda _: None)
+    (estimate,) = estimate_all([search], lambda *_: None)
     assert not estimate.error
     return estimate
 

@@ -35,7 +35,7 @@ def fit_published(
     profile: DeviceProfile,
     suites: Mapping[str, Path],
     request: DataRequest,
-    done: Callable[[Estimate], None],
+    done: Callable[[int, int, Estimate], None],
 ) -> Calibration:
     """Fit a device's cost model to the times that suites have for it.
 
@@ -70,12 +70,12 @@ def published_cases(
     suites: Sequence[Path],
     device: str,
     request: DataRequest,
-    done: Callable[[Estimate], None],
+    done: Callable[[int, int, Estimate], None],
 ) -> list[Case]:
     """Return a case for each time that the suites have for a device.
 
-    A search is traced by the procedure that the suite says is the published one; `done` is called
-    with each.
+    A search is traced by the procedure that the suite says is the published one; `done` is as in
+    `estimate_all`.
 
     Raises:
         UsageError: a suite has no published times for the device, or one cannot be traced.
