@@ -16,6 +16,7 @@ from harness.experiment.outcome import Metric
 from harness.models.judging import Judgement
 from harness.reports.formats import escaped_markdown
 from harness.results.record import Record
+from harness.system.text import rounded
 
 __all__ = [
     "CardFacts",
@@ -187,8 +188,7 @@ def _device(record: Record) -> str:
 def _told(metric: Metric, digits: int) -> str:
     if metric.value is None:
         return "not known, as it cannot be read of an emulated device"
-    number = f"{metric.value:,.{digits}f}" if metric.value >= 1 else f"{metric.value:.2g}"
-    return f"{number} {metric.unit} ({metric.source})"
+    return f"{rounded(metric.value, digits)} {metric.unit} ({metric.source})"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from harness.adaptation.race import BASELINE
 from harness.cost_model.profile import Prediction
 from harness.metrics import MIB
 from harness.models.judging import another_run
+from harness.system.text import rounded
 
 __all__ = [
     "Limits",
@@ -253,16 +254,12 @@ def _why(choice: Contender, baseline: Contender | None, better: Sequence[Contend
 
 def _told_cost(choice: Contender, device: str, limits: Limits) -> str:
     time, energy = choice.cost.time, choice.cost.energy_j
-    needs = [f"{_rounded((choice.memory_bytes or 0) / MIB)} MiB"]
+    needs = [f"{rounded((choice.memory_bytes or 0) / MIB)} MiB"]
     if time:
-        needs.append(f"about {_rounded(time.value_s / 60)} minutes")
+        needs.append(f"about {rounded(time.value_s / 60)} minutes")
     if energy and limits.joules is not None:
         needs.append(f"about {energy.value_s:,.0f} J")
     return f"It needs {_listed(needs)} on {device}."
-
-
-def _rounded(amount: float) -> str:
-    return f"{amount:,.1f}" if amount >= 1 else f"{amount:.2g}"
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -277,8 +274,8 @@ def _nothing(device: str, limits: Limits, ordered: Sequence[Contender]) -> str:
     need, limit = (least.memory_bytes or 0) / MIB, limits.memory_bytes
     if limit is not None and (least.memory_bytes or 0) > limit:
         return (
-            f"Nothing fits: {least.label} needs the least memory, {_rounded(need)} MiB, and there "
-            f"are {_rounded(limit / MIB)} MiB on {device}; try a smaller --size or --channels."
+            f"Nothing fits: {least.label} needs the least memory, {rounded(need)} MiB, and there "
+            f"are {rounded(limit / MIB)} MiB on {device}; try a smaller --size or --channels."
         )
     slow = [each for each in known if not limits.lack_memory(each.cost)]
     if slow and all(limits.fault(each.cost) for each in slow):
@@ -295,6 +292,6 @@ def _too_slow(device: str, limits: Limits, slow: Sequence[Contender]) -> str:
     joules = f" and {energy.high_s:,.0f} J" if energy else ""
     return (
         f"Nothing fits: {quickest.label} is the quickest, and may take up to "
-        f"{_rounded(minutes[quickest.label])} minutes{joules} on {device}; try fewer --epochs, or "
+        f"{rounded(minutes[quickest.label])} minutes{joules} on {device}; try fewer --epochs, or "
         "a smaller --size or --channels."
     )

@@ -30,9 +30,9 @@ from harness.plugins.selection import Selection, select
 from harness.plugins.spaces import (
     check_evaluators,
     find_space,
-    is_counted,
     score_of,
     searched_by,
+    space_counts,
 )
 from harness.runtime.determinism import usable_cores
 from harness.runtime.forkserver import NotStartedError, begin_pooled, processes, start_server
@@ -108,7 +108,7 @@ def _check_scores(
     """Raise a UsageError where an evaluation by a search takes no memory."""
     for search in searches:
         score = score_of(plugins, search)
-        if score is None or is_counted(score.name, space) or not isinstance(space, BuildsNetwork):
+        if score is None or space_counts(space, score.name) or not isinstance(space, BuildsNetwork):
             raise UsageError(
                 f"search '{search.label}' computes no network of the space '{space.name}', so "
                 "there is no memory to estimate; with a score there is, such as "

@@ -50,9 +50,9 @@ from harness.plugins.selection import Selection, select, select_usable
 from harness.plugins.spaces import (
     check_evaluators,
     find_space,
-    is_counted,
     score_of,
     searched_by,
+    space_counts,
     space_entry,
 )
 from harness.search.parameters import TableEvaluator
@@ -244,7 +244,7 @@ class Planner:
         if score_of(self.plugins, search) is None:
             return identity
         check_scored(search.label, setting.objective, space)
-        if is_counted(given.evaluator, space):
+        if space_counts(space, given.evaluator):
             return identity
         try:
             (images,) = select(self.plugins, "dataset", given.images)

@@ -23,10 +23,10 @@ __all__ = [
     "evaluating_score",
     "find_score",
     "find_space",
-    "is_counted",
     "planned_space",
     "score_of",
     "searched_by",
+    "space_counts",
     "space_entry",
     "supernet_space",
 ]
@@ -165,7 +165,7 @@ def evaluating_score(plugins: Plugins, selection: Selection) -> ZeroCostScore | 
     return None if entry is None else find_score(plugins, entry.name)
 
 
-def is_counted(evaluator: str, space: SearchSpace | ArchitectureSpace) -> bool:
+def space_counts(space: SearchSpace | ArchitectureSpace, evaluator: str) -> bool:
     """Say whether a space itself tells a score, so that no network is built for it."""
     return evaluator in CONTROLS and isinstance(space, CountsCost)
 

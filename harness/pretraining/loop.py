@@ -212,8 +212,10 @@ class PretrainingLoop:
     def _validate(self, method: Pretrainable) -> None:
         """Add a point to the curve, if it has one here; the group shares out its tasks, too."""
         done, budget = self.progress.meta_epochs, self.pretraining.budget
+        if not is_point(budget, done):
+            return
         setting = validation_setting(self.pretraining, self.dataset)
-        if setting is None or not is_point(budget, done):
+        if setting is None:
             return
         state, tasks = method.state_dict(), self.group.shard(range(tasks_a_point(budget)))
         own = {task: self._validated(setting, state, task) for task in tasks}

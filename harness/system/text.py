@@ -29,6 +29,7 @@ __all__ = [
     "read_cells",
     "read_text",
     "read_toml",
+    "rounded",
     "shortened",
     "split_outside_brackets",
     "written",
@@ -88,6 +89,11 @@ def escaped(sign: str) -> str:
 def plain(text: object, most: int = 500) -> str:
     """Return what somebody else says in a line, without what a terminal would act on."""
     return "".join(sign if sign.isprintable() else " " for sign in str(text))[:most].strip()
+
+
+def rounded(amount: float, digits: int = 1) -> str:
+    """Write an amount with so many decimal places; one below 1 with two significant digits."""
+    return f"{amount:,.{digits}f}" if amount >= 1 else f"{amount:.2g}"
 
 
 def shortened(name: str, most: int = MOST) -> str:
