@@ -1,4 +1,4 @@
-"""Photos that are told apart by how bright they are."""
+"""Photos that are told apart by how bright they are, and methods as if they had raced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
+
+from harness.adaptation.costs import Contender, Cost
+from harness.cli.main import cli
+from harness.cost_model.profile import Prediction
+
+MIB = 2**20
+
+
+def call(*arguments: object) -> Result:
+    """Call the command line."""
+    words = [str(each) for each in arguments]
+    return CliRunner().invoke(cli, words, prog_name="harness")
+
+
+def raced(label: str, right: int, mib: float = 1.0, dropped: str = "") -> Contender:
+    """Return a method that was right about so many of 100 photos."""
+    cost = Cost(label, round(mib * MIB), 1000, Prediction(60.0, 50.0, 80.0))
+    return Contender(cost, right, total=100, epochs=12, dropped=dropped)
 
 
 @pytest.fixture

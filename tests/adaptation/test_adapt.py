@@ -9,13 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 import harness
 from harness.adaptation.adapt import adapt
 from harness.adaptation.card import supernet_is_better, supernet_sentence
 from harness.adaptation.request import AdaptRequest
-from harness.cli.main import cli
 from harness.experiment.budget import Budget
 from harness.experiment.outcome import Metric
 from harness.experiment.setting import Recipe
@@ -24,14 +22,9 @@ from harness.models.model import load_model
 from harness.plugins.loading import load_plugins
 from harness.results.record import Record
 from harness.trials.record_writer import SilentListener
+from tests.adaptation.conftest import call
 
 TINY = ("--size", "8", "--channels", "2", "--epochs", "3")
-
-
-def call(*arguments: object) -> Result:
-    """Call the command line."""
-    words = [str(each) for each in arguments]
-    return CliRunner().invoke(cli, words, prog_name="harness")
 
 
 def test_photos_become_a_model_that_labels_a_new_one(photos: Path, scratch: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import socket
@@ -13,16 +14,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 
+import harness
 from harness.boards.serving import serve
+from harness.cli.main import cli
 from harness.system.streams import Wire
 
 SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/sbin")
 SSH, KEYGEN = shutil.which("ssh"), shutil.which("ssh-keygen")
+
+
+def call(*arguments: object) -> Result:
+    """Call the command line."""
+    words = [str(each) for each in arguments]
+    return CliRunner().invoke(cli, words, prog_name="harness")
+
+
+def digest_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture
@@ -57,6 +72,55 @@ def stranger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
         return folder
 
     return stranger
+
+
+ANSWERS = f"""
+say(harness={harness.__version__!r}, protocol=1)
+for line in sys.stdin:
+    asked = json.loads(line)["do"]
+    if asked == "check":
+        say(checks=CHECKS)
+    elif asked == "missing":
+        say(missing=[])
+    elif asked == "run":
+        json.dump(json.loads(line), open(os.path.dirname(__file__) + "/asked", "w"))
+        say(told="at \\x1b[2Jwork")
+        for each in TOLD:
+            say(**each)
+        sys.stdout.buffer.write(CONTENT)
+        sys.stdout.flush()
+        break
+"""
+
+
+def script(told: list[dict[str, Any]], content: bytes = b"", checks: object = ()) -> str:
+    return f"TOLD, CONTENT, CHECKS = {told!r}, {content!r}, {list(checks)!r}\n{ANSWERS}"  # type: ignore[call-overload]
+
+
+def ended(files: list[list[object]], status: int = 0) -> list[dict[str, Any]]:
+    return [{"ended": status, "answer": "{}", "files": files}]
+
+
+def recommended(**changes: Any) -> dict[str, Any]:
+    """Return what `harness recommend --json` says: one method that fits, and one that does not."""
+    time = {"value": 60.0, "low": 50.0, "high": 90.0, "unit": "s", "source": "predicted"}
+    method = {
+        "method": "random", "peak_memory_bytes": 2**20, "storage_bytes": 100, "search_time": time,
+        "energy": {**time, "value": None}, "accuracy": {"value": 50.0}, "right": 2, "photos": 4,
+        "epochs": 1, "verdict": None, "dropped": None,
+    }  # fmt: skip
+    large = {
+        **method,
+        "method": "darts",
+        "right": None,
+        "photos": 0,
+        "dropped": "is \x1b[1mlarge",
+    }
+    return {
+        "recommended": "random", "sentence": "Take \x1b[1mrandom.", "device": "cpu",
+        "limits": {"memory_bytes": 2**30, "seconds": None, "joules": None},
+        "methods": [method, large], "rehearsal": None, "remarks": [], **changes,
+    }  # fmt: skip
 
 
 # A board's own side, in this process
