@@ -36,7 +36,7 @@ from harness.space.spec import METANAS, NODES
 from harness.tracing.search import Search
 from harness.tracing.trace import trace
 from harness.tracing.workload import workload_of
-from harness.trials.models import Finishing
+from harness.trials.full_task import Finishing
 from harness.trials.runner import RunRequest
 
 __all__ = ["Contender", "Cost", "costs_of", "order", "power_of"]

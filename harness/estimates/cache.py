@@ -47,6 +47,7 @@ TRACED = (
     "search/",
     "space/",
     "tracing/",
+    "trials/full_task.py",
     "trials/models.py",
 )
 

@@ -8,31 +8,41 @@ the trial's seed. With `finish_epochs` the last epochs train the network that th
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from harness.contracts import (
     Batch,
     Dataset,
+    Deployable,
     DerivesNetwork,
     ImageSet,
     SearchBatch,
     SearchContext,
     SearchMethod,
+    StepMetrics,
 )
 from harness.data.images import crop_and_flip
-from harness.experiment.setting import FullTaskSetting
+from harness.experiment.setting import FullTaskSetting, Recipe
 from harness.loop.episode import first_answers, percent_right
 from harness.runtime.determinism import seed_for
+from harness.search.optimizers import WeightOptimizer, rate_at
+from harness.search.parameters import Parts
+from harness.search.supernet_method import OBSERVED_BATCHES
+from harness.space.backpropagation import BatchOutcome, judge, recomputed, split_batch, step_metrics
+from harness.space.batch_norm import recalibrate
+from harness.space.deployed import DeployedNetwork
 from harness.trials.few_shot import CreateMethod, TaskDriver, context_of
-from harness.trials.models import MOST_EXAMPLES, Finishing, keep_examples, keep_model
+from harness.trials.models import MOST_EXAMPLES, built_network, keep_examples, keep_model
 from harness.trials.session import Session
 
-__all__ = ["run_full_task"]
+__all__ = ["Finishing", "run_full_task"]
 
 
 def run_full_task(
@@ -73,6 +83,71 @@ def run_full_task(
 def _context(session: Session, dataset: Dataset, steps: int) -> SearchContext:
     classes, generator = dataset.splits["train"].classes, session.seed("method", 0)
     return context_of(session, dataset.image_shape, classes, steps, generator)
+
+
+class Finishing(SearchMethod):
+    """Trains the weights of a derived network, whose architecture stays as it is.
+
+    To the harness it is a method like any other, so that the same clocks, limits and counts apply.
+    The learning rate of w falls by half a cosine over its epochs. Gradients are exact; they take
+    the memory of one operation's activations, for as many images at a time as in the search.
+    """
+
+    def __init__(self, model: Deployable, context: SearchContext) -> None:
+        """Build the network on the context's device; the context says how many epochs there are."""
+        self.model, self.steps, self.step = model, context.steps, -1
+        self.parts = Parts(model.micro_batches)
+        self.network = built_network(model).to(context.device)
+        if isinstance(self.network, DeployedNetwork):
+            self.network.run_by(recomputed)
+        self.lr = (context.recipe or Recipe()).weight_lr
+        self.optimizer = WeightOptimizer(self.network.parameters(), self.lr)
+
+    def build(self, context: SearchContext) -> None:
+        """Do nothing: the network was built at the start."""
+
+    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
+        """Update the weights once for each batch, those of both halves of a full task."""
+        self.step += 1
+        self.optimizer.lr = rate_at(self.step, self.steps, self.lr, "cosine")
+        self.network.train()
+        recent: deque[Batch] = deque(maxlen=OBSERVED_BATCHES)
+
+        def learn(batch: Batch) -> BatchOutcome:
+            recent.append(batch)
+            self.network.zero_grad()
+            images = len(batch.labels)
+            outcomes = [self._pass(each, images) for each in split_batch(batch, *self.parts)]
+            self.optimizer.step()
+            return sum(outcomes[1:], start=outcomes[0])
+
+        metrics = step_metrics(learn(each) for batch in batches for each in _different(batch))
+        self.network.zero_grad()
+        seen = [part.images for batch in recent for part in split_batch(batch, *self.parts)]
+        recalibrate(self.network, seen)
+        return metrics
+
+    def _pass(self, part: Batch, images: int) -> BatchOutcome:
+        """Add the gradients of a part of a batch of so many images."""
+        share = len(part.labels) / images
+        loss, outcome = judge(self.network(part.images), part.labels, share)
+        torch.autograd.backward(loss)
+        return outcome
+
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> Tensor:
+        """Return logits (N, classes) for images (N, channels, height, width)."""
+        logits: Tensor = self.network.eval()(images)
+        return logits
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """Return the network's tensors."""
+        state: Mapping[str, Tensor] = self.network.state_dict()
+        return state
+
+    def deployable(self) -> Deployable:
+        """Return the network."""
+        return self.model._replace(tensors=self.state_dict())
 
 
 @dataclass
@@ -148,3 +223,8 @@ def _paired(weights: Iterable[Batch], architecture: Iterable[Batch]) -> Iterator
     """Pair each batch for w with one for α; at odd sizes w's last image has no partner."""
     for batch, partner in zip(weights, architecture, strict=False):
         yield SearchBatch(weights=batch, architecture=partner)
+
+
+def _different(batch: SearchBatch) -> list[Batch]:
+    same = batch.weights is batch.architecture
+    return [batch.weights] if same else [batch.weights, batch.architecture]

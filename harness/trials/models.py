@@ -1,13 +1,9 @@
-"""What a trial leaves beside its record: its network, if asked for, and a few judged images.
-
-And the last epochs of a full task, in which the derived network learns alone (`Finishing`).
-"""
+"""What a trial leaves beside its record: its network, if asked for, and a few judged images."""
 
 from __future__ import annotations
 
 from base64 import b64encode
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,99 +11,30 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from harness.contracts import (
-    Batch,
     Dataset,
     Deployable,
     DeployableMethod,
     DescribesImages,
     ImageDescription,
-    SearchBatch,
-    SearchContext,
     SearchMethod,
-    StepMetrics,
 )
 from harness.errors import UsageError
 from harness.experiment.outcome import JudgedImage
-from harness.experiment.setting import Recipe
 from harness.models.folder import Preparation, pack_model, publish
 from harness.models.model import network_of
-from harness.search.optimizers import WeightOptimizer, rate_at
-from harness.search.parameters import Parts
-from harness.search.supernet_method import OBSERVED_BATCHES
-from harness.space.backpropagation import BatchOutcome, judge, recomputed, split_batch, step_metrics
-from harness.space.batch_norm import recalibrate
-from harness.space.deployed import DeployedNetwork
 from harness.trials.session import Session
 
-__all__ = ["MOST_EXAMPLES", "Finishing", "keep_examples", "keep_model"]
+__all__ = ["MOST_EXAMPLES", "built_network", "keep_examples", "keep_model"]
 
 MOST_EXAMPLES = 8
 ALIKE = 1e-3  # largest difference of logits, relative to the largest; summation orders may differ
 
 
-class Finishing(SearchMethod):
-    """Trains the weights of a derived network, whose architecture stays as it is.
-
-    To the harness it is a method like any other, so that the same clocks, limits and counts apply.
-    The learning rate of w falls by half a cosine over its epochs. Gradients are exact; they take
-    the memory of one operation's activations, for as many images at a time as in the search.
-    """
-
-    def __init__(self, model: Deployable, context: SearchContext) -> None:
-        """Build the network on the context's device; the context says how many epochs there are."""
-        self.model, self.steps, self.step = model, context.steps, -1
-        self.parts = Parts(model.micro_batches)
-        self.network = _built(model).to(context.device)
-        if isinstance(self.network, DeployedNetwork):
-            self.network.run_by(recomputed)
-        self.lr = (context.recipe or Recipe()).weight_lr
-        self.optimizer = WeightOptimizer(self.network.parameters(), self.lr)
-
-    def build(self, context: SearchContext) -> None:
-        """Do nothing: the network was built at the start."""
-
-    def search_step(self, batches: Iterable[SearchBatch]) -> StepMetrics:
-        """Update the weights once for each batch, those of both halves of a full task."""
-        self.step += 1
-        self.optimizer.lr = rate_at(self.step, self.steps, self.lr, "cosine")
-        self.network.train()
-        recent: deque[Batch] = deque(maxlen=OBSERVED_BATCHES)
-
-        def learn(batch: Batch) -> BatchOutcome:
-            recent.append(batch)
-            self.network.zero_grad()
-            images = len(batch.labels)
-            outcomes = [self._pass(each, images) for each in split_batch(batch, *self.parts)]
-            self.optimizer.step()
-            return sum(outcomes[1:], start=outcomes[0])
-
-        metrics = step_metrics(learn(each) for batch in batches for each in _different(batch))
-        self.network.zero_grad()
-        seen = [part.images for batch in recent for part in split_batch(batch, *self.parts)]
-        recalibrate(self.network, seen)
-        return metrics
-
-    def _pass(self, part: Batch, images: int) -> BatchOutcome:
-        """Add the gradients of a part of a batch of so many images."""
-        share = len(part.labels) / images
-        loss, outcome = judge(self.network(part.images), part.labels, share)
-        torch.autograd.backward(loss)
-        return outcome
-
-    @torch.no_grad()
-    def predict(self, images: Tensor) -> Tensor:
-        """Return logits (N, classes) for images (N, channels, height, width)."""
-        logits: Tensor = self.network.eval()(images)
-        return logits
-
-    def state_dict(self) -> Mapping[str, Tensor]:
-        """Return the network's tensors."""
-        state: Mapping[str, Tensor] = self.network.state_dict()
-        return state
-
-    def deployable(self) -> Deployable:
-        """Return the network."""
-        return self.model._replace(tensors=self.state_dict())
+def built_network(model: Deployable) -> nn.Module:
+    """Build the network that a method describes, with its tensors, on the CPU."""
+    network = network_of(model.architecture)
+    network.load_state_dict(dict(model.tensors))
+    return network
 
 
 def keep_model(
@@ -203,20 +130,9 @@ def _numbered(classes: int) -> tuple[str, ...]:
     return tuple(f"class {number}" for number in range(classes))
 
 
-def _different(batch: SearchBatch) -> list[Batch]:
-    same = batch.weights is batch.architecture
-    return [batch.weights] if same else [batch.weights, batch.architecture]
-
-
-def _built(model: Deployable) -> nn.Module:
-    network = network_of(model.architecture)
-    network.load_state_dict(dict(model.tensors))
-    return network
-
-
 @torch.no_grad()
 def _difference(model: Deployable, method: SearchMethod, images: Tensor) -> float:
     """Return how far the network's logits are from the method's, relative to the largest."""
-    network = _built(model).to(images.device).eval()
+    network = built_network(model).to(images.device).eval()
     expected = method.predict(images)
     return float((network(images) - expected).abs().max() / expected.abs().max().clamp(min=1e-6))

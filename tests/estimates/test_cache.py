@@ -24,6 +24,7 @@ from harness.tracing.search import Search
 
 KERNELS = {Kernel("pooling", 12, 48, True): 7, Kernel("dense", 2**40, 8): 1}
 NOT_COUNTED = {
+    "data/images",
     "devices/profile",
     "errors",
     "experiment/objective",
@@ -31,6 +32,7 @@ NOT_COUNTED = {
     "experiment/suite",
     "experiment/trial",
     "fields",
+    "loop/episode",
     "metrics",
     "models/folder",
     "models/judging",
@@ -43,6 +45,7 @@ NOT_COUNTED = {
     "runtime/interpreters",
     "runtime/sources",
     "system/files",
+    "trials/few_shot",
     "trials/runner",
     "trials/session",
 }

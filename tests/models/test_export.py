@@ -24,7 +24,7 @@ from harness.models.folder import Preparation, pack_model, publish
 from harness.models.model import load_model, prepared
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import recreate
-from harness.trials.models import Finishing
+from harness.trials.full_task import Finishing
 
 
 def session_of(path: Path) -> Any:
