@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UnknownNameError
@@ -25,6 +26,7 @@ __all__ = [
     "in_words",
     "options",
     "pretraining_values",
+    "schema_of",
     "spelled",
     "value_of",
 ]
@@ -70,15 +72,25 @@ class FieldDescription:
     description: str
 
 
+@cache  # made in milliseconds, and asked for with each selection
+def schema_of(model: type[BaseModel]) -> Schema:
+    """Return the JSON schema of `model`.
+
+    Raises:
+        pydantic.errors.PydanticUserError: a field's type has no word in JSON.
+    """
+    return model.model_json_schema()
+
+
 def field_schemas(model: type[BaseModel]) -> dict[str, Schema]:
     """Return the JSON schema of each field of `model`, references to other models resolved."""
-    schema = model.model_json_schema()
+    schema = schema_of(model)
     return _properties(schema, schema.get("$defs", {}))
 
 
 def describe_fields(model: type[BaseModel]) -> list[FieldDescription]:
     """Describe each field of `model`, in the order in which the model declares them."""
-    required = model.model_json_schema().get("required", [])
+    required = schema_of(model).get("required", [])
     return [
         FieldDescription(
             name=name,
@@ -134,7 +146,7 @@ def value_of(text: str, schema: Schema) -> Any:
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Return one sentence on what was wrong with the values that `model` was given."""
-    schema = model.model_json_schema()
+    schema = schema_of(model)
     sentences = [_fault(details, schema) for details in error.errors()]
     return "; ".join(dict.fromkeys(sentences))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError, UnknownNameError, UsageError
-from harness.fields import explain, field_schemas, value_of
+from harness.fields import explain, field_schemas, schema_of, value_of
 from harness.plugins.loading import in_one_line
 from harness.plugins.registry import Entry
 from harness.system.text import is_unicode, written
@@ -60,7 +60,7 @@ def load_parameters(entry: Entry) -> type[BaseModel] | None:
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         raise PluginError(f"{where} is not a pydantic model")
     try:
-        model.model_json_schema()
+        schema_of(model)
     except PydanticUserError as error:
         raise PluginError(f"{where} cannot be described: {in_one_line(error)}") from error
     return model
