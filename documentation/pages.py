@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -48,10 +49,11 @@ class Page:
         return [line for text in shell for line in _lines(text)]
 
 
-def every_page() -> list[Page]:
+@cache
+def every_page() -> tuple[Page, ...]:
     """Read the README and all pages below `docs/`, in order."""
     paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [_read(path) for path in paths]
+    return tuple(_read(path) for path in paths)
 
 
 def simple_commands(line: str) -> Iterator[list[str]]:

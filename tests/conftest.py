@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -22,6 +23,16 @@ os.environ.setdefault("HARNESS_PAGE", "0")  # drawing takes longer than most tri
 # Where tests are started in the background, Ctrl-C is ignored, and would be by all that they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Modules of tests, whose asserts pytest rewrites, are kept compiled whatever the environment says;
+# but not what tests themselves write, which may change within the second that Python goes by.
+_writes_no_bytecode, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+
+
+def pytest_collection_finish() -> None:
+    """Begin the tests: what was imported for them is compiled, and stays alive."""
+    sys.dont_write_bytecode = _writes_no_bytecode
+    gc.freeze()  # collecting garbage need not go through all of it each time
 
 
 @pytest.fixture
