@@ -15,6 +15,7 @@ from harness.space.deployed import DeployedNetwork
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
+Searched = Callable[[str], Any]
 
 METHODS = [
     "bias-only", "darts", "last-layer", "metanas", "pcdarts", "proxylessnas", "random",
@@ -33,12 +34,10 @@ def built(model: Deployable) -> DeployedNetwork:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_network_predicts_what_the_method_does(
-    name: str, build: Any, make_context: MakeContext, make_batch: MakeBatch
+    name: str, searched: Searched, make_batch: MakeBatch
 ) -> None:
     """What is kept gives the method's logits, whatever its cells are."""
-    method = build(name, make_context(steps=2))
-    for _ in range(2):
-        method.search_step([make_batch(), make_batch(seed=2)])
+    method = searched(name)
     images = make_batch(5, seed=3).weights.images
     with torch.no_grad():
         found = built(method.deployable())(images)
@@ -47,11 +46,10 @@ def test_network_predicts_what_the_method_does(
 
 @pytest.mark.parametrize("name", [each for each in METHODS if each not in {"random", "evolution"}])
 def test_derived_network_is_that_of_the_architecture(
-    name: str, build: Any, make_context: MakeContext, make_batch: MakeBatch
+    name: str, searched: Searched, make_batch: MakeBatch
 ) -> None:
     """The derived network has the operations of the architecture, and the weights they learned."""
-    method = build(name, make_context(steps=1))
-    method.search_step([make_batch()])
+    method = searched(name)
     genotype, model = method.architecture(), method.derived()
     network: Any = built(model)
     assert network(make_batch(5).weights.images).shape == (5, 3)
