@@ -38,6 +38,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.experiment.setting import Count
 from harness.experiment.suite import SuiteEntry
 
 __all__ = [
@@ -53,7 +54,6 @@ __all__ = [
     "StorageCheck",
 ]
 
-Count = Annotated[int, Field(ge=1)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 
 

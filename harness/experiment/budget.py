@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic import ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from harness.canonical import SparseModel
 from harness.errors import UnknownNameError, UsageError
-from harness.experiment.setting import FewShotSetting, FullTaskSetting, Setting, TabularSetting
+from harness.experiment.setting import (
+    Count,
+    FewShotSetting,
+    FullTaskSetting,
+    Setting,
+    TabularSetting,
+)
 from harness.fields import explain, field_schemas, value_of
 
 __all__ = [
@@ -26,8 +32,6 @@ __all__ = [
     "used_keys",
 ]
 
-Count = Annotated[int, Field(ge=1)]
-CountOrNone = Annotated[int, Field(ge=0)]
 
 EVALUATIONS = 100  # of a black-box search whose budget leaves it open
 
@@ -43,8 +47,8 @@ class Budget(SparseModel):
 
     SPARSE: ClassVar[frozenset[str]] = frozenset({"finish_epochs", "evaluations"})
 
-    meta_epochs: CountOrNone = Field(default=0, description="meta-epochs of pretraining")
-    warmup_epochs: CountOrNone = Field(
+    meta_epochs: NonNegativeInt = Field(default=0, description="meta-epochs of pretraining")
+    warmup_epochs: NonNegativeInt = Field(
         default=0, description="of these, meta-epochs in which only w learns"
     )
     meta_tasks: Count = Field(default=10, description="tasks a meta-epoch")
@@ -53,7 +57,7 @@ class Budget(SparseModel):
     meta_batch: Count = Field(default=20, description="training images a batch of these tasks")
     search_steps: Count = Field(default=10, description="search steps on each few-shot task")
     epochs: Count = Field(default=50, description="epochs of a full task")
-    finish_epochs: CountOrNone = Field(
+    finish_epochs: NonNegativeInt = Field(
         default=0, description="of these, epochs in which the derived network learns alone"
     )
     tasks: Count = Field(default=100, description="few-shot tasks a seed")

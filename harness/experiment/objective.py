@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from math import isfinite
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import ClassVar, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 
 from harness.canonical import SparseModel
 from harness.errors import UnknownNameError, UsageError
@@ -19,7 +19,6 @@ Cost = Literal["latency", "flops", "parameters"]
 
 COST_UNITS: dict[Cost, str] = {"latency": "ms", "flops": "MFLOP", "parameters": "M"}
 
-Positive = Annotated[float, Field(gt=0)]
 
 _NUMBER = r"\s*(-?[0-9.]+(?:e-?[0-9]+)?)\s*"
 _WEIGHTED = re.compile(rf"accuracy\s*\*\s*\(\s*(\w+)\s*/{_NUMBER}\)\s*\^{_NUMBER}")
@@ -35,7 +34,7 @@ class Weight(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     cost: Cost = Field(description="what is weighed against accuracy")
-    target: Positive = Field(description="T, where the factor is 1; in the unit of its metric")
+    target: PositiveFloat = Field(description="T, where the factor is 1; in the unit of its metric")
     exponent: float = Field(ge=-10, lt=0, description="w; the paper has -0.07")
 
     def __str__(self) -> str:
@@ -57,7 +56,7 @@ class Objective(SparseModel):
         default=(), description="costs that are to be low while accuracy is high: a Pareto front"
     )
     weight: Weight | None = Field(default=None, description="of one number made of both")
-    limits: dict[Cost, Positive] = Field(
+    limits: dict[Cost, PositiveFloat] = Field(
         default={}, description="the most of each cost that an answer may have"
     )
 

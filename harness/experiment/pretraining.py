@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pydantic import NonNegativeInt
+
 from harness.canonical import digest
-from harness.experiment.budget import Count, CountOrNone
-from harness.experiment.setting import FewShotSetting, Recipe
+from harness.experiment.setting import Count, FewShotSetting, Recipe
 from harness.experiment.trial import CodeIdentity, DatasetIdentity, Identity, SpaceIdentity, Trial
 from harness.space.spec import METANAS
 from harness.system.text import shortened
@@ -27,7 +28,7 @@ class MetaBudget(Identity):
     """The part of a budget that pretraining may use, and the width that it is for."""
 
     meta_epochs: Count
-    warmup_epochs: CountOrNone
+    warmup_epochs: NonNegativeInt
     meta_tasks: Count
     meta_steps: Count
     meta_shots: Count

@@ -14,9 +14,11 @@ from harness.fields import explain, field_schemas, value_of
 from harness.space.spec import METANAS
 
 __all__ = [
+    "Count",
     "Evaluation",
     "FewShotSetting",
     "FullTaskSetting",
+    "LearningRate",
     "Recipe",
     "Schedule",
     "Setting",
@@ -26,7 +28,7 @@ __all__ = [
 ]
 
 Count = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0, le=10)]
+LearningRate = Annotated[float, Field(gt=0, le=10)]
 
 Evaluation = Literal["inductive", "transductive", "both"]
 """How query images are judged: each one alone, or one of each class normalised together.
@@ -53,8 +55,8 @@ class Recipe(SparseModel):
     batch_size: Count | None = Field(
         default=None, description="images a batch; without it the protocol's"
     )
-    weight_lr: Rate = Field(default=0.01, description="learning rate of w")
-    architecture_lr: Rate = Field(default=0.01, description="learning rate of α and β")
+    weight_lr: LearningRate = Field(default=0.01, description="learning rate of w")
+    architecture_lr: LearningRate = Field(default=0.01, description="learning rate of α and β")
     schedule: Schedule = Field(
         default="constant",
         description="how that of w falls over the search: not at all, to 0 by half a cosine, or "

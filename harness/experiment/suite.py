@@ -27,6 +27,7 @@ from harness.errors import UnknownNameError, UsageError
 from harness.experiment.objective import Objective, parse_objective
 from harness.experiment.published import Published
 from harness.experiment.setting import (
+    Count,
     Evaluation,
     FewShotSetting,
     FullTaskSetting,
@@ -40,7 +41,6 @@ from harness.system.text import NotTextError, read_toml
 __all__ = ["Suite", "SuiteEntry", "load_suite"]
 
 Names = Annotated[list[str], Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
 
 
 class SuiteEntry(BaseModel):

@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, TypeAdapter, ValidationError
 
 from harness import __version__
 from harness.errors import UsageError
@@ -102,7 +102,7 @@ class Preparation(_Strict):
     size: Annotated[int, Field(ge=1, le=4096, description="height and width in pixels")]
     mode: Literal["gray", "rgb"]
     mean: Annotated[tuple[float, ...], Field(description="of each channel, in units of 0 to 255")]
-    deviation: Annotated[tuple[Annotated[float, Field(gt=0)], ...], Field()]
+    deviation: tuple[PositiveFloat, ...]
 
 
 # Made once: what reads a stranger's file makes nothing more of pydantic's while it does.

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.canonical import SparseModel
-from harness.experiment.setting import Schedule
+from harness.experiment.setting import LearningRate, Schedule
 from harness.fields import SEARCH_ONLY
 
 __all__ = [
@@ -61,8 +61,6 @@ UpdateRule = Literal["adam", "bounded", "gradient-descent"]
 Coefficients = Literal["elementwise", "norm", "none"]
 """How tasks (or cells) are weighed in a meta step: by element, by tensor, or all alike."""
 
-Rate = Annotated[float, Field(gt=0, le=10)]
-
 Temperature = Annotated[
     float,
     Field(
@@ -78,7 +76,7 @@ class WeightParameters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    weight_lr: Rate | None = Field(
+    weight_lr: LearningRate | None = Field(
         default=None, description="learning rate of w; none for the setting's, which is 0.01"
     )
     schedule: Schedule | None = Field(
@@ -121,7 +119,7 @@ class PretrainingParameters(WeightParameters):
 class SearchParameters(PretrainingParameters):
     """Learning rates and temperature; the defaults are those of the paper's reference settings."""
 
-    architecture_lr: Rate | None = Field(
+    architecture_lr: LearningRate | None = Field(
         default=None, description="learning rate of α and β; none for the setting's, which is 0.01"
     )
     architecture_decay: float = Field(

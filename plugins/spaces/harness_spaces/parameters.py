@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from harness.experiment.setting import Count
 from harness.search.parameters import TableEvaluator
 
 __all__ = [
@@ -17,8 +18,6 @@ __all__ = [
     "ReinforceParameters",
     "SearchedByParameters",
 ]
-
-Count = Annotated[int, Field(ge=1)]
 
 
 class FrozenParameters(BaseModel):
