@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 
 from harness.adaptation.card import card_files, facts_of
-from harness.adaptation.race import Progress, Say, open_photos
 from harness.adaptation.recommend import recommend
-from harness.adaptation.request import AUTO, AdaptRequest
+from harness.adaptation.request import AUTO, AdaptRequest, Progress, Say, open_photos
 from harness.contracts import Dataset, DeployableMethod, DescribesImages, ImageSet
 from harness.errors import HarnessError, UsageError
 from harness.experiment.pretraining import Pretraining

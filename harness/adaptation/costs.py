@@ -1,4 +1,4 @@
-"""What methods cost on photos, from shapes alone, finishing included; and how they have fared."""
+"""What methods cost on photos, from shapes alone, finishing included; and the limits of that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from harness.contracts import (
     DataRequest,
@@ -19,13 +18,11 @@ from harness.cost_model.profile import (
     Kernel,
     Prediction,
     predict_seconds,
-    predicted_time_json,
 )
 from harness.devices.profile import DeviceProfile
 from harness.estimates.cache import EstimateCache, EstimatedCosts
 from harness.estimates.estimates import Estimate, estimate_all, plan_searches
 from harness.experiment.suite import SuiteEntry
-from harness.models.judging import wilson
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import recreate
 from harness.search.supernet_method import SupernetMethod
@@ -39,9 +36,7 @@ from harness.tracing.workload import workload_of
 from harness.trials.full_task import Finishing
 from harness.trials.runner import RunRequest
 
-__all__ = ["Contender", "Cost", "costs_of", "order", "power_of"]
-
-Say = Callable[[str], None]
+__all__ = ["Cost", "Limits", "costs_of", "power_of"]
 
 LAUNCH_S, FLOPS_S, BYTES_S = 2e-5, 1e10, 5e9  # of a nominal core; only their proportions matter
 
@@ -78,83 +73,37 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Contender:
-    """A method, what it would cost, and how it has fared.
+class Limits:
+    """What must not be exceeded; None: it may be whatever it is."""
 
-    Attributes:
-        cost: as it was estimated.
-        right: photos that it was right about in its last round; None where it was in none.
-        total: of so many, which it had not learned from.
-        epochs: of that round.
-        counted_bytes: the most memory that was counted in its rounds.
-        seconds: that its last round took here.
-        dropped: why it was left behind; empty for those that were not.
-        verdict: its accuracy beside that of `weights-only`, in words; empty where not compared.
-    """
+    memory_bytes: int | None
+    seconds: float | None
+    joules: float | None = None
 
-    cost: Cost
-    right: int | None = None
-    total: int = 0
-    epochs: int = 0
-    counted_bytes: int = 0
-    seconds: float = 0.0
-    dropped: str = ""
-    verdict: str = ""
+    def lack_memory(self, cost: Cost) -> bool:
+        """Tell whether a method needs more memory than there is."""
+        return self.memory_bytes is not None and (cost.peak_bytes or 0) > self.memory_bytes
 
-    @property
-    def label(self) -> str:
-        """The method, as people type it."""
-        return self.cost.label
-
-    @property
-    def name(self) -> str:
-        """The method without its parameters."""
-        return self.label.partition("[")[0]
-
-    @property
-    def memory_bytes(self) -> int | None:
-        """Peak memory, as it was estimated or, if that was more, counted."""
-        peak = self.cost.peak_bytes
-        return None if peak is None else max(peak, self.counted_bytes)
-
-    @property
-    def accuracy(self) -> float | None:
-        """Percent of the photos of its last round that it was right about."""
-        return None if self.right is None else 100 * self.right / self.total
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the accuracy, in percent."""
-        return None if self.right is None else wilson(self.right, self.total)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return JSON values."""
-        low, high = self.interval or (None, None)
-        cost = self.cost
-        return {
-            "method": self.label,
-            "peak_memory_bytes": self.memory_bytes,
-            "storage_bytes": cost.storage_bytes,
-            "search_time": predicted_time_json(cost.time),
-            "energy": {**predicted_time_json(cost.energy_j), "unit": "J"},
-            "accuracy": {"value": self.accuracy, "unit": "%", "low": low, "high": high},
-            "right": self.right,
-            "photos": self.total,
-            "epochs": self.epochs,
-            "verdict": self.verdict or None,
-            "dropped": self.dropped or None,
-        }
-
-
-def order(contender: Contender) -> tuple[bool, float, int]:
-    """Sort by what is left, then accuracy, then memory."""
-    accuracy = contender.accuracy
-    dropped = bool(contender.dropped)
-    return dropped, 1.0 if accuracy is None else -accuracy, contender.memory_bytes or 0
+    def fault(self, cost: Cost) -> str:
+        """Say what of a method is beyond a limit; empty if nothing is."""
+        if cost.error:
+            return f"cannot be estimated: {cost.error}"
+        if self.lack_memory(cost):
+            return "needs more memory than there is"
+        if self.seconds is not None and cost.time is not None and cost.time.high_s > self.seconds:
+            return "may take longer than there is time"
+        energy = cost.energy_j
+        if self.joules is not None and energy is not None and energy.high_s > self.joules:
+            return "may take more energy than there is"
+        return ""
 
 
 def costs_of(
-    plugins: Plugins, request: RunRequest, finish_epochs: int, cache_root: Path, say: Say
+    plugins: Plugins,
+    request: RunRequest,
+    finish_epochs: int,
+    cache_root: Path,
+    say: Callable[[str], None],
 ) -> list[Cost]:
     """Estimate the methods of a request at the width that it has.
 

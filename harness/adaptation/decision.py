@@ -10,15 +10,14 @@ from typing import Any
 from pydantic import TypeAdapter
 from scipy.stats import fisher_exact  # type: ignore[import-untyped]
 
-from harness.adaptation.costs import Contender, Cost, order
-from harness.adaptation.race import BASELINE
+from harness.adaptation.costs import Cost, Limits
+from harness.adaptation.race import BASELINE, Contender, order
 from harness.cost_model.profile import Prediction
 from harness.metrics import MIB
 from harness.models.judging import another_run
 from harness.system.text import rounded
 
 __all__ = [
-    "Limits",
     "Recommendation",
     "beside_guessing",
     "compared",
@@ -29,32 +28,6 @@ __all__ = [
 
 SURE = 0.05  # chance that two methods of one accuracy would differ so much
 MOST_PHOTOS = 10**6  # to be judged by, of what another machine says
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What must not be exceeded; None: it may be whatever it is."""
-
-    memory_bytes: int | None
-    seconds: float | None
-    joules: float | None = None
-
-    def lack_memory(self, cost: Cost) -> bool:
-        """Tell whether a method needs more memory than there is."""
-        return self.memory_bytes is not None and (cost.peak_bytes or 0) > self.memory_bytes
-
-    def fault(self, cost: Cost) -> str:
-        """Say what of a method is beyond a limit; empty if nothing is."""
-        if cost.error:
-            return f"cannot be estimated: {cost.error}"
-        if self.lack_memory(cost):
-            return "needs more memory than there is"
-        if self.seconds is not None and cost.time is not None and cost.time.high_s > self.seconds:
-            return "may take longer than there is time"
-        energy = cost.energy_j
-        if self.joules is not None and energy is not None and energy.high_s > self.joules:
-            return "may take more energy than there is"
-        return ""
 
 
 @dataclass(frozen=True)

@@ -10,51 +10,106 @@ methods in.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import Any
 
-from harness.adaptation.costs import Contender, order
-from harness.adaptation.request import Part, PhotosRequest
-from harness.contracts import DataRequest, Dataset, Device
+from harness.adaptation.costs import Cost
+from harness.adaptation.request import Part, PhotosRequest, Progress, Say, open_photos
+from harness.contracts import Device
+from harness.cost_model.profile import predicted_time_json
 from harness.devices.at_hand import mode_here
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MIB
+from harness.models.judging import wilson
 from harness.plugins.loading import Plugins
 from harness.plugins.selection import select
 from harness.results.record import Record
 from harness.runtime.determinism import usable_cores
-from harness.trials.record_writer import RunListener
 from harness.trials.runner import run_trials
 
 __all__ = [
     "BASELINE",
-    "Progress",
-    "Say",
+    "Contender",
+    "Track",
     "admitted",
     "halved",
     "in_time",
-    "open_photos",
+    "order",
     "race",
-    "rehearse",
 ]
-
-Progress = Callable[[int], AbstractContextManager[RunListener]]
-Say = Callable[[str], None]
 
 ROUNDS = (8, 3)  # each has this part of the epochs
 MOST_SIDE_BY_SIDE = 4  # trials, which share this machine's memory
 BASELINE = "weights-only"  # what a search has to be better than
 
 
-def open_photos(plugins: Plugins, request: PhotosRequest, say: Say, part: Part = "all") -> Dataset:
-    """Return the photos, split.
+@dataclass(frozen=True)
+class Contender:
+    """A method, what it would cost, and how it has fared.
 
-    Raises:
-        DataError: they are not there, unreadable, too few, or not laid out as expected.
+    Attributes:
+        cost: as it was estimated.
+        right: photos that it was right about in its last round; None where it was in none.
+        total: of so many, which it had not learned from.
+        epochs: of that round.
+        counted_bytes: the most memory that was counted in its rounds.
+        seconds: that its last round took here.
+        dropped: why it was left behind; empty for those that were not.
+        verdict: its accuracy beside that of `weights-only`, in words; empty where not compared.
     """
-    (selection,) = select(plugins, "dataset", request.dataset(part))
-    data: Dataset = selection.create().prepare(DataRequest(None, request.cache_root, say))
-    return data
+
+    cost: Cost
+    right: int | None = None
+    total: int = 0
+    epochs: int = 0
+    counted_bytes: int = 0
+    seconds: float = 0.0
+    dropped: str = ""
+    verdict: str = ""
+
+    @property
+    def label(self) -> str:
+        """The method, as people type it."""
+        return self.cost.label
+
+    @property
+    def name(self) -> str:
+        """The method without its parameters."""
+        return self.label.partition("[")[0]
+
+    @property
+    def memory_bytes(self) -> int | None:
+        """Peak memory, as it was estimated or, if that was more, counted."""
+        peak = self.cost.peak_bytes
+        return None if peak is None else max(peak, self.counted_bytes)
+
+    @property
+    def accuracy(self) -> float | None:
+        """Percent of the photos of its last round that it was right about."""
+        return None if self.right is None else 100 * self.right / self.total
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the accuracy, in percent."""
+        return None if self.right is None else wilson(self.right, self.total)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        low, high = self.interval or (None, None)
+        cost = self.cost
+        return {
+            "method": self.label,
+            "peak_memory_bytes": self.memory_bytes,
+            "storage_bytes": cost.storage_bytes,
+            "search_time": predicted_time_json(cost.time),
+            "energy": {**predicted_time_json(cost.energy_j), "unit": "J"},
+            "accuracy": {"value": self.accuracy, "unit": "%", "low": low, "high": high},
+            "right": self.right,
+            "photos": self.total,
+            "epochs": self.epochs,
+            "verdict": self.verdict or None,
+            "dropped": self.dropped or None,
+        }
 
 
 def race(
@@ -69,7 +124,7 @@ def race(
     Raises:
         KeyboardInterrupt: Ctrl-C; the same race goes on with what is missing.
     """
-    track = _Track(plugins, request, _side_by_side(plugins, request), progress, say)
+    track = Track(plugins, request, _side_by_side(plugins, request), progress, say)
     lightest = sorted(standing, key=lambda each: each.cost.work)
     controls = [each for each in standing if each.name in plugins.controls] or lightest[:1]
     others = [each for each in lightest if each not in controls]
@@ -85,24 +140,9 @@ def race(
     return [*track.run(going_on, ROUNDS[1]), *failed, *slow, *late, *left_out]
 
 
-def rehearse(
-    plugins: Plugins, request: PhotosRequest, choice: Contender, progress: Progress, say: Say
-) -> Contender:
-    """Run a method once with all epochs and photos, as `adapt` does, which then need not.
-
-    Returns:
-        How it has fared on the photos that are held out; it may have failed.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C; the same rehearsal goes on, or is run again.
-    """
-    (rehearsal,) = _Track(plugins, request, 1, progress, say).run([choice], 1, "all")
-    return rehearsal
-
-
 @dataclass(frozen=True)
-class _Track:
-    """Runs rounds.
+class Track:
+    """Runs methods on photos, and says how they have fared.
 
     Attributes:
         side_by_side: trials that run at once.
@@ -236,3 +276,10 @@ def halved(
         if each not in kept
     ]
     return [each for each in standing if each.name in controls or each in kept], behind
+
+
+def order(contender: Contender) -> tuple[bool, float, int]:
+    """Sort by what is left, then accuracy, then memory."""
+    accuracy = contender.accuracy
+    dropped = bool(contender.dropped)
+    return dropped, 1.0 if accuracy is None else -accuracy, contender.memory_bytes or 0

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
-from harness.adaptation.costs import Contender, costs_of, power_of
+from harness.adaptation.costs import Limits, costs_of, power_of
 from harness.adaptation.decision import (
-    Limits,
     Recommendation,
     beside_guessing,
     compared,
@@ -20,8 +19,8 @@ from harness.adaptation.decision import (
     with_rehearsal,
     without_rehearsal,
 )
-from harness.adaptation.race import Progress, Say, open_photos, race, rehearse
-from harness.adaptation.request import PhotosRequest, Wishes
+from harness.adaptation.race import Contender, Track, race
+from harness.adaptation.request import PhotosRequest, Progress, Say, Wishes, open_photos
 from harness.contracts import DeployableMethod, Device
 from harness.errors import UsageError
 from harness.metrics import MIB
@@ -30,7 +29,7 @@ from harness.plugins.registry import ALL
 from harness.plugins.selection import Selection, recreate, select, select_usable
 from harness.search.parameters import EngineChoice, EngineName
 
-__all__ = ["leaner", "recommend", "usable_methods"]
+__all__ = ["leaner", "recommend", "rehearse", "usable_methods"]
 
 PARTS = (1, 5)  # of a batch, where a method can take it in parts: fewer are quicker
 
@@ -92,6 +91,21 @@ def _rehearsed(
         contenders = compared([rehearsal, *found.contenders[1:]])
         found = decided(found.device, found.limits, contenders, found.remarks)
     return found
+
+
+def rehearse(
+    plugins: Plugins, request: PhotosRequest, choice: Contender, progress: Progress, say: Say
+) -> Contender:
+    """Run a method once with all epochs and photos, as `adapt` does, which then need not.
+
+    Returns:
+        How it has fared on the photos that are held out; it may have failed.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C; the same rehearsal goes on, or is run again.
+    """
+    (rehearsal,) = Track(plugins, request, 1, progress, say).run([choice], 1, "all")
+    return rehearsal
 
 
 def usable_methods(plugins: Plugins, say: Say) -> list[Selection]:

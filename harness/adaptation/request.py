@@ -1,27 +1,46 @@
-"""What a person asks of an adaptation, and the trials that it comes to."""
+"""What a person asks of an adaptation, the trials that it comes to, and the photos."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from harness.canonical import digest
-from harness.contracts import DeviceMode
+from harness.contracts import DataRequest, Dataset, DeviceMode
 from harness.errors import UsageError
-from harness.plugins.selection import spell
+from harness.plugins.loading import Plugins
+from harness.plugins.selection import select, spell
 from harness.system.folders import expanded, user_cache
+from harness.trials.record_writer import RunListener
 from harness.trials.runner import RunRequest
 
-__all__ = ["AUTO", "AdaptRequest", "Keep", "Part", "PhotosRequest", "Wishes"]
+__all__ = [
+    "AUTO",
+    "AdaptRequest",
+    "Keep",
+    "Part",
+    "PhotosRequest",
+    "Progress",
+    "Say",
+    "Wishes",
+    "open_photos",
+]
 
 AUTO = "auto"
 PHOTOS = "photos"  # the data set that splits them
 
 Keep = Literal["derived", "supernet"]
 Part = Literal["all", "rehearsal"]
+
+Progress = Callable[[int], AbstractContextManager[RunListener]]
+"""Encloses so many trials with what shows them."""
+
+Say = Callable[[str], None]
+"""Reports a sentence to the person."""
 
 FINISHING = 2  # the derived network learns alone in this part of the epochs, which are short
 
@@ -225,3 +244,14 @@ class AdaptRequest(PhotosRequest):
         if self.checkpoint is not None:
             words += ["--checkpoint", str(self.checkpoint)]
         return [*words, "-o", str(self.output)]
+
+
+def open_photos(plugins: Plugins, request: PhotosRequest, say: Say, part: Part = "all") -> Dataset:
+    """Return the photos, split.
+
+    Raises:
+        DataError: they are not there, unreadable, too few, or not laid out as expected.
+    """
+    (selection,) = select(plugins, "dataset", request.dataset(part))
+    data: Dataset = selection.create().prepare(DataRequest(None, request.cache_root, say))
+    return data

@@ -7,7 +7,6 @@ folder, and are checked before it takes its name.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from pydantic import BaseModel
 
 from harness.adaptation.adapt import Adapted
 from harness.adaptation.decision import Recommendation
-from harness.adaptation.request import AdaptRequest, PhotosRequest, Wishes
+from harness.adaptation.request import AdaptRequest, PhotosRequest, Say, Wishes
 from harness.boards.connection import BoardAddress, BoardAnswer, BoardError, Connection, connected
 from harness.cost_model.profile import CostProfile
 from harness.data.images import SUFFIXES
@@ -32,7 +31,6 @@ from harness.system.text import plain
 
 __all__ = ["adapt_on", "calibrate_on", "recommend_on"]
 
-Say = Callable[[str], None]
 
 NEEDED = {"torch", "torchvision", "cache folder"}
 CHECKPOINT = "checkpoint.safetensors"

@@ -14,8 +14,8 @@ from harness.results.costs import BenchRow, DeviceRow, EstimateRow, with_referen
 from harness.results.rows import Row, rows_of_estimate
 
 if TYPE_CHECKING:
-    from harness.adaptation.costs import Contender
     from harness.adaptation.decision import Recommendation
+    from harness.adaptation.race import Contender
     from harness.scores.correlating import Correlations, Interval
 
 __all__ = ["bench_table", "correlation_table", "estimate_table", "recommendation_table"]

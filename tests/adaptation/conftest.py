@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from harness.adaptation.costs import Contender, Cost
+from harness.adaptation.costs import Cost
+from harness.adaptation.race import Contender
 from harness.cli.main import cli
 from harness.cost_model.profile import Prediction
 

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from scipy.stats import binom  # type: ignore[import-untyped]
 
-from harness.adaptation.costs import Contender, Cost
+from harness.adaptation.costs import Cost, Limits
 from harness.adaptation.decision import (
-    Limits,
     beside_guessing,
     compared,
     decided,
     with_rehearsal,
     without_rehearsal,
 )
+from harness.adaptation.race import Contender
 from harness.cost_model.profile import Prediction
 from harness.models.judging import another_run, wilson
 from tests.adaptation.conftest import MIB, raced

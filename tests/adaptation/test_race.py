@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.adaptation.costs import Contender, Cost
-from harness.adaptation.race import admitted, halved, in_time
+from harness.adaptation.costs import Cost
+from harness.adaptation.race import Contender, admitted, halved, in_time
 from tests.adaptation.conftest import MIB, raced
 
 

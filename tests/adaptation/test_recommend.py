@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from harness.adaptation import recommend as recommending
-from harness.adaptation.costs import Contender, Cost
+from harness.adaptation.costs import Cost
+from harness.adaptation.race import Contender
 from harness.adaptation.recommend import leaner
 from harness.cost_model.profile import Prediction
 from harness.plugins.loading import Plugins, load_plugins

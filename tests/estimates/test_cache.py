@@ -35,7 +35,6 @@ NOT_COUNTED = {
     "loop/episode",
     "metrics",
     "models/folder",
-    "models/judging",
     "models/model",
     "plugins/loading",
     "plugins/registry",

@@ -14,8 +14,9 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from harness.adaptation.costs import Contender, Cost
-from harness.adaptation.decision import Limits, Recommendation
+from harness.adaptation.costs import Cost, Limits
+from harness.adaptation.decision import Recommendation
+from harness.adaptation.race import Contender
 from harness.claims.evidence import ClaimVerdict, Finding
 from harness.claims.ledger import JudgedClaim, claims_of_plugins
 from harness.comparison.paper import compare_with_paper
