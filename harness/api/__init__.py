@@ -10,7 +10,8 @@ the commands. A user's mistake raises an exception of `harness.errors`, with the
 command line prints. Torch is imported only once something is computed.
 """
 
-from harness.api.calls import compare, estimate, load, report, run
+from harness.api.calls import RunResults, compare, load, report, run
+from harness.api.costs import Estimates, estimate
 from harness.api.inspection import (
     budgets,
     claims,
@@ -21,7 +22,6 @@ from harness.api.inspection import (
     suites,
 )
 from harness.api.models import adapt, export, predict, recommend
-from harness.api.results import Estimates, RunResults
 
 __all__ = [
     "Estimates",

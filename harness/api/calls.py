@@ -1,4 +1,4 @@
-"""The calls, each of which does what the command of its name does."""
+"""The calls that run trials, and load, compare and report what is left of them."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.api.results import Estimates, RunResults
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from harness.comparison.result import ResultsComparison
-    from harness.estimates.estimates import Estimate
-    from harness.planning.plan import PlanRequest
     from harness.plugins.loading import Plugins
     from harness.results.results import Results
     from harness.trials.record_writer import RunListener
 
 __all__ = [
+    "Names",
+    "RunResults",
     "cache_folder",
     "compare",
     "data_folder",
-    "estimate",
-    "estimate_searches",
     "ignore",
     "listeners",
     "load",
@@ -32,10 +31,62 @@ __all__ = [
     "report",
     "run",
     "say_on_stderr",
+    "wanted_fields",
 ]
 
 Names = str | Sequence[str]
 Seeds = int | str | Iterable[int]
+
+
+class RunResults:
+    """What runs, estimates and benchmarks have left in folders."""
+
+    def __init__(self, results: Results, folders: Sequence[Path], *, interrupted: bool = False):
+        """Wrap what was loaded from `folders`."""
+        self.results, self.folders, self.interrupted = results, tuple(folders), interrupted
+
+    def frame(self) -> DataFrame:
+        """Return a tidy table, a row for each number of each trial.
+
+        Its columns are method, dataset, setting, device, mode, seed, metric, value, unit, source.
+        """
+        return self.results.frame()
+
+    def report(self, path: str | Path) -> Path:
+        """Write a report and return its path; see `harness.report`."""
+        # Imported here, as whatever a result may never be asked for.
+        from harness.plugins.loading import load_plugins  # noqa: PLC0415 - see above
+        from harness.reports.delivery import (  # noqa: PLC0415 - see above
+            SUFFIXES,
+            report_of,
+            write_report,
+        )
+        from harness.system.folders import expanded  # noqa: PLC0415 - see above
+
+        target = expanded(Path(path))
+        formats = {suffix: name for name, suffix in SUFFIXES.items()}
+        if target.suffix not in formats:
+            raise UsageError(
+                f"'{target.name}' does not name a format for a report; it must end in "
+                f"{', '.join(sorted(formats))}"
+            )
+        report = report_of(load_plugins(), self.results, self.folders)
+        write_report(report, {formats[target.suffix]: target}, lambda _: None)
+        return target
+
+    def compare(self, other: RunResults) -> ResultsComparison:
+        """Compare these results (A) with others (B); see `harness.compare`."""
+        from harness.comparison.result import compare  # noqa: PLC0415 - as above
+
+        return compare(self.results, other.results)
+
+    def __repr__(self) -> str:
+        """Say where they are, and how many."""
+        folders = ", ".join(map(str, self.folders))
+        return f"RunResults({len(self.results.trials)} trials in {folders})"
+
+    def _repr_html_(self) -> str:
+        return self.results._repr_html_()
 
 
 def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
@@ -106,7 +157,7 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - see the module
     from harness.trials.runner import RunRequest, run_trials  # noqa: PLC0415 - see the module
 
-    wanted = _wanted(
+    wanted = wanted_fields(
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, queries=queries,
         evaluation=evaluation, recipe=recipe, space=space, objective=objective, limits=limits,
         mode=mode, budget=budget, seeds=_seeds(seeds), counts_memory=count_memory,
@@ -127,72 +178,6 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     result = run_trials(plugins, request, *listeners(progress=progress))
     folders = [result.folder]
     return RunResults(_loaded(plugins, folders), folders, interrupted=result.interrupted)
-
-
-def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
-    methods: Names | None = None,
-    *,
-    suite: str | Path | None = None,
-    dataset: Names | None = None,
-    ways: int | None = None,
-    shots: int | None = None,
-    recipe: str | None = None,
-    space: str | None = None,
-    device: Names | None = None,
-    budget: str | None = None,
-    data_root: str | Path | None = None,
-    cache_root: str | Path | None = None,
-) -> Estimates:
-    """Predict memory and time from shapes alone; no image is read and nothing is trained.
-
-    The arguments are those of `run`.
-
-    Raises:
-        UsageError: what was asked for makes no sense.
-    """
-    from harness.planning.plan import PlanRequest  # noqa: PLC0415 - see the module
-
-    wanted = _wanted(
-        methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,
-        space=space, budget=budget,
-    )  # fmt: skip
-    request = PlanRequest(
-        suite=None if suite is None else str(suite),
-        wanted=wanted,
-        data_root=data_folder(data_root),
-        cache_root=cache_folder(cache_root),
-    )
-    return estimate_searches(plugins_here(), request, lambda *_: None, say_on_stderr)
-
-
-def estimate_searches(
-    plugins: Plugins,
-    request: PlanRequest,
-    done: Callable[[int, int, Estimate], None],
-    say: Callable[[str], None],
-) -> Estimates:
-    """Estimate the searches that are asked for.
-
-    Args:
-        plugins: where names are looked up.
-        request: what to estimate.
-        done: is called with how many estimates are finished, how many there are, and the last one.
-        say: reports sentences to the person, such as that a data set is being decoded.
-
-    Raises:
-        UsageError: what was asked for makes no sense.
-    """
-    from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
-    from harness.estimates.cache import EstimateCache  # noqa: PLC0415 - see the module
-    from harness.estimates.estimates import estimate_all, plan_searches  # noqa: PLC0415 - as above
-    from harness.results.costs import row_of  # noqa: PLC0415 - see the module
-
-    asked = request.resolve(plugins)
-    data = DataRequest(request.data_root, request.cache_root, say)
-    searches = plan_searches(plugins, asked.entries, data)
-    cache = EstimateCache(plugins, request.cache_root, say)
-    found = estimate_all(searches, done, cache=cache)
-    return Estimates(tuple(map(row_of, found)), request.suite, asked.dataset_map)
 
 
 def load(*paths: str | Path) -> RunResults:
@@ -239,7 +224,7 @@ def _loaded(plugins: Plugins, folders: Sequence[Path]) -> Results:
     return load_results(folders, plugins.metrics)
 
 
-def _wanted(**given: Any) -> dict[str, Any]:
+def wanted_fields(**given: Any) -> dict[str, Any]:
     """Keep what was given; one name stands for a list of it."""
     listed = {"methods", "datasets", "devices"}
     return {

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.api.calls import estimate_searches
+from harness.api.costs import estimate_searches
 from harness.cli.options import (
     UserPath,
     budget_option,
@@ -173,7 +173,7 @@ def bench(  # noqa: PLR0913 - one parameter an option
     searches = plan_searches(plugins, entries, request)
 
     # Imports torch, which a mistake in the options need not wait for.
-    from harness.bench import bench_all  # noqa: PLC0415 - see above
+    from harness.benchmark import bench_all  # noqa: PLC0415 - see above
 
     rows = bench_all(plugins, searches, (selections[0].name, on), rounds, say)
     if output is not None:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pandas as pd
 
 import harness
-from harness.api.results import RunResults
+from harness.api.calls import RunResults
 
 __all__ = ["Scale", "main", "memory_table"]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from harness.bench import Stepper, counted_mib
+from harness.benchmark import Stepper, counted_mib
 from harness.contracts import DataRequest
 from harness.estimates.estimates import plan_searches
 from harness.experiment.suite import SuiteEntry

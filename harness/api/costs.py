@@ -1,0 +1,154 @@
+"""The calls that say what searches take, and what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.api.calls import (
+    Names,
+    cache_folder,
+    data_folder,
+    plugins_here,
+    say_on_stderr,
+    wanted_fields,
+)
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from harness.estimates.estimates import Estimate
+    from harness.planning.plan import PlanRequest
+    from harness.plugins.loading import Plugins
+    from harness.results.costs import EstimateRow
+
+__all__ = ["Estimates", "estimate", "estimate_searches"]
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """What searches would cost, from shapes alone: everything in it is predicted.
+
+    Attributes:
+        rows: a row for each method and setting, with what each device makes of it.
+        suite: that they were asked for by, if it was one.
+        dataset_map: for a data set of the suite, what stood in for it.
+    """
+
+    rows: tuple[EstimateRow, ...]
+    suite: str | None = None
+    dataset_map: Mapping[str, str] = field(default_factory=dict)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the estimates into a folder, for `harness.load`, and return the file's path.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
+        from harness.results.costs import save_estimate  # noqa: PLC0415 - imports pydantic
+        from harness.system.folders import expanded  # noqa: PLC0415 - as above
+
+        return save_estimate(expanded(Path(folder)), self.rows, self.suite, self.dataset_map)
+
+    @cached_property
+    def _frame(self) -> DataFrame:
+        from pandas import DataFrame  # noqa: PLC0415 - slow, and only a frame needs it
+
+        lines = []
+        for row in self.rows:
+            place = {"method": row.method, "dataset": row.dataset, "setting": row.setting}
+            told = {"source": "predicted"}
+            sizes = {"peak_memory": row.peak_memory_mib, "storage": row.storage_mib}
+            for metric, value in sizes.items():
+                told_of = {"device": None, "metric": metric, "value": value, "unit": "MiB"}
+                lines.append({**place, **told_of, **told})
+            for each in row.devices:
+                time = each.search_time
+                lines.append(
+                    {
+                        **place,
+                        "device": each.device,
+                        "metric": "search_time",
+                        "value": time.value_s if time else None,
+                        "unit": "s",
+                        **told,
+                    }
+                )
+        return DataFrame(lines).astype({"value": "float64"})
+
+    def frame(self) -> DataFrame:
+        """Return a tidy table: method, dataset, setting, device, metric, value, unit, source."""
+        return self._frame
+
+    def _repr_html_(self) -> str:
+        html: str = self.frame().to_html(index=False)
+        return html
+
+
+def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
+    methods: Names | None = None,
+    *,
+    suite: str | Path | None = None,
+    dataset: Names | None = None,
+    ways: int | None = None,
+    shots: int | None = None,
+    recipe: str | None = None,
+    space: str | None = None,
+    device: Names | None = None,
+    budget: str | None = None,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+) -> Estimates:
+    """Predict memory and time from shapes alone; no image is read and nothing is trained.
+
+    The arguments are those of `run`.
+
+    Raises:
+        UsageError: what was asked for makes no sense.
+    """
+    from harness.planning.plan import PlanRequest  # noqa: PLC0415 - see the module
+
+    wanted = wanted_fields(
+        methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,
+        space=space, budget=budget,
+    )  # fmt: skip
+    request = PlanRequest(
+        suite=None if suite is None else str(suite),
+        wanted=wanted,
+        data_root=data_folder(data_root),
+        cache_root=cache_folder(cache_root),
+    )
+    return estimate_searches(plugins_here(), request, lambda *_: None, say_on_stderr)
+
+
+def estimate_searches(
+    plugins: Plugins,
+    request: PlanRequest,
+    done: Callable[[int, int, Estimate], None],
+    say: Callable[[str], None],
+) -> Estimates:
+    """Estimate the searches that are asked for.
+
+    Args:
+        plugins: where names are looked up.
+        request: what to estimate.
+        done: is called with how many estimates are finished, how many there are, and the last one.
+        say: reports sentences to the person, such as that a data set is being decoded.
+
+    Raises:
+        UsageError: what was asked for makes no sense.
+    """
+    from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
+    from harness.estimates.cache import EstimateCache  # noqa: PLC0415 - see the module
+    from harness.estimates.estimates import estimate_all, plan_searches  # noqa: PLC0415 - as above
+    from harness.results.costs import row_of  # noqa: PLC0415 - see the module
+
+    asked = request.resolve(plugins)
+    data = DataRequest(request.data_root, request.cache_root, say)
+    searches = plan_searches(plugins, asked.entries, data)
+    cache = EstimateCache(plugins, request.cache_root, say)
+    found = estimate_all(searches, done, cache=cache)
+    return Estimates(tuple(map(row_of, found)), request.suite, asked.dataset_map)
