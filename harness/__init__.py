@@ -1,8 +1,8 @@
 """Honest benchmarks of neural architecture search (NAS) on small devices.
 
-From Python, `harness.run`, `estimate`, `load`, `compare`, `report`, `recommend`, `adapt`, `predict`
-and `export` do what the commands of these names do, see `harness.api`. A plugin needs `hookimpl`,
-to mark its hooks, and what `harness.contracts` and `harness.hookspecs` describe.
+From Python, `harness.run`, `estimate`, `bench`, `load`, `compare`, `report`, `claim`, `recommend`,
+`adapt`, `predict` and `export` do what the commands of these names do, see `harness.api`. A plugin
+needs `hookimpl`, to mark its hooks, and what `harness.contracts` and `harness.hookspecs` describe.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from pluggy import HookimplMarker
 
 if TYPE_CHECKING:
     from harness.api import (
+        Benchmark,
         Estimates,
         RunResults,
         adapt,
+        bench,
         budgets,
-        claims,
+        claim,
         compare,
         datasets,
         device_names,
@@ -35,12 +37,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Benchmark",
     "Estimates",
     "RunResults",
     "__version__",
     "adapt",
+    "bench",
     "budgets",
-    "claims",
+    "claim",
     "compare",
     "datasets",
     "device_names",

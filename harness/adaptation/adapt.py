@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.adaptation.card import card_files, facts_of
+from harness.adaptation.card import accuracy_sentence, card_files, facts_of, supernet_sentence
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest, Progress, Say, open_photos
 from harness.contracts import Dataset, DeployableMethod, DescribesImages, ImageSet
@@ -64,6 +64,18 @@ class Adapted:
     judgement: Judgement
     remarks: tuple[str, ...] = ()
 
+    @property
+    def sentences(self) -> list[str]:
+        """What a person is told of it: the remarks, what it took, how good it is, where it is."""
+        page = self.folder / "card.html"
+        told = [
+            _memory_sentence(self.record),
+            accuracy_sentence(self.judgement),
+            supernet_sentence(self.record, self.judgement),
+            f"The model is in {self.folder}; {page} says more.",
+        ]
+        return [*self.remarks, *filter(None, told)]
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON values."""
         judged = self.judgement
@@ -91,6 +103,15 @@ class Adapted:
         if confusion.shape != (len(judgement.classes),) * 2 or judgement.total < 1:
             raise ValueError("the confusion matrix is not of its classes")
         return cls(folder, record, judgement, tuple(map(str, told["remarks"])))
+
+
+def _memory_sentence(record: Record) -> str:
+    """Say what its search held; empty where that was not counted."""
+    memory, device = record.metrics["peak_memory"], record.device.name
+    if memory.value is None:
+        return ""
+    where = device if memory.source == "measured" else f"{device}, which is emulated here"
+    return f"Peak memory {memory.value:,.1f} MiB on {where}."
 
 
 def adapt(plugins: Plugins, request: AdaptRequest, progress: Progress, say: Say) -> Adapted:

@@ -11,10 +11,10 @@ command line prints. Torch is imported only once something is computed.
 """
 
 from harness.api.calls import RunResults, compare, load, report, run
-from harness.api.costs import Estimates, estimate
+from harness.api.costs import Benchmark, Estimates, bench, estimate
 from harness.api.inspection import (
     budgets,
-    claims,
+    claim,
     datasets,
     device_names,
     methods,
@@ -24,11 +24,13 @@ from harness.api.inspection import (
 from harness.api.models import adapt, export, predict, recommend
 
 __all__ = [
+    "Benchmark",
     "Estimates",
     "RunResults",
     "adapt",
+    "bench",
     "budgets",
-    "claims",
+    "claim",
     "compare",
     "datasets",
     "device_names",

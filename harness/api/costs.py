@@ -1,4 +1,4 @@
-"""The calls that say what searches take, and what they return."""
+"""The calls that say what searches take, from shapes or measured, and what they return."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from harness.api.calls import (
     Names,
     cache_folder,
     data_folder,
+    ignore,
     plugins_here,
     say_on_stderr,
     wanted_fields,
 )
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -23,9 +25,16 @@ if TYPE_CHECKING:
     from harness.estimates.estimates import Estimate
     from harness.planning.plan import PlanRequest
     from harness.plugins.loading import Plugins
-    from harness.results.costs import EstimateRow
+    from harness.results.costs import BenchRow, EstimateRow, SavedBench
 
-__all__ = ["Estimates", "estimate", "estimate_searches"]
+__all__ = [
+    "Benchmark",
+    "Estimates",
+    "bench",
+    "bench_searches",
+    "estimate",
+    "estimate_searches",
+]
 
 
 @dataclass(frozen=True)
@@ -152,3 +161,124 @@ def estimate_searches(
     cache = EstimateCache(plugins, request.cache_root, say)
     found = estimate_all(searches, done, cache=cache)
     return Estimates(tuple(map(row_of, found)), request.suite, asked.dataset_map)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What search steps took on this machine: everything in it is measured.
+
+    Attributes:
+        saved: a row for each method and setting, and the machine.
+    """
+
+    saved: SavedBench
+
+    @property
+    def rows(self) -> tuple[BenchRow, ...]:
+        """A row for each method and setting; one that failed has its `error` set."""
+        return self.saved.rows
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the benchmark into a folder, for `harness.load`, and return the file's path.
+
+        Raises:
+            RunFolderError: it cannot be written.
+        """
+        from harness.results.costs import save_bench  # noqa: PLC0415 - imports pydantic
+        from harness.system.folders import expanded  # noqa: PLC0415 - as above
+
+        return save_bench(expanded(Path(folder)), self.saved)
+
+    def frame(self) -> DataFrame:
+        """Return a tidy table like that of `RunResults`; its times are means of the warm steps."""
+        from harness.results.results import Results  # noqa: PLC0415 - imports pydantic
+
+        return Results((), (), (), (), benches=(self.saved,)).frame()
+
+    def _repr_html_(self) -> str:
+        html: str = self.frame().to_html(index=False)
+        return html
+
+
+def bench(  # noqa: PLR0913 - they mirror the flags of `harness bench`
+    methods: Names | None = None,
+    *,
+    suite: str | Path | None = None,
+    dataset: Names | None = None,
+    ways: int | None = None,
+    shots: int | None = None,
+    recipe: str | None = None,
+    space: str | None = None,
+    device: str = "cpu",
+    budget: str | None = None,
+    rounds: int = 5,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+    progress: bool = True,
+) -> Benchmark:
+    """Measure seconds and memory of a search step on this machine, on noise.
+
+    Args:
+        methods: such as `["darts", "darts[engine=streamed]"]`; those of one setting take turns.
+        suite: as of `run`; so are the other arguments that are not named here.
+        device: the device, which must be this machine.
+        rounds: warm search steps of each method.
+
+    Raises:
+        UsageError: what was asked for makes no sense, or the device is not this machine.
+    """
+    from harness.planning.plan import PlanRequest  # noqa: PLC0415 - see the module
+
+    request = PlanRequest(
+        suite=None if suite is None else str(suite),
+        wanted=wanted_fields(
+            methods=methods, datasets=dataset, ways=ways, shots=shots, recipe=recipe, space=space,
+            budget=budget,
+        ),
+        data_root=data_folder(data_root),
+        cache_root=cache_folder(cache_root),
+    )  # fmt: skip
+    say = say_on_stderr if progress else ignore
+    return bench_searches(plugins_here(), request, device, rounds, say)
+
+
+def bench_searches(
+    plugins: Plugins, request: PlanRequest, device: str, rounds: int, say: Callable[[str], None]
+) -> Benchmark:
+    """Measure the search steps that are asked for, whose devices do not count.
+
+    Args:
+        plugins: where names are looked up.
+        request: what to measure.
+        device: the name of one device, which must be this machine.
+        rounds: warm search steps of each method.
+        say: reports sentences to the person, such as which step is being made.
+
+    Raises:
+        UsageError: what was asked for makes no sense, or the device is not this machine.
+    """
+    from harness.contracts import DataRequest  # noqa: PLC0415 - see the module
+    from harness.devices.at_hand import choose_mode  # noqa: PLC0415 - as above
+    from harness.estimates.estimates import plan_searches  # noqa: PLC0415 - as above
+    from harness.plugins.selection import select  # noqa: PLC0415 - as above
+    from harness.plugins.spaces import supernet_space  # noqa: PLC0415 - as above
+
+    selections = select(plugins, "device", device)
+    if len(selections) != 1:
+        raise UsageError("a benchmark measures one device; name it with --device")
+    if rounds < 1:
+        raise UsageError(f"a benchmark needs one round or more, not {rounds}")
+    (selection,) = selections
+    on = selection.create()
+    choose_mode(selection.name, on, "measured")
+    entries = request.resolve(plugins).entries
+    for entry in entries:
+        supernet_space(plugins, entry.space, "a benchmark")
+    data = DataRequest(request.data_root, request.cache_root, say)
+    searches = plan_searches(plugins, entries, data)
+
+    # Imports torch, which a mistake in what was asked for need not wait for.
+    from harness.benchmark import bench_all  # noqa: PLC0415 - see above
+    from harness.results.costs import measured_here  # noqa: PLC0415 - see the module
+
+    return Benchmark(measured_here(bench_all(plugins, searches, (selection.name, on), rounds, say)))

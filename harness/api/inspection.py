@@ -12,10 +12,10 @@ from harness.api.calls import cache_folder, data_folder, ignore, plugins_here
 if TYPE_CHECKING:
     from harness.claims.ledger import JudgedClaim
 
-__all__ = ["budgets", "claims", "datasets", "device_names", "methods", "spaces", "suites"]
+__all__ = ["budgets", "claim", "datasets", "device_names", "methods", "spaces", "suites"]
 
 
-def claims(  # noqa: PLR0913 - they mirror the flags of `harness claim`
+def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
     method: str,
     name: str | None = None,
     *,

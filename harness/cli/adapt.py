@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.adaptation.adapt import Adapted, adapt
-from harness.adaptation.card import accuracy_sentence, supernet_sentence
+from harness.adaptation.adapt import adapt
 from harness.adaptation.decision import Recommendation
 from harness.adaptation.recommend import recommend
 from harness.adaptation.request import AUTO, AdaptRequest, PhotosRequest, Wishes
@@ -199,28 +198,11 @@ def adapt_command(*, address: BoardAddress | None, as_json: bool, **given: Any) 
             adapted = adapt_on(address, loaded_plugins(), request, say)
     except KeyboardInterrupt:
         raise SystemExit(say_interrupted()) from None
-    _show_model(adapted, as_json=as_json)
-
-
-def _show_model(adapted: Adapted, *, as_json: bool) -> None:
-    judged, record = adapted.judgement, adapted.record
     if as_json:
         print_json(adapted.to_json())
         return
-    for remark in adapted.remarks:
-        click.echo(remark)
-    memory = record.metrics["peak_memory"]
-    if memory.value is not None:
-        where = (
-            f"on {record.device.name}"
-            if memory.source == "measured"
-            else (f"on {record.device.name}, which is emulated here")
-        )
-        click.echo(f"Peak memory {memory.value:,.1f} MiB {where}.")
-    click.echo(accuracy_sentence(judged))
-    if beside := supernet_sentence(record, judged):
-        click.echo(beside)
-    click.echo(f"The model is in {adapted.folder}; {adapted.folder / 'card.html'} says more.")
+    for sentence in adapted.sentences:
+        click.echo(sentence)
 
 
 @click.command(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from harness.api.costs import estimate_searches
+from harness.api.costs import bench_searches, estimate_searches
 from harness.cli.options import (
     UserPath,
     budget_option,
@@ -34,16 +34,10 @@ from harness.cli.output import (
     say,
     say_estimate,
 )
-from harness.contracts import DataRequest
-from harness.devices.at_hand import choose_mode
-from harness.errors import UsageError
-from harness.estimates.estimates import plan_searches
-from harness.planning.plan import PlanRequest, entries_of
-from harness.plugins.selection import select
-from harness.plugins.spaces import supernet_space
+from harness.planning.plan import PlanRequest
 from harness.reports.estimate_tables import bench_table, estimate_table
 from harness.reports.terminal import print_tables
-from harness.results.costs import bench_to_json, save_bench
+from harness.results.costs import bench_to_json
 from harness.results.rows import rows_of_estimate
 
 __all__ = [
@@ -160,27 +154,15 @@ def bench(  # noqa: PLR0913 - one parameter an option
     set's shape. Methods of one setting take turns, and ratios are of steps in the same round, since
     a machine does not stay equally fast. Engines are parameters: -m 'darts[engine=streamed]'.
     """
-    plugins = loaded_plugins()
-    selections = select(plugins, "device", device)
-    if len(selections) != 1:
-        raise UsageError("a benchmark measures one device; name it with --device")
-    on = selections[0].create()
-    choose_mode(selections[0].name, on, "measured")
-    request = DataRequest(data_root=data_root, cache_root=cache_root, report=say)
-    entries = entries_of(plugins, suite, given(wanted))
-    for entry in entries:
-        supernet_space(plugins, entry.space, "a benchmark")
-    searches = plan_searches(plugins, entries, request)
-
-    # Imports torch, which a mistake in the options need not wait for.
-    from harness.benchmark import bench_all  # noqa: PLC0415 - see above
-
-    rows = bench_all(plugins, searches, (selections[0].name, on), rounds, say)
+    request = PlanRequest(
+        suite=suite, wanted=given(wanted), data_root=data_root, cache_root=cache_root
+    )
+    found = bench_searches(loaded_plugins(), request, device, rounds, say)
     if output is not None:
-        say(f"The benchmark is in {save_bench(output, rows)}")
+        say(f"The benchmark is in {found.save(output)}")
     if as_json:
-        print_json({"rows": bench_to_json(rows)})
+        print_json({"rows": bench_to_json(found.rows)})
     else:
-        print_tables([bench_table(rows)], result_console())
-    if any(row.error for row in rows):
+        print_tables([bench_table(found.rows)], result_console())
+    if any(row.error for row in found.rows):
         raise SystemExit(1)

@@ -59,7 +59,7 @@ def predict_command(
     files = image_files(images)
     predictions = list(_named(load_model(model).predict(read_images(files), top)))
     if as_json:
-        print_json([_json_of(each) for each in predictions])
+        print_json([each.to_json() for each in predictions])
     elif as_csv:
         writer = csv.writer(sys.stdout, lineterminator="\n")
         writer.writerow(["image", "rank", "label", "probability"])
@@ -84,16 +84,6 @@ def _named(predictions: Iterable[ImagePrediction]) -> Iterator[ImagePrediction]:
 def _told(each: ImagePrediction) -> str:
     pairs = zip(each.labels, each.probabilities, strict=True)
     return ", ".join(f"{label} ({100 * probability:.0f} %)" for label, probability in pairs)
-
-
-def _json_of(each: ImagePrediction) -> dict[str, object]:
-    if each.error:
-        return {"image": each.image, "error": each.error}
-    pairs = zip(each.labels, each.probabilities, strict=True)
-    return {
-        "image": each.image,
-        "labels": [{"label": label, "probability": value} for label, value in pairs],
-    }
 
 
 def _csv_rows(each: ImagePrediction) -> Iterator[list[object]]:

@@ -106,6 +106,16 @@ class ImagePrediction:
     probabilities: tuple[float, ...] = ()
     error: str = ""
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values."""
+        if self.error:
+            return {"image": self.image, "error": self.error}
+        pairs = zip(self.labels, self.probabilities, strict=True)
+        return {
+            "image": self.image,
+            "labels": [{"label": label, "probability": value} for label, value in pairs],
+        }
+
 
 @dataclass(frozen=True)
 class KeptModel:

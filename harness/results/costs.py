@@ -32,6 +32,7 @@ __all__ = [
     "SavedBench",
     "SavedEstimate",
     "bench_to_json",
+    "measured_here",
     "row_of",
     "save_bench",
     "save_estimate",
@@ -247,16 +248,20 @@ def bench_to_json(rows: Sequence[BenchRow]) -> list[dict[str, Any]]:
     ]
 
 
-def save_bench(folder: Path, rows: Sequence[BenchRow]) -> Path:
+def measured_here(rows: Sequence[BenchRow]) -> SavedBench:
+    """Set the rows of a benchmark beside the machine that they were measured on, this one."""
+    environment = describe_environment()
+    return SavedBench(
+        processor=environment["processor"], torch=environment["torch"], rows=tuple(rows)
+    )
+
+
+def save_bench(folder: Path, saved: SavedBench) -> Path:
     """Write `bench.json` into a folder, which is made if need be, and return its path.
 
     Raises:
         RunFolderError: it cannot be written.
     """
-    environment = describe_environment()
-    saved = SavedBench(
-        processor=environment["processor"], torch=environment["torch"], rows=tuple(rows)
-    )
     path = made_folder(folder) / BENCH_FILE
     write_whole(path, saved.model_dump_json(by_alias=True, indent=1) + "\n")
     return path

@@ -98,6 +98,12 @@ def test_what_there_is_can_be_listed() -> None:
     assert harness.spaces() == ["metanas", "darts-operations", "nasbench201"]
 
 
+def test_no_call_is_hidden_by_a_module() -> None:
+    """An import of a module of a call's name would put the module in the call's place."""
+    modules = {path.stem for path in Path(harness.__file__).parent.iterdir()}
+    assert not modules & {name for name in harness.__all__ if not name.startswith("_")}
+
+
 def test_importing_is_quick(run_python: Callable[..., subprocess.CompletedProcess[str]]) -> None:
     """`import harness`, and listing methods, load neither torch nor pandas."""
     code = (

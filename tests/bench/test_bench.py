@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import harness
 from harness.cli.main import cli
+from harness.errors import UsageError
 from harness.results.costs import BenchRow
 
 SMALL = ["--budget", "quick,channels=2", "--ways", "2", "--rounds", "2"]
 
 
-def harness(*arguments: str) -> Result:
+def call(*arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments, catch_exceptions=False)
 
 
@@ -44,7 +46,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A benchmark of two engines."""
     folder: Path = tmp_path_factory.mktemp("bench")
     methods = ["-m", "weights-only", "-m", "weights-only[engine=streamed]"]
-    assert harness("bench", *methods, *SMALL, "-o", str(folder)).exit_code == 0
+    assert call("bench", *methods, *SMALL, "-o", str(folder)).exit_code == 0
     return folder
 
 
@@ -59,20 +61,20 @@ def test_a_benchmark_has_seconds_and_memory(folder: Path) -> None:
 
 def test_benchmarks_are_compared(folder: Path) -> None:
     """`harness compare` sets memory and steps of two benchmarks side by side."""
-    compared = json.loads(harness("compare", str(folder), str(folder), "--json").stdout)
+    compared = json.loads(call("compare", str(folder), str(folder), "--json").stdout)
     assert [set(each["metrics"]) for each in compared["rows"]] == [{"memory", "step"}] * 2
 
 
 def test_a_report_on_benchmarks_alone_says_where_they_are_shown(folder: Path) -> None:
     """There is no table to report, so the command that shows benchmarks is named, with status 2."""
-    refused = harness("report", str(folder))
+    refused = call("report", str(folder))
     assert refused.exit_code == 2
     assert "`harness compare`" in refused.stderr
 
 
 def test_memory_is_what_an_estimate_says(folder: Path) -> None:
     """A benchmark counts the peak that `harness estimate` predicts from shapes."""
-    found = harness("estimate", "-m", "weights-only", *SMALL[:4], "--json")
+    found = call("estimate", "-m", "weights-only", *SMALL[:4], "--json")
     (estimated,) = json.loads(found.stdout)["rows"]
     (first, _) = json.loads((folder / "bench.json").read_text("utf-8"))["rows"]
     assert first["peak_memory_mib"] == estimated["peak_memory"]["value"]
@@ -80,6 +82,22 @@ def test_memory_is_what_an_estimate_says(folder: Path) -> None:
 
 def test_a_device_that_is_not_here_is_refused() -> None:
     """What is emulated has no seconds to measure."""
-    result = harness("bench", "-m", "darts", "-d", "jetson")
+    result = call("bench", "-m", "darts", "-d", "jetson")
     assert result.exit_code == 2
     assert "'jetson' cannot be measured here" in result.stderr
+
+
+def test_a_notebook_benches_too(tmp_path: Path) -> None:
+    """`harness.bench` measures what the command does, and keeps it as the command does."""
+    found = harness.bench(
+        "weights-only", ways=2, budget="quick,channels=2", rounds=1, progress=False
+    )
+    (row,) = found.rows
+    frame = found.frame()
+    assert set(frame["source"]) == {"measured"}
+    assert frame.loc[frame["metric"] == "step_time", "value"].tolist() == list(row.step_s)
+    found.save(tmp_path)
+    assert harness.load(tmp_path).frame().equals(frame)
+    assert "<table" in found._repr_html_()
+    with pytest.raises(UsageError, match="one round or more, not 0"):
+        harness.bench("weights-only", rounds=0)
