@@ -1,4 +1,4 @@
-"""Makes records and run folders without running anything."""
+"""Makes records and run folders without running anything, and has cells to draw."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import pytest
 
 from harness.results.record import Record
 from tests import records
+
+CELL = [
+    [[0, "conv_3x3"], [1, "skip_connect"]],
+    [[0, "max_pool_3x3"], [2, "sep_conv_3x3"]],
+    [[1, "dil_conv_3x3"], [3, "conv_1x5_5x1"]],
+]
 
 
 def _record(
@@ -43,3 +49,9 @@ def make_record() -> Callable[..., Record]:
 def write_run() -> Callable[..., Path]:
     """Return `write_run(folder, records, suites=None, **plan)`, which leaves what a run would."""
     return records.write_run
+
+
+@pytest.fixture(scope="session")
+def architecture() -> dict[str, Any]:
+    """An architecture as records hold it."""
+    return {"normal": CELL, "reduction": CELL}

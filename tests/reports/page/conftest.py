@@ -1,10 +1,10 @@
-"""Cells to draw, and a browser."""
+"""A browser."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,17 +16,6 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-CELL = [
-    [[0, "conv_3x3"], [1, "skip_connect"]],
-    [[0, "max_pool_3x3"], [2, "sep_conv_3x3"]],
-    [[1, "dil_conv_3x3"], [3, "conv_1x5_5x1"]],
-]
-
-
-@pytest.fixture(scope="session")
-def architecture() -> dict[str, Any]:
-    """An architecture as records hold it."""
-    return {"normal": CELL, "reduction": CELL}
 
 
 @pytest.fixture(scope="module")
