@@ -73,6 +73,7 @@ def test_the_first_command_gives_a_table(tmp_path: Path, cache: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_harness_itself_takes_little_of_the_time(tmp_path: Path, cache: Path) -> None:
     """Outside the method's calls and the reading of images, a quick trial spends below 2 %."""
     answered = answer(tmp_path, cache, "-m", "onnas", "-m", "darts")

@@ -43,6 +43,7 @@ def available(request: DataRequest, name: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_omniglot(request_real: DataRequest) -> None:
     """Omniglot has 964 characters to train on or validate with and 659 to test on, 20 drawings."""
     available(request_real, "omniglot")
@@ -55,6 +56,7 @@ def test_omniglot(request_real: DataRequest) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_cifar10(request_real: DataRequest) -> None:
     """CIFAR-10 has 10 classes, 5,000 images of each to train on and 1,000 to test on."""
     available(request_real, "cifar10")
@@ -67,6 +69,7 @@ def test_cifar10(request_real: DataRequest) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_photographs_in_an_archive(request_real: DataRequest) -> None:
     """Tiny ImageNet's few-shot subset at 84x84: 64, 16 and 20 classes of 120 photographs."""
     available(request_real, "tinyimagenet-fewshot")
@@ -77,6 +80,7 @@ def test_photographs_in_an_archive(request_real: DataRequest) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_torchmeta_omniglot(request_real: DataRequest) -> None:
     """torchmeta gives episodes of Omniglot's characters, turned by four right angles."""
     available(request_real, "omniglot")

@@ -107,6 +107,7 @@ def test_killed_workers_and_a_cut_connection_lose_nothing(
     assert list(map(values, spread["trials"])) == list(map(values, serial["trials"]))
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_four_workers_are_not_slower_than_one(tmp_path: Path) -> None:
     """Four trials side by side end no later than one by one, with a tenth to spare."""

@@ -209,6 +209,7 @@ def test_nothing_to_pretrain_is_said() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_kill_costs_less_than_a_minute(scratch: Path) -> None:
     """After `kill -9` the same command goes on with what was kept within the last minute."""
     command = [

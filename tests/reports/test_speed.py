@@ -15,7 +15,7 @@ import pytest
 from harness.results.record import Record
 from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 Python = Callable[..., subprocess.CompletedProcess[str]]
 
