@@ -18,7 +18,7 @@ from tests.fuzz import habits, inputs
 
 Attempt = Callable[[str, int], Any]
 
-SAMPLE, ALL = 20, 340  # of each kind
+SAMPLE, ALL = 10, 340  # of each kind
 # What is damaged may still be well-formed: a space more, a title less. The rest is to be refused.
 # What is merely odd is mostly understood.
 LEAST_REFUSED = {"record": 0.4, "command-line": 0.5, "saved-elsewhere": 0.1, "odd-names": 0.1}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,9 +13,16 @@ from harness_baselines.parameters import DartsParameters
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.errors import UsageError
 from harness.space.backpropagation import BatchOutcome
+from harness.space.spec import SearchSpace
 
 MakeContext = Callable[..., SearchContext]
 MakeBatch = Callable[..., SearchBatch]
+
+
+@pytest.fixture
+def make_context(make_context: MakeContext, small_space: SearchSpace) -> MakeContext:
+    """Return the same tiny trial in a smaller space."""
+    return lambda **given: replace(make_context(**given), space=small_space)
 
 
 def built(context: SearchContext) -> Darts:
@@ -25,7 +33,7 @@ def built(context: SearchContext) -> Darts:
 
 def test_it_learns_its_support_set(make_context: MakeContext, make_batch: MakeBatch) -> None:
     """Ten search steps reduce the loss and fit the support images, also when predicting."""
-    method, batch = built(make_context(steps=10)), make_batch()
+    method, batch = built(make_context(steps=10, channels=8)), make_batch()
     metrics = [method.search_step([batch]) for _ in range(10)]
     assert metrics[-1]["loss"] < metrics[0]["loss"] / 2
     assert metrics[-1]["accuracy"] == 100.0
@@ -135,4 +143,4 @@ def test_it_derives_without_beta(make_context: MakeContext) -> None:
     """DARTS has no β, and derives an architecture all the same."""
     method = built(make_context())
     assert method.net.beta is None
-    assert len(method.architecture().normal) == 3
+    assert len(method.architecture().normal) == method.net.space.nodes

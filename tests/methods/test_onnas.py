@@ -18,7 +18,7 @@ from harness.contracts import SearchBatch, SearchContext
 from harness.search.optimizers import ArchitectureOptimizer, WeightOptimizer
 from harness.search.parameters import Parts
 from harness.space.backpropagation import ordinary, split_batch
-from harness.space.spec import CELLS, OPERATIONS, SearchSpace
+from harness.space.spec import OPERATIONS, SearchSpace
 from harness.space.supernet import Supernet
 
 MakeContext = Callable[..., SearchContext]
@@ -106,11 +106,11 @@ def snapshot(method: OnNas) -> dict[str, Tensor]:
 
 
 def test_what_is_not_selected_keeps_its_bits(
-    make_context: MakeContext, make_batch: MakeBatch
+    make_small_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """A search step changes selected α, β and w, and no bit of what is not selected."""
     method, batch = OnNas(OnNasParameters(explore=0.5)), make_batch()
-    method.build(make_context(steps=4))
+    method.build(make_small_context(steps=4))
     for _ in range(4):
         before = snapshot(method)
         moments = [moment.clone() for moment in method.architecture_optimizer.second_moments]
@@ -134,7 +134,7 @@ def updated_weights(method: OnNas) -> dict[str, bool]:
     assert method.selection is not None
     return {
         f"cells.{cell}.nodes.{n}.{edge}.{operation}.1.weight": is_tracked
-        for cell, kind in enumerate(CELLS)
+        for cell, kind in enumerate(method.net.space.cells)
         for n, node in enumerate(method.selection.nodes[kind])
         for edge, row in enumerate(node.operations)
         for operation, is_tracked in zip(OPERATIONS, row, strict=True)
@@ -143,11 +143,11 @@ def updated_weights(method: OnNas) -> dict[str, bool]:
 
 
 def test_each_batch_has_a_selection_of_its_own(
-    make_context: MakeContext, make_batch: MakeBatch
+    make_small_context: MakeContext, make_batch: MakeBatch
 ) -> None:
     """Operations are selected anew for each batch, not once for a pass over all of them."""
     method, batch = OnNas(OnNasParameters(explore=1.0)), make_batch()
-    method.build(make_context(steps=2))
+    method.build(make_small_context(steps=2))
     seen = []
 
     def batches(count: int) -> Iterator[SearchBatch]:
