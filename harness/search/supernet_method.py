@@ -37,10 +37,11 @@ from harness.search.states import (
     split_moments,
     with_prefix,
 )
-from harness.space.backpropagation import BatchOutcome, split_batch, step_metrics
+from harness.space.backpropagation import BatchOutcome, Engine, ordinary, split_batch, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_genotype, of_supernet
 from harness.space.genotype import Genotype
+from harness.space.merged import offline_engine
 from harness.space.mixing import DropPath, Mixing, draw_drop_path
 from harness.space.spec import METANAS
 from harness.space.supernet import Supernet
@@ -76,9 +77,11 @@ class SupernetMethod(ABC):
     edge_pairs: ClassVar[bool] = True  # whether the method's space has β
     supernet: ClassVar[type[Supernet]] = Supernet  # what its network is
 
-    def __init__(self, parameters: SearchParameters, parts: Parts = WHOLE) -> None:
-        """Take the parameters, and the parts in which a batch is seen; nothing is built yet."""
-        self.settings, self.parts = parameters, parts
+    def __init__(
+        self, parameters: SearchParameters, parts: Parts = WHOLE, engine: Engine = ordinary
+    ) -> None:
+        """Take the parameters, and in which parts and by which engine a search sees a batch."""
+        self.settings, self.parts, self.engine = parameters, parts, engine
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet on the context's device, from its initial state if it has one.
@@ -94,15 +97,18 @@ class SupernetMethod(ABC):
         self.net = net.to(context.device)
         self.generator, self.steps = context.generator, context.steps
         self.image_shape = context.image_shape
-        self.pretraining = context.pretraining
+        self.pretraining = offline = context.pretraining
         recipe = context.recipe or Recipe()
-        offline = context.pretraining  # where a few inner steps are not a whole search
+        # Offline, a few inner steps are not a whole search.
         self.schedule = "constant" if offline else self.settings.schedule or recipe.schedule
         self.weight_lr = self.settings.weight_lr or recipe.weight_lr
         self.architecture_lr = self.settings.architecture_lr or recipe.architecture_lr
         self._begin_search()
+        # Where memory does not matter, batches are whole, and the fastest engine will do.
         if context.pretraining:
-            self.meta = parameters_of(self.net)
+            self.parts, self.meta = WHOLE, parameters_of(self.net)
+        if not context.is_counted:
+            self.engine = offline_engine(context.device)
 
     def create_network(self, context: SearchContext) -> Supernet:
         """Return the supernet with its weights drawn, still on the CPU."""
@@ -179,8 +185,7 @@ class SupernetMethod(ABC):
         if not self.pretraining or self.settings.drop_path == 0:
             return None
         device, chance = self.net.head.weight.device, self.settings.drop_path
-        space = self.net.space
-        return draw_drop_path(images, chance, self.generator, space=space, device=device)
+        return draw_drop_path(images, chance, self.generator, space=self.net.space, device=device)
 
     def begin_step(self) -> None:
         """Count a search step, set its learning rate and put the supernet in training mode."""
@@ -262,23 +267,18 @@ class SupernetMethod(ABC):
     def _begin_search(self, *, warm_up: bool = False) -> None:
         """Start anew: no step done, and optimizers that have seen nothing but what was kept."""
         settings, net = self.settings, self.net
-        rule = settings.optimizer
-        if not self.pretraining:
-            rule = settings.search_optimizer or rule
+        own = None if self.pretraining else settings.search_optimizer
+        rule = own or settings.optimizer
         self.weight_optimizer = WeightOptimizer(net.weight_parameters(), self.weight_lr, rule)
+        architecture, decay = net.architecture_parameters(), settings.architecture_decay
         self.architecture_optimizer = ArchitectureOptimizer(
-            net.architecture_parameters(),
-            self.architecture_lr,
-            settings.architecture_decay,
-            rule,
+            architecture, self.architecture_lr, decay, rule
         )
         if self.kept:
             kept = {name: moment.to(net.head.weight.device) for name, moment in self.kept.items()}
             names = {parameter: name for name, parameter in net.named_parameters()}
             self.weight_optimizer.restore(kept[names[p]] for p in net.weight_parameters())
-            self.architecture_optimizer.restore(
-                kept[names[p]] for p in net.architecture_parameters()
-            )
+            self.architecture_optimizer.restore(kept[names[p]] for p in architecture)
         self.step, self.warming_up = -1, warm_up
 
     def _logits(self, images: Tensor, *, training: bool) -> Tensor:

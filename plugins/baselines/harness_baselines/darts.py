@@ -9,8 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from harness.contracts import Batch, SearchBatch, SearchContext
-from harness.search.parameters import WHOLE, EngineName, EngineParameters, Parts, SearchParameters
+from harness.contracts import Batch, SearchBatch
+from harness.search.parameters import EngineName, EngineParameters, Parts, SearchParameters
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import (
     BatchOutcome,
@@ -21,7 +21,7 @@ from harness.space.backpropagation import (
     streamed,
 )
 from harness.space.batch_norm import frozen_statistics
-from harness.space.merged import merged, offline_engine
+from harness.space.merged import merged
 from harness.space.mixing import DropPath, Mixing
 from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
@@ -57,16 +57,8 @@ class FirstOrderMethod(SupernetMethod):
 
     def __init__(self, parameters: SearchParameters, engine: EngineParameters) -> None:
         """Take the parameters, and how a search computes its gradients."""
-        super().__init__(parameters, Parts(engine.micro_batches, engine.micro_batch_images))
-        self.engine = engine_named(engine.engine)
-
-    def build(self, context: SearchContext) -> None:
-        """Build the supernet; offline, where memory does not matter, the fastest engine will do."""
-        super().build(context)
-        if context.pretraining:
-            self.parts = WHOLE
-        if not context.is_counted:
-            self.engine = offline_engine(context.device)
+        parts = Parts(engine.micro_batches, engine.micro_batch_images)
+        super().__init__(parameters, parts, engine_named(engine.engine))
 
     def update_architecture(self, batch: Batch) -> object:
         """Update α, and β where there is one, once."""

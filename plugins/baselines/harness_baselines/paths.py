@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from harness.contracts import Batch, SearchContext
-from harness.search.parameters import WHOLE
 from harness.search.supernet_method import SupernetMethod
 from harness.space.backpropagation import BatchOutcome, accumulate_gradients, ordinary, split_batch
 from harness.space.cell import Cell, tracked_sum
@@ -63,8 +62,7 @@ class PathCell(Cell):
 class PathMethod(SupernetMethod):
     """A search that runs only drawn paths; subclasses say how they are drawn and learned.
 
-    Nodes sum their edges plainly. Offline, where memory does not matter, batches are whole.
-    Predictions run the most likely path on each edge.
+    Nodes sum their edges plainly. Predictions run the most likely path on each edge.
 
     Attributes:
         alphas: for each kind of cell and node, (edges, operations).
@@ -75,8 +73,6 @@ class PathMethod(SupernetMethod):
     def build(self, context: SearchContext) -> None:
         """Build the supernet, from its initial state if it has one."""
         super().build(context)
-        if context.pretraining:
-            self.parts = WHOLE
         self.alphas = self.net.architecture_parameters()
 
     def create_network(self, context: SearchContext) -> Supernet:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext
 from harness.errors import UsageError
-from harness.search.parameters import WHOLE, Parts
+from harness.search.parameters import Parts
 from harness.search.states import (
     State,
     load_parameters,
@@ -28,7 +28,6 @@ from harness.space.backpropagation import (
     ordinary,
     split_batch,
 )
-from harness.space.merged import offline_engine
 from harness.space.mixing import Mixing, UpdateSelection
 from harness.space.operations import frozen
 from harness.space.step_by_step import step_by_step
@@ -66,22 +65,18 @@ class OnNas(SupernetMethod):
         """Take the parameters, or their defaults."""
         self.parameters = given = parameters or OnNasParameters()
         self.folded: State | None = None  # what it was or will be stored as, but for moments
-        super().__init__(given, Parts(given.micro_batches, given.micro_batch_images))
+        by_phases = partial(step_by_step, phase_forward=given.phase_forward)
+        engine: Engine = by_phases if given.step_by_step else ordinary
+        super().__init__(given, Parts(given.micro_batches, given.micro_batch_images), engine)
 
     def build(self, context: SearchContext) -> None:
         """Build the supernet, from the meta cell if there is one."""
         super().build(context)
-        self.engine: Engine = ordinary
         self.selection: UpdateSelection | None = None  # everything
         self.masks: list[Tensor] | None = None
         if context.pretraining:
-            self.parts = WHOLE
             self.folded = self.folded or fold(self.meta, {}, rate=1.0)
             self.meta = unfold(self.folded, like=self.meta)
-        if not context.is_counted:
-            self.engine = offline_engine(context.device)
-        elif self.parameters.step_by_step:
-            self.engine = partial(step_by_step, phase_forward=self.parameters.phase_forward)
         self.trend = Trend(self.net.architecture_parameters(), self.parameters.trend_steps)
         self.remaining = context.steps * context.batches  # updates to come
 
