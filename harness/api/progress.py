@@ -60,7 +60,7 @@ class ProgressView(Protocol):
         """Show that a trial begins."""
 
     def progressed(self, trial: Trial, event: Event) -> None:
-        """Show that a search step is done."""
+        """Show that a search step is done, or that a batch of a long one begins."""
 
     def pretraining_started(self, pretraining: Pretraining, done: int) -> None:
         """Show that a method is pretrained first, after `done` meta-epochs of an earlier run."""
@@ -159,8 +159,7 @@ class LineProgress:
 
     def _left(self) -> str:
         """Say how long the rest takes if trials go on as they did; nothing before the first."""
-        done = self._done - self._earlier
-        rest = self._total - self._done
+        done, rest = self._done - self._earlier, self._total - self._done
         if not done or not rest:
             return ""
         seconds = round((time.monotonic() - self._began) / done * rest)
@@ -229,6 +228,9 @@ class BarProgress:
 
 def describe_step(trial: Trial, event: Event) -> str:
     """Say where a trial stands and what its last step read."""
+    if event["event"] == "batch":
+        place = f"step {event['step'] + 1} batch {event['batch']:,} of {event['batches']:,}"
+        return f"{trial.method.label} {place}"
     counted = event["memory_bytes"]
     memory = "" if counted is None else f", memory {counted / MIB:,.1f} MiB"
     return (
@@ -257,10 +259,10 @@ def describe_end(trial: Trial, record: Record, *, resumed: bool) -> str:
 
 
 def _steps_until(trial: Trial, event: Event) -> int:
-    """Count the steps up to one, which it includes."""
-    if isinstance(trial.setting, FewShotSetting):
-        return int(event["task"] * trial.budget.search_steps + event["step"] + 1)
-    return int(event["step"] + 1)
+    """Count the steps that are done."""
+    begun = event["step"] + (event["event"] == "step")
+    few_shot = isinstance(trial.setting, FewShotSetting)
+    return int(begun + event["task"] * trial.budget.search_steps * few_shot)
 
 
 def _steps(trial: Trial) -> int:

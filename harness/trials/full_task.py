@@ -57,8 +57,8 @@ def run_full_task(
     method, budget, driver = create(), session.trial.budget, TaskDriver(session, 0)
     finish = budget.finish_epochs if isinstance(method, DerivesNetwork) else 0
     context = _context(session, dataset, budget.epochs - finish)
-    batches = -(-images.smallest_part // setting.batch_size)
-    context = replace(context, initial_state=session.initial_state, batches=batches)
+    session.batches = -(-images.smallest_part // setting.batch_size)
+    context = replace(context, initial_state=session.initial_state, batches=session.batches)
     with session.counting:
         driver.build(method, context)
         driver.begin_search()

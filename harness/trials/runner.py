@@ -169,7 +169,7 @@ class Runner:
             self._writer.begin(trial, runs_here=self.executor.same_machine)
             under_way[key] = trial, TrialClock()
         elif isinstance(event, TrialStepped):
-            if self.executor.same_machine:
+            if self.executor.same_machine and event.event["event"] == "step":
                 self._writer.add_step(trial, event.event)
             else:
                 self.listener.progressed(trial, event.event)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,8 @@ from harness.trials.readings import TrialReadings
 
 __all__ = ["OnePass", "Session"]
 
+TELL_EVERY_S = 5.0
+
 Event = dict[str, Any]
 
 
@@ -65,12 +69,13 @@ class OnePass:
         if self._taken:
             raise RuntimeError("a search step may go through its batches once, not twice")
         self._taken = True
-        while True:
+        for number in count(1):
             self._session.limits.check_clock()
             with self._session.reading():
                 batch = next(self._batches, None)
             if batch is None:
                 return
+            self._session.begin_batch(number)
             yield batch
 
 
@@ -89,6 +94,7 @@ class Session:
         architectures: what each task's search found, as JSON; empty if the method gives none.
         peak_bytes: peak memory of the search steps so far; None before the first.
         form: of the data set; None before it is open.
+        batches: of a search step that is an epoch; None: steps are short.
         space: the search space, once it is made.
         operation_latency: predicts latencies on the device; None if it has no cost model.
         score: what the method evaluates architectures by, if that is a zero-cost score.
@@ -127,6 +133,7 @@ class Session:
         self.operation_latency: OperationLatency | None = None
         self.score: ZeroCostScore | None = None
         self.form: DatasetForm | None = None
+        self.batches: int | None = None
         self.space = METANAS
         self.initial_state: Mapping[str, torch.Tensor] | None = None
         self.pretraining: PretrainingPart | None = None
@@ -139,6 +146,8 @@ class Session:
         self.examples: list[JudgedImage] = []
         self._method, self._data = Stopwatch(device), Stopwatch()
         self._in_step = False
+        self._place = {"task": 0, "step": 0}
+        self._told_at = 0.0  # by the monotonic clock
         self._growth: RssGuard | None = None
 
     @property
@@ -192,6 +201,7 @@ class Session:
             BudgetExceededError: the wall clock or the memory budget is used up.
         """
         self.where = f"task {task + 1}, search step {step + 1}"
+        self._place, self._told_at = {"task": task, "step": step}, time.monotonic()
         self.limits.check_clock()
         self.counter.reset_peak()
         before = self.method_s
@@ -206,6 +216,13 @@ class Session:
         self._check(metrics)
         self._report(metrics, task, step, seconds)
         return seconds
+
+    def begin_batch(self, number: int) -> None:
+        """Tell which batch of an epoch begins, now and then: an epoch may take an hour."""
+        if self.batches and time.monotonic() - self._told_at >= TELL_EVERY_S:
+            self._told_at = time.monotonic()
+            place = {**self._place, "batch": number, "batches": self.batches}
+            self._send({"event": "batch", **place})
 
     def predict(
         self, images: torch.Tensor, predict: Callable[[torch.Tensor], torch.Tensor]

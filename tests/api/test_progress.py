@@ -34,6 +34,7 @@ class Named(str):
     """A trial, of which only its name is told."""
 
     __slots__ = ()
+    method = SimpleNamespace(label="a method")
 
 
 def ended(status: str = "ok", message: str | None = None) -> Record:
@@ -86,3 +87,13 @@ def test_what_is_left_counts_no_earlier_trials(clock: SimpleNamespace, lines: Li
     clock.now += 60
     progress.finished(trial, ended(), resumed=False)
     assert lines()[-1].endswith("; about 0:01:00 left")
+
+
+def test_a_long_step_tells_its_batches(clock: SimpleNamespace, lines: Lines) -> None:
+    """An epoch may take an hour: how far it is stands in the line."""
+    trial: Any = cast(Trial, Named("a trial"))
+    event = {"event": "batch", "task": 0, "step": 1, "batch": 224, "batches": 1391}
+    with LineProgress(4) as progress:
+        progress.progressed(trial, event)
+    assert clock.now == 100.0
+    assert lines() == ["[1/4] a method step 2 batch 224 of 1,391"]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from harness.errors import UnknownNameError
 from harness.executors.base import ExecutorOptions
+from harness.experiment.outcome import Outcome
 from harness.experiment.trial import Trial
 from harness.plugins.loading import load_plugins
 from harness.pretraining.pretrain import PretrainRequest, pretrain
 from harness.results.record import Record
+from harness.runtime.job import TrialJob
+from harness.runtime.process import ProcessLauncher
 from harness.trials.runner import RunRequest, run_trials
+from harness.trials.trial import run_trial
 
 pytestmark = pytest.mark.usefixtures("toy_plugin", "scratch")
 
@@ -79,6 +85,42 @@ def test_a_request_comes_to_records(
     assert again.records == result.records
     assert (again.skipped, second.told) == (3, ["resumed"] * 3)
     assert capfd.readouterr().out == ""
+
+
+def test_a_full_task_tells_its_batches_which_are_no_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an epoch takes long, the listener hears how far it is; `steps.jsonl` has epochs."""
+    for split, name, number in product(("train", "test"), ("a", "b"), range(4)):
+        path = tmp_path / "images" / split / name / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 60 * number).save(path)
+    plugins, events = load_plugins(), []
+
+    def run_here(_: object, job: TrialJob, __: Path, on_event: Callable[..., None]) -> Outcome:
+        return run_trial(plugins, job, on_event)
+
+    monkeypatch.setattr("harness.trials.session.TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(ProcessLauncher, "run", run_here)
+    monkeypatch.setattr(Listening, "progressed", lambda _, __, event: events.append(event))
+    request = RunRequest(
+        wanted={
+            "methods": ["toy"],
+            "datasets": [f"folder[path={tmp_path / 'images'},size=8,mode=gray,task=full-task]"],
+            "budget": "epochs=2",
+            "recipe": "batch_size=2",
+        },
+        output=tmp_path / "run",
+        cache_root=tmp_path / "cache",
+    )
+    (record,) = run_trials(plugins, request, Listening().progress, print).records
+    assert record.status == "ok"
+    assert [(each["event"], each["step"], each.get("batch")) for each in events] == [
+        ("batch", 0, 1), ("batch", 0, 2), ("step", 0, None),
+        ("batch", 1, 1), ("batch", 1, 2), ("step", 1, None),
+    ]  # fmt: skip
+    (written,) = (tmp_path / "run").glob("trials/*/steps.jsonl")
+    assert len(written.read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_what_is_wrong_is_raised(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def _run(request: TrialRequest, job: TrialJob, context: WorkerContext) -> TrialD
     tell = _progress_now_and_then(context, request)
 
     def on_event(event: dict[str, Any]) -> None:
-        rows.append(_row(event))
+        if event["event"] == "step":
+            rows.append(_row(event))
         tell(event)
 
     clock = TrialClock()
