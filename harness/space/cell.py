@@ -171,9 +171,10 @@ def _terms(
 
 
 def _add_terms(total: Tensor | None, terms: Sequence[_Term], *, back: bool) -> Tensor | None:
+    graph = torch.is_grad_enabled()  # without one, no weight gets a gradient anyway
     for term in terms:
         if term.back is back:
-            with frozen(() if term.learns else term.operation.parameters()):
+            with frozen(term.operation.parameters() if graph and not term.learns else ()):
                 output = term.operation(term.x)
             # In place: no gradient asks for what the sum was before.
             total = output * term.weight if total is None else total.addcmul_(output, term.weight)
