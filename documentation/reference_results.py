@@ -7,7 +7,8 @@ draws the pictures. Beside the pictures is the digest of the records that they w
 that a test notices if they no longer agree.
 
 `results/reference/mechanisms` has On-NAS with its mechanisms switched off one by one; these rows
-stand in a table of their own, beside On-NAS and MetaNAS after as much pretraining.
+stand in a table of their own, beside On-NAS and MetaNAS after as much pretraining. What
+`results/reference/coefficients` says of pretraining stands in the ledger of claims alone.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ METHOD = Column("method", "method")
 MEMORY, ACCURACY = METRICS["peak_memory"], METRICS["accuracy"]
 KINDS = ("few-shot", "full-task")
 PARTIAL = ("omniglot-360", "mechanisms")  # folders that have runs of some methods alone
+OF_CLAIMS = ("coefficients",)  # folders that only a claim is judged by
 RIVALS = ("onnas", "metanas")  # of On-NAS with other mechanisms
 
 
@@ -65,7 +67,8 @@ def main() -> None:
         )
     for old in made_folder(PICTURES).glob("*.*"):
         old.unlink()
-    for picture in pictures_of(_of_all_methods(results)):
+    # Pictures would set what was run of some methods alone beside all others.
+    for picture in pictures_of(_without(results, PARTIAL)):
         if not isinstance(picture.drawn, str):
             write_whole(PICTURES / f"{picture.name}.svg", svg_of(picture.drawn))
     (PICTURES / DIGEST).write_text(digest_of_records() + "\n", encoding="ascii")
@@ -91,8 +94,9 @@ def mechanisms(rows: Sequence[Row]) -> list[Row]:
 
 
 def digest_of_records() -> str:
-    """Return the SHA-256 of all records, whatever the folder they lie in is called."""
-    records = sorted(path.read_bytes() for path in RESULTS.rglob("record.json"))
+    """Return the SHA-256 of the records of tables, whatever folder of a table they lie in."""
+    found = [path for path in RESULTS.rglob("record.json") if not set(path.parts) & set(OF_CLAIMS)]
+    records = sorted(path.read_bytes() for path in found)
     return hashlib.sha256(b"".join(records)).hexdigest()
 
 
@@ -102,7 +106,7 @@ def drawn_from() -> str:
 
 
 def collected() -> Results:
-    """Return the reference runs.
+    """Return the reference runs, without those that are there for a claim alone.
 
     Raises:
         ValueError: a record is missing or cannot be read.
@@ -110,12 +114,12 @@ def collected() -> Results:
     results = load_results([RESULTS])
     if results.problems or results.pending:
         raise ValueError(f"the reference runs are not whole: {results.problems}")
-    return results
+    return _without(results, OF_CLAIMS)
 
 
-def _of_all_methods(results: Results) -> Results:
-    """Leave out what was run of some methods alone, which pictures would set beside the others."""
-    trials = (each for each in results.trials if not set(each.folder.parts) & set(PARTIAL))
+def _without(results: Results, names: Sequence[str]) -> Results:
+    """Leave out the trials of some folders."""
+    trials = (each for each in results.trials if not set(each.folder.parts) & set(names))
     return replace(results, trials=tuple(trials))
 
 

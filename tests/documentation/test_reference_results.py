@@ -45,9 +45,7 @@ def test_a_changed_record_is_noticed() -> None:
 
 def test_every_method_has_three_seeds_of_each_few_shot_setting() -> None:
     """No trial is missing, and none was left out after the fact."""
-    collection = load_results([RESULTS])
-    assert (collection.pending, collection.problems) == (0, ())
-    rows = [row for row in collection.rows if row.kind == "few-shot"]
+    rows = [row for row in collected().rows if row.kind == "few-shot"]
     seeds: dict[tuple[float, str], dict[str, int]] = {}
     for row in rows:
         if row not in mechanisms(rows):
@@ -62,6 +60,16 @@ def test_every_method_has_three_seeds_of_each_few_shot_setting() -> None:
         for tasks, found in ((90, everyone), (360, rivals))
         for setting in settings
     }
+
+
+def test_coefficients_have_three_seeds_of_the_same_tasks() -> None:
+    """Both rows of the claim are whole, and are left out where rows of other recipes stand."""
+    rows = load_results([RESULTS / "coefficients"]).rows
+    assert [(row.method, len(row.records)) for row in rows] == [
+        ("onnas", 3),
+        ("onnas[task_coefficients=none,cell_coefficients=none]", 3),
+    ]
+    assert not {row.full_setting for row in rows} & {row.full_setting for row in collected().rows}
 
 
 def test_the_full_task_has_each_method_once() -> None:
