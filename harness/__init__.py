@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.api import (
         Benchmark,
         Estimates,
+        Ledger,
         RunResults,
         adapt,
         bench,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Benchmark",
     "Estimates",
+    "Ledger",
     "RunResults",
     "__version__",
     "adapt",

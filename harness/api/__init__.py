@@ -13,6 +13,7 @@ command line prints. Torch is imported only once something is computed.
 from harness.api.calls import RunResults, compare, load, report, run
 from harness.api.costs import Benchmark, Estimates, bench, estimate
 from harness.api.inspection import (
+    Ledger,
     budgets,
     claim,
     datasets,
@@ -26,6 +27,7 @@ from harness.api.models import adapt, export, predict, recommend
 __all__ = [
     "Benchmark",
     "Estimates",
+    "Ledger",
     "RunResults",
     "adapt",
     "bench",

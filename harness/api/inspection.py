@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,9 +11,52 @@ from typing import TYPE_CHECKING
 from harness.api.calls import cache_folder, data_folder, ignore, plugins_here
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from harness.claims.ledger import JudgedClaim
 
-__all__ = ["budgets", "claim", "datasets", "device_names", "methods", "spaces", "suites"]
+__all__ = ["Ledger", "budgets", "claim", "datasets", "device_names", "methods", "spaces", "suites"]
+
+
+class Ledger(tuple["JudgedClaim", ...]):
+    """Claims with their verdicts, in the order in which they are registered."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Say how many claims have which verdict."""
+        verdicts = Counter(each.verdict for each in self)
+        told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+        return f"<Ledger of {len(self)}: {told}>"
+
+    def frame(self) -> DataFrame:
+        """Return a row for each claim; what nothing was run or estimated for is missing."""
+        from pandas import DataFrame  # noqa: PLC0415 - slow, and only a frame needs it
+
+        lines = [_line(each) for each in self]
+        numbers = dict.fromkeys(("published", "ours", "low", "high"), "float64")
+        return DataFrame(lines, columns=list(_COLUMNS)).astype(numbers)
+
+    def _repr_html_(self) -> str:
+        """Show the verdicts in a notebook."""
+        html: str = self.frame().to_html(index=False, na_rep="–")
+        return html
+
+
+_COLUMNS = (
+    "method", "claim", "verdict", "relation", "published", "ours", "low", "high", "unit", "mode",
+    "setting", "budget", "reason",
+)  # fmt: skip
+
+
+def _line(judged: JudgedClaim) -> tuple[object, ...]:
+    claim, finding = judged.named.claim, judged.finding
+    published = claim.published
+    return (
+        *(claim.method, judged.named.name, judged.verdict, published.relation, published.value),
+        *(finding.value, finding.low, finding.high, published.unit, finding.mode),
+        *(finding.setting or None, finding.budget or None, judged.reason),
+    )
 
 
 def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
@@ -26,7 +70,7 @@ def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
     output: str | Path | None = None,
     data_root: str | Path | None = None,
     cache_root: str | Path | None = None,
-) -> list[JudgedClaim]:
+) -> Ledger:
     """Check what was published about a method; each claim comes with a verdict and its reason.
 
     Args:
@@ -70,7 +114,7 @@ def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
             progress=lambda _: nullcontext(SilentListener()),
             say=ignore,
         )
-    return list(check_claims(plugins, request, lambda *_: None).judged)
+    return Ledger(check_claims(plugins, request, lambda *_: None).judged)
 
 
 def methods() -> list[str]:

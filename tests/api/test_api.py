@@ -16,6 +16,7 @@ COLUMNS = [
 ]  # fmt: skip
 SMALL = "quick,meta_epochs=0,warmup_epochs=0,search_steps=1,tasks=1,channels=4"
 OLD_RUNS = Path(__file__).parents[1] / "results" / "runs-0.1"
+COEFFICIENTS = Path(__file__).parents[2] / "results" / "reference" / "coefficients"
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +113,17 @@ def test_importing_is_quick(run_python: Callable[..., subprocess.CompletedProces
     )
     done = run_python("-c", code)
     assert done.returncode == 0, done.stderr
+
+
+def test_claims_make_a_ledger() -> None:
+    """A judged claim is a row with its verdict; what nothing was run for has no number of ours."""
+    ledger = harness.claim("onnas", "coefficients", folders=[COEFFICIENTS])
+    (judged,), line = ledger, ledger.frame().iloc[0]
+    assert (line["claim"], line["verdict"], line["unit"]) == (
+        "coefficients", judged.verdict, "nats",
+    )  # fmt: skip
+    assert line["low"] < line["ours"] < line["high"]
+    assert repr(ledger) == f"<Ledger of 1: 1 {judged.verdict}>"
+    assert judged.verdict in ledger._repr_html_()
+    nothing = harness.claim("onnas", "coefficients", folders=[OLD_RUNS]).frame().iloc[0]
+    assert nothing[["ours", "low", "high"]].isna().all()
