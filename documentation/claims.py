@@ -11,7 +11,7 @@ import re
 
 from documentation.blocks import block_in, with_block
 from documentation.pages import ROOT
-from harness.api.calls import cache_folder
+from harness.api.arguments import cache_folder
 from harness.claims.checking import REFERENCE, ClaimRequest, check_claims
 from harness.plugins.loading import load_plugins
 from harness.reports.claim_tables import ledger_tables

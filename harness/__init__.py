@@ -1,8 +1,9 @@
 """Honest benchmarks of neural architecture search (NAS) on small devices.
 
-From Python, `harness.run`, `estimate`, `bench`, `load`, `compare`, `report`, `claim`, `recommend`,
-`adapt`, `predict` and `export` do what the commands of these names do, see `harness.api`. A plugin
-needs `hookimpl`, to mark its hooks, and what `harness.contracts` and `harness.hookspecs` describe.
+From Python, `harness.run`, `pretrain`, `estimate`, `bench`, `load`, `compare`, `report`, `claim`,
+`correlate`, `recommend`, `adapt`, `predict` and `export` do what the commands of these names do,
+see `harness.api`. A plugin needs `hookimpl`, to mark its hooks, and what `harness.contracts` and
+`harness.hookspecs` describe.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         budgets,
         claim,
         compare,
+        correlate,
         datasets,
         device_names,
         estimate,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         load,
         methods,
         predict,
+        pretrain,
         recommend,
         report,
         run,
@@ -48,6 +51,7 @@ __all__ = [
     "budgets",
     "claim",
     "compare",
+    "correlate",
     "datasets",
     "device_names",
     "estimate",
@@ -56,6 +60,7 @@ __all__ = [
     "load",
     "methods",
     "predict",
+    "pretrain",
     "recommend",
     "report",
     "run",

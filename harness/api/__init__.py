@@ -10,12 +10,13 @@ the commands. A user's mistake raises an exception of `harness.errors`, with the
 command line prints. Torch is imported only once something is computed.
 """
 
-from harness.api.calls import RunResults, compare, load, report, run
+from harness.api.calls import RunResults, compare, load, pretrain, report, run
 from harness.api.costs import Benchmark, Estimates, bench, estimate
 from harness.api.inspection import (
     Ledger,
     budgets,
     claim,
+    correlate,
     datasets,
     device_names,
     methods,
@@ -34,6 +35,7 @@ __all__ = [
     "budgets",
     "claim",
     "compare",
+    "correlate",
     "datasets",
     "device_names",
     "estimate",
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "methods",
     "predict",
+    "pretrain",
     "recommend",
     "report",
     "run",

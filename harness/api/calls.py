@@ -1,13 +1,22 @@
-"""The calls that run trials, and load, compare and report what is left of them."""
+"""The calls that pretrain and run, and that load, compare and report what runs have left."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
+from harness.api.arguments import (
+    Names,
+    Seeds,
+    cache_folder,
+    data_folder,
+    listeners,
+    path_of,
+    plugins_here,
+    seeds_text,
+    wanted_fields,
+)
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,27 +24,10 @@ if TYPE_CHECKING:
 
     from harness.comparison.result import ResultsComparison
     from harness.plugins.loading import Plugins
+    from harness.pretraining.pretrain import PretrainResult
     from harness.results.results import Results
-    from harness.trials.record_writer import RunListener
 
-__all__ = [
-    "Names",
-    "RunResults",
-    "cache_folder",
-    "compare",
-    "data_folder",
-    "ignore",
-    "listeners",
-    "load",
-    "plugins_here",
-    "report",
-    "run",
-    "say_on_stderr",
-    "wanted_fields",
-]
-
-Names = str | Sequence[str]
-Seeds = int | str | Iterable[int]
+__all__ = ["RunResults", "compare", "load", "pretrain", "report", "run"]
 
 
 class RunResults:
@@ -160,13 +152,13 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     wanted = wanted_fields(
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, queries=queries,
         evaluation=evaluation, recipe=recipe, space=space, objective=objective, limits=limits,
-        mode=mode, budget=budget, seeds=_seeds(seeds), counts_memory=count_memory,
+        mode=mode, budget=budget, seeds=seeds_text(seeds), counts_memory=count_memory,
         allow_shared_classes=allow_shared_classes or None,
     )  # fmt: skip
     request = RunRequest(
         suite=None if suite is None else str(suite),
         wanted=wanted,
-        output=None if output is None else _path(output),
+        output=None if output is None else path_of(output),
         resume=resume,
         executor=ExecutorOptions(jobs),
         data_root=data_folder(data_root),
@@ -180,13 +172,63 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     return RunResults(_loaded(plugins, folders), folders, interrupted=result.interrupted)
 
 
+def pretrain(  # noqa: PLR0913 - they mirror the flags of `harness pretrain`
+    methods: Names | None = None,
+    *,
+    suite: str | Path | None = None,
+    dataset: Names | None = None,
+    ways: int | None = None,
+    recipe: str | None = None,
+    space: str | None = None,
+    device: Names | None = None,
+    mode: Literal["measured", "emulated"] | None = None,
+    budget: str | None = None,
+    seeds: Seeds | None = None,
+    jobs: int | None = None,
+    allow_shared_classes: bool = False,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+    progress: bool = True,
+) -> PretrainResult:
+    """Pretrain methods and keep their checkpoints, without searching; `run` takes these then.
+
+    Args:
+        jobs: large pretrainings side by side.
+
+    The other arguments are those of `run`. One that fails fails alone: its `error` says why.
+
+    Raises:
+        UsageError: what was asked for makes no sense, or there is nothing to pretrain.
+        DataError: images are missing or unreadable.
+    """
+    from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - see the module
+    from harness.pretraining.pretrain import (  # noqa: PLC0415 - see the module
+        PretrainRequest,
+        pretrain,
+    )
+
+    wanted = wanted_fields(
+        methods=methods, datasets=dataset, devices=device, ways=ways, recipe=recipe, space=space,
+        mode=mode, budget=budget, seeds=seeds_text(seeds),
+        allow_shared_classes=allow_shared_classes or None,
+    )  # fmt: skip
+    request = PretrainRequest(
+        suite=None if suite is None else str(suite),
+        wanted=wanted,
+        executor=ExecutorOptions(jobs),
+        data_root=data_folder(data_root),
+        cache_root=cache_folder(cache_root),
+    )
+    return pretrain(plugins_here(), request, *listeners(progress=progress))
+
+
 def load(*paths: str | Path) -> RunResults:
     """Load what runs, estimates and benchmarks have left in folders, however old.
 
     Raises:
         UsageError: there is no such folder.
     """
-    folders = [_path(path) for path in paths]
+    folders = [path_of(path) for path in paths]
     if not folders:
         raise UsageError("load needs at least one folder")
     return RunResults(_loaded(plugins_here(), folders), folders)
@@ -211,72 +253,7 @@ def report(results: RunResults, path: str | Path) -> Path:
     return results.report(path)
 
 
-def plugins_here() -> Plugins:
-    """Load the plugins of this environment."""
-    from harness.plugins.loading import load_plugins  # noqa: PLC0415 - see the module
-
-    return load_plugins()
-
-
 def _loaded(plugins: Plugins, folders: Sequence[Path]) -> Results:
     from harness.results.load import load_results  # noqa: PLC0415 - see the module
 
     return load_results(folders, plugins.metrics)
-
-
-def wanted_fields(**given: Any) -> dict[str, Any]:
-    """Keep what was given; one name stands for a list of it."""
-    listed = {"methods", "datasets", "devices"}
-    return {
-        key: [value] if key in listed and isinstance(value, str) else value
-        for key, value in given.items()
-        if value is not None
-    }
-
-
-def _seeds(seeds: Seeds | None) -> str | None:
-    if seeds is None or isinstance(seeds, str):
-        return seeds
-    return ",".join(map(str, [seeds] if isinstance(seeds, int) else seeds))
-
-
-def data_folder(given: str | Path | None) -> Path | None:
-    """Return where data sets are: as given, or what `HARNESS_DATA` says; None if neither does."""
-    named = given or os.environ.get("HARNESS_DATA")
-    return _path(named) if named else None
-
-
-def cache_folder(given: str | Path | None) -> Path:
-    """Return where things are kept between calls: what was given, or what the environment says."""
-    from harness.system.folders import user_cache  # noqa: PLC0415 - see the module
-
-    return _path(given or os.environ.get("HARNESS_CACHE") or user_cache())
-
-
-def _path(given: str | Path) -> Path:
-    from harness.system.folders import expanded  # noqa: PLC0415 - see the module
-
-    return expanded(Path(given))
-
-
-def say_on_stderr(sentence: str) -> None:
-    """Say a sentence as commands do."""
-    from harness.system.streams import tell  # noqa: PLC0415 - see the module
-
-    tell(sentence)
-
-
-def ignore(_: object) -> None:
-    """Pass over what would be said."""
-
-
-def listeners(
-    *, progress: bool
-) -> tuple[Callable[[int], AbstractContextManager[RunListener]], Callable[[str], None]]:
-    """Return what shows trials, and what says sentences; both are silent without `progress`."""
-    from harness.api.progress import interruptible_progress  # noqa: PLC0415 - see the module
-    from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - see the module
-
-    if progress:
-        return interruptible_progress, say_on_stderr
-    return lambda _: nullcontext(SilentListener()), ignore

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.calls import (
+from harness.api.arguments import (
     Names,
     cache_folder,
     data_folder,

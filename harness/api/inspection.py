@@ -1,4 +1,4 @@
-"""The calls that list names, as `harness list` does, and check claims, as `harness claim` does."""
+"""The calls that list names, check claims, and correlate scores with tables."""
 
 from __future__ import annotations
 
@@ -8,14 +8,32 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.api.calls import cache_folder, data_folder, ignore, plugins_here
+from harness.api.arguments import (
+    cache_folder,
+    data_folder,
+    ignore,
+    path_of,
+    plugins_here,
+    say_on_stderr,
+)
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from harness.claims.ledger import JudgedClaim
+    from harness.scores.correlating import Correlations
 
-__all__ = ["Ledger", "budgets", "claim", "datasets", "device_names", "methods", "spaces", "suites"]
+__all__ = [
+    "Ledger",
+    "budgets",
+    "claim",
+    "correlate",
+    "datasets",
+    "device_names",
+    "methods",
+    "spaces",
+    "suites",
+]
 
 
 class Ledger(tuple["JudgedClaim", ...]):
@@ -93,15 +111,14 @@ def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
         run_missing,
     )
     from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - as above
-    from harness.system.folders import expanded  # noqa: PLC0415 - as above
     from harness.trials.record_writer import SilentListener  # noqa: PLC0415 - as above
 
     plugins = plugins_here()
     request = ClaimRequest(
         method=method,
         name=name,
-        folders=None if folders is None else [expanded(Path(each)) for each in folders],
-        output=None if output is None else expanded(Path(output)),
+        folders=None if folders is None else [path_of(each) for each in folders],
+        output=None if output is None else path_of(output),
         data_root=data_folder(data_root),
         cache_root=cache_folder(cache_root),
     )
@@ -115,6 +132,53 @@ def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
             say=ignore,
         )
     return Ledger(check_claims(plugins, request, lambda *_: None).judged)
+
+
+def correlate(  # noqa: PLR0913 - they mirror the flags of `harness correlate`
+    scores: str | Sequence[str] = (),
+    *,
+    dataset: str = "nasbench201",
+    images: str = "cifar10",
+    batch: int = 64,
+    sample: int | None = None,
+    seed: int = 0,
+    data_root: str | Path | None = None,
+    cache_root: str | Path | None = None,
+    progress: bool = True,
+) -> Correlations:
+    """Say how well scores rank architectures by what a table has measured.
+
+    Args:
+        scores: zero-cost scores, beside FLOPs and parameters.
+        dataset: the table.
+        images: the data set whose training images a score is given.
+        batch: how many images.
+        sample: architectures, drawn at random; None: all, or with a score 100.
+        seed: of all that is drawn.
+        data_root: where data sets are; by default what `HARNESS_DATA` says.
+        cache_root: where decoded images are kept.
+        progress: whether progress is shown on standard error.
+
+    Raises:
+        UsageError: a score, the table or the images are not what this needs.
+        DataError: the table or the images are missing or unreadable.
+    """
+    from harness.scores.correlating import (  # noqa: PLC0415 - see `harness.api`
+        CorrelationRequest,
+        correlate,
+    )
+
+    request = CorrelationRequest(
+        table=dataset,
+        scores=(scores,) if isinstance(scores, str) else tuple(dict.fromkeys(scores)),
+        images=images,
+        batch=batch,
+        sample=sample,
+        seed=seed,
+        data_root=data_folder(data_root),
+        cache_root=cache_folder(cache_root),
+    )
+    return correlate(plugins_here(), request, say_on_stderr if progress else ignore)
 
 
 def methods() -> list[str]:

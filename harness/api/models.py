@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from harness.api.calls import cache_folder, ignore, listeners, plugins_here, say_on_stderr
+from harness.api.arguments import cache_folder, ignore, listeners, plugins_here, say_on_stderr
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

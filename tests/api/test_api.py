@@ -10,6 +10,7 @@ import pytest
 
 import harness
 from harness.errors import UnknownNameError, UsageError
+from harness.pretraining.pretrain import Pretrained
 
 COLUMNS = [
     "method", "dataset", "setting", "device", "mode", "seed", "metric", "value", "unit", "source",
@@ -127,3 +128,24 @@ def test_claims_make_a_ledger() -> None:
     assert judged.verdict in ledger._repr_html_()
     nothing = harness.claim("onnas", "coefficients", folders=[OLD_RUNS]).frame().iloc[0]
     assert nothing[["ours", "low", "high"]].isna().all()
+
+
+def test_a_pretraining_leaves_a_checkpoint(tmp_path: Path) -> None:
+    """It is made once; where nothing is pretrained, a sentence says so."""
+    budget = "meta_epochs=1,warmup_epochs=0,meta_tasks=1,meta_steps=1,meta_shots=1,channels=2"
+
+    def pretrained(budget: str) -> Pretrained:
+        (found,) = harness.pretrain(
+            "weights-only", dataset="glyphs", device="cpu", budget=budget, cache_root=tmp_path,
+            progress=False,
+        ).pretrained  # fmt: skip
+        return found
+
+    first = pretrained(budget)
+    assert first.path is not None
+    assert first.path.is_file()
+    assert first.progress is not None
+    assert (first.error, first.progress.meta_epochs) == (None, 1)
+    assert pretrained(budget) == first
+    with pytest.raises(UsageError, match="nothing to pretrain"):
+        pretrained("meta_epochs=0")

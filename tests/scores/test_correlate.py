@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+import harness
 from harness.cli.main import cli
 from harness.scores.correlating import kendall, spearman
 
@@ -74,6 +75,10 @@ def test_controls_stand_beside_every_score(table_root: Path, tmp_path: Path) -> 
     assert len(rows) == 40
     assert list(rows[0]) == ["architecture", "flops", "parameters", "accuracy", "latency on toy"]
     assert "flops and parameters are the controls" in correlate(*told).stdout
+    found = harness.correlate(
+        dataset="nasbench201[latency=all]", sample=40, data_root=table_root, progress=False
+    )
+    assert found.to_json() == answer
 
 
 @pytest.mark.usefixtures("few_resamples")

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from harness_datasets.own_images import Folder
 from harness_datasets.parameters import FolderParameters
 
-from harness.api.calls import cache_folder, data_folder
+from harness.api.arguments import cache_folder, data_folder
 from harness.cli.main import cli
 from harness.contracts import DataRequest
 from harness.errors import DataError, UsageError
