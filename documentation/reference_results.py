@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from documentation.blocks import with_block
 from documentation.pages import ROOT
@@ -95,7 +96,7 @@ def mechanisms(rows: Sequence[Row]) -> list[Row]:
 
 def digest_of_records() -> str:
     """Return the SHA-256 of the records of tables, whatever folder of a table they lie in."""
-    found = [path for path in RESULTS.rglob("record.json") if not set(path.parts) & set(OF_CLAIMS)]
+    found = [path for path in RESULTS.rglob("record.json") if not _lies_in(path, OF_CLAIMS)]
     records = sorted(path.read_bytes() for path in found)
     return hashlib.sha256(b"".join(records)).hexdigest()
 
@@ -119,8 +120,13 @@ def collected() -> Results:
 
 def _without(results: Results, names: Sequence[str]) -> Results:
     """Leave out the trials of some folders."""
-    trials = (each for each in results.trials if not set(each.folder.parts) & set(names))
+    trials = (each for each in results.trials if not _lies_in(each.folder, names))
     return replace(results, trials=tuple(trials))
+
+
+def _lies_in(path: Path, names: Sequence[str]) -> bool:
+    """Tell whether a path lies in one of the folders of the reference runs."""
+    return path.relative_to(RESULTS).parts[0] in names
 
 
 def _side_by_side(rows: Sequence[Row]) -> Table:

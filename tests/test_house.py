@@ -44,12 +44,16 @@ class Module:
     path: Path
 
     @cached_property
+    def source(self) -> str:
+        return self.path.read_text("utf-8")
+
+    @cached_property
     def tree(self) -> ast.Module:
-        return ast.parse(self.path.read_text("utf-8"))
+        return ast.parse(self.source)
 
     @property
     def lines(self) -> int:
-        return len(self.path.read_text("utf-8").splitlines())
+        return len(self.source.splitlines())
 
     @property
     def is_package(self) -> bool:

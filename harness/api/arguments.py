@@ -21,9 +21,10 @@ __all__ = [
     "listeners",
     "path_of",
     "plugins_here",
+    "request_fields",
     "say_on_stderr",
     "seeds_text",
-    "wanted_fields",
+    "teller",
 ]
 
 Names = str | Sequence[str]
@@ -37,13 +38,23 @@ def plugins_here() -> Plugins:
     return load_plugins()
 
 
-def wanted_fields(**given: Any) -> dict[str, Any]:
-    """Keep what was given; one name stands for a list of it."""
+def request_fields(
+    suite: str | Path | None,
+    data_root: str | Path | None,
+    cache_root: str | Path | None,
+    **wanted: Any,
+) -> dict[str, Any]:
+    """Return the fields of a `PlanRequest` for what was given; one name stands for a list of it."""
     listed = {"methods", "datasets", "devices"}
     return {
-        key: [value] if key in listed and isinstance(value, str) else value
-        for key, value in given.items()
-        if value is not None
+        "suite": None if suite is None else str(suite),
+        "wanted": {
+            key: [value] if key in listed and isinstance(value, str) else value
+            for key, value in wanted.items()
+            if value is not None
+        },
+        "data_root": data_folder(data_root),
+        "cache_root": cache_folder(cache_root),
     }
 
 
@@ -83,6 +94,11 @@ def say_on_stderr(sentence: str) -> None:
 
 def ignore(_: object) -> None:
     """Pass over what would be said."""
+
+
+def teller(*, progress: bool) -> Callable[[str], None]:
+    """Return what says sentences; it is silent without `progress`."""
+    return say_on_stderr if progress else ignore
 
 
 def listeners(

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from harness.api.arguments import (
     Names,
     Seeds,
-    cache_folder,
-    data_folder,
     listeners,
     path_of,
     plugins_here,
+    request_fields,
     seeds_text,
-    wanted_fields,
 )
 from harness.errors import UsageError
 
@@ -53,9 +51,8 @@ class RunResults:
             report_of,
             write_report,
         )
-        from harness.system.folders import expanded  # noqa: PLC0415 - see above
 
-        target = expanded(Path(path))
+        target = path_of(path)
         formats = {suffix: name for name, suffix in SUFFIXES.items()}
         if target.suffix not in formats:
             raise UsageError(
@@ -149,20 +146,18 @@ def run(  # noqa: PLR0913 - they mirror the flags of `harness run`
     from harness.executors.base import ExecutorOptions  # noqa: PLC0415 - see the module
     from harness.trials.runner import RunRequest, run_trials  # noqa: PLC0415 - see the module
 
-    wanted = wanted_fields(
+    asked = request_fields(
+        suite, data_root, cache_root,
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, queries=queries,
         evaluation=evaluation, recipe=recipe, space=space, objective=objective, limits=limits,
         mode=mode, budget=budget, seeds=seeds_text(seeds), counts_memory=count_memory,
         allow_shared_classes=allow_shared_classes or None,
     )  # fmt: skip
     request = RunRequest(
-        suite=None if suite is None else str(suite),
-        wanted=wanted,
+        **asked,
         output=None if output is None else path_of(output),
         resume=resume,
         executor=ExecutorOptions(jobs),
-        data_root=data_folder(data_root),
-        cache_root=cache_folder(cache_root),
         saves_models=save_models,
         shows_images=show_images,
     )
@@ -207,18 +202,13 @@ def pretrain(  # noqa: PLR0913 - they mirror the flags of `harness pretrain`
         pretrain,
     )
 
-    wanted = wanted_fields(
+    asked = request_fields(
+        suite, data_root, cache_root,
         methods=methods, datasets=dataset, devices=device, ways=ways, recipe=recipe, space=space,
         mode=mode, budget=budget, seeds=seeds_text(seeds),
         allow_shared_classes=allow_shared_classes or None,
     )  # fmt: skip
-    request = PretrainRequest(
-        suite=None if suite is None else str(suite),
-        wanted=wanted,
-        executor=ExecutorOptions(jobs),
-        data_root=data_folder(data_root),
-        cache_root=cache_folder(cache_root),
-    )
+    request = PretrainRequest(**asked, executor=ExecutorOptions(jobs))
     return pretrain(plugins_here(), request, *listeners(progress=progress))
 
 

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from harness.api.arguments import (
     Names,
-    cache_folder,
-    data_folder,
-    ignore,
+    path_of,
     plugins_here,
+    request_fields,
     say_on_stderr,
-    wanted_fields,
+    teller,
 )
 from harness.errors import UsageError
 
@@ -58,9 +57,8 @@ class Estimates:
             RunFolderError: it cannot be written.
         """
         from harness.results.costs import save_estimate  # noqa: PLC0415 - imports pydantic
-        from harness.system.folders import expanded  # noqa: PLC0415 - as above
 
-        return save_estimate(expanded(Path(folder)), self.rows, self.suite, self.dataset_map)
+        return save_estimate(path_of(folder), self.rows, self.suite, self.dataset_map)
 
     @cached_property
     def _frame(self) -> DataFrame:
@@ -120,17 +118,12 @@ def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`
     """
     from harness.planning.plan import PlanRequest  # noqa: PLC0415 - see the module
 
-    wanted = wanted_fields(
+    asked = request_fields(
+        suite, data_root, cache_root,
         methods=methods, datasets=dataset, devices=device, ways=ways, shots=shots, recipe=recipe,
         space=space, budget=budget,
     )  # fmt: skip
-    request = PlanRequest(
-        suite=None if suite is None else str(suite),
-        wanted=wanted,
-        data_root=data_folder(data_root),
-        cache_root=cache_folder(cache_root),
-    )
-    return estimate_searches(plugins_here(), request, lambda *_: None, say_on_stderr)
+    return estimate_searches(plugins_here(), PlanRequest(**asked), lambda *_: None, say_on_stderr)
 
 
 def estimate_searches(
@@ -185,9 +178,8 @@ class Benchmark:
             RunFolderError: it cannot be written.
         """
         from harness.results.costs import save_bench  # noqa: PLC0415 - imports pydantic
-        from harness.system.folders import expanded  # noqa: PLC0415 - as above
 
-        return save_bench(expanded(Path(folder)), self.saved)
+        return save_bench(path_of(folder), self.saved)
 
     def frame(self) -> DataFrame:
         """Return a tidy table like that of `RunResults`; its times are means of the warm steps."""
@@ -229,17 +221,13 @@ def bench(  # noqa: PLR0913 - they mirror the flags of `harness bench`
     """
     from harness.planning.plan import PlanRequest  # noqa: PLC0415 - see the module
 
-    request = PlanRequest(
-        suite=None if suite is None else str(suite),
-        wanted=wanted_fields(
-            methods=methods, datasets=dataset, ways=ways, shots=shots, recipe=recipe, space=space,
-            budget=budget,
-        ),
-        data_root=data_folder(data_root),
-        cache_root=cache_folder(cache_root),
+    asked = request_fields(
+        suite, data_root, cache_root,
+        methods=methods, datasets=dataset, ways=ways, shots=shots, recipe=recipe, space=space,
+        budget=budget,
     )  # fmt: skip
-    say = say_on_stderr if progress else ignore
-    return bench_searches(plugins_here(), request, device, rounds, say)
+    say = teller(progress=progress)
+    return bench_searches(plugins_here(), PlanRequest(**asked), device, rounds, say)
 
 
 def bench_searches(

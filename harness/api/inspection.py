@@ -14,7 +14,7 @@ from harness.api.arguments import (
     ignore,
     path_of,
     plugins_here,
-    say_on_stderr,
+    teller,
 )
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def correlate(  # noqa: PLR0913 - they mirror the flags of `harness correlate`
         data_root=data_folder(data_root),
         cache_root=cache_folder(cache_root),
     )
-    return correlate(plugins_here(), request, say_on_stderr if progress else ignore)
+    return correlate(plugins_here(), request, teller(progress=progress))
 
 
 def methods() -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from harness.api.arguments import cache_folder, ignore, listeners, plugins_here, say_on_stderr
+from harness.api.arguments import cache_folder, listeners, plugins_here, teller
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -102,7 +102,7 @@ def adapt(
         from harness.boards.connection import BoardAddress  # noqa: PLC0415 - as above
         from harness.boards.work import adapt_on  # noqa: PLC0415 - as above
 
-        say = say_on_stderr if progress else ignore
+        say = teller(progress=progress)
         return adapt_on(BoardAddress.parsed(on), plugins_here(), request, say)
     return adapt_photos(plugins_here(), request, *listeners(progress=progress))
 
@@ -141,7 +141,7 @@ def recommend(  # noqa: PLR0913 - they mirror the flags of `harness recommend`
         from harness.boards.connection import BoardAddress  # noqa: PLC0415 - as above
         from harness.boards.work import recommend_on  # noqa: PLC0415 - as above
 
-        say = say_on_stderr if progress else ignore
+        say = teller(progress=progress)
         return recommend_on(BoardAddress.parsed(on), plugins_here(), request, wishes, say)
     return choose(plugins_here(), request, *listeners(progress=progress), wishes)
 

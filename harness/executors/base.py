@@ -47,7 +47,7 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialStepped:
-    """A search step is done.
+    """A search step is done, or a batch of a long one begins, as its event says.
 
     On this machine every step is reported once. From other machines some are, only to show
     progress: the delivery has them all.
