@@ -88,7 +88,7 @@ class ShapeMode(OperationMode):  # type: ignore[no-untyped-call] # as its base
             key += tuple((name, _shape(value)) for name, value in kwargs.items())
         known = _known.get(key)
         if known is None:
-            result = _as_devices_do(func, args, _first_result(func, args, kwargs))
+            result = _as_devices_do(func, args, func(*args, **kwargs))
             known = _known[key] = _learn(func, args, result)
         else:
             result = known.make(args) if known.make else func(*args, **kwargs)
@@ -164,29 +164,6 @@ def _fill_gradients(optimizer: torch.optim.Optimizer) -> None:
         for parameter in group["params"]:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-
-
-def _first_result(operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Return what an operation gives; one that does the same to many tensors need not run.
-
-    On `meta` torch runs it in Python, one tensor after the other.
-    """
-    name = schema_of(operation).name
-    if not name.startswith("aten::_foreach_") or not all(map(_is_dense_float, args[0])):
-        return operation(*args, **kwargs)
-    if name.endswith("_"):
-        return None  # it changes its first list in place
-    if name in _SHAPED_AS_FIRST:
-        return [_maker(each)(()) for each in args[0]]
-    return operation(*args, **kwargs)
-
-
-_SHAPED_AS_FIRST = {"aten::_foreach_abs", "aten::_foreach_sqrt"}
-
-
-def _is_dense_float(tensor: Tensor) -> bool:
-    """Tell whether a meta tensor of floats fills its memory, so that results are laid out alike."""
-    return tensor.is_meta and tensor.is_floating_point() and tensor.is_contiguous()
 
 
 def _as_devices_do(operation: Any, args: tuple[Any, ...], result: Any) -> Any:
