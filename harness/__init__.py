@@ -1,9 +1,9 @@
 """Honest benchmarks of neural architecture search (NAS) on small devices.
 
 From Python, `harness.run`, `pretrain`, `estimate`, `bench`, `load`, `compare`, `report`, `claim`,
-`correlate`, `recommend`, `adapt`, `predict` and `export` do what the commands of these names do,
-see `harness.api`. A plugin needs `hookimpl`, to mark its hooks, and what `harness.contracts` and
-`harness.hookspecs` describe.
+`correlate`, `calibrate`, `recommend`, `adapt`, `predict` and `export` do what the commands of these
+names do, see `harness.api`. A plugin needs `hookimpl`, to mark its hooks, and what
+`harness.contracts` and `harness.hookspecs` describe.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from pluggy import HookimplMarker
 if TYPE_CHECKING:
     from harness.api import (
         Benchmark,
+        CalibratedDevice,
         Estimates,
         Ledger,
         RunResults,
         adapt,
         bench,
         budgets,
+        calibrate,
         claim,
         compare,
         correlate,
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Benchmark",
+    "CalibratedDevice",
     "Estimates",
     "Ledger",
     "RunResults",
@@ -49,6 +52,7 @@ __all__ = [
     "adapt",
     "bench",
     "budgets",
+    "calibrate",
     "claim",
     "compare",
     "correlate",

@@ -33,7 +33,7 @@ RUNNING = {
 BELOW_ESTIMATE = {"harness.estimates", "harness.tracing"}
 
 SMALL = 60  # lines
-MOST_MODULES, MOST_SMALL, MOST_LONE = 259, 20, 60
+MOST_MODULES, MOST_SMALL, MOST_LONE = 260, 20, 60
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,8 @@ def test_cost_models_are_below_what_uses_them() -> None:
     graph = package_imports(late=True)
     assert graph["harness.cost_model"] == {"harness.errors"}
     calibrate = "harness.cost_model.calibrate"
-    assert {package for package, others in graph.items() if calibrate in others} <= {"harness.cli"}
+    users = {package for package, others in graph.items() if calibrate in others}
+    assert users <= {"harness.api", "harness.cli"}
 
 
 def test_modules_are_short() -> None:

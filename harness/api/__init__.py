@@ -12,6 +12,7 @@ command line prints. Torch is imported only once something is computed.
 
 from harness.api.calls import RunResults, compare, load, pretrain, report, run
 from harness.api.costs import Benchmark, Estimates, bench, estimate
+from harness.api.devices import CalibratedDevice, calibrate
 from harness.api.inspection import (
     Ledger,
     budgets,
@@ -27,12 +28,14 @@ from harness.api.models import adapt, export, predict, recommend
 
 __all__ = [
     "Benchmark",
+    "CalibratedDevice",
     "Estimates",
     "Ledger",
     "RunResults",
     "adapt",
     "bench",
     "budgets",
+    "calibrate",
     "claim",
     "compare",
     "correlate",

@@ -7,6 +7,7 @@ folder, and are checked before it takes its name.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from harness.adaptation.adapt import Adapted
 from harness.adaptation.decision import Recommendation
 from harness.adaptation.request import AdaptRequest, PhotosRequest, Say, Wishes
 from harness.boards.connection import BoardAddress, BoardAnswer, BoardError, Connection, connected
-from harness.cost_model.profile import CostProfile
+from harness.cost_model.profile import LeftOutTime
 from harness.data.images import SUFFIXES
 from harness.data.sources import FolderSource, open_source
 from harness.devices.profile import DeviceProfile, parse_profile
@@ -152,7 +153,7 @@ def recommend_on(
 
 def calibrate_on(
     address: BoardAddress, name: str, say: Say
-) -> tuple[DeviceProfile, dict[str, Any]]:
+) -> tuple[DeviceProfile, Sequence[LeftOutTime]]:
     """Calibrate the processor of a board.
 
     Args:
@@ -161,8 +162,8 @@ def calibrate_on(
         say: reports sentences to the person.
 
     Returns:
-        Its profile, by which the board is recognised and no other machine; and what
-        `harness devices calibrate --json` says.
+        Its profile, by which the board is recognised and no other machine; and each time beside
+        what a fit without its network predicts for it.
 
     Raises:
         BoardError: as of `adapt_on`.
@@ -179,22 +180,15 @@ def calibrate_on(
             told = _CalibrationAnswer.model_validate(_told(ended))
         except ValueError:
             raise BoardError(f"{address} answers what cannot be understood") from None
-        profile = profile.model_copy(update={"recognised_by": connection.machine})
-        return profile, told.model_dump(mode="json")
+        if profile.cost is None:
+            raise BoardError(f"{address} has left a profile without a cost model")
+        return profile.model_copy(update={"recognised_by": connection.machine}), told.left_out
 
 
 class _CalibrationAnswer(BaseModel):
-    """What `harness devices calibrate --json` says."""
+    """What `harness devices calibrate --json` says of the times; the cost model is in the file."""
 
-    class LeftOutRow(BaseModel):
-        name: str
-        network: str
-        measured_s: float
-        predicted_s: float
-        error: float
-
-    cost: CostProfile
-    left_out: list[LeftOutRow]
+    left_out: list[LeftOutTime]
 
 
 def _packed(plugins: Plugins, request: PhotosRequest) -> tuple[_Luggage, Path]:

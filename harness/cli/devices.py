@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from harness.api.devices import calibrate_device
+from harness.api.progress import work_on_stderr
 from harness.cli.options import (
     UserPath,
     cache_root_option,
@@ -26,15 +27,14 @@ from harness.devices.profile import check_destination, profile_toml
 from harness.devices.readings.probe import probe
 from harness.errors import UsageError
 from harness.plugins.profile_files import DEVICES_VARIABLE
-from harness.plugins.registry import check_name
 from harness.plugins.selection import select
 from harness.system.files import write_whole
 from harness.system.streams import Wire, is_terminal
 
 if TYPE_CHECKING:
+    from harness.api.devices import CalibratedDevice
     from harness.boards.connection import BoardAddress
     from harness.cost_model.calibrate.fit import Calibration, LeftOut
-    from harness.devices.profile import DeviceProfile
     from harness.estimates.estimates import Estimate
 
 __all__ = ["calibrate_processor", "fit_published", "probe_machine", "serve_board"]
@@ -93,58 +93,35 @@ def calibrate_processor(
     timed, then networks of the search space, and a cost model is fitted to both. How far its
     predictions are off is found out on each network by a fit to all the others.
     """
-    check_destination(output, force=force)
-    _check_name(name, output)
-    profile, told = _calibrated_here(name) if address is None else _calibrated_on(address, name)
-    write_whole(output, profile_toml(profile))
+    found = calibrate_device(
+        loaded_plugins(),
+        name,
+        output,
+        force=force,
+        address=address,
+        progress=work_on_stderr,
+        say=say,
+    )
     if as_json:
-        print_json({"device": name, "profile": str(output), **told})
+        cost = found.profile.model_dump(mode="json")["cost"]
+        left_out = [each.model_dump() for each in found.left_out]
+        print_json({"device": name, "profile": str(output), "cost": cost, "left_out": left_out})
     else:
-        _print_processor(name, output, told)
+        _print_processor(name, output, found)
 
 
-def _calibrated_here(name: str) -> tuple[DeviceProfile, dict[str, Any]]:
-    # Imports torch and scipy, which take seconds.
-    from harness.api.progress import work_on_stderr  # noqa: PLC0415 - see above
-    from harness.cost_model.calibrate import processor  # noqa: PLC0415 - see above
-
-    fit = processor.calibrate_processor(work_on_stderr)
-    rows = [each.to_json("measured_s", network=each.case.group) for each in fit.left_out]
-    cost = fit.cost.model_dump(mode="json")
-    return processor.processor_profile(name, fit.cost), {"cost": cost, "left_out": rows}
-
-
-def _calibrated_on(address: BoardAddress, name: str) -> tuple[DeviceProfile, dict[str, Any]]:
-    from harness.boards.work import calibrate_on  # noqa: PLC0415 - imports torch
-
-    profile, told = calibrate_on(address, name, say)
-    if not profile.recognised_by:
-        say(f"{address} names no board, so that {name} is always emulated; see `recognised_by`")
-    return profile, {key: told[key] for key in ("cost", "left_out")}
-
-
-def _check_name(name: str, output: Path) -> None:
-    """Refuse a name that another device has; overwriting the same file's device is fine."""
-    check_name("device", name)
-    for entry in loaded_plugins().registry.entries("device"):
-        if entry.name == name and entry.target != str(output.absolute()):
-            raise UsageError(
-                f"there is a device '{name}', of {entry.plugin}; choose another name by --name"
-            )
-
-
-def _print_processor(name: str, output: Path, told: Mapping[str, Any]) -> None:
+def _print_processor(name: str, output: Path, found: CalibratedDevice) -> None:
     headings = ("left out of the fit", "measured ms", "predicted ms", "error %")
     rows = [
         (
-            each["name"],
-            *(f"{1e3 * each[key]:,.1f}" for key in ("measured_s", "predicted_s")),
-            f"{100 * each['error']:+.1f}",
+            each.name,
+            *(f"{1e3 * seconds:,.1f}" for seconds in (each.measured_s, each.predicted_s)),
+            f"{100 * each.error:+.1f}",
         )
-        for each in told["left_out"]
+        for each in found.left_out
     ]
     print_table(headings, rows)
-    error = CostProfile.model_validate(told["cost"]).error
+    error = CostProfile.model_validate(found.profile.cost).error
     click.echo(
         f"\nPredictions for networks that were left out are off by {error.mean_percent:.1f} % on "
         f"average; nine of ten times were {error.low:.2f} to {error.high:.2f} of what was "
@@ -208,7 +185,15 @@ def fit_published(  # noqa: PLR0913 - one parameter an option
         profile = found.profile.model_copy(update={"cost": calibration.cost})
         write_whole(output, profile_toml(profile))
     if as_json:
-        left_out = [each.to_json("published_s") for each in calibration.left_out]
+        left_out = [
+            {
+                "name": each.case.name,
+                "published_s": each.case.seconds,
+                "predicted_s": each.predicted_s,
+                "error": each.error,
+            }
+            for each in calibration.left_out
+        ]
         print_json(
             {
                 "device": device,

@@ -21,6 +21,7 @@ __all__ = [
     "Kernel",
     "KernelClass",
     "KernelRates",
+    "LeftOutTime",
     "Prediction",
     "predict_seconds",
     "predicted_time_json",
@@ -67,6 +68,18 @@ class CostError(_CostTable):
     mean_percent: float = Field(ge=0, le=1000, description="mean absolute error in percent")
     low: float = Field(gt=0, le=1, description="real over predicted time: 5 % were below this")
     high: float = Field(ge=1, le=100, description="real over predicted time: 5 % were above this")
+
+
+class LeftOutTime(BaseModel):
+    """A measured time of a network, and what a fit to all other networks predicts for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    network: str
+    measured_s: float
+    predicted_s: float
+    error: float = Field(description="of the prediction, as a fraction of the measured time")
 
 
 class CostProfile(_CostTable):

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+import harness
 from harness.cli.main import cli
 from harness.cost_model.calibrate.fit import Case
 from harness.cost_model.calibrate.timing import Work
 from harness.devices.profile import read_profile
+from harness.errors import UsageError
 
 Call = Callable[..., Result]
 
@@ -114,6 +116,19 @@ def test_what_would_be_lost_or_useless_is_refused_first(
     assert "[1/" not in result.stderr
     assert list(work.iterdir()) == [mine]
     assert mine.read_text() == 'name = "mine"\n'
+
+
+@pytest.mark.usefixtures("call")
+def test_python_gives_the_same_device(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`harness.calibrate` returns the profile that it writes, and its errors as a table."""
+    found = harness.calibrate("my-cpu", "my-cpu.toml", progress=False)
+    assert read_profile(work / "my-cpu.toml") == found.profile
+    assert list(found.frame().columns) == ["name", "network", "measured_s", "predicted_s", "error"]
+    assert len(found.frame()) == 36
+    assert harness.calibrate("cpu", progress=False).path is None  # of no file, so it hides none
+    with pytest.raises(UsageError, match="there is a device 'cpu'"):
+        harness.calibrate("cpu", "cpu.toml")
+    assert capsys.readouterr().err == ""
 
 
 def test_force_overwrites(call: Call, work: Path) -> None:

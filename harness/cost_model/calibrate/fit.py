@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from harness.cost_model.profile import (
     Kernel,
     KernelClass,
     KernelRates,
+    LeftOutTime,
 )
 
 __all__ = ["TOLERATED", "Calibration", "Case", "LeftOut", "calibrate", "error_of", "rounded"]
@@ -66,20 +67,15 @@ class LeftOut:
         """The relative error of the prediction."""
         return self.predicted_s / self.case.seconds - 1.0
 
-    def to_json(self, seconds_key: str, **more: str) -> dict[str, Any]:
-        """Return JSON values.
-
-        Args:
-            seconds_key: the key of the real time, such as `measured_s`.
-            more: further keys, which come after the name.
-        """
-        return {
-            "name": self.case.name,
-            **more,
-            seconds_key: self.case.seconds,
-            "predicted_s": self.predicted_s,
-            "error": self.error,
-        }
+    def told(self) -> LeftOutTime:
+        """Return it for a person; `group` is the network's name."""
+        return LeftOutTime(
+            name=self.case.name,
+            network=self.case.group,
+            measured_s=self.case.seconds,
+            predicted_s=self.predicted_s,
+            error=self.error,
+        )
 
 
 @dataclass(frozen=True)
