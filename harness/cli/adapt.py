@@ -73,80 +73,83 @@ def in_joules(_: click.Context, __: click.Parameter, value: str | None) -> float
     return _amount(value, units, "J", "energy; write it as 5kJ or 2Wh")
 
 
+# What adaptations and recommendations share, each by the name of its field.
+PHOTO_OPTIONS = (
+    click.option(
+        "-d",
+        "--device",
+        default=PhotosRequest.device,
+        show_default=True,
+        envvar="HARNESS_DEVICE",
+        help="The device to adapt on; it is emulated where it is not this machine.",
+    ),
+    mode_option,
+    click.option(
+        "--keep",
+        type=click.Choice(["derived", "supernet"]),
+        default=PhotosRequest.keep,
+        show_default=True,
+        help="Keep the network derived from the search, or the supernet.",
+    ),
+    click.option(
+        "--size",
+        type=click.IntRange(8, 1024),
+        default=PhotosRequest.size,
+        show_default=True,
+        help="Height and width that photos are brought to, in pixels.",
+    ),
+    click.option(
+        "--gray",
+        "colours",
+        flag_value="gray",
+        default=PhotosRequest.colours,
+        help="Convert the photos to grayscale.",
+    ),
+    click.option(
+        "--channels",
+        type=click.IntRange(1, 1024),
+        default=PhotosRequest.channels,
+        show_default=True,
+        help="The width C of a cell.",
+    ),
+    click.option(
+        "--epochs",
+        type=click.IntRange(1),
+        default=PhotosRequest.epochs,
+        show_default=True,
+        help="Passes over the photos; in the last half the derived network learns alone.",
+    ),
+    click.option(
+        "--memory",
+        "memory_mib",
+        metavar="SIZE",
+        callback=in_mib,
+        help="A smaller limit than the device's: 600MiB.",
+    ),
+    click.option(
+        "--race-time",
+        "race_s",
+        metavar="TIME",
+        callback=in_seconds,
+        default=f"{PhotosRequest.race_s / 60:g}min",
+        show_default=True,
+        help="How long methods are raced here to choose one, which is then run for longer.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0),
+        default=PhotosRequest.seed,
+        show_default=True,
+        help="Draws the photos that are held out, and the first weights.",
+    ),
+    cache_root_option,
+    json_option,
+)
+
+
 def photo_options(function: Function) -> Function:
-    """Add what adaptations and recommendations share, each by the name of its field."""
-    options = (
-        click.option(
-            "-d",
-            "--device",
-            default=PhotosRequest.device,
-            show_default=True,
-            envvar="HARNESS_DEVICE",
-            help="The device to adapt on; it is emulated where it is not this machine.",
-        ),
-        mode_option,
-        click.option(
-            "--keep",
-            type=click.Choice(["derived", "supernet"]),
-            default=PhotosRequest.keep,
-            show_default=True,
-            help="Keep the network derived from the search, or the supernet.",
-        ),
-        click.option(
-            "--size",
-            type=click.IntRange(8, 1024),
-            default=PhotosRequest.size,
-            show_default=True,
-            help="Height and width that photos are brought to, in pixels.",
-        ),
-        click.option(
-            "--gray",
-            "colours",
-            flag_value="gray",
-            default=PhotosRequest.colours,
-            help="Convert the photos to grayscale.",
-        ),
-        click.option(
-            "--channels",
-            type=click.IntRange(1, 1024),
-            default=PhotosRequest.channels,
-            show_default=True,
-            help="The width C of a cell.",
-        ),
-        click.option(
-            "--epochs",
-            type=click.IntRange(1),
-            default=PhotosRequest.epochs,
-            show_default=True,
-            help="Passes over the photos; in the last half the derived network learns alone.",
-        ),
-        click.option(
-            "--memory",
-            "memory_mib",
-            metavar="SIZE",
-            callback=in_mib,
-            help="A smaller limit than the device's: 600MiB.",
-        ),
-        click.option(
-            "--race-time",
-            "race_s",
-            metavar="TIME",
-            callback=in_seconds,
-            default=f"{PhotosRequest.race_s / 60:g}min",
-            show_default=True,
-            help="How long methods are raced here to choose one, which is then run for longer.",
-        ),
-        click.option(
-            "--seed",
-            type=click.IntRange(0),
-            default=PhotosRequest.seed,
-            show_default=True,
-            help="Draws the photos that are held out, and the first weights.",
-        ),
-        cache_root_option,
-        json_option,
-    )
-    for option in reversed(options):
+    """Add what adaptations and recommendations share, in the order in which help lists it."""
+    for option in reversed(PHOTO_OPTIONS):
         function = option(function)
     return function
 

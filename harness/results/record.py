@@ -174,33 +174,14 @@ class Record(SparsePart):
         cls, trial: Trial, outcome: Outcome, *, wall_s: float, started_at: str, ended_at: str
     ) -> Record:
         """Join a trial with its outcome; times are ISO 8601 in UTC."""
-        setting = trial.setting
         rest = wall_s - outcome.method_s - outcome.data_s
         return cls(
             schema=SCHEMA,
             trial_key=trial.key,
             label=trial.method.label,
             method=MethodPart(**trial.method.model_dump(exclude={"label"})),
-            dataset=DatasetPart(
-                name=trial.dataset.name,
-                label=trial.dataset.label,
-                fingerprint=trial.dataset.fingerprint,
-                kind=setting.kind,
-                split=setting.split,
-                ways=getattr(setting, "ways", None),
-                shots=getattr(setting, "shots", None),
-                queries=getattr(setting, "queries", None),
-                classes=trial.dataset.classes,
-                evaluation=getattr(setting, "evaluation", "inductive"),
-                recipe=setting.recipe,
-                objective=getattr(setting, "objective", Objective()),
-            ),
-            device=DevicePart(
-                name=trial.device.name,
-                model=trial.device.profile.model,
-                mode=trial.device.mode,
-                memory_limit_bytes=trial.device.profile.memory_limit_bytes,
-            ),
+            dataset=_dataset_of(trial),
+            device=_device_of(trial),
             seed=trial.seed,
             space=trial.space,
             status=outcome.status,
@@ -226,6 +207,34 @@ class Record(SparsePart):
             started_at=started_at,
             ended_at=ended_at,
         )
+
+
+def _dataset_of(trial: Trial) -> DatasetPart:
+    setting = trial.setting
+    return DatasetPart(
+        name=trial.dataset.name,
+        label=trial.dataset.label,
+        fingerprint=trial.dataset.fingerprint,
+        kind=setting.kind,
+        split=setting.split,
+        ways=getattr(setting, "ways", None),
+        shots=getattr(setting, "shots", None),
+        queries=getattr(setting, "queries", None),
+        classes=trial.dataset.classes,
+        evaluation=getattr(setting, "evaluation", "inductive"),
+        recipe=setting.recipe,
+        objective=getattr(setting, "objective", Objective()),
+    )
+
+
+def _device_of(trial: Trial) -> DevicePart:
+    profile = trial.device.profile
+    return DevicePart(
+        name=trial.device.name,
+        model=profile.model,
+        mode=trial.device.mode,
+        memory_limit_bytes=profile.memory_limit_bytes,
+    )
 
 
 def _of_plan(trial: Trial) -> dict[str, Any]:
