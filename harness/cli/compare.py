@@ -34,7 +34,7 @@ EXIT_WORSE_OR_UNREADABLE = 1
     "--allow",
     "allowed",
     multiple=True,
-    type=click.Choice(["mode", "budget", "dataset"]),
+    type=click.Choice(["mode", "budget", "dataset", "conditions"]),
     help="Compare rows even if they differ in this, and say so; can be repeated.",
 )
 @click.option(

@@ -101,6 +101,18 @@ def test_what_is_not_comparable_is_refused_or_labelled(
     assert told in allowed.stdout
 
 
+def test_each_difference_is_allowed_by_the_option_that_the_refusal_names(
+    tmp_path: Path, make_record: MakeRecord, write_run: Write
+) -> None:
+    """No refusal advises an option that is then refused itself."""
+    a = write_run(tmp_path / "a", make_record())
+    for kind in ALLOWANCES:
+        assert harness(a, a, "--allow", kind).exit_code == 0, kind
+    b = write_run(tmp_path / "b", make_record(dataset={"evaluation": "transductive"}))
+    assert "--allow conditions compares them" in harness(a, b).stderr
+    assert "†" in harness(a, b, "--allow", "conditions").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
