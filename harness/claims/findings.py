@@ -54,7 +54,7 @@ def ratio(claim: Claim, check: RatioCheck, evidence: Evidence) -> Finding:
 
 
 PREDICTED_TIME = (
-    "the times are predicted by a cost model, which was fitted to published times; only measured "
+    "The times are predicted by a cost model, which was fitted to published times; only measured "
     "ones decide"
 )
 
@@ -121,7 +121,7 @@ def _of_accuracy(match: Match, claim: Claim) -> Finding | None:
                 found.low,
                 found.high,
                 told=_told_of_accuracy(found, match, claim.published.tolerance),
-                undecided="" if enough else "there are too few tasks and seeds for an interval",
+                undecided="" if enough else "There are too few tasks and seeds for an interval",
             )
     return None
 
@@ -156,7 +156,7 @@ def _of_loss(match: Match, _: Claim) -> Finding | None:
         return None
     means = zip(match.rows, (found.b, found.a), strict=True)
     told = ", ".join(f"{row.method} {mean:.3f} nats" for row, mean in means)
-    undecided = "" if found.enough else "there are fewer than three seeds"
+    undecided = "" if found.enough else "There are fewer than three seeds"
     return Finding(found.b - found.a, found.low, found.high, told=told, undecided=undecided)
 
 
@@ -218,8 +218,8 @@ def _nothing(claim: Claim, evidence: Evidence) -> Finding:
     outdated = sorted(evidence.outdated & set(claim.methods))
     if outdated:
         names = " and ".join(outdated)
-        return Finding(undecided=f"what was run of {names} had other parameters than it has now")
-    return Finding(undecided="nothing of it has been run")
+        return Finding(undecided=f"What was run of {names} had other parameters than it has now")
+    return Finding(undecided="Nothing of it has been run")
 
 
 def find(claim: Claim, evidence: Evidence) -> Finding:

@@ -68,8 +68,8 @@ def _ledger(method: str, judged: Sequence[JudgedClaim], *, brief: bool) -> Table
     remarks = Remarks()
     rows = tuple(tuple(_cells(each, remarks, brief=brief)) for each in judged)
     counts = Counter(each.verdict for each in judged)
-    summary = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict])
-    named = f"Claims about {method}: {summary}."
+    told = "; ".join(f"{verdict}: {counts[verdict]}" for verdict in VERDICTS if counts[verdict])
+    named = f"Claims about {method}, by verdict: {told}."
     return Table(
         key=f"claims-{method}",
         title="" if brief else f"Claims about {method}",

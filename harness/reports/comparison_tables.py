@@ -24,6 +24,9 @@ PHRASES: dict[Verdict, str] = {
     "not compared": "not compared with",
 }
 
+# Marks a row whose sides differ in what `--allow` names; none of the marks of numbers.
+DIFFERS = "‡"
+
 METHOD, DATA = Column("method", "method"), Column("dataset", "data")
 DIFFERENCE = Column("difference", "B − A", kind="difference", figures=2)
 RELATIVE = Column("relative_percent", "%", kind="difference", figures=2)
@@ -108,14 +111,18 @@ def _cells(row: ComparedRow, compared: Comparison) -> tuple[TableCell, ...]:
         TableCell(None if relative is None else 100 * relative),
         TableCell(_interval(compared)),
         TableCell(" ".join(filter(None, (BASES[compared.basis], compared.over)))),
-        TableCell(words + (" †" if row.pair.differs else "")),
+        TableCell(words + (f" {DIFFERS}" if row.pair.differs else "")),
     )
 
 
 def _marked(value: float | None, source: Source | None, fits: bool | None = None) -> TableCell:
     if fits is False and value is None:
         return TableCell(None, mark="unfit")
-    marks: dict[Source | None, Mark] = {"emulated": "emulated", "predicted": "predicted"}
+    marks: dict[Source | None, Mark] = {
+        "emulated": "emulated",
+        "predicted": "predicted",
+        "tabular": "tabular",
+    }
     return TableCell(value, mark=marks.get(source, "") if value is not None else "")
 
 
@@ -157,6 +164,8 @@ def _marks(sources: set[Source | None], *, any_unfit: bool, more: str = "") -> I
         )
     if "predicted" in sources:
         yield f"{SYMBOLS['predicted']} predicted: of a cost model or from shapes alone{more}."
+    if "tabular" in sources:
+        yield f"{SYMBOLS['tabular']} looked up in a table of what others have measured."
     if any_unfit:
         yield f"{SYMBOLS['unfit']} needs more memory than the device has."
 
@@ -165,7 +174,7 @@ def _remarks(result: ResultsComparison) -> Iterator[str]:
     places: dict[str, list[str]] = {}
     for row in result.rows:
         for remark in row.remarks:
-            mark = "† " if remark in row.pair.differs.values() else ""
+            mark = f"{DIFFERS} " if remark in row.pair.differs.values() else ""
             places.setdefault(mark + remark, []).append(_place(row))
     for remark, named in places.items():
         where = "in all rows" if len(named) == len(result.rows) > 1 else "; ".join(named)

@@ -86,7 +86,7 @@ def test_records_decide_and_are_named(run_folder: Path) -> None:
     name = "accuracy-darts-omniglot-5-shot"
     (nothing,) = answer("onnas", name)["claims"]
     assert nothing["verdict"] == "not shown either way"
-    assert nothing["reason"] == "nothing of it has been run."
+    assert nothing["reason"] == "Nothing of it has been run."
     (told,) = answer("onnas", name, "--from", str(run_folder))["claims"]
     assert told["verdict"] == "holds"
     assert told["ours"]["mode"] == "emulated"

@@ -185,7 +185,7 @@ def test_records_of_other_parameters_are_left_out(
     old = make_record("metanas", params={"drop_path": 0.9})
     finding = find(make_claim(ACCURACY, 0.0), evidence([old, make_record("darts")]))
     assert finding.value is None
-    assert finding.undecided == "what was run of metanas had other parameters than it has now"
+    assert finding.undecided == "What was run of metanas had other parameters than it has now"
 
 
 def test_a_reason_is_of_one_claim_alone(
@@ -196,7 +196,7 @@ def test_a_reason_is_of_one_claim_alone(
     run = {"datasets": ["omniglot"], "devices": ["jetson"], "shots": 1, "budget": "small"}
     assert "other parameters" in find(make_claim(ACCURACY, 0.0), found).undecided
     elsewhere = find(make_claim(ACCURACY, 0.0, run=run), found)
-    assert elsewhere.undecided == "nothing of it has been run"
+    assert elsewhere.undecided == "Nothing of it has been run"
 
 
 def test_a_method_that_is_not_here_cannot_be_checked(

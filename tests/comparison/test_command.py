@@ -96,8 +96,8 @@ def test_what_is_not_comparable_is_refused_or_labelled(
     assert "search_steps is 10 in A and 3 in B" in refused.stderr
     allowed = harness(a, b, "--allow", "budget")
     assert allowed.exit_code == 0
-    assert line_of(allowed.stdout, "100.0").rstrip().endswith("no difference shown †")
-    told = "† the budget's search_steps is 10 in A and 3 in B (m on dots 5-way 1-shot, board)."
+    assert line_of(allowed.stdout, "100.0").rstrip().endswith("no difference shown ‡")
+    told = "‡ the budget's search_steps is 10 in A and 3 in B (m on dots 5-way 1-shot, board)."
     assert told in allowed.stdout
 
 
@@ -110,7 +110,7 @@ def test_each_difference_is_allowed_by_the_option_that_the_refusal_names(
         assert harness(a, a, "--allow", kind).exit_code == 0, kind
     b = write_run(tmp_path / "b", make_record(dataset={"evaluation": "transductive"}))
     assert "--allow conditions compares them" in harness(a, b).stderr
-    assert "†" in harness(a, b, "--allow", "conditions").stdout
+    assert "‡" in harness(a, b, "--allow", "conditions").stdout
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,9 @@ def test_a_report_tells_a_table_apart(table_root: Path, scratch: Path) -> None:
     assert "measured |" not in result.stdout
     page = harness("report", scratch / "run", "--format", "html")
     assert page.exit_code == 0, page.output
+    compared = harness("compare", scratch / "run", scratch / "run").stdout
+    assert "† looked up in a table" in compared
+    assert re.search(r"\d†", compared)
 
 
 @pytest.mark.parametrize(
