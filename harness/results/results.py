@@ -155,7 +155,10 @@ def _commands(records: Sequence[Record]) -> Iterator[str]:
     """Yield commands that together run each record's trial once, but for searches of tables."""
     ways: dict[tuple[str, ...], dict[str, list[int]]] = {}
     for record in records:
-        if record.dataset.kind != "tabular" and record.dataset.split == "test":
+        # What starts from a checkpoint needs its file, of which a record knows the key alone.
+        starts = bool(record.dataset.recipe.start)
+        is_run = record.dataset.kind != "tabular" and record.dataset.split == "test"
+        if is_run and not starts:
             ways.setdefault(_words(record), {}).setdefault(record.label, []).append(record.seed)
     for words, seeds in ways.items():
         alike: dict[str, list[str]] = {}
@@ -183,7 +186,13 @@ def _words(record: Record) -> tuple[str, ...]:
         "--space": None if record.space.name == METANAS.name else record.space.name,
         "--budget": None if budget == "default" else budget,
     }
-    return tuple(w for key, each in told.items() if each is not None for w in (key, str(each)))
+    words = [w for key, each in told.items() if each is not None for w in (key, str(each))]
+    peak = record.metrics.get("peak_memory")
+    if record.status == "ok" and (peak is None or peak.value is None):
+        words.append("--no-count-memory")
+    if "shared_with_training" in record.environment:
+        words.append("--allow-shared-classes")
+    return tuple(words)
 
 
 def _seeds(seeds: Sequence[int]) -> str:

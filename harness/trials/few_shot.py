@@ -141,11 +141,12 @@ def _run_task(
         searched = run_episode(driver, method, context, episode, setting.batch_size)
         alone = percent_right(first_answers(searched, first, MOST_EXAMPLES))
         if setting.evaluation != "inductive":
-            kept = first if setting.evaluation == "both" else []
+            of_groups: list[tuple[int, int]] = []
             groups = predict_together(driver, method, episode, session.device)
-            together = percent_right(first_answers(groups, kept, MOST_EXAMPLES))
+            together = percent_right(first_answers(groups, of_groups, MOST_EXAMPLES))
             found["transductive_accuracy"] = together
-            first = kept
+            if setting.evaluation == "transductive":
+                first = of_groups
     driver.describe(method)
     if setting.evaluation == "transductive":
         driver.conclude(together)

@@ -79,6 +79,17 @@ def test_own_photos_are_kept_only_when_asked_and_nothing_else_changes(photos: Pa
         assert plain.metrics[name] == asked.metrics[name]
 
 
+@pytest.mark.parametrize("evaluation", ["inductive", "transductive", "both"])
+def test_fewer_query_images_than_are_kept_have_an_answer_each(
+    photos: Path, evaluation: str
+) -> None:
+    """Judged twice, an image is still shown once."""
+    asked = ("--show-images", "--queries", "1", "--evaluation", evaluation)
+    record, folder = run(photos, "few", *asked)
+    assert record.status == "ok"
+    assert len(read_examples(folder)) == 3
+
+
 def test_images_of_a_full_task_have_their_classes_names(photos: Path) -> None:
     """What is written below an image is what it shows."""
     record, folder = run(photos, "full", "--show-images", task="full-task")
@@ -100,6 +111,15 @@ def test_the_commands_of_results_are_those_of_their_trials(photos: Path) -> None
     result = CliRunner().invoke(cli, words)
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["finished_earlier"] == 2
+
+
+def test_the_commands_say_that_memory_was_not_counted(photos: Path) -> None:
+    """Without it they would run other trials, whose steps are slower."""
+    run(photos, "first", "--no-count-memory")
+    (command,) = load_results([Path("first")]).commands
+    words = [*shlex.split(command)[1:], "-o", "first", "--json"]
+    result = CliRunner().invoke(cli, words)
+    assert json.loads(result.stdout)["finished_earlier"] == 1
 
 
 @pytest.mark.parametrize(
