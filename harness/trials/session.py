@@ -32,7 +32,7 @@ from harness.loop.guards import (
     check_metrics,
     check_reported,
 )
-from harness.measure import Stopwatch
+from harness.measure import Stopwatch, synchronise
 from harness.measure.memory import MemoryCounter
 from harness.metrics import METRICS, MIB
 from harness.results.run_files import Step
@@ -171,6 +171,8 @@ class Session:
     def reading(self) -> Iterator[None]:
         """Time the reading of images; inside a method's call it is taken off the method's time."""
         before = self._data.seconds
+        if self._in_step:
+            synchronise(self.device)  # what it still computes is the method's time, not the images'
         with self.readings.paused(), self._data.running():
             yield
         if self._in_step:

@@ -113,6 +113,22 @@ def test_reading_images_takes_no_energy(nano: Path) -> None:
     assert WATTS * 0.3 <= task.energy_j <= WATTS * (elapsed - 0.5)
 
 
+def test_what_is_queued_counts_as_the_methods_time(
+    nano: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU still computes when the next images are asked for; that is waited for before."""
+    trial, queued = session("measured", nano), [0.3]
+
+    def wait(_: torch.device) -> None:
+        time.sleep(queued.pop() if queued else 0.0)
+
+    monkeypatch.setattr("harness.trials.session.synchronise", wait)
+    search(trial, 0, seconds=0.0)
+    assert trial.tasks[0].search_s >= 0.3
+    assert trial.data_s < 0.3
+    assert (trial.tasks[0].energy_j or 0.0) >= WATTS * 0.3
+
+
 def test_steps_of_a_task_add_up(nano: Path) -> None:
     """A task's energy is that of all its search steps."""
     trial = session("measured", nano)
