@@ -20,8 +20,9 @@ from harness.contracts import (
 )
 from harness.errors import UsageError
 from harness.experiment.outcome import JudgedImage
-from harness.models.folder import Preparation, pack_model, publish
+from harness.models.folder import ModelError, Preparation, pack_model, publish
 from harness.models.model import network_of
+from harness.plugins.loading import in_one_line
 from harness.trials.session import Session
 
 __all__ = ["MOST_EXAMPLES", "built_network", "keep_examples", "keep_model"]
@@ -71,7 +72,11 @@ def keep_model(
     except UsageError as error:
         session.no_model = f"method {session.trial.method.name} has no model to give: {error}"
         return
-    difference = _difference(model, method, torch.from_numpy(images).to(session.device))
+    try:
+        difference = _difference(model, method, torch.from_numpy(images).to(session.device))
+    except (RuntimeError, MemoryError) as error:  # a second network beside the method's, say
+        session.no_model = f"there was no room to check the model: {in_one_line(error)}"
+        return
     if not difference <= ALIKE:
         session.no_model = (
             f"method {session.trial.method.name} has no model to give: what its `deployable` "
@@ -80,7 +85,11 @@ def keep_model(
         return
     classes = description.classes or _numbered(model.architecture.classes)
     preparing = _preparing(model.architecture.image_shape, description)
-    publish(session.model_path, pack_model(model.architecture, model.tensors, classes, preparing))
+    try:
+        packed = pack_model(model.architecture, model.tensors, classes, preparing)
+        publish(session.model_path, packed)
+    except ModelError as error:
+        session.no_model = f"the model could not be kept: {error}"
 
 
 def keep_examples(
