@@ -143,4 +143,5 @@ class _TrialThreads:
 
 def _is_exclusive(device: DeviceIdentity) -> bool:
     """Whether two trials on a device would take its memory from each other."""
-    return device.mode == "measured" and device.profile.kind != "cpu"
+    is_board = device.profile.kind != "cpu" or device.profile.memory_limit_bytes is not None
+    return device.mode == "measured" and is_board

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from harness.cli.main import cli
+from harness.devices.profile import MemoryProfile
 from harness.executors.base import ExecutorEvent, TrialFinished, TrialStarted, TrialStepped
 from harness.executors.local import LocalExecutor
 from harness.experiment.trial import Trial
@@ -124,12 +125,21 @@ def test_as_many_as_were_asked_for(planned: Planned, tmp_path: Path, jobs: int, 
     assert sorted(stepped) == [0, 1, 2, 3]
 
 
-def test_a_device_that_is_here_has_one_trial_at_a_time(planned: Planned, tmp_path: Path) -> None:
-    """Two on one GPU would take its memory from each other; a processor's cores are shared."""
+@pytest.mark.parametrize(
+    "board",
+    [
+        {"kind": "cuda"},
+        {"memory": MemoryProfile(total_bytes=2**32, system_bytes=2**31, reserved_bytes=0)},
+    ],
+)
+def test_a_device_that_is_here_has_one_trial_at_a_time(
+    planned: Planned, tmp_path: Path, board: dict[str, Any]
+) -> None:
+    """Two on a GPU or a board would take its memory from each other; cores are shared."""
     jobs = []
     for job in planned(3):
         device = job.trial.device
-        profile = device.profile.model_copy(update={"kind": "cuda"})
+        profile = device.profile.model_copy(update=board)
         gpu = device.model_copy(update={"name": "gpu", "profile": profile})
         jobs.append(job.model_copy(update={"trial": job.trial.model_copy(update={"device": gpu})}))
     assert most_at_once(told(LocalExecutor(3), jobs, tmp_path)) == 1
