@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.canonical import SparseModel
-from harness.experiment.setting import LearningRate, Schedule
+from harness.experiment.setting import LearningRate, Recipe, Schedule
 from harness.fields import SEARCH_ONLY
 
 __all__ = [
@@ -90,6 +90,13 @@ class WeightParameters(BaseModel):
         description="how gradients become updates: Adam without momentum, the same with no element "
         "moving further than its learning rate at once, or plain gradient descent",
     )
+
+    def schedule_under(self, recipe: Recipe) -> Schedule:
+        """Return how the rate falls: as was typed, as the recipe names it, or by default."""
+        default: Schedule | None = type(self).model_fields["schedule"].default
+        if self.schedule != default:
+            return self.schedule or recipe.schedule
+        return default if default and recipe.schedule == "constant" else recipe.schedule
 
 
 class PretrainingParameters(WeightParameters):

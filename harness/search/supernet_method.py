@@ -100,7 +100,7 @@ class SupernetMethod(ABC):
         self.pretraining = offline = context.pretraining
         recipe = context.recipe or Recipe()
         # Offline, a few inner steps are not a whole search.
-        self.schedule = "constant" if offline else self.settings.schedule or recipe.schedule
+        self.schedule = "constant" if offline else self.settings.schedule_under(recipe)
         self.weight_lr = self.settings.weight_lr or recipe.weight_lr
         self.architecture_lr = self.settings.architecture_lr or recipe.architecture_lr
         self._begin_search()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
+from harness_onnas.parameters import OnNasParameters
 from torch import nn
 
 from harness.contracts import Batch
+from harness.experiment.setting import Recipe, Schedule
 from harness.search.optimizers import (
     BETA_2,
     GROUP,
@@ -15,7 +19,7 @@ from harness.search.optimizers import (
     rate_at,
     temperature_at,
 )
-from harness.search.parameters import Parts, UpdateRule
+from harness.search.parameters import Parts, UpdateRule, WeightParameters
 from harness.space.backpropagation import (
     BatchOutcome,
     accumulate_gradients,
@@ -113,6 +117,25 @@ def test_learning_rates_fall_as_their_schedule_says() -> None:
     assert [rate_at(step, 4, 0.2, "cosine") for step in (0, 2, 4)] == pytest.approx([0.2, 0.1, 0])
     assert [rate_at(step, 4, 0.2, "late") for step in (0, 2, 3)] == pytest.approx([0.2, 0.2, 0.1])
     assert rate_at(3, 4, 0.2, "constant") == 0.2
+
+
+@pytest.mark.parametrize(
+    ("typed", "recipe", "schedule"),
+    [
+        ({}, "constant", "late"),
+        ({}, "cosine", "cosine"),
+        ({"schedule": "constant"}, "cosine", "constant"),
+        ({"schedule": None}, "constant", "constant"),
+        ({"preset": "paper"}, "cosine", "constant"),
+    ],
+)
+def test_a_recipe_goes_before_a_default_and_what_was_typed_before_both(
+    typed: dict[str, Any], recipe: Schedule, schedule: Schedule
+) -> None:
+    """On-NAS's rate falls late by itself, and as every method's where a recipe says how."""
+    assert OnNasParameters(**typed).schedule_under(Recipe(schedule=recipe)) == schedule
+    if not typed:
+        assert WeightParameters().schedule_under(Recipe(schedule=recipe)) == recipe
 
 
 def test_architecture_adam_leaves_elements_alone_to_the_bit() -> None:
