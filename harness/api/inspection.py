@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from harness.api.arguments import (
     cache_folder,
     data_folder,
-    ignore,
     path_of,
     plugins_here,
+    say_on_stderr,
     teller,
 )
 
@@ -123,14 +123,16 @@ def claim(  # noqa: PLR0913 - they mirror the flags of `harness claim`
         cache_root=cache_folder(cache_root),
     )
     if run:
-        run_missing(
+        ran = run_missing(
             plugins,
             request,
             budget,
             ExecutorOptions(jobs),
             progress=lambda _: nullcontext(SilentListener()),
-            say=ignore,
+            say=say_on_stderr,
         )
+        if ran is not None and ran.interrupted:
+            raise KeyboardInterrupt  # a notebook's stop: no ledger of half of the trials
     return Ledger(check_claims(plugins, request, lambda *_: None).judged)
 
 

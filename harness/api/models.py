@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from harness.api.arguments import cache_folder, listeners, plugins_here, teller
+from harness.api.arguments import cache_folder, listeners, path_of, plugins_here, teller
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -95,9 +95,9 @@ def adapt(
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
 
     files = {name: options.get(name) for name in ("base", "checkpoint")}
-    paths = {name: Path(str(file)) for name, file in files.items() if file is not None}
+    paths = {name: path_of(file) for name, file in files.items() if file is not None}
     fields = {**_fields(photos, options), "base": None, "checkpoint": None, **paths}
-    request = AdaptRequest(output=Path(output), method=method, **fields)
+    request = AdaptRequest(output=path_of(output), method=method, **fields)
     if on is not None:
         from harness.boards.connection import BoardAddress  # noqa: PLC0415 - as above
         from harness.boards.work import adapt_on  # noqa: PLC0415 - as above
@@ -149,7 +149,7 @@ def recommend(  # noqa: PLR0913 - they mirror the flags of `harness recommend`
 def _fields(photos: str | Path, options: PhotoOptions) -> dict[str, Any]:
     """Return the fields of a `PhotosRequest`."""
     cache_root = cache_folder(options.get("cache_root"))
-    return {**options, "photos": Path(photos), "cache_root": cache_root}
+    return {**options, "photos": path_of(photos), "cache_root": cache_root}
 
 
 def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePrediction]:
@@ -170,7 +170,7 @@ def predict(model: str | Path, images: Images, *, top: int = 1) -> list[ImagePre
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(images))
-    return list(load_model(Path(model)).predict(read_images(files), top))
+    return list(load_model(path_of(model)).predict(read_images(files), top))
 
 
 def export(
@@ -199,7 +199,8 @@ def export(
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(check))
-    return export_model(load_model(Path(model)), Path(output), to, files, from_pixels=from_pixels)
+    model = load_model(path_of(model))
+    return export_model(model, path_of(output), to, files, from_pixels=from_pixels)
 
 
 def _listed(images: Images) -> list[str]:

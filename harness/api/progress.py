@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,7 +83,10 @@ def interruptible_progress(total: int) -> Iterator[ProgressView]:
 
 @contextmanager
 def terminate_as_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on SIGTERM, which job schedulers send before they kill."""
+    """Raise KeyboardInterrupt on SIGTERM, which job schedulers send; threads get no signals."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
 
     def interrupt(_signum: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -287,14 +291,9 @@ def _columns() -> tuple[ProgressColumn, ...]:
 def work_on_stderr(total: int) -> Iterator[Callable[[str], None]]:
     """Yield a function to call with the name of each of `total` pieces of work as it begins."""
     if not is_terminal(sys.stderr):
-        yield _lines(total)
+        numbers, lines = count(1), LineProgress(total)  # the first, and then one in ten seconds
+        yield lambda name: lines.now_and_then(f"[{next(numbers)}/{total}] {name}")
         return
     with Progress(*_columns(), console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("", total=total)
         yield lambda name: progress.update(bar, advance=1, description=name)
-
-
-def _lines(total: int) -> Callable[[str], None]:
-    """Say the first piece of work, and then no more than one in ten seconds."""
-    numbers, lines = count(1), LineProgress(total)
-    return lambda name: lines.now_and_then(f"[{next(numbers)}/{total}] {name}")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -128,6 +130,24 @@ def test_claims_make_a_ledger() -> None:
     assert judged.verdict in ledger._repr_html_()
     nothing = harness.claim("onnas", "coefficients", folders=[OLD_RUNS]).frame().iloc[0]
     assert nothing[["ours", "low", "high"]].isna().all()
+
+
+def test_a_stop_leaves_no_ledger_of_half_of_the_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while missing trials run is the caller's, as in every other call."""
+    stopped = SimpleNamespace(interrupted=True)
+    monkeypatch.setattr("harness.claims.checking.run_missing", lambda *_, **__: stopped)
+    with pytest.raises(KeyboardInterrupt):
+        harness.claim("onnas", "coefficients", run=True)
+
+
+def test_paths_of_models_are_as_people_write_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`~` is the person's home for models, as it is for photos and run folders."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "image.png").touch()
+    with pytest.raises(UsageError, match=re.escape(str(tmp_path / "model"))):
+        harness.predict("~/model", tmp_path)
 
 
 def test_a_pretraining_leaves_a_checkpoint(tmp_path: Path) -> None:

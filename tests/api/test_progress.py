@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from harness.api.progress import LineProgress
+from harness.api.progress import LineProgress, interruptible_progress
 from harness.experiment.trial import Trial
 from harness.results.record import Record
 
@@ -60,6 +61,17 @@ def test_a_pipe_gets_a_line_in_ten_seconds(clock: SimpleNamespace, lines: Lines)
     assert told[1].startswith("[20/100] trial 19: ok")
     assert told[1].endswith("; about 0:00:40 left")
     assert told[-1] == "[100/100] trial 99: ok, accuracy 50.00 %"
+
+
+def test_a_thread_may_show_progress() -> None:
+    """Signals are the main thread's, and a notebook's worker has none to handle."""
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: list(_entered())).result() == [1]
+
+
+def _entered() -> Iterator[int]:
+    with interruptible_progress(1):
+        yield 1
 
 
 def test_what_failed_is_told_at_once_and_once(clock: SimpleNamespace, lines: Lines) -> None:
