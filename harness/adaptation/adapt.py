@@ -257,14 +257,15 @@ def _record(result: RunResult) -> Record:
     (record,) = result.records
     if record.status != "ok":
         raise AdaptationFailedError(
-            f"{record.label} on {record.device.name} did not end well: {_ending(record)}"
+            f"{record.label} on {record.device.name} did not end well: {_ending(record, result)}"
         )
     return record
 
 
-def _ending(record: Record) -> str:
+def _ending(record: Record, result: RunResult) -> str:
     told = record.error.message if record.error else record.status
-    return f"{told}; {ENDINGS[record.status]}" if record.status in ENDINGS else told
+    advice = ENDINGS.get(record.status, f"to have it tried again, remove {result.folder}")
+    return f"{told}; {advice}"
 
 
 def _trial_folder(run: Path, record: Record) -> Path:
