@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,39 +60,19 @@ class Estimates:
 
         return save_estimate(path_of(folder), self.rows, self.suite, self.dataset_map)
 
-    @cached_property
-    def _frame(self) -> DataFrame:
-        from pandas import DataFrame  # noqa: PLC0415 - slow, and only a frame needs it
-
-        lines = []
-        for row in self.rows:
-            place = {"method": row.method, "dataset": row.dataset, "setting": row.setting}
-            told = {"source": "predicted"}
-            sizes = {"peak_memory": row.peak_memory_mib, "storage": row.storage_mib}
-            for metric, value in sizes.items():
-                told_of = {"device": None, "metric": metric, "value": value, "unit": "MiB"}
-                lines.append({**place, **told_of, **told})
-            for each in row.devices:
-                time = each.search_time
-                lines.append(
-                    {
-                        **place,
-                        "device": each.device,
-                        "metric": "search_time",
-                        "value": time.value_s if time else None,
-                        "unit": "s",
-                        **told,
-                    }
-                )
-        return DataFrame(lines).astype({"value": "float64"})
-
     def frame(self) -> DataFrame:
-        """Return a tidy table: method, dataset, setting, device, metric, value, unit, source."""
-        return self._frame
+        """Return a tidy table like that of `RunResults`, with a row for each number and device."""
+        from harness.results.results import FoundEstimate, Results  # noqa: PLC0415 - as above
+
+        found = FoundEstimate(Path(), self.rows, self.suite)
+        return Results((), (found,), (), ()).frame()
 
     def _repr_html_(self) -> str:
-        html: str = self.frame().to_html(index=False)
-        return html
+        """Show the table, and below it what it is of: widths, steps, and that nothing was run."""
+        from harness.reports.estimate_tables import estimate_table  # noqa: PLC0415 - as above
+
+        said = "<br>".join(map(escape, estimate_table(self.rows, brief=True).caption))
+        return f"{self.frame().to_html(index=False)}<p>{said}</p>"
 
 
 def estimate(  # noqa: PLR0913 - they mirror the flags of `harness estimate`

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from harness.experiment.budget import SETTINGS, budget_label
 from harness.experiment.outcome import Status
 from harness.metrics import MetricSpec
 from harness.reports.table import MISSING, SYMBOLS, Column, Mark, TableCell
@@ -26,6 +27,7 @@ __all__ = [
     "legend",
     "metric_cell",
     "side_by_side",
+    "width_sentences",
 ]
 
 FIGURES = 2  # that a small number keeps
@@ -138,6 +140,19 @@ def chance_sentence(rows: Sequence[Row]) -> list[str]:
         return [f"Guessing among the classes: {next(iter(told.values())):.3g} %."]
     each = ", ".join(f"{chance:.3g} % ({setting})" for setting, chance in told.items())
     return [f"Guessing among the classes: {each}."]
+
+
+def width_sentences(rows: Sequence[Row]) -> list[str]:
+    """Say how wide cells are under each budget of runs, and from what they were narrowed."""
+    told: dict[str, None] = {}
+    for row in rows:
+        budget = row.records[0].budget.allowed
+        if row.kind != "tabular" and budget.channels is not None:
+            usual = SETTINGS[row.kind].default_channels
+            narrowed = f", narrowed from {usual}" if budget.channels < usual else ""
+            name = budget_label(budget, row.kind)
+            told[f"Budget {name}: C = {budget.channels} channels{narrowed}."] = None
+    return list(told)
 
 
 def estimate_legend() -> str:

@@ -22,6 +22,7 @@ from harness.reports.cells import (
     legend,
     metric_cell,
     side_by_side,
+    width_sentences,
 )
 from harness.reports.table import Column, Remarks, Table, TableCell
 from harness.results.reading import one_line
@@ -87,6 +88,7 @@ def _run_caption(rows: Sequence[Row], cells: Sequence[Sequence[TableCell]]) -> I
     if over:
         yield f"95 %: half-width of the mean's interval over {' or '.join(over)}."
     yield from chance_sentence(rows)
+    yield from width_sentences(rows)
     yield from _code_sentences([record for row in rows for record in row.records])
 
 
@@ -137,6 +139,7 @@ def trials_table(
             "95 %: half-width of the mean's interval over seeds, or over the tasks of a single "
             "seed. Time: the search steps of one task, or all epochs of a full task.",
             *chance_sentence(rows),
+            *width_sentences(rows),
             *([CONTROLS] if against else []),
             *legend(cells),
             failed_sentence(records, missing),

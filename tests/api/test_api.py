@@ -80,6 +80,8 @@ def test_an_estimate_is_all_predicted() -> None:
     assert set(frame["source"]) == {"predicted"}
     memory = frame.loc[frame["metric"] == "peak_memory", "value"]
     assert memory.tolist() == [row.peak_memory_mib]
+    assert list(frame.columns) == COLUMNS
+    assert "NARROWED CELLS: of 4 channels" in found._repr_html_()
 
 
 def test_mistakes_are_exceptions_with_the_commands_sentences() -> None:

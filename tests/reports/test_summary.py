@@ -235,3 +235,14 @@ def test_the_variance_is_the_standard_librarys(values: list[float]) -> None:
     """It is the exact one to rounding, and that of equal values is 0, not nearly."""
     assert variance(values) == pytest.approx(statistics.variance(values), rel=1e-9, abs=1e-9)
     assert variance([values[0]] * len(values)) == 0
+
+
+def test_a_table_says_how_wide_cells_are() -> None:
+    """Two budgets look alike in a row; below the table each has its width, and what was usual."""
+    wide, narrow = (
+        record(seed, 50.0, budget={"allowed": {"tasks": 7, "channels": width}, "used": {}})
+        for seed, width in enumerate((28, 8))
+    )
+    told = printed(wide, narrow)
+    assert "Budget tasks=7: C = 28 channels." in told
+    assert "Budget tasks=7,channels=8: C = 8 channels, narrowed from 28." in told
