@@ -261,6 +261,18 @@ def test_what_was_chosen_survives_a_reload(page: Page) -> None:
     assert heading.get_attribute("aria-sort") == "ascending"
 
 
+def test_a_trial_that_is_read_stays_open(page: Page) -> None:
+    """A page of a run that goes on reloads itself, and is still at the trial; closed is closed."""
+    page.locator("#trials .open").first.click()
+    title = page.locator("#opened-title").inner_text()
+    page.reload()
+    page.locator("#opened-cells svg").first.wait_for()
+    assert page.locator("#opened-title").inner_text() == title
+    page.keyboard.press("Escape")
+    page.reload()
+    assert not page.locator("dialog").is_visible()
+
+
 def test_a_mark_opens_its_trial_by_keyboard(page: Page) -> None:
     """Tab reaches a mark, its numbers are told, and Enter opens its trial."""
     mark = page.locator("#scatter .point").first

@@ -179,6 +179,7 @@ async function open(button) {
   const parts = one("#opened-parts");
   parts.hidden = true;
   if (!dialog.open) dialog.showModal();
+  toAddress();
   dialog.scrollTop = 0;
   one("#opened-title").focus();
   try {
@@ -203,7 +204,10 @@ for (const stepper of all("[data-by]", dialog)) {
 }
 one("[data-close]", dialog).addEventListener("click", () => dialog.close());
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-dialog.addEventListener("close", () => opened?.focus());
+dialog.addEventListener("close", () => {
+  opened?.focus();
+  toAddress();
+});
 
 // The commands: copied, or selected where a browser lets no page copy.
 

@@ -9,6 +9,7 @@ function toAddress() {
   tables.forEach((each, number) => {
     if (each.sorted) state.set(`sort${number}`, each.sorted.join("."));
   });
+  if (dialog.open) state.set("trial", opened.dataset.words);
   history.replaceState(null, "", `#${state}`);
 }
 
@@ -45,6 +46,9 @@ one("#limit-reset")?.addEventListener("click", () => {
 for (const select of Object.values(axes)) select?.addEventListener("input", changed);
 addEventListener("resize", () => charts && axes.x && scatters());
 
+const reopened = new URLSearchParams(location.hash.slice(1)).get("trial");
 fromAddress();
 showAll();
 drawCharts();
+const again = all(".open").find((each) => each.dataset.words === reopened);
+if (again) open(again);
