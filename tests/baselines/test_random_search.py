@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from harness_baselines.random_search import random_genotype
+from harness_baselines.one_shot import random_genotype
 from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext

@@ -1,7 +1,8 @@
 """Searches without gradients of α: random search, the control of all others, and evolution.
 
 Proposals draw architectures; evaluating them is a matter of its own: by a short training or a
-zero-cost score here, by the weights of a supernet in `one_shot`.
+zero-cost score here, by the weights of a supernet in `one_shot`. `random_search` and `evolution`
+choose between the two.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -21,6 +21,7 @@ from harness.contracts import (
     Deployable,
     SearchBatch,
     SearchContext,
+    SearchMethod,
     StepMetrics,
 )
 from harness.experiment.setting import Recipe
@@ -29,17 +30,17 @@ from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_discrete
-from harness.space.genotype import Edge, Genotype
-from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
+from harness.space.genotype import Genotype
+from harness.space.spec import METANAS
 from harness.space.supernet import DiscreteNetwork
-from harness_baselines.parameters import RandomSearchParameters
+from harness_baselines.one_shot import Mutants, OneShotSearch, Proposals
+from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
 
 __all__ = [
     "HoldOut",
-    "Mutants",
-    "Proposals",
     "RandomSearch",
-    "random_genotype",
+    "evolution",
+    "random_search",
 ]
 
 
@@ -81,43 +82,6 @@ class Candidate:
     genotype: Genotype
     network: DiscreteNetwork
     loss: float = math.inf
-
-
-class Proposals:
-    """Draws architectures at random, independent of how good earlier ones were."""
-
-    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
-        """Return the architecture to evaluate next."""
-        return random_genotype(generator, space)
-
-    def learn(self, genotype: Genotype, loss: float) -> None:
-        """Learn how good an architecture is: the lower the loss, the better."""
-
-
-class Mutants(Proposals):
-    """Regularized evolution (Real et al., 2019, algorithm 1).
-
-    The first ones are drawn at random. Then a few are drawn from the population, the best of them
-    is mutated, and the child replaces the oldest.
-    """
-
-    def __init__(self, population: int, sample: int) -> None:
-        """Start with an empty population."""
-        self.size, self.sample = population, sample
-        self.population: deque[tuple[Genotype, float]] = deque(maxlen=population)
-
-    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
-        """Return a random architecture until the population is full; then a child."""
-        if len(self.population) < self.size:
-            return super().next(space, generator)
-        drawn = torch.randperm(len(self.population), generator=generator)[: self.sample]
-        parent, _ = min((self.population[i] for i in drawn.tolist()), key=lambda each: each[1])
-        seed = int(torch.randint(2**31, (), generator=generator))
-        return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
-
-    def learn(self, genotype: Genotype, loss: float) -> None:
-        """Add it to the population, and drop the oldest if the population is full."""
-        self.population.append((genotype, loss))
 
 
 class RandomSearch:
@@ -269,24 +233,18 @@ class RandomSearch:
             self.best = self.candidate
 
 
-def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) -> Genotype:
-    """Draw an architecture: at each node a pair of edges, on each of them an operation.
+def random_search(parameters: RandomSearchParameters | None = None) -> SearchMethod:
+    """Return random search with the evaluator that its parameters name."""
+    return _search(parameters or RandomSearchParameters(), Proposals())
 
-    Every architecture of the space is equally likely.
-    """
 
-    operations = [space.operations[column] for column in space.derived]
+def evolution(parameters: EvolutionSearchParameters | None = None) -> SearchMethod:
+    """Return regularized evolution with the evaluator that its parameters name."""
+    given = parameters or EvolutionSearchParameters()
+    return _search(given, Mutants(given.population, given.sample))
 
-    def draw(count: int) -> int:
-        return int(torch.randint(count, (), generator=generator))
 
-    def draw_node(node: int) -> tuple[Edge, Edge]:
-        pairs = edge_pairs(node)
-        first, second = pairs[draw(len(pairs))]
-        return (
-            Edge(first, operations[draw(len(operations))]),
-            Edge(second, operations[draw(len(operations))]),
-        )
-
-    cells = {kind: tuple(draw_node(node) for node in range(space.nodes)) for kind in CELL_KINDS}
-    return Genotype(normal=cells["normal"], reduction=cells["reduction"])
+def _search(parameters: RandomSearchParameters, proposals: Proposals) -> SearchMethod:
+    if parameters.evaluator == "weights":
+        return OneShotSearch(parameters, proposals)
+    return RandomSearch(parameters, proposals)
