@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness_baselines.one_shot import random_genotype
 from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext
+from harness.experiment.setting import Recipe
 from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 MakeContext = Callable[..., SearchContext]
@@ -65,6 +67,21 @@ def test_candidates_share_the_steps(
     trained = search(method, steps, [make_batch()])
     assert [len(list(run)) for _, run in groupby(trained, key=id)] == shares
     assert all(math.isfinite(candidate.loss) for candidate in trained)
+
+
+@pytest.mark.parametrize("by_recipe", [True, False])
+def test_the_schedule_is_over_a_candidates_steps(
+    by_recipe: bool, build: Any, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """Each candidate starts at the whole rate, which falls over the steps that are its own."""
+    given = {} if by_recipe else {"schedule": "cosine", "weight_lr": 0.1}
+    recipe = Recipe(schedule="cosine", weight_lr=0.1) if by_recipe else Recipe()
+    context = replace(make_context(steps=5), recipe=recipe)
+    method, rates = build("random", context, candidates=2, **given), []
+    for _ in range(5):
+        method.search_step([make_batch()])
+        rates.append(method.optimizer.lr)
+    assert rates == pytest.approx([0.1, 0.075, 0.025, 0.1, 0.05])
 
 
 @pytest.mark.parametrize("losses", [[3.0, 1.0, 2.0], [1.0, 1.0, 2.0], [3.0, 2.0, 1.0]])

@@ -25,7 +25,7 @@ from harness.contracts import (
     StepMetrics,
 )
 from harness.experiment.setting import Recipe
-from harness.search.optimizers import WeightOptimizer
+from harness.search.optimizers import WeightOptimizer, rate_at
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
@@ -89,9 +89,10 @@ class RandomSearch:
 
     The search steps are split evenly among the candidates, so that together they get as many
     updates of w as another method's single network; with fewer steps than candidates, each step has
-    one. At the end of its last step, a candidate is judged by its mean loss on images of that step
-    that it never trains on (see `HoldOut`) or, if none can be held out (one shot), by its training
-    loss. It is judged and predicts with running statistics of its last weights.
+    one. The learning rate follows its schedule anew over each candidate's steps. At the end of its
+    last step, a candidate is judged by its mean loss on images of that step that it never trains on
+    (see `HoldOut`) or, if none can be held out (one shot), by its training loss. It is judged and
+    predicts with running statistics of its last weights.
 
     With a zero-cost score as evaluator, each of the first steps, at most half of them, scores an
     untrained candidate on the step's first batch. In the other steps the best candidate is trained,
@@ -108,6 +109,9 @@ class RandomSearch:
     def build(self, context: SearchContext) -> None:
         """Build the first candidate on the context's device."""
         self.context, self.space = context, context.space or METANAS
+        recipe = context.recipe or Recipe()
+        self.weight_lr = self.parameters.weight_lr or recipe.weight_lr
+        self.schedule = self.parameters.schedule or recipe.schedule
         self.step, self.candidates = -1, min(self.parameters.candidates, context.steps)
         self.best: Candidate | None = None
         self.scored: list[tuple[float, Genotype]] = []  # losses, and what they are of
@@ -125,6 +129,7 @@ class RandomSearch:
         step = self.step - self.evaluations
         if self._turn(step) != self._turn(max(step - 1, 0)):
             self._build_candidate(self._propose())
+        self.optimizer.lr = self._rate(step)
         recent: deque[tuple[Batch, Batch | None]] = deque(maxlen=OBSERVED_BATCHES)
         hold_out = HoldOut()
 
@@ -175,6 +180,12 @@ class RandomSearch:
         """Return the number of the candidate that a training step belongs to."""
         return step * self.candidates // (self.context.steps - self.evaluations)
 
+    def _rate(self, step: int) -> float:
+        """Return the learning rate of a training step, by its place among its candidate's."""
+        turn, steps = self._turn(step), self.context.steps - self.evaluations
+        first, end = (-(-each * steps // self.candidates) for each in (turn, turn + 1))
+        return rate_at(step - first, end - first, self.weight_lr, self.schedule)
+
     def _propose(self) -> Genotype:
         return self.proposals.next(self.space, self.context.generator)
 
@@ -184,8 +195,8 @@ class RandomSearch:
             genotype, shape[0], context.classes, context.channels, space=self.space
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
-        lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
-        self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
+        rule = self.parameters.optimizer
+        self.optimizer = WeightOptimizer(network.parameters(), self.weight_lr, rule)
 
     def _evaluate(self, batches: Iterable[SearchBatch]) -> StepMetrics:
         """Score the candidate; after the last one, continue with the best."""
