@@ -214,9 +214,9 @@ class RandomSearch:
         score = self.context.score
         assert score is not None  # noqa: S101 - the parameters name one
         network, genotype = self.candidate.network.train(), self.candidate.genotype
+        loss = -score(network, batch.images, batch.labels)  # before running statistics move
         with torch.no_grad():
-            _, outcome = judge(network(batch.images), batch.labels, share=1.0)
-        loss = -score(network, batch.images, batch.labels)
+            _, outcome = judge(network.train()(batch.images), batch.labels, share=1.0)
         self.proposals.learn(genotype, loss)
         self.scored.append((loss, genotype))
         return outcome
