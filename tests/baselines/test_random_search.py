@@ -110,7 +110,7 @@ def test_the_best_by_its_held_out_loss_is_kept(
 def test_held_out_images_are_never_trained_on(
     build: Any, make_context: MakeContext, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What judges a candidate is no part of what any step trained."""
+    """What judges a candidate is no part of what any step trained, in whatever order it came."""
     method = build("random", make_context(steps=4), candidates=2)
     trained: list[Tensor] = []
     judged: list[Tensor] = []
@@ -126,7 +126,12 @@ def test_held_out_images_are_never_trained_on(
 
     monkeypatch.setattr(method, "_update", watch_update)
     monkeypatch.setattr(method, "_mean_loss", watch_loss)
-    search(method, 4, [make_batch(9), make_batch(6, seed=2)])
+    parts = zip(make_batch(9).weights, make_batch(6, seed=2).weights, strict=True)
+    images, labels = map(torch.cat, parts)
+    for _ in range(4):
+        order = torch.randperm(15)
+        cut = [Batch(images[each], labels[each]) for each in (order[:9], order[9:])]
+        method.search_step([SearchBatch(part, part) for part in cut])
     assert len(judged) == 2 * 3  # three classes, once for each candidate
     assert len(trained) == 4 * (9 + 6 - 3)
     assert not any(torch.equal(one, other) for one in judged for other in trained)

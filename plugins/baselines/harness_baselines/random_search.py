@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import compress, count
 
 import torch
 from torch import Tensor
@@ -36,43 +38,75 @@ from harness.space.supernet import DiscreteNetwork
 from harness_baselines.one_shot import Mutants, OneShotSearch, Proposals
 from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
 
-__all__ = [
-    "HoldOut",
-    "RandomSearch",
-    "evolution",
-    "random_search",
-]
+__all__ = ["HoldOut", "RandomSearch", "evolution", "random_search", "split"]
 
 
 class HoldOut:
-    """Splits the batches of one search step, in the order in which they come.
+    """Chooses which images of the first search step are held out of training in all steps.
 
-    In few-shot search, the second image of each class is held out, so that every class is trained
-    on; with one shot, nothing is held out. A batch that would be held out as a whole is trained on
-    instead, so that every batch gives an update. A full task has a batch for each purpose already.
+    In few-shot search it is the second image of each class, so that every class is trained on; with
+    one shot, nothing. A batch that would be held out as a whole in the first step is trained on
+    instead. Later steps have another order, and know the images again by their pixels: a batch that
+    is held out as a whole there gives no update.
+
+    A full task has a batch for each purpose already, or one for both, which is divided likewise. If
+    that is augmented, no image is known again, and each step chooses anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, augmented: bool = False) -> None:
         """Start with no class seen."""
-        self._seen: Counter[int] = Counter()
+        self.augmented, self._is_chosen = augmented, False
+        self._seen: Counter[int] = Counter()  # images of each class, while choosing
+        self._chosen: Counter[bytes] = Counter()  # their digests; images may be alike
 
-    def split(self, batch: SearchBatch) -> tuple[Batch, Batch | None]:
-        """Return the images that train and those that judge, if there are any."""
-        if batch.architecture is not batch.weights:
-            return batch.weights, batch.architecture
+    def begin_step(self) -> None:
+        """Begin a step; the choice stands after the first one with two images of a class."""
+        self._is_chosen = not self.augmented and max(self._seen.values(), default=0) > 1
+        if not self._is_chosen:
+            self._seen.clear()
+        self._missing = self._chosen.copy()  # what the step has not had yet
+
+    def choose(self, batch: SearchBatch) -> list[bool]:
+        """Tell of each image that w could learn from whether it is held out."""
         images, labels = batch.weights
-        held = [self._is_second(label) for label in labels.tolist()]
+        if batch.architecture is not batch.weights:
+            return [False] * len(labels)
+        if self._is_chosen:
+            return [self._is_known(each) for each in _digests(images)]
+        held = []
+        for label in labels.tolist():
+            self._seen[label] += 1
+            held.append(self._seen[label] == 2)  # the second of its class
         if not any(held) or all(held):
-            return batch.weights, None
-        # Indices, not masks: with a mask, the shape of the result would depend on its values.
-        training = labels.new_tensor([i for i, is_held in enumerate(held) if not is_held])
-        judging = labels.new_tensor([i for i, is_held in enumerate(held) if is_held])
-        trained = Batch(images[training], labels[training])
-        return trained, Batch(images[judging], labels[judging])
+            return [False] * len(held)
+        if not self.augmented:
+            self._chosen.update(compress(_digests(images), held))
+        return held
 
-    def _is_second(self, label: int) -> bool:
-        self._seen[label] += 1
-        return self._seen[label] == 2
+    def _is_known(self, image: bytes) -> bool:
+        is_known = self._missing[image] > 0
+        self._missing[image] -= is_known
+        return is_known
+
+
+def _digests(images: Tensor) -> list[bytes]:
+    """Return a digest of the pixels of each image of (N, channels, height, width)."""
+    return [blake2b(each.tobytes(), digest_size=16).digest() for each in images.cpu().numpy()]
+
+
+def split(batch: SearchBatch, held: Sequence[bool]) -> tuple[Batch | None, Batch | None]:
+    """Return the images that train and those that judge, if there are any."""
+    if batch.architecture is not batch.weights:
+        return batch.weights, batch.architecture
+    return _where(batch.weights, [not each for each in held]), _where(batch.weights, held)
+
+
+def _where(batch: Batch, wanted: Sequence[bool]) -> Batch | None:
+    if all(wanted) or not any(wanted):
+        return batch if all(wanted) else None
+    # Indices, not masks: with a mask, the shape of the result would depend on its values.
+    places = batch.labels.new_tensor([*compress(count(), wanted)])
+    return Batch(batch.images[places], batch.labels[places])
 
 
 @dataclass
@@ -112,6 +146,7 @@ class RandomSearch:
         recipe = context.recipe or Recipe()
         self.weight_lr = self.parameters.weight_lr or recipe.weight_lr
         self.schedule = self.parameters.schedule or recipe.schedule
+        self.hold_out = HoldOut(augmented=recipe.augmentation != "none")
         self.step, self.candidates = -1, min(self.parameters.candidates, context.steps)
         self.best: Candidate | None = None
         self.scored: list[tuple[float, Genotype]] = []  # losses, and what they are of
@@ -130,18 +165,24 @@ class RandomSearch:
         if self._turn(step) != self._turn(max(step - 1, 0)):
             self._build_candidate(self._propose())
         self.optimizer.lr = self._rate(step)
-        recent: deque[tuple[Batch, Batch | None]] = deque(maxlen=OBSERVED_BATCHES)
-        hold_out = HoldOut()
+        self.hold_out.begin_step()
+        recent: deque[tuple[SearchBatch, list[bool]]] = deque(maxlen=OBSERVED_BATCHES)
+        held_out: list[Batch] = []  # of all batches, so that candidates meet the same images
 
-        def update(batch: SearchBatch) -> BatchOutcome:
-            recent.append(hold_out.split(batch))
-            return self._update(recent[-1][0])
+        def learn(batch: SearchBatch) -> Iterator[BatchOutcome]:
+            recent.append((batch, self.hold_out.choose(batch)))
+            training, judging = split(*recent[-1])
+            if judging is not None and judging is not batch.architecture:
+                held_out.append(judging)
+            if training is not None:
+                yield self._update(training)
 
-        metrics = step_metrics(update(batch) for batch in batches)
+        metrics = step_metrics(outcome for batch in batches for outcome in learn(batch))
         if self._turn(step) != self._turn(step + 1):
-            recalibrate(self.candidate.network, [trained.images for trained, _ in recent])
-            held_out = [judging for _, judging in recent if judging is not None]
-            self._conclude(self._mean_loss(held_out) if held_out else metrics["loss"])
+            parts = [split(*each) for each in recent]
+            recalibrate(self.candidate.network, [each.images for each, _ in parts if each])
+            judging = held_out or [part for _, part in parts if part is not None]
+            self._conclude(self._mean_loss(judging) if judging else metrics["loss"])
         return metrics
 
     def architecture(self) -> Genotype:
@@ -244,18 +285,16 @@ class RandomSearch:
             self.best = self.candidate
 
 
-def random_search(parameters: RandomSearchParameters | None = None) -> SearchMethod:
+def random_search(
+    parameters: RandomSearchParameters | None = None, proposals: Proposals | None = None
+) -> SearchMethod:
     """Return random search with the evaluator that its parameters name."""
-    return _search(parameters or RandomSearchParameters(), Proposals())
+    given, draws = parameters or RandomSearchParameters(), proposals or Proposals()
+    one_shot = given.evaluator == "weights"
+    return OneShotSearch(given, draws) if one_shot else RandomSearch(given, draws)
 
 
 def evolution(parameters: EvolutionSearchParameters | None = None) -> SearchMethod:
     """Return regularized evolution with the evaluator that its parameters name."""
     given = parameters or EvolutionSearchParameters()
-    return _search(given, Mutants(given.population, given.sample))
-
-
-def _search(parameters: RandomSearchParameters, proposals: Proposals) -> SearchMethod:
-    if parameters.evaluator == "weights":
-        return OneShotSearch(parameters, proposals)
-    return RandomSearch(parameters, proposals)
+    return random_search(given, Mutants(given.population, given.sample))
