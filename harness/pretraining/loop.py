@@ -239,6 +239,7 @@ class PretrainingLoop:
             generator=generator,
             pretraining=False,
             validation=True,
+            batches=setting.batches,
             operation_latency=lambda *_: 0.0,
         )
         episode = draw(self.dataset, setting, seed, index)

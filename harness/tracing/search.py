@@ -77,6 +77,14 @@ class Search:
         return setting.kind == "full-task" and setting.recipe.architecture_images == "half"
 
     @property
+    def pretrained(self) -> bool:
+        """Whether it starts from a pretraining: a full task only where its recipe names one."""
+        setting = self.setting
+        if isinstance(setting, FewShotSetting):
+            return self.budget.meta_epochs > 0
+        return setting.kind == "full-task" and bool(setting.recipe.start)
+
+    @property
     def uses_threads(self) -> bool:
         """Whether a processor would compute it with several threads."""
         return is_worth_threads(self.setting.batch_size, self.form.image_shape, self.channels)

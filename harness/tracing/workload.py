@@ -49,6 +49,7 @@ class Workload:
         batch_sizes: how many batches of each size a search step goes through, the largest first.
         resident: whether all batches of a step are on the device at once, as in few-shot search.
         halves: whether w and α learn from different images, as in a full task.
+        pretrained: whether a method that can be pretrained starts from what that has left.
     """
 
     create: Callable[[], SearchMethod]
@@ -56,12 +57,13 @@ class Workload:
     batch_sizes: Mapping[int, int]
     resident: bool = True
     halves: bool = False
+    pretrained: bool = False
 
     @cached_property
     def initial_state(self) -> Mapping[str, Tensor] | None:
         """The state that a pretrained method starts from; a device keeps it in storage."""
         method = self.create()
-        if self.context.budget.meta_epochs == 0 or not isinstance(method, PretrainedMethod):
+        if not (self.pretrained and isinstance(method, PretrainedMethod)):
             return None
         noise, counter = FakeValues(torch.Generator().manual_seed(0)), MemoryCounter("meta")
         with ShapeMode(noise, counter), copied_edges(counter):
@@ -97,7 +99,14 @@ def workload_of(plugins: Plugins, search: Search) -> Workload:
         batches=sum(sizes.values()),
         score=evaluating_score(plugins, selection),
     )
-    return Workload(selection.create, context, sizes, resident=few_shot, halves=search.halves)
+    return Workload(
+        selection.create,
+        context,
+        sizes,
+        resident=few_shot,
+        halves=search.halves,
+        pretrained=search.pretrained,
+    )
 
 
 def _cut(images: int, size: int) -> dict[int, int]:
@@ -134,12 +143,19 @@ class ShapedBatches:
         return SearchBatch(weights=weights, architecture=architecture)
 
     def _batch(self, size: int) -> Batch:
-        """Return images (size, channels, height, width), and labels that count up the classes."""
-        context = self.workload.context
+        """Return images (size, channels, height, width), and labels that count up the classes.
+
+        Where a step has one batch, each step has the same images in it, which a method may know
+        again: the values of an image are its number. Several batches hold others in each step,
+        so that their values are left to be noise.
+        """
+        context, is_only = self.workload.context, sum(self.workload.batch_sizes.values()) == 1
         images = torch.empty(size, *context.image_shape, device="meta")
         labels = torch.empty(size, dtype=torch.int64, device="meta")
         with self.counter.paused():
             self.fake_values.set(labels, torch.arange(size) % context.classes)
+            if is_only:
+                self.fake_values.set(images, torch.arange(size).float().reshape(-1, 1, 1, 1))
         return Batch(images, labels)
 
 

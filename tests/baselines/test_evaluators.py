@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from harness.conformance.rule import Address, Subject
 from harness.contracts import SearchBatch, SearchContext
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
+from harness.scores.zero_cost import synflow
 from harness.space.deployed import DeployedNetwork
 from harness.space.spec import METANAS
 
@@ -70,6 +72,16 @@ def test_a_score_trains_nothing(
     method.search_step([make_batch()])
     assert all(map(torch.equal, before, network.parameters()))
     assert not method.optimizer.state
+
+
+def test_a_score_is_of_a_network_that_has_seen_nothing(
+    build: Any, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """No running statistic has moved when a candidate is scored."""
+    method, batch = build("random", make_context(steps=4), evaluator="synflow"), make_batch()
+    expected = synflow(deepcopy(method.candidate.network), *batch.weights)
+    method.search_step([batch])
+    assert method.scored == [(-expected, method.scored[0][1])]
 
 
 def test_candidates_predict_with_the_weights_that_all_share(

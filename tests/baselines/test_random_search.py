@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
 import pytest
 import torch
-from harness_baselines.random_search import random_genotype
+from harness_baselines.one_shot import random_genotype
 from torch import Tensor
 
 from harness.contracts import Batch, SearchBatch, SearchContext
+from harness.experiment.setting import Recipe
 from harness.space.spec import CELL_KINDS, NODES, OPERATIONS, edge_pairs
 
 MakeContext = Callable[..., SearchContext]
@@ -67,6 +69,21 @@ def test_candidates_share_the_steps(
     assert all(math.isfinite(candidate.loss) for candidate in trained)
 
 
+@pytest.mark.parametrize("by_recipe", [True, False])
+def test_the_schedule_is_over_a_candidates_steps(
+    by_recipe: bool, build: Any, make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """Each candidate starts at the whole rate, which falls over the steps that are its own."""
+    given = {} if by_recipe else {"schedule": "cosine", "weight_lr": 0.1}
+    recipe = Recipe(schedule="cosine", weight_lr=0.1) if by_recipe else Recipe()
+    context = replace(make_context(steps=5), recipe=recipe)
+    method, rates = build("random", context, candidates=2, **given), []
+    for _ in range(5):
+        method.search_step([make_batch()])
+        rates.append(method.optimizer.lr)
+    assert rates == pytest.approx([0.1, 0.075, 0.025, 0.1, 0.05])
+
+
 @pytest.mark.parametrize("losses", [[3.0, 1.0, 2.0], [1.0, 1.0, 2.0], [3.0, 2.0, 1.0]])
 def test_the_best_by_its_held_out_loss_is_kept(
     losses: list[float],
@@ -93,7 +110,7 @@ def test_the_best_by_its_held_out_loss_is_kept(
 def test_held_out_images_are_never_trained_on(
     build: Any, make_context: MakeContext, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What judges a candidate is no part of what any step trained."""
+    """What judges a candidate is no part of what any step trained, in whatever order it came."""
     method = build("random", make_context(steps=4), candidates=2)
     trained: list[Tensor] = []
     judged: list[Tensor] = []
@@ -109,7 +126,12 @@ def test_held_out_images_are_never_trained_on(
 
     monkeypatch.setattr(method, "_update", watch_update)
     monkeypatch.setattr(method, "_mean_loss", watch_loss)
-    search(method, 4, [make_batch(9), make_batch(6, seed=2)])
+    parts = zip(make_batch(9).weights, make_batch(6, seed=2).weights, strict=True)
+    images, labels = map(torch.cat, parts)
+    for _ in range(4):
+        order = torch.randperm(15)
+        cut = [Batch(images[each], labels[each]) for each in (order[:9], order[9:])]
+        method.search_step([SearchBatch(part, part) for part in cut])
     assert len(judged) == 2 * 3  # three classes, once for each candidate
     assert len(trained) == 4 * (9 + 6 - 3)
     assert not any(torch.equal(one, other) for one in judged for other in trained)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -172,6 +173,23 @@ def test_the_supernet_by_autograd(
     method.update(SearchBatch(weights=trained, architecture=judged))
     error = (torch.cat([gradient.flatten() for gradient in found]) - expected).norm()
     assert error < 1e-4 * expected.norm()
+
+
+def test_the_step_ahead_is_at_the_present_rate_of_w(
+    build: Any, make_context: MakeContext, make_batch: MakeBatch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ξ falls with the schedule of w, as equation 6 has one rate for both."""
+    method = build("darts", make_context(), order="second", schedule="cosine", weight_lr=0.1)
+    rates: list[float] = []
+
+    def watch(*_: Any, lr: float, **__: Any) -> None:
+        rates.append(lr)
+
+    monkeypatch.setattr(darts, "unrolled_gradient", watch)
+    for _ in range(4):
+        method.search_step([make_batch()])
+    expected = [0.05 * (1 + math.cos(math.pi * step / 4)) for step in range(4)]
+    assert rates == pytest.approx(expected)
 
 
 def test_one_loss_has_one_draw_of_drop_path(

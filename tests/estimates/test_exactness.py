@@ -117,6 +117,19 @@ def test_storage_is_that_of_a_pretrained_method(plugins: Plugins) -> None:
     assert stored < 0.3 * unfolded
 
 
+def test_a_full_task_starts_from_scratch(plugins: Plugins) -> None:
+    """On-NAS stores whole cells there, whatever the budget pretrains, but for a named start."""
+    entry = SuiteEntry(methods=["onnas"], datasets=["cifar10"], budget="quick,channels=4")
+    (search,) = plan_searches(plugins, [entry], DataRequest(None, Path(), print))
+    assert search.budget.meta_epochs > 0
+    assert workload_of(plugins, search).initial_state is None
+    recipe = search.setting.recipe.model_copy(update={"start": "0" * 64})
+    named = replace(search, setting=search.setting.model_copy(update={"recipe": recipe}))
+    assert workload_of(plugins, named).initial_state is not None
+    few_shot = search_for(plugins, "onnas", ONE_SHOT)
+    assert workload_of(plugins, few_shot).initial_state is not None
+
+
 def test_a_full_task_is_estimated_without_its_images(plugins: Plugins) -> None:
     """Epochs, batches and the halves of a full task come from the form of the data set."""
     entry = SuiteEntry(methods=["darts"], datasets=["cifar10"], budget="quick,channels=4,epochs=2")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from harness.contracts import (
     SearchMethod,
 )
 from harness.errors import UsageError
+from harness.measure.memory import BLOCK_BYTES, MemoryCounter
 from harness.plugins.loading import load_plugins
 from harness.plugins.selection import select
 from harness.space.spec import SearchSpace
@@ -127,6 +129,31 @@ def test_kept_moments_are_the_mean_over_tasks_and_are_stored(
     search.build(replace(context, initial_state=state, pretraining=False))
     (moment, *_) = search.weight_optimizer.moments()
     torch.testing.assert_close(moment, state[key])
+    stored = search.state_dict()
+    assert stored.keys() == state.keys()
+    assert all(torch.equal(stored[name], value) for name, value in state.items())
+
+
+def test_onnas_holds_the_moments_it_was_given_once(
+    make_context: MakeContext, make_batch: MakeBatch
+) -> None:
+    """After `build` what its search needs more for kept moments is the optimizer's copy of them."""
+    context, name = make_context(steps=2), "onnas[optimizer_state=kept]"
+    method = built(name, context)
+    assert isinstance(method, PretrainedMethod)
+    method.meta_update([adapt(method, context, make_batch()).parameters])
+    state = copied(method)
+    without = {key: each for key, each in state.items() if not key.startswith("moment.")}
+    live = []
+    for initial in (without, state):
+        search = select(load_plugins(), "method", name)[0].create()
+        with MemoryCounter() as counter:
+            search.build(replace(context, initial_state=initial, pretraining=False))
+        gc.collect()
+        live.append(counter.live_bytes)
+    moments = [each["second_moment"] for each in search.weight_optimizer.state.values()]
+    copies = sum(-(-each.nbytes // BLOCK_BYTES) * BLOCK_BYTES for each in moments)
+    assert live[1] - live[0] == copies > 0
 
 
 def test_onnas_without_coefficients_folds_the_mean(

@@ -73,6 +73,21 @@ def test_a_run_pretrains_first(scratch: Path) -> None:
     assert [point["meta_epoch"] for point in record["pretraining"]["curve"]] == [EPOCHS]
 
 
+def test_a_validation_search_knows_its_batches(
+    scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a trial: 25 support images in batches of 15 are two batches a step."""
+    told, run_episode = [], stage.run_episode
+
+    def watch(driver: Any, method: Any, context: Any, *rest: Any) -> Any:
+        told.append(context.batches)
+        return run_episode(driver, method, context, *rest)
+
+    monkeypatch.setattr(stage, "run_episode", watch)
+    assert stage.run_pretraining(load_plugins(), job(scratch), lambda _: None).status == "ok"
+    assert set(told) == {2}
+
+
 def test_what_only_the_search_depends_on_shares_a_checkpoint(scratch: Path) -> None:
     """Parameters marked so, and the number of shots, do not ask for another pretraining."""
     trials("-m", "learner")

@@ -126,6 +126,15 @@ def test_normal_scores_tell_the_order_alone() -> None:
     np.testing.assert_allclose(scores, [-0.9674216, 0.0, 0.9674216], atol=1e-6)
 
 
+def test_equal_accuracies_have_equal_normal_scores() -> None:
+    """What was asked for first is no worse: ties share the mean of their ranks."""
+    first, second, third, fourth = normal_scores([50.0, 70.0, 50.0, 60.0])
+    assert first == third
+    np.testing.assert_allclose(
+        [first, fourth, second], [-0.6744898, 0.3186394, 1.1503494], rtol=1e-6
+    )
+
+
 def test_the_predictor_asks_for_what_is_new() -> None:
     """After its start it asks for nothing that it has been told."""
     questions = asked(PredictorSearch(PredictorParameters(start=10)), 0, 60)

@@ -1,11 +1,15 @@
-"""Networks that are copied rather than built."""
+"""Networks that are copied rather than built, and batches whose images are known again."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
+from harness.contracts import SearchContext
+from harness.experiment.budget import Budget
 from harness.measure.memory import MemoryCounter
 from harness.space.spec import METANAS, SearchSpace
 from harness.space.supernet import Supernet
@@ -13,7 +17,7 @@ from harness.tracing import workload
 from harness.tracing.fake_values import FakeValues
 from harness.tracing.likeness import of_network
 from harness.tracing.shapes import ShapeMode
-from harness.tracing.workload import copied_edges
+from harness.tracing.workload import ShapedBatches, Workload, copied_edges
 
 CHANNELS = 4
 
@@ -75,3 +79,24 @@ def test_what_may_hold_more_is_built_each_time(counter: MemoryCounter) -> None:
         nets = [Supernet(1, 3, CHANNELS, space=space) for _ in range(2)]
     lists = [id(part.seen) for net in nets for part in net.modules() if isinstance(part, Drawn)]
     assert len(set(lists)) == len(lists) > 2
+
+
+def never() -> Any:
+    """Make no method, as none is needed."""
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize(("sizes", "known"), [({6: 1}, True), ({6: 2, 3: 1}, False)])
+def test_images_are_known_again_where_a_step_has_one_batch(
+    sizes: dict[int, int], known: bool, counter: MemoryCounter
+) -> None:
+    """Their values tell them apart, and are the same in each step; else each reading is noise."""
+    generator = torch.Generator().manual_seed(0)
+    context = SearchContext((1, 4, 4), 3, CHANNELS, Budget(), 3, torch.device("meta"), generator)
+    fake_values = FakeValues(generator)
+    with ShapeMode(fake_values, counter):
+        batches = ShapedBatches(Workload(never, context, sizes), counter, fake_values)
+        (first,), (second,) = (batches.of([6]) for _ in range(2))
+        one, other = (each.weights.images.cpu() for each in (first, second))
+    assert torch.equal(one, other) is known
+    assert len({tuple(image.flatten().tolist()) for image in one}) == 6

@@ -30,7 +30,7 @@ _METHODS = (
     ),
     (
         "evolution",
-        "one_shot:evolution",
+        "random_search:evolution",
         "regularized evolution: mutants share the budget, the best is kept (Real et al., 2019)",
     ),
     (
@@ -65,7 +65,7 @@ _METHODS = (
     ),
     (
         "random",
-        "one_shot:random_search",
+        "random_search:random_search",
         "Control: random architectures share the budget, the best is kept",
     ),
     (

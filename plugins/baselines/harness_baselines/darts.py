@@ -165,8 +165,8 @@ class Darts(FirstOrderMethod):
     stays at 1 as in the DARTS paper, unless `final_temperature` is lowered as in MetaNAS.
 
     With `order=second`, the gradient of α is taken one step of w ahead, on the same pair of
-    batches. That step is plain gradient descent at the learning rate of w, as in the paper's
-    equation 6. Since w itself is trained by Adam, it only approximates the next w.
+    batches. That step is plain gradient descent at the present learning rate of w, as in the
+    paper's equation 6. Since w itself is trained by Adam, it only approximates the next w.
     """
 
     edge_pairs = False
@@ -191,7 +191,7 @@ class Darts(FirstOrderMethod):
                 self.net.architecture_parameters(),
                 train=self._gradients_of(batch.weights),
                 validate=self._gradients_of(batch.architecture),
-                lr=self.weight_lr,
+                lr=self.weight_optimizer.lr,
             )
         self.architecture_optimizer.step()
 

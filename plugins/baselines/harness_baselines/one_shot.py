@@ -1,7 +1,4 @@
-"""One-shot search: architectures are evaluated by weights that all of them share.
-
-`random_search` and `evolution` choose between it and searches that train each candidate.
-"""
+"""What draws architectures, and one-shot search: it evaluates them by weights that all share."""
 
 from __future__ import annotations
 
@@ -9,39 +6,65 @@ import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from harness.contracts import Batch, SearchBatch, SearchContext, SearchMethod, StepMetrics
+from harness.contracts import Batch, SearchBatch, SearchContext, StepMetrics
 from harness.search.parameters import SearchParameters, WeightParameters
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness.space.batch_norm import frozen_statistics
 from harness.space.genotype import Edge, Genotype
 from harness.space.mixing import Mixing, NodeMixing
-from harness.space.spec import CELL_KINDS, SearchSpace, edge_count
-from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
+from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_count, edge_pairs
+from harness_baselines.parameters import RandomSearchParameters
 from harness_baselines.paths import PathMethod
-from harness_baselines.random_search import Mutants, Proposals, RandomSearch
 
-__all__ = ["OneShotSearch", "architecture_mixing", "evolution", "random_search"]
-
-
-def random_search(parameters: RandomSearchParameters | None = None) -> SearchMethod:
-    """Return random search with the evaluator that its parameters name."""
-    return _search(parameters or RandomSearchParameters(), Proposals())
-
-
-def evolution(parameters: EvolutionSearchParameters | None = None) -> SearchMethod:
-    """Return regularized evolution with the evaluator that its parameters name."""
-    given = parameters or EvolutionSearchParameters()
-    return _search(given, Mutants(given.population, given.sample))
+__all__ = [
+    "Mutants",
+    "OneShotSearch",
+    "Proposals",
+    "architecture_mixing",
+    "random_genotype",
+]
 
 
-def _search(parameters: RandomSearchParameters, proposals: Proposals) -> SearchMethod:
-    if parameters.evaluator == "weights":
-        return OneShotSearch(parameters, proposals)
-    return RandomSearch(parameters, proposals)
+class Proposals:
+    """Draws architectures at random, independent of how good earlier ones were."""
+
+    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
+        """Return the architecture to evaluate next."""
+        return random_genotype(generator, space)
+
+    def learn(self, genotype: Genotype, loss: float) -> None:
+        """Learn how good an architecture is: the lower the loss, the better."""
+
+
+class Mutants(Proposals):
+    """Regularized evolution (Real et al., 2019, algorithm 1).
+
+    The first ones are drawn at random. Then a few are drawn from the population, the best of them
+    is mutated, and the child replaces the oldest.
+    """
+
+    def __init__(self, population: int, sample: int) -> None:
+        """Start with an empty population."""
+        self.size, self.sample = population, sample
+        self.population: deque[tuple[Genotype, float]] = deque(maxlen=population)
+
+    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
+        """Return a random architecture until the population is full; then a child."""
+        if len(self.population) < self.size:
+            return super().next(space, generator)
+        drawn = torch.randperm(len(self.population), generator=generator)[: self.sample]
+        parent, _ = min((self.population[i] for i in drawn.tolist()), key=lambda each: each[1])
+        seed = int(torch.randint(2**31, (), generator=generator))
+        return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
+
+    def learn(self, genotype: Genotype, loss: float) -> None:
+        """Add it to the population, and drop the oldest if the population is full."""
+        self.population.append((genotype, loss))
 
 
 class OneShotSearch(PathMethod):
@@ -150,3 +173,26 @@ def architecture_mixing(genotype: Genotype, space: SearchSpace, like: Tensor) ->
         for kind in CELL_KINDS
     }
     return Mixing(tuple(kinds[kind] for kind in space.cells))
+
+
+def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) -> Genotype:
+    """Draw an architecture: at each node a pair of edges, on each of them an operation.
+
+    Every architecture of the space is equally likely.
+    """
+
+    operations = [space.operations[column] for column in space.derived]
+
+    def draw(count: int) -> int:
+        return int(torch.randint(count, (), generator=generator))
+
+    def draw_node(node: int) -> tuple[Edge, Edge]:
+        pairs = edge_pairs(node)
+        first, second = pairs[draw(len(pairs))]
+        return (
+            Edge(first, operations[draw(len(operations))]),
+            Edge(second, operations[draw(len(operations))]),
+        )
+
+    cells = {kind: tuple(draw_node(node) for node in range(space.nodes)) for kind in CELL_KINDS}
+    return Genotype(normal=cells["normal"], reduction=cells["reduction"])

@@ -1,17 +1,19 @@
 """Searches without gradients of α: random search, the control of all others, and evolution.
 
 Proposals draw architectures; evaluating them is a matter of its own: by a short training or a
-zero-cost score here, by the weights of a supernet in `one_shot`.
+zero-cost score here, by the weights of a supernet in `one_shot`. `random_search` and `evolution`
+choose between the two.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import compress, count
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -21,57 +23,90 @@ from harness.contracts import (
     Deployable,
     SearchBatch,
     SearchContext,
+    SearchMethod,
     StepMetrics,
 )
 from harness.experiment.setting import Recipe
-from harness.search.optimizers import WeightOptimizer
+from harness.search.optimizers import WeightOptimizer, rate_at
 from harness.search.supernet_method import OBSERVED_BATCHES
 from harness.space.backpropagation import BatchOutcome, judge, step_metrics
 from harness.space.batch_norm import frozen_statistics, recalibrate
 from harness.space.deployed import of_discrete
-from harness.space.genotype import Edge, Genotype
-from harness.space.spec import CELL_KINDS, METANAS, SearchSpace, edge_pairs
+from harness.space.genotype import Genotype
+from harness.space.spec import METANAS
 from harness.space.supernet import DiscreteNetwork
-from harness_baselines.parameters import RandomSearchParameters
+from harness_baselines.one_shot import Mutants, OneShotSearch, Proposals
+from harness_baselines.parameters import EvolutionSearchParameters, RandomSearchParameters
 
-__all__ = [
-    "HoldOut",
-    "Mutants",
-    "Proposals",
-    "RandomSearch",
-    "random_genotype",
-]
+__all__ = ["HoldOut", "RandomSearch", "evolution", "random_search", "split"]
 
 
 class HoldOut:
-    """Splits the batches of one search step, in the order in which they come.
+    """Chooses which images of the first search step are held out of training in all steps.
 
-    In few-shot search, the second image of each class is held out, so that every class is trained
-    on; with one shot, nothing is held out. A batch that would be held out as a whole is trained on
-    instead, so that every batch gives an update. A full task has a batch for each purpose already.
+    In few-shot search it is the second image of each class, so that every class is trained on; with
+    one shot, nothing. A batch that would be held out as a whole in the first step is trained on
+    instead. Later steps have another order, and know the images again by their pixels: a batch that
+    is held out as a whole there gives no update.
+
+    A full task has a batch for each purpose already, or one for both, which is divided likewise. If
+    that is augmented, no image is known again, and each step chooses anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, augmented: bool = False) -> None:
         """Start with no class seen."""
-        self._seen: Counter[int] = Counter()
+        self.augmented, self._is_chosen = augmented, False
+        self._seen: Counter[int] = Counter()  # images of each class, while choosing
+        self._chosen: Counter[bytes] = Counter()  # their digests; images may be alike
 
-    def split(self, batch: SearchBatch) -> tuple[Batch, Batch | None]:
-        """Return the images that train and those that judge, if there are any."""
-        if batch.architecture is not batch.weights:
-            return batch.weights, batch.architecture
+    def begin_step(self) -> None:
+        """Begin a step; the choice stands after the first one with two images of a class."""
+        self._is_chosen = not self.augmented and max(self._seen.values(), default=0) > 1
+        if not self._is_chosen:
+            self._seen.clear()
+        self._missing = self._chosen.copy()  # what the step has not had yet
+
+    def choose(self, batch: SearchBatch) -> list[bool]:
+        """Tell of each image that w could learn from whether it is held out."""
         images, labels = batch.weights
-        held = [self._is_second(label) for label in labels.tolist()]
+        if batch.architecture is not batch.weights:
+            return [False] * len(labels)
+        if self._is_chosen:
+            return [self._is_known(each) for each in _digests(images)]
+        held = []
+        for label in labels.tolist():
+            self._seen[label] += 1
+            held.append(self._seen[label] == 2)  # the second of its class
         if not any(held) or all(held):
-            return batch.weights, None
-        # Indices, not masks: with a mask, the shape of the result would depend on its values.
-        training = labels.new_tensor([i for i, is_held in enumerate(held) if not is_held])
-        judging = labels.new_tensor([i for i, is_held in enumerate(held) if is_held])
-        trained = Batch(images[training], labels[training])
-        return trained, Batch(images[judging], labels[judging])
+            return [False] * len(held)
+        if not self.augmented:
+            self._chosen.update(compress(_digests(images), held))
+        return held
 
-    def _is_second(self, label: int) -> bool:
-        self._seen[label] += 1
-        return self._seen[label] == 2
+    def _is_known(self, image: bytes) -> bool:
+        is_known = self._missing[image] > 0
+        self._missing[image] -= is_known
+        return is_known
+
+
+def _digests(images: Tensor) -> list[bytes]:
+    """Return a digest of the pixels of each image of (N, channels, height, width)."""
+    return [blake2b(each.tobytes(), digest_size=16).digest() for each in images.cpu().numpy()]
+
+
+def split(batch: SearchBatch, held: Sequence[bool]) -> tuple[Batch | None, Batch | None]:
+    """Return the images that train and those that judge, if there are any."""
+    if batch.architecture is not batch.weights:
+        return batch.weights, batch.architecture
+    return _where(batch.weights, [not each for each in held]), _where(batch.weights, held)
+
+
+def _where(batch: Batch, wanted: Sequence[bool]) -> Batch | None:
+    if all(wanted) or not any(wanted):
+        return batch if all(wanted) else None
+    # Indices, not masks: with a mask, the shape of the result would depend on its values.
+    places = batch.labels.new_tensor([*compress(count(), wanted)])
+    return Batch(batch.images[places], batch.labels[places])
 
 
 @dataclass
@@ -83,51 +118,15 @@ class Candidate:
     loss: float = math.inf
 
 
-class Proposals:
-    """Draws architectures at random, independent of how good earlier ones were."""
-
-    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
-        """Return the architecture to evaluate next."""
-        return random_genotype(generator, space)
-
-    def learn(self, genotype: Genotype, loss: float) -> None:
-        """Learn how good an architecture is: the lower the loss, the better."""
-
-
-class Mutants(Proposals):
-    """Regularized evolution (Real et al., 2019, algorithm 1).
-
-    The first ones are drawn at random. Then a few are drawn from the population, the best of them
-    is mutated, and the child replaces the oldest.
-    """
-
-    def __init__(self, population: int, sample: int) -> None:
-        """Start with an empty population."""
-        self.size, self.sample = population, sample
-        self.population: deque[tuple[Genotype, float]] = deque(maxlen=population)
-
-    def next(self, space: SearchSpace, generator: torch.Generator) -> Genotype:
-        """Return a random architecture until the population is full; then a child."""
-        if len(self.population) < self.size:
-            return super().next(space, generator)
-        drawn = torch.randperm(len(self.population), generator=generator)[: self.sample]
-        parent, _ = min((self.population[i] for i in drawn.tolist()), key=lambda each: each[1])
-        seed = int(torch.randint(2**31, (), generator=generator))
-        return space.genotype(space.mutate(parent.to_json(), np.random.default_rng(seed)))
-
-    def learn(self, genotype: Genotype, loss: float) -> None:
-        """Add it to the population, and drop the oldest if the population is full."""
-        self.population.append((genotype, loss))
-
-
 class RandomSearch:
     """Trains a few random architectures one after another, and keeps the best.
 
     The search steps are split evenly among the candidates, so that together they get as many
     updates of w as another method's single network; with fewer steps than candidates, each step has
-    one. At the end of its last step, a candidate is judged by its mean loss on images of that step
-    that it never trains on (see `HoldOut`) or, if none can be held out (one shot), by its training
-    loss. It is judged and predicts with running statistics of its last weights.
+    one. The learning rate follows its schedule anew over each candidate's steps. At the end of its
+    last step, a candidate is judged by its mean loss on images of that step that it never trains on
+    (see `HoldOut`) or, if none can be held out (one shot), by its training loss. It is judged and
+    predicts with running statistics of its last weights.
 
     With a zero-cost score as evaluator, each of the first steps, at most half of them, scores an
     untrained candidate on the step's first batch. In the other steps the best candidate is trained,
@@ -144,6 +143,10 @@ class RandomSearch:
     def build(self, context: SearchContext) -> None:
         """Build the first candidate on the context's device."""
         self.context, self.space = context, context.space or METANAS
+        recipe = context.recipe or Recipe()
+        self.weight_lr = self.parameters.weight_lr or recipe.weight_lr
+        self.schedule = self.parameters.schedule or recipe.schedule
+        self.hold_out = HoldOut(augmented=recipe.augmentation != "none")
         self.step, self.candidates = -1, min(self.parameters.candidates, context.steps)
         self.best: Candidate | None = None
         self.scored: list[tuple[float, Genotype]] = []  # losses, and what they are of
@@ -161,18 +164,25 @@ class RandomSearch:
         step = self.step - self.evaluations
         if self._turn(step) != self._turn(max(step - 1, 0)):
             self._build_candidate(self._propose())
-        recent: deque[tuple[Batch, Batch | None]] = deque(maxlen=OBSERVED_BATCHES)
-        hold_out = HoldOut()
+        self.optimizer.lr = self._rate(step)
+        self.hold_out.begin_step()
+        recent: deque[tuple[SearchBatch, list[bool]]] = deque(maxlen=OBSERVED_BATCHES)
+        held_out: list[Batch] = []  # of all batches, so that candidates meet the same images
 
-        def update(batch: SearchBatch) -> BatchOutcome:
-            recent.append(hold_out.split(batch))
-            return self._update(recent[-1][0])
+        def learn(batch: SearchBatch) -> Iterator[BatchOutcome]:
+            recent.append((batch, self.hold_out.choose(batch)))
+            training, judging = split(*recent[-1])
+            if judging is not None and judging is not batch.architecture:
+                held_out.append(judging)
+            if training is not None:
+                yield self._update(training)
 
-        metrics = step_metrics(update(batch) for batch in batches)
+        metrics = step_metrics(outcome for batch in batches for outcome in learn(batch))
         if self._turn(step) != self._turn(step + 1):
-            recalibrate(self.candidate.network, [trained.images for trained, _ in recent])
-            held_out = [judging for _, judging in recent if judging is not None]
-            self._conclude(self._mean_loss(held_out) if held_out else metrics["loss"])
+            parts = [split(*each) for each in recent]
+            recalibrate(self.candidate.network, [each.images for each, _ in parts if each])
+            judging = held_out or [part for _, part in parts if part is not None]
+            self._conclude(self._mean_loss(judging) if judging else metrics["loss"])
         return metrics
 
     def architecture(self) -> Genotype:
@@ -211,6 +221,12 @@ class RandomSearch:
         """Return the number of the candidate that a training step belongs to."""
         return step * self.candidates // (self.context.steps - self.evaluations)
 
+    def _rate(self, step: int) -> float:
+        """Return the learning rate of a training step, by its place among its candidate's."""
+        turn, steps = self._turn(step), self.context.steps - self.evaluations
+        first, end = (-(-each * steps // self.candidates) for each in (turn, turn + 1))
+        return rate_at(step - first, end - first, self.weight_lr, self.schedule)
+
     def _propose(self) -> Genotype:
         return self.proposals.next(self.space, self.context.generator)
 
@@ -220,8 +236,8 @@ class RandomSearch:
             genotype, shape[0], context.classes, context.channels, space=self.space
         ).to(context.device)
         self.candidate = Candidate(genotype, network)
-        lr = self.parameters.weight_lr or (context.recipe or Recipe()).weight_lr
-        self.optimizer = WeightOptimizer(network.parameters(), lr, self.parameters.optimizer)
+        rule = self.parameters.optimizer
+        self.optimizer = WeightOptimizer(network.parameters(), self.weight_lr, rule)
 
     def _evaluate(self, batches: Iterable[SearchBatch]) -> StepMetrics:
         """Score the candidate; after the last one, continue with the best."""
@@ -239,9 +255,9 @@ class RandomSearch:
         score = self.context.score
         assert score is not None  # noqa: S101 - the parameters name one
         network, genotype = self.candidate.network.train(), self.candidate.genotype
+        loss = -score(network, batch.images, batch.labels)  # before running statistics move
         with torch.no_grad():
-            _, outcome = judge(network(batch.images), batch.labels, share=1.0)
-        loss = -score(network, batch.images, batch.labels)
+            _, outcome = judge(network.train()(batch.images), batch.labels, share=1.0)
         self.proposals.learn(genotype, loss)
         self.scored.append((loss, genotype))
         return outcome
@@ -269,24 +285,16 @@ class RandomSearch:
             self.best = self.candidate
 
 
-def random_genotype(generator: torch.Generator, space: SearchSpace = METANAS) -> Genotype:
-    """Draw an architecture: at each node a pair of edges, on each of them an operation.
+def random_search(
+    parameters: RandomSearchParameters | None = None, proposals: Proposals | None = None
+) -> SearchMethod:
+    """Return random search with the evaluator that its parameters name."""
+    given, draws = parameters or RandomSearchParameters(), proposals or Proposals()
+    one_shot = given.evaluator == "weights"
+    return OneShotSearch(given, draws) if one_shot else RandomSearch(given, draws)
 
-    Every architecture of the space is equally likely.
-    """
 
-    operations = [space.operations[column] for column in space.derived]
-
-    def draw(count: int) -> int:
-        return int(torch.randint(count, (), generator=generator))
-
-    def draw_node(node: int) -> tuple[Edge, Edge]:
-        pairs = edge_pairs(node)
-        first, second = pairs[draw(len(pairs))]
-        return (
-            Edge(first, operations[draw(len(operations))]),
-            Edge(second, operations[draw(len(operations))]),
-        )
-
-    cells = {kind: tuple(draw_node(node) for node in range(space.nodes)) for kind in CELL_KINDS}
-    return Genotype(normal=cells["normal"], reduction=cells["reduction"])
+def evolution(parameters: EvolutionSearchParameters | None = None) -> SearchMethod:
+    """Return regularized evolution with the evaluator that its parameters name."""
+    given = parameters or EvolutionSearchParameters()
+    return random_search(given, Mutants(given.population, given.sample))

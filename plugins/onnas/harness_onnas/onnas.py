@@ -64,7 +64,8 @@ class OnNas(SupernetMethod):
     def __init__(self, parameters: OnNasParameters | None = None) -> None:
         """Take the parameters, or their defaults."""
         self.parameters = given = parameters or OnNasParameters()
-        self.folded: State | None = None  # what it was or will be stored as, but for moments
+        # What it was or will be stored as; moments of pretraining itself are in `kept`.
+        self.folded: State | None = None
         by_phases = partial(step_by_step, phase_forward=given.phase_forward)
         engine: Engine = by_phases if given.step_by_step else ordinary
         super().__init__(given, Parts(given.micro_batches, given.micro_batch_images), engine)
@@ -77,6 +78,8 @@ class OnNas(SupernetMethod):
         if context.pretraining:
             self.folded = self.folded or fold(self.meta, {}, rate=1.0)
             self.meta = unfold(self.folded, like=self.meta)
+        else:
+            self.kept = {}  # the optimizers have copies of these full-size tensors
         self.trend = Trend(self.net.architecture_parameters(), self.parameters.trend_steps)
         self.remaining = context.steps * context.batches  # updates to come
 
@@ -86,6 +89,7 @@ class OnNas(SupernetMethod):
         Raises:
             UsageError: the state is not a meta cell of this network.
         """
+        folded = {**state, **with_prefix(self.kept)}
         try:
             parameters = parameters_of(net)
             load_parameters(net, unfold(state, like=parameters))
@@ -93,7 +97,7 @@ class OnNas(SupernetMethod):
                 self.kept = unfold(self.kept, like=parameters, missing=torch.zeros_like)
         except KeyError as error:
             raise UsageError(f"the initial state is not a meta cell: it lacks {error}") from None
-        self.folded = state
+        self.folded = folded
 
     def meta_update(self, adapted: Sequence[State]) -> None:
         """Do both folds of a meta-epoch: from tasks to cells, and from cells to the meta cell."""

@@ -12,6 +12,7 @@ from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, WhiteKernel
 
@@ -90,8 +91,9 @@ class PredictorSearch:
 
 
 def normal_scores(values: list[float]) -> Floats:
-    """Return for each value the point of a standard normal distribution at its rank."""
-    ranks = np.empty(len(values))
-    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
-    levels = (ranks + 0.5) / len(values)
+    """Return for each value the point of a standard normal distribution at its rank.
+
+    Equal values share the mean of their ranks.
+    """
+    levels = (rankdata(values) - 0.5) / len(values)  # ranks count from 1
     return np.array([NormalDist().inv_cdf(level) for level in levels.tolist()])
