@@ -294,7 +294,7 @@ class SupernetMethod(ABC):
         return self.update_weights(batch.weights) if self.warming_up else self.update(batch)
 
     def _observe(self, batches: Iterable[Batch]) -> None:
-        """Bring running statistics up to date, in parts as the updates had, of three images or more."""
+        """Bring running statistics up to date, in the updates' parts, of three images or more."""
         cut = [split_batch(batch, *Parts(self.parts.number)) for batch in batches]
         images = [part.images for parts in cut for part in parts]
         recalibrate(self.net, images, lambda each: self.net(each, self.prediction_mixing()))

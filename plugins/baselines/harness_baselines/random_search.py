@@ -145,7 +145,7 @@ class RandomSearch:
         self.context, self.space = context, context.space or METANAS
         recipe = context.recipe or Recipe()
         self.weight_lr = self.parameters.weight_lr or recipe.weight_lr
-        self.schedule = self.parameters.schedule or recipe.schedule
+        self.schedule = self.parameters.schedule_under(recipe)
         self.hold_out = HoldOut(augmented=recipe.augmentation != "none")
         self.step, self.candidates = -1, min(self.parameters.candidates, context.steps)
         self.best: Candidate | None = None

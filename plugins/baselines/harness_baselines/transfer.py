@@ -56,7 +56,7 @@ class Transfer:
         create = _published_network if given.model is None else _kept_network
         self.described, network = create(given, context)
         self.network = network.to(context.device).eval()
-        self.step, self.steps, self.schedule = -1, context.steps, given.schedule or recipe.schedule
+        self.step, self.steps, self.schedule = -1, context.steps, given.schedule_under(recipe)
         last = set(self.network.last_layer().parameters())
         for name, parameter in self.network.named_parameters():
             is_tuned = given.tune == "all" or (given.tune == "bias" and name.endswith(".bias"))
