@@ -1,8 +1,7 @@
 """Searches without gradients of α: random search, the control of all others, and evolution.
 
 Proposals draw architectures; evaluating them is a matter of its own: by a short training or a
-zero-cost score here, by the weights of a supernet in `one_shot`. `random_search` and `evolution`
-choose between the two.
+zero-cost score here, by the weights of a supernet in `one_shot`; functions below choose.
 """
 
 from __future__ import annotations
@@ -289,9 +288,10 @@ def random_search(
     parameters: RandomSearchParameters | None = None, proposals: Proposals | None = None
 ) -> SearchMethod:
     """Return random search with the evaluator that its parameters name."""
-    given, draws = parameters or RandomSearchParameters(), proposals or Proposals()
-    one_shot = given.evaluator == "weights"
-    return OneShotSearch(given, draws) if one_shot else RandomSearch(given, draws)
+    given = parameters or RandomSearchParameters()
+    if given.evaluator == "weights":
+        return OneShotSearch(given, proposals or Proposals())
+    return RandomSearch(given, proposals)
 
 
 def evolution(parameters: EvolutionSearchParameters | None = None) -> SearchMethod:
