@@ -83,7 +83,8 @@ class Row:
         limit_mib: what the device has for tensors; None where there is no limit, or none is known.
         budget: the keys that such a trial uses; of an estimate, those that memory depends on.
         values: by the metric's name, those that were captured.
-        fits: whether the device held every seed; None where no limit is known.
+        fits: whether the device held every seed; None where no limit is known, or no trial ended
+            well or for want of memory.
         fingerprint: of the data; None for an estimate, which reads none.
         machine: the processor it was measured on, where that is known.
         failed: the share of its trials that ended in an error or over budget.

@@ -114,7 +114,7 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
         limit_mib=to_mib(first.device.memory_limit_bytes),
         budget=used_keys(first.budget.allowed, first.dataset.kind),
         values={value.metric.name: value for value in _values(group, good, missing, metrics)},
-        fits=all(record.status != "out_of_memory" for record in group),
+        fits=_fits(group),
         fingerprint=first.dataset.fingerprint,
         machine=str(machine) if machine else None,
         failed=len(failed) / len(group),
@@ -122,6 +122,15 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
         records=tuple(group),
         host_share=fmean(shares) if shares else None,
     )
+
+
+def _fits(group: Sequence[Record]) -> bool | None:
+    """Tell whether the device held every seed; None where none ended well, nor for want of memory.
+
+    A trial that crashed may have done so before it needed the most.
+    """
+    statuses = {record.status for record in group}
+    return False if "out_of_memory" in statuses else True if "ok" in statuses else None
 
 
 def mode_of(record: Record) -> Source:

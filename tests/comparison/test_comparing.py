@@ -83,6 +83,18 @@ def test_what_does_not_fit_is_worse(make_record: MakeRecord) -> None:
     assert neither.verdict == "no difference shown"
 
 
+def test_what_crashed_is_not_compared_with_what_does_not_fit(make_record: MakeRecord) -> None:
+    """Whether it would have fitted is not known, so neither is better, and the reason is told."""
+    crashed, unfit = make_record(status="error"), make_record(status="out_of_memory")
+    for a, b, name in ((crashed, unfit, "A"), (unfit, crashed, "B")):
+        memory = only(compare(found(a), found(b)), "memory")
+        assert (memory.verdict, memory.why) == (
+            "not compared",
+            f"whether {name} fits is not known",
+        )
+        assert not is_failed(memory, parse_thresholds("2%"))
+
+
 def test_time_of_other_processors_is_not_compared(make_record: MakeRecord) -> None:
     """A faster machine is no better method."""
     a, b = make_record(), make_record(environment={"processor": "two"})

@@ -117,6 +117,24 @@ def test_failed_seeds_are_told_and_do_not_count() -> None:
     assert "1 of 2 error" in text
 
 
+@pytest.mark.parametrize(
+    ("statuses", "fits"),
+    [
+        (["ok", "error"], True),
+        (["ok", "out_of_memory"], False),
+        (["error", "out_of_memory"], False),
+        (["error", "over_budget", "interrupted"], None),
+    ],
+)
+def test_what_crashed_is_not_known_to_fit(statuses: list[str], fits: bool | None) -> None:
+    """A device is known to hold a row where a trial ended well, and not to where one had none."""
+    (row,) = rows_of_records(
+        record(seed, 50.0, status=status) for seed, status in enumerate(statuses)
+    )
+    assert row.fits is fits
+    assert row.to_json()["fits"] is fits
+
+
 def test_an_interval_needs_two_values() -> None:
     """Below two values there is no interval; above 30 degrees of freedom it is the normal's."""
     assert interval_95([1.0]) is None
