@@ -280,7 +280,8 @@ def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled
             f"{' and '.join(others)} stands in for a published data set: memory and time compare "
             "where images have the same size, accuracy does not."
         )
-    yield from (f"{each.method}: {fault}." for each in ours for fault in each.faults)
+    for each in ours:
+        yield from (f"{each.method}: {said}." for said in (*each.faults, *each.left_out))
     for note in suite.published.notes:
         about = ", ".join(f"{key} {value}" for key, value in note.where.items())
         yield f"{about}: {note.text}" if about else note.text

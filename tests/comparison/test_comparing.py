@@ -127,6 +127,18 @@ def test_estimates_compare_like_runs(memory: float, lowest: float | None, verdic
     assert only(result, "memory").verdict == verdict
 
 
+def test_records_of_one_seed_are_one_sample(make_record: MakeRecord) -> None:
+    """A run before and one after a change count as the later one, and a remark says so."""
+    later = [
+        make_record(accuracies(60, draw=seed), seed=seed, ended_at="2026-11-02") for seed in (0, 1)
+    ]
+    both = [*(each.model_copy(update={"ended_at": "2026-11-01"}) for each in later), *later]
+    (row,) = compare(found(*later), found(*both)).rows
+    told = next(each for each in row.comparisons if each.metric.short == "accuracy")
+    assert (told.difference, told.over) == (0.0, "80 tasks of 2 seeds")
+    assert row.remarks == ("B: 2 earlier records of the same seeds are left out",)
+
+
 def test_failed_trials_are_told(make_record: MakeRecord) -> None:
     """Means are of what ended well; what did not is a remark, and fails a comparison in CI."""
     a = found(make_record(seed=0), make_record(seed=1))

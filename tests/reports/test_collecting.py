@@ -61,6 +61,22 @@ def test_a_final_record_stands_before_an_interrupted_one(
     assert trial.record.status == "ok"
 
 
+def test_a_run_that_was_made_again_counts_once(
+    tmp_path: Path, make_record: MakeRecord, write_run: WriteRun
+) -> None:
+    """The later run's trials are those that rows, pictures and commands are of; all are found."""
+    for name, day in (("later", "2026-11-02"), ("earlier", "2026-11-01")):
+        made = [make_record(seed=seed, trial_key=f"{name}-{seed}", ended_at=day) for seed in (0, 1)]
+        write_run(tmp_path / name, made)
+    found = load_results([tmp_path])
+    assert len(found.trials) == 4
+    assert {each.folder.parent.parent.name for each in found.counted} == {"later"}
+    (row,) = found.rows
+    assert (len(row.records), row.earlier) == (2, 2)
+    (command,) = found.commands
+    assert command.endswith("--seed 0-1")
+
+
 def test_an_old_plan_and_no_plan_are_read(run: Path) -> None:
     """A plan that names no suite is whole; a missing plan is a problem, its trials count."""
     plan = json.loads((run / "plan.json").read_text("utf-8"))
