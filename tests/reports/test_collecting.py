@@ -51,6 +51,26 @@ def test_a_folder_of_runs_is_read_and_trials_count_once(
     assert found.problems == ()
 
 
+def test_a_folder_of_folders_of_runs_is_read(
+    tmp_path: Path, make_record: MakeRecord, write_run: WriteRun
+) -> None:
+    """`results` has runs beside `claims/METHOD`; one that holds none is a problem, once."""
+    write_run(tmp_path / "run", [make_record(seed=0)])
+    for place, name in enumerate(("claims", "reference"), start=1):
+        (tmp_path / name).mkdir()
+        write_run(tmp_path / name / "onnas", [make_record(seed=place)])
+    (tmp_path / "mine" / "a").mkdir(parents=True)
+    (tmp_path / "mine" / "b").mkdir()
+    write_run((tmp_path / "mine" / "a" / "deep"), [make_record(seed=3)])
+    found = load_results([tmp_path])
+    assert sorted(each.record.seed for each in found.trials) == [0, 1, 2]
+    (problem,) = found.problems
+    assert (problem.path, problem.reason) == (
+        tmp_path / "mine",
+        "it holds no run and no estimate",
+    )
+
+
 def test_a_final_record_stands_before_an_interrupted_one(
     tmp_path: Path, make_record: MakeRecord, write_run: WriteRun
 ) -> None:
