@@ -274,6 +274,22 @@ def test_a_mark_opens_its_trial_by_keyboard(page: Page) -> None:
     assert page.locator("dialog").is_visible()
 
 
+SCATTER = """([metric, more]) => {
+  const rows = structuredClone(data.rows.slice(0, 2));
+  data.metrics.push({...metricOf("accuracy"), name: metric, more});
+  rows.forEach((row, n) => { row.values[metric] = [50 + n, null, null, "measured"]; });
+  const drawn = scatter("", rows, "peak_memory", metric, 400);
+  return [".front", ".chance"].map((each) => drawn.querySelectorAll(each).length);
+}"""
+
+
+def test_a_scatter_judges_by_the_metric(page: Page) -> None:
+    """No Pareto line where no direction is better; accuracies of both kinds have that of chance."""
+    assert page.evaluate(SCATTER, ["transductive_accuracy", True]) == [1, 1]
+    assert page.evaluate(SCATTER, ["mine", None]) == [0, 0]
+    assert page.evaluate(SCATTER, ["yours", True]) == [1, 0]
+
+
 @pytest.mark.parametrize("width", [1280, 400])
 @pytest.mark.parametrize("theme", ["Light", "Dark"])
 def test_it_is_accessible(page: Page, theme: str, width: int) -> None:
