@@ -34,12 +34,8 @@ from harness.results.summary import FAILED
 from harness.system.streams import is_terminal, tell
 
 __all__ = [
-    "BarProgress",
-    "LineProgress",
-    "ProgressView",
-    "interruptible_progress",
-    "work_on_stderr",
-]
+    "BarProgress", "LineProgress", "ProgressView", "interruptible_progress", "work_on_stderr",
+]  # fmt: skip
 
 Event = dict[str, Any]
 LINE_EVERY_S = 10.0
@@ -254,11 +250,13 @@ def describe_meta_epoch(pretraining: Pretraining, event: Event) -> str:
 
 def describe_end(trial: Trial, record: Record, *, resumed: bool) -> str:
     """Say how a trial ended, and why if not well."""
-    how = record.status.replace("_", " ")
+    how, accuracy = record.status.replace("_", " "), record.metrics.get("accuracy")
     if record.error is not None:
         how += f": {record.error.message}"
-    elif record.status == "ok" and record.metrics["accuracy"].value is not None:
-        how += f", accuracy {record.metrics['accuracy'].value:.2f} %"
+    elif record.status == "ok" and accuracy is None and record.dataset.objective.limits:
+        how += ", nothing within the limits was found"
+    elif record.status == "ok" and accuracy is not None and accuracy.value is not None:
+        how += f", accuracy {accuracy.value:.2f} %"
     return f"{trial}: {how}" + (" (finished earlier)" if resumed else "")
 
 

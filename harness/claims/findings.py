@@ -181,16 +181,23 @@ def fits(claim: Claim, check: FitCheck, evidence: Evidence) -> Finding:
         low=float(agree),
         high=float(agree + unknown),
         mode=match.rows[0].mode,
-        told="; ".join(f"{method} {FIT_WORDS[fits]}" for method, fits in held.items())
+        told="; ".join(
+            f"{method} {_told_fit(row, fits)}"
+            for row, (method, fits) in zip(match.rows, held.items(), strict=True)
+        )
         + ("" if limit is None else f", of {limit:,.0f} MiB"),
     )
 
 
-FIT_WORDS = {True: "fits", False: "does not fit", None: "fits or not, as it chooses"}
+def _told_fit(row: Row, fits: bool | None) -> str:
+    if fits is None:
+        chooses = row.mode == "predicted" and "peak_memory" in row.values
+        return "fits or not, as it chooses" if chooses else "fits or not: no trial has shown it"
+    return "fits" if fits else "does not fit"
 
 
 def _is_held(row: Row) -> bool | None:
-    """Tell whether a device holds a row; None if that depends on what the method chooses."""
+    """Tell whether a device holds a row; None if the method's choices decide, or no trial shows."""
     value = row.values.get("peak_memory")
     if row.mode != "predicted" or value is None or value.span is None or row.limit_mib is None:
         return row.fits

@@ -44,7 +44,7 @@ class Comparison:
         high: its upper end.
         basis: what the interval is.
         over: what the interval is over, in words: `40 tasks`, `3 seeds`.
-        fits_a: whether A's device held it; None if no limit is known.
+        fits_a: whether A's device held it; None if that is not known.
         fits_b: the same for B.
         source_a: whether A's value was measured, emulated or predicted.
         source_b: the same for B.
@@ -116,10 +116,14 @@ def _unfit(pair: Pair, metric: MetricSpec) -> bool:
 
 
 def _by_fit(metric: MetricSpec, a: Row, b: Row) -> Comparison:
+    """Compare whether devices hold two rows, where at least one does not."""
     verdict: Verdict = "no difference shown"
     if a.fits is not b.fits:
         verdict = "worse" if b.fits is False else "better"
-    told = _told(metric, a.held(metric.name), b.held(metric.name))
+    why, unknown = "", next((name for name, row in (("A", a), ("B", b)) if row.fits is None), "")
+    if unknown:
+        verdict, why = "not compared", f"whether {unknown} fits is not known"
+    told = _told(metric, a.held(metric.name), b.held(metric.name), why)
     return replace(told, verdict=verdict, basis="fits", fits_a=a.fits, fits_b=b.fits)
 
 

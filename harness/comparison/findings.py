@@ -43,7 +43,7 @@ def findings_of(results: Results, published: Sequence[PublishedSuite]) -> list[s
     suites = [suite for suite in published if suite.has_numbers]
     compared = [each for suite in suites for each in compare_with(suite, rows, results.stand_ins)]
     return [
-        *(sentence for each in compared for sentence in findings_of_paper(each)),
+        *dict.fromkeys(sentence for each in compared for sentence in findings_of_paper(each)),
         *findings_of_rows(rows),
     ]
 

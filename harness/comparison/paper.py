@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -107,11 +108,8 @@ class PaperComparison:
 
     def lines_of(self, metric: str, device: str | None) -> list[PaperLine]:
         """Return the lines of a metric, by its short name; of time, those of one device."""
-        return [
-            line
-            for line in self.lines
-            if line.metric.short == metric and device in (None, line.device)
-        ]
+        own = [line for line in self.lines if line.metric.short == metric]
+        return [line for line in own if device in (None, line.device)]
 
     def summary(self, metric: str, device: str | None = None) -> dict[str, Any]:
         """Return how far off we are in one metric, of time on one device.
@@ -187,16 +185,20 @@ def compare_with(
     """Return a comparison for each scaled budget and mode that has published rows.
 
     Data sets with a budget or conditions of their own share one comparison; if one setting was run
-    under several conditions, each has a comparison of its own.
+    under several conditions, each has a comparison of its own, and so has what was run again.
     """
     ways: dict[object, list[Row]] = {}
+    taken: Counter[object] = Counter()
     settings: dict[tuple[str, str], dict[str, int]] = {}
     for row in rows:
         met = settings.setdefault((row.dataset, row.setting), {})
-        theirs = suite.used_keys(stand_ins.get(row.dataset, row.dataset), row.kind)
+        dataset = stand_ins.get(row.dataset, row.dataset)
+        theirs = suite.used_keys(dataset, row.kind)
         scaled = sorted(item for item in row.budget.items() if theirs.get(item[0]) != item[1])
         way = (row.mode, met.setdefault(row.conditions, len(met)), tuple(scaled))
-        ways.setdefault(way, []).append(row)
+        place = (way, row.method, dataset, row.setting, row.device)
+        ways.setdefault((way, taken[place]), []).append(row)
+        taken[place] += 1
     for own in ways.values():
         compared = _compare(suite, own, stand_ins)
         if any(line.ours is not None or line.fits is not None for line in compared.lines):
@@ -225,8 +227,8 @@ def _by_place(sides: Sequence[Row], stand_ins: Mapping[str, str]) -> dict[RowPla
         devices = found.setdefault(RowPlace(side.method, dataset, side.setting), {})
         if side.device in devices:
             raise UsageError(
-                f"{side.method} on {side.dataset} {side.setting} was run on {side.device} under "
-                "several budgets, conditions or modes; give a folder that has one of them"
+                f"{side} was run or estimated again, or under several budgets, conditions or "
+                "modes; give a folder that has one of them"
             )
         devices[side.device] = side
     return found
@@ -280,7 +282,8 @@ def _remarks(suite: PublishedSuite, ours: Sequence[Row], scaled: Sequence[Scaled
             f"{' and '.join(others)} stands in for a published data set: memory and time compare "
             "where images have the same size, accuracy does not."
         )
-    yield from (f"{each.method}: {fault}." for each in ours for fault in each.faults)
+    for each in ours:
+        yield from (f"{each.method}: {said}." for said in (*each.faults, *each.left_out))
     for note in suite.published.notes:
         about = ", ".join(f"{key} {value}" for key, value in note.where.items())
         yield f"{about}: {note.text}" if about else note.text

@@ -117,7 +117,8 @@ def _remarks(pair: Pair, comparisons: tuple[Comparison, ...]) -> list[str]:
         told.append(f"{b.method} is version {a.version} in A and {b.version} in B")
     elif _sources(a) and _sources(b) and _sources(a) != _sources(b):
         told.append(f"{b.method} comes from different sources in A and B, under the same version")
-    told += [f"{name}: {fault}" for name, side in (("A", a), ("B", b)) for fault in side.faults]
+    for name, side in (("A", a), ("B", b)):
+        told += [f"{name}: {said}" for said in (*side.faults, *side.left_out)]
     told += [
         f"{each.metric.short} was not compared: {each.why}" for each in comparisons if each.why
     ]

@@ -70,6 +70,7 @@ def lines_of_rows(rows: Iterable[Row], stand_ins: Mapping[str, str]) -> list[Lin
             lines.append(line)
         line.devices[row.device] = row
         told = [*failures(row.records), *side_by_side(row.records)]
+        told += [f"{said}." for said in row.left_out]
         line.remarks += [f"{row.device}: {text}" for text in told]
     return lines
 

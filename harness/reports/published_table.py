@@ -148,7 +148,7 @@ def _agrees(published: Published, pair: _Compared, device: str) -> bool | None:
     was_unfit = published.is_unfit(pair.row, device)
     if ours.fits is False:
         return was_unfit
-    return None if "peak_memory" not in ours.values else not was_unfit
+    return None if ours.fits is None or "peak_memory" not in ours.values else not was_unfit
 
 
 def _columns(published: Published) -> tuple[Column, ...]:

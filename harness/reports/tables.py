@@ -95,13 +95,15 @@ def _published(results: Results, suite: PublishedSuite, missing: Missing) -> Ite
     for budget, records in _by_budget(results, suite).items():
         scaled = [_scaled(record, suite, stand_ins) for record in records]
         sentences = [scaled_sentence(scaled)] if any(scaled) else []
+        rows = rows_of_records(records, missing, results.metrics)
+        counted = [record for row in rows for record in row.records]
         yield published_table(
             suite,
-            lines_of_rows(rows_of_records(records, missing, results.metrics), stand_ins),
+            lines_of_rows(rows, stand_ins),
             Frame(
                 key=suite.name,
                 title=f"{suite.title} ({budget})",
-                caption=(*sentences, failed_sentence(records, missing)),
+                caption=(*sentences, failed_sentence(counted, missing)),
                 reasons=(SCALED,) if any(scaled) else (),
             ),
         )

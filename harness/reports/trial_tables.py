@@ -172,6 +172,7 @@ def _trial_cells(
     remarks: Remarks,
 ) -> tuple[TableCell, ...]:
     told = [*failures(row.records), *side_by_side(row.records)]
+    told += [f"Of {row.method}, {said}." for said in row.left_out]
     if row.dataset in stand_ins:
         told.append(f"{row.dataset} stands in for {stand_ins[row.dataset]}.")
     return (

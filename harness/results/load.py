@@ -31,9 +31,11 @@ from harness.system.text import is_leftover
 
 __all__ = ["load_results"]
 
+LEVELS = 2  # below a folder that is named: `results` holds `claims/METHOD` and `reference/NAME`
+
 
 def load_results(paths: Sequence[Path], metrics: Mapping[str, MetricSpec] = METRICS) -> Results:
-    """Read run folders, estimates, and folders that hold some.
+    """Read run folders, estimates, and folders that hold some, themselves or in a folder of theirs.
 
     A record that is missing, malformed, foreign, of a newer version or behind a link out of the
     folder that was named becomes a problem; all others are collected all the same.
@@ -55,7 +57,7 @@ def load_results(paths: Sequence[Path], metrics: Mapping[str, MetricSpec] = METR
 def _search(finder: _Finder, path: Path) -> None:
     if not path.is_dir():
         raise UsageError(f"{path} {'is not a folder' if path.exists() else 'does not exist'}")
-    if not finder.search(path, path) and not finder.search_below(path):
+    if not finder.search(path, path) and not finder.search_below(path, path):
         raise UsageError(
             f"{path} holds no run and no estimate; give a folder that `harness run` or "
             "`harness estimate --output` has left, or one that holds such folders"
@@ -100,19 +102,33 @@ class _Finder:
             self._guarded(folder / BENCH_FILE, lambda path: self._read_bench(path, root))
         return is_run or is_estimate or is_bench
 
-    def search_below(self, root: Path) -> bool:
-        """Read the run folders within a folder; files beside them are ignored."""
-        found = []
-        for folder in _entries(root):
+    def search_below(self, parent: Path, root: Path, levels: int = LEVELS) -> bool:
+        """Read the run folders within a folder, or within one of its folders that is none itself.
+
+        Files beside them are ignored. Says whether there was one.
+        """
+        found = False
+        for folder in _entries(parent):
             if not folder.is_dir():
                 continue
             if leaves(folder, root):
                 self.problems.append(Problem(folder, "it is a link out of the folder"))
-                continue
-            found.append(self.search(folder, root))
-            if not found[-1]:
+            elif self.search(folder, root) or (levels > 1 and self._search_deeper(folder, root)):
+                found = True
+            else:
                 self.problems.append(Problem(folder, "it holds no run and no estimate"))
-        return any(found)
+        return found
+
+    def _search_deeper(self, folder: Path, root: Path) -> bool:
+        """Read the run folders of a folder that is none; without any, leave no problem of it."""
+        before = len(self.problems)
+        try:
+            if self.search_below(folder, root, levels=1):
+                return True
+        except UsageError:  # it may not be listed
+            pass
+        del self.problems[before:]
+        return False
 
     def _read_run(self, folder: Path, root: Path) -> None:
         plan = self._guarded(folder / PLAN_FILE, lambda path: self._read_plan(path, root))

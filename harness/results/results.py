@@ -91,6 +91,12 @@ class Results:
         return [trial.record for trial in self.trials]
 
     @cached_property
+    def counted(self) -> list[FoundTrial]:
+        """The trials that count in rows: of each seed the newest, in their order."""
+        counted = {id(record) for row in self.trial_rows for record in row.records}
+        return [trial for trial in self.trials if id(trial.record) in counted]
+
+    @cached_property
     def trial_rows(self) -> list[Row]:
         """The rows of all trials; those that failed are left out of means."""
         return rows_of_records(self.records, metrics=self.metrics)
@@ -197,7 +203,7 @@ def _words(record: Record) -> tuple[str, ...]:
 
 def _seeds(seeds: Sequence[int]) -> str:
     """Write seeds as `--seed` takes them: `0-2`, or `0,4`."""
-    ordered = sorted(seeds)
+    ordered = sorted(set(seeds))
     first, last = ordered[0], ordered[-1]
     if len(ordered) > 1 and ordered == list(range(first, last + 1)):
         return f"{first}-{last}"

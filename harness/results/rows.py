@@ -83,12 +83,14 @@ class Row:
         limit_mib: what the device has for tensors; None where there is no limit, or none is known.
         budget: the keys that such a trial uses; of an estimate, those that memory depends on.
         values: by the metric's name, those that were captured.
-        fits: whether the device held every seed; None where no limit is known.
+        fits: whether the device held every seed; None where no limit is known, or no trial ended
+            well or for want of memory.
         fingerprint: of the data; None for an estimate, which reads none.
         machine: the processor it was measured on, where that is known.
         failed: the share of its trials that ended in an error or over budget.
         faults: what went wrong, in words.
-        records: what the row joins; none for an estimate or a benchmark.
+        records: what the row joins, one of each seed; none for an estimate or a benchmark.
+        earlier: how many earlier records of the same seeds are left out.
         host_share: the harness's share of the wall clock, the mean over seeds.
     """
 
@@ -110,11 +112,21 @@ class Row:
     failed: float = 0.0
     faults: tuple[str, ...] = ()
     records: tuple[Record, ...] = ()
+    earlier: int = 0
     host_share: float | None = None
 
     def __str__(self) -> str:
         """Name it in a line."""
         return f"{self.method} on {self.dataset} {self.full_setting}, {self.device} ({self.mode})"
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """How many earlier records are left out, in words; none where none are."""
+        if not self.earlier:
+            return ()
+        if self.earlier == 1:
+            return ("1 earlier record of the same seed is left out",)
+        return (f"{self.earlier} earlier records of the same seeds are left out",)
 
     @property
     def full_setting(self) -> str:

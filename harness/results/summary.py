@@ -1,4 +1,8 @@
-"""Joins records that differ only in their seed into one row, with means, deviations, intervals."""
+"""Joins records that differ only in their seed into one row, with means, deviations, intervals.
+
+A seed counts once. A trial that was run again, such as after a change of its method's code, is no
+further sample: of its records the newest counts, and the row says how many others are left out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import Literal
 
 from harness.canonical import canonical_json
 from harness.experiment.budget import used_keys
-from harness.experiment.outcome import Metric, TaskResult
+from harness.experiment.outcome import FINAL_STATUSES, Metric, TaskResult
 from harness.metrics import METRICS, MetricSpec, Source, to_mib, undeclared
 from harness.results.record import Record
 from harness.results.rows import Row, Value
@@ -70,6 +74,20 @@ def _but_for_the_seed(record: Record) -> Hashable:
     )
 
 
+def _newest(group: Sequence[Record]) -> list[Record]:
+    """Return the newest record of each seed, which has not been interrupted if any has not."""
+    found: dict[int, Record] = {}
+    for record in group:
+        known = found.get(record.seed)
+        if known is None or _age(known) <= _age(record):
+            found[record.seed] = record
+    return list(found.values())
+
+
+def _age(record: Record) -> tuple[bool, str]:
+    return record.status in FINAL_STATUSES, record.ended_at
+
+
 def interval_95(values: Sequence[float]) -> float | None:
     """Return the half-width of the mean's 95 % interval (Student's t); None below two values."""
     if len(values) < 2:
@@ -91,11 +109,12 @@ def variance(values: Sequence[float]) -> float:
 
 
 def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics = METRICS) -> Row:
-    """Join at least one record, all of which differ only in their seed.
+    """Join at least one record, all of which differ only in their seed, or in their age.
 
     With `missing`, failed trials count in accuracy and its spread alone, since nothing could stand
     for their memory or time.
     """
+    every, group = len(group), _newest(group)
     first = group[0]
     good = [record for record in group if record.status == "ok"]
     failed = [record for record in group if record.status in FAILED]
@@ -114,14 +133,24 @@ def row_of(group: Sequence[Record], missing: Missing = "omit", metrics: Metrics 
         limit_mib=to_mib(first.device.memory_limit_bytes),
         budget=used_keys(first.budget.allowed, first.dataset.kind),
         values={value.metric.name: value for value in _values(group, good, missing, metrics)},
-        fits=all(record.status != "out_of_memory" for record in group),
+        fits=_fits(group),
         fingerprint=first.dataset.fingerprint,
         machine=str(machine) if machine else None,
         failed=len(failed) / len(group),
         faults=tuple(f"seed {each.seed} ended {each.status}" for each in failed),
         records=tuple(group),
+        earlier=every - len(group),
         host_share=fmean(shares) if shares else None,
     )
+
+
+def _fits(group: Sequence[Record]) -> bool | None:
+    """Tell whether the device held every seed; None where none ended well, nor for want of memory.
+
+    A trial that crashed may have done so before it needed the most.
+    """
+    statuses = {record.status for record in group}
+    return False if "out_of_memory" in statuses else True if "ok" in statuses else None
 
 
 def mode_of(record: Record) -> Source:

@@ -168,6 +168,17 @@ def test_what_fits_is_counted(
     assert verdict_of(make_claim(swapped, 2, relation="about"), found) == "does not hold"
 
 
+def test_what_crashed_is_no_evidence_that_it_fits(
+    make_claim: MakeClaim, make_record: MakeRecord, evidence: MakeEvidence
+) -> None:
+    """The count could be either, and the finding says that no trial has shown it."""
+    found = evidence([make_record("metanas", status="error"), make_record("darts")])
+    claim = make_claim(FITS, 1, relation="about")
+    assert verdict_of(claim, found) == "not shown either way"
+    told = "metanas fits or not: no trial has shown it; darts fits, of 640 MiB"
+    assert find(claim, found).told == told
+
+
 def test_what_another_device_holds_says_nothing(
     make_claim: MakeClaim, make_record: MakeRecord, evidence: MakeEvidence
 ) -> None:

@@ -83,6 +83,18 @@ def test_what_does_not_fit_is_worse(make_record: MakeRecord) -> None:
     assert neither.verdict == "no difference shown"
 
 
+def test_what_crashed_is_not_compared_with_what_does_not_fit(make_record: MakeRecord) -> None:
+    """Whether it would have fitted is not known, so neither is better, and the reason is told."""
+    crashed, unfit = make_record(status="error"), make_record(status="out_of_memory")
+    for a, b, name in ((crashed, unfit, "A"), (unfit, crashed, "B")):
+        memory = only(compare(found(a), found(b)), "memory")
+        assert (memory.verdict, memory.why) == (
+            "not compared",
+            f"whether {name} fits is not known",
+        )
+        assert not is_failed(memory, parse_thresholds("2%"))
+
+
 def test_time_of_other_processors_is_not_compared(make_record: MakeRecord) -> None:
     """A faster machine is no better method."""
     a, b = make_record(), make_record(environment={"processor": "two"})
@@ -113,6 +125,18 @@ def test_estimates_compare_like_runs(memory: float, lowest: float | None, verdic
     """An exact estimate is a number, one that depends on choices a range."""
     result = compare(estimated(estimate(100.0)), estimated(estimate(memory, lowest)))
     assert only(result, "memory").verdict == verdict
+
+
+def test_records_of_one_seed_are_one_sample(make_record: MakeRecord) -> None:
+    """A run before and one after a change count as the later one, and a remark says so."""
+    later = [
+        make_record(accuracies(60, draw=seed), seed=seed, ended_at="2026-11-02") for seed in (0, 1)
+    ]
+    both = [*(each.model_copy(update={"ended_at": "2026-11-01"}) for each in later), *later]
+    (row,) = compare(found(*later), found(*both)).rows
+    told = next(each for each in row.comparisons if each.metric.short == "accuracy")
+    assert (told.difference, told.over) == (0.0, "80 tasks of 2 seeds")
+    assert row.remarks == ("B: 2 earlier records of the same seeds are left out",)
 
 
 def test_failed_trials_are_told(make_record: MakeRecord) -> None:

@@ -210,6 +210,22 @@ def test_data_sets_with_conditions_of_their_own_are_one_comparison(
     assert len(list(compare_with(suite, twice, {}))) == 2
 
 
+def test_what_was_estimated_again_is_a_comparison_of_its_own(plugins: Plugins) -> None:
+    """Two equal estimates stop no report, and `compare --paper` says truly why it refuses them."""
+    suite = load_published("table2", plugins)
+    once = in_full(suite, "as ")
+    both = list(compare_with(suite, [*once, *once], {}))
+    assert [len(each.lines_of("memory", None)) for each in both] == [len(suite.rows)] * 2
+    assert both[0].lines == both[1].lines
+    estimate = EstimateRow(
+        "darts", "omniglot", "5-way 1-shot", 28, 5, 1.0, 1.0, 1.0,
+        (DeviceRow("jetson", "Jetson", 640.0, True, None),), "",
+    )  # fmt: skip
+    found = FoundEstimate(Path(), (estimate,), "table2")
+    with pytest.raises(UsageError, match="was run or estimated again, or under several budgets"):
+        compare_with_paper(Results((), (found, found), (), ()), plugins, "table2")
+
+
 def test_accuracies_have_intervals_deviations_and_chance(
     make_record: MakeRecord, plugins: Plugins, suite: str
 ) -> None:

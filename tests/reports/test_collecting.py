@@ -51,6 +51,26 @@ def test_a_folder_of_runs_is_read_and_trials_count_once(
     assert found.problems == ()
 
 
+def test_a_folder_of_folders_of_runs_is_read(
+    tmp_path: Path, make_record: MakeRecord, write_run: WriteRun
+) -> None:
+    """`results` has runs beside `claims/METHOD`; one that holds none is a problem, once."""
+    write_run(tmp_path / "run", [make_record(seed=0)])
+    for place, name in enumerate(("claims", "reference"), start=1):
+        (tmp_path / name).mkdir()
+        write_run(tmp_path / name / "onnas", [make_record(seed=place)])
+    (tmp_path / "mine" / "a").mkdir(parents=True)
+    (tmp_path / "mine" / "b").mkdir()
+    write_run((tmp_path / "mine" / "a" / "deep"), [make_record(seed=3)])
+    found = load_results([tmp_path])
+    assert sorted(each.record.seed for each in found.trials) == [0, 1, 2]
+    (problem,) = found.problems
+    assert (problem.path, problem.reason) == (
+        tmp_path / "mine",
+        "it holds no run and no estimate",
+    )
+
+
 def test_a_final_record_stands_before_an_interrupted_one(
     tmp_path: Path, make_record: MakeRecord, write_run: WriteRun
 ) -> None:
@@ -59,6 +79,22 @@ def test_a_final_record_stands_before_an_interrupted_one(
     write_run(tmp_path / "b", [make_record()])
     (trial,) = load_results([tmp_path]).trials
     assert trial.record.status == "ok"
+
+
+def test_a_run_that_was_made_again_counts_once(
+    tmp_path: Path, make_record: MakeRecord, write_run: WriteRun
+) -> None:
+    """The later run's trials are those that rows, pictures and commands are of; all are found."""
+    for name, day in (("later", "2026-11-02"), ("earlier", "2026-11-01")):
+        made = [make_record(seed=seed, trial_key=f"{name}-{seed}", ended_at=day) for seed in (0, 1)]
+        write_run(tmp_path / name, made)
+    found = load_results([tmp_path])
+    assert len(found.trials) == 4
+    assert {each.folder.parent.parent.name for each in found.counted} == {"later"}
+    (row,) = found.rows
+    assert (len(row.records), row.earlier) == (2, 2)
+    (command,) = found.commands
+    assert command.endswith("--seed 0-1")
 
 
 def test_an_old_plan_and_no_plan_are_read(run: Path) -> None:

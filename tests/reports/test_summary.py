@@ -75,6 +75,30 @@ def test_seeds_of_one_trial_make_one_row() -> None:
     assert row.values["accuracy"].interval_over == "seeds"
 
 
+def test_a_seed_counts_once() -> None:
+    """Of the records of a seed the newest counts; the others are no samples, and a note says so."""
+    again = [
+        record(seed, accuracy + 10 * day, trial_key=f"{day}-{seed}", ended_at=f"2026-11-0{day}")
+        for day in (2, 1)
+        for seed, accuracy in enumerate((50.0, 60.0, 70.0))
+    ]
+    (row,) = rows_of_records(again)
+    (alone,) = rows_of_records(again[:3])
+    assert (row.records, row.earlier, alone.earlier) == (alone.records, 3, 0)
+    assert row.values == alone.values
+    said = "Of m, 3 earlier records of the same seeds are left out."
+    assert said in [note.text for note in trials_table([row]).notes]
+    assert not trials_table([alone]).notes
+
+
+def test_an_interrupted_trial_displaces_no_record() -> None:
+    """What was interrupted is run again: until then the earlier record counts."""
+    ended = record(0, 50.0, ended_at="2026-11-01")
+    cut = record(0, None, status="interrupted", metrics={}, ended_at="2026-11-02")
+    (row,) = rows_of_records([ended, cut])
+    assert row.records == (ended,)
+
+
 def test_one_seed_has_its_interval_over_tasks() -> None:
     """With one seed there is no deviation over seeds, and the interval is over its tasks."""
     (row,) = rows_of_records([record(0, 50.0)])
@@ -115,6 +139,24 @@ def test_failed_seeds_are_told_and_do_not_count() -> None:
     text = printed(record(0, 50.0), record(1, 99.0, status="error"))
     assert "50.00" in text
     assert "1 of 2 error" in text
+
+
+@pytest.mark.parametrize(
+    ("statuses", "fits"),
+    [
+        (["ok", "error"], True),
+        (["ok", "out_of_memory"], False),
+        (["error", "out_of_memory"], False),
+        (["error", "over_budget", "interrupted"], None),
+    ],
+)
+def test_what_crashed_is_not_known_to_fit(statuses: list[str], fits: bool | None) -> None:
+    """A device is known to hold a row where a trial ended well, and not to where one had none."""
+    (row,) = rows_of_records(
+        record(seed, 50.0, status=status) for seed, status in enumerate(statuses)
+    )
+    assert row.fits is fits
+    assert row.to_json()["fits"] is fits
 
 
 def test_an_interval_needs_two_values() -> None:

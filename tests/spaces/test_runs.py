@@ -219,6 +219,20 @@ def test_a_front_is_in_record_report_and_frame(table_root: Path, scratch: Path) 
     assert len(read_evaluations(folder)[0].costs) == 2
 
 
+def test_a_search_may_find_nothing_within_its_limits(table_root: Path, scratch: Path) -> None:
+    """The line of the trial says so; it is found again, reported and compared like any other."""
+    wanted = ["-m", "random", *FRONT[:4], "--limit", "latency=6", "--budget", "evaluations=3"]
+    command = ("run", *wanted, "--data-root", table_root, "-o", scratch / "run")
+    for _ in range(2):
+        result = harness(*command)
+        assert result.exit_code == 0, result.output
+        assert "ok, nothing within the limits was found" in result.stderr
+    page = harness("report", scratch / "run", "-o", scratch / "page.html")
+    assert page.exit_code == 0, page.output
+    compared = harness("compare", scratch / "run", scratch / "run")
+    assert compared.exit_code == 0, compared.output
+
+
 def _check_picture(drawn: str, records: list[dict[str, Any]]) -> None:
     """Both searches stand beside the table's own front, with what of its volume they found."""
     words = " ".join(re.sub(r"<[^>]*>", " ", drawn).split())

@@ -117,7 +117,7 @@ def test_it_filters_by_value_and_by_words(page: Page) -> None:
 
 
 def test_a_trial_is_one_click_away(page: Page) -> None:
-    """Its name opens its cells, steps, log and record; Escape closes, and the focus returns."""
+    """Its name opens its cells and steps, with log and record folded; Escape closes it again."""
     name = page.locator("#trials .open").first
     name.focus()
     page.keyboard.press("Enter")
@@ -127,8 +127,11 @@ def test_a_trial_is_one_click_away(page: Page) -> None:
     assert "peak 10.0 MiB" in page.locator("#opened-steps").inner_text()
     facts = page.locator("#opened-facts").inner_text().split()
     assert {"9.0", "50.00", "memory", "MiB"} <= set(facts)
-    assert page.locator("#opened-log").inner_text() == "log of 0"
-    assert '"label": "small"' in page.locator("#opened-record").inner_text()
+    for part, words in (("log", "log of 0"), ("record", '"label": "small"')):
+        folded = page.locator(f"#opened-{part}")
+        assert not folded.is_visible()
+        page.locator(f"#opened-{part}-title").click()
+        assert words in folded.inner_text()
     page.keyboard.press("Escape")
     assert not page.locator("dialog").is_visible()
     assert name.evaluate("each => each === document.activeElement")
@@ -281,6 +284,22 @@ def test_a_mark_opens_its_trial_by_keyboard(page: Page) -> None:
     page.keyboard.press("Enter")
     page.locator("#opened-cells svg, #opened-cells").first.wait_for()
     assert page.locator("dialog").is_visible()
+
+
+SCATTER = """([metric, more]) => {
+  const rows = structuredClone(data.rows.slice(0, 2));
+  data.metrics.push({...metricOf("accuracy"), name: metric, more});
+  rows.forEach((row, n) => { row.values[metric] = [50 + n, null, null, "measured"]; });
+  const drawn = scatter("", rows, "peak_memory", metric, 400);
+  return [".front", ".chance"].map((each) => drawn.querySelectorAll(each).length);
+}"""
+
+
+def test_a_scatter_judges_by_the_metric(page: Page) -> None:
+    """No Pareto line where no direction is better; accuracies of both kinds have that of chance."""
+    assert page.evaluate(SCATTER, ["transductive_accuracy", True]) == [1, 1]
+    assert page.evaluate(SCATTER, ["mine", None]) == [0, 0]
+    assert page.evaluate(SCATTER, ["yours", True]) == [1, 0]
 
 
 @pytest.mark.parametrize("width", [1280, 400])

@@ -137,7 +137,9 @@ function ticks(low, high, log) {
   return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, n) => (first + n) * step);
 }
 
+// Of a metric whose better direction no plugin declares, nothing is better: there is no line.
 function pareto(rows, x, y) {
+  if ([x, y].some((name) => metricOf(name).more === null)) return [];
   const better = (name) => (metricOf(name).more ? -1 : 1);
   const worth = (row, name) => better(name) * row.values[name][0];
   return rows
@@ -148,7 +150,7 @@ function pareto(rows, x, y) {
 function scatter(name, rows, x, y, width) {
   const [height, left, right, top, bottom] = [300, 52, 14, 12, 40];
   const values = (metric) => rows.flatMap((row) => row.values[metric].slice(0, 3));
-  const chance = y === "accuracy" ? rows.find((row) => row.chance !== null)?.chance : undefined;
+  const chance = ["accuracy", "transductive_accuracy"].includes(y) ? rows.find((row) => row.chance !== null)?.chance : undefined;
   const across = scale(values(x), x, [left, width - right]);
   const up = scale([...values(y), ...(chance === undefined ? [] : [chance])], y, [height - bottom, top]);
   const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": `${metricOf(y).title} over ${metricOf(x).title}: ${name}` });
