@@ -95,7 +95,7 @@ def adapt(
     from harness.adaptation.request import AdaptRequest  # noqa: PLC0415 - as above
 
     files = {name: options.get(name) for name in ("base", "checkpoint")}
-    paths = {name: path_of(file) for name, file in files.items() if file is not None}
+    paths = {name: path_of(str(file)) for name, file in files.items() if file is not None}
     fields = {**_fields(photos, options), "base": None, "checkpoint": None, **paths}
     request = AdaptRequest(output=path_of(output), method=method, **fields)
     if on is not None:
@@ -199,8 +199,8 @@ def export(
     from harness.models.model import load_model  # noqa: PLC0415 - imports torch
 
     files = image_files(_listed(check))
-    model = load_model(path_of(model))
-    return export_model(model, path_of(output), to, files, from_pixels=from_pixels)
+    kept = load_model(path_of(model))
+    return export_model(kept, path_of(output), to, files, from_pixels=from_pixels)
 
 
 def _listed(images: Images) -> list[str]:

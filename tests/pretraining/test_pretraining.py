@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from harness.cli.main import cli
 from harness.contracts import MetaTask
+from harness.loop import episode
 from harness.plugins.loading import load_plugins
 from harness.pretraining import loop as stage
 from harness.pretraining.checkpoint import read_checkpoint
@@ -77,11 +78,11 @@ def test_a_validation_search_knows_its_batches(
     scratch: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in a trial: 25 support images in batches of 15 are two batches a step."""
-    told, run_episode = [], stage.run_episode
+    told: list[int] = []
 
     def watch(driver: Any, method: Any, context: Any, *rest: Any) -> Any:
         told.append(context.batches)
-        return run_episode(driver, method, context, *rest)
+        return episode.run_episode(driver, method, context, *rest)
 
     monkeypatch.setattr(stage, "run_episode", watch)
     assert stage.run_pretraining(load_plugins(), job(scratch), lambda _: None).status == "ok"

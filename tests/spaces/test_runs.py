@@ -222,7 +222,7 @@ def test_a_front_is_in_record_report_and_frame(table_root: Path, scratch: Path) 
 def test_a_search_may_find_nothing_within_its_limits(table_root: Path, scratch: Path) -> None:
     """The line of the trial says so; it is found again, reported and compared like any other."""
     wanted = ["-m", "random", *FRONT[:4], "--limit", "latency=6", "--budget", "evaluations=3"]
-    command = ("run", *wanted, "--data-root", table_root, "-o", scratch / "run")
+    command = ("run", *wanted, "--data-root", str(table_root), "-o", str(scratch / "run"))
     for _ in range(2):
         result = harness(*command)
         assert result.exit_code == 0, result.output
