@@ -30,7 +30,7 @@ ONE_ROW = f"-m darts -d jetson {ONE_SETTING} --seed 0 {LEAST}"
 # What these lines ask for takes minutes to days: the options that are added make it seconds.
 SCALED = {
     "harness run -m onnas -m darts --dataset omniglot --ways 5 --shots 1 "
-    "--budget search_steps=10,tasks=20 --seed 0-2": f"--seed 0 {LEAST}",
+    "--budget small --seed 0-2": f"--seed 0 {LEAST}",
     # The file is copied, as the page says; others like it may be there from another page.
     "harness pretrain -m onnas --dataset omniglot --ways 5 --budget medium": (
         "--budget quick --json > made.json && "
