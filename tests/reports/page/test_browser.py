@@ -272,6 +272,7 @@ def test_a_trial_that_is_read_stays_open(page: Page) -> None:
     page.locator("#opened-cells svg").first.wait_for()
     assert page.locator("#opened-title").inner_text() == title
     page.keyboard.press("Escape")
+    page.wait_for_function("!location.hash.includes('trial=')")  # a closing is told a moment later
     page.reload()
     assert not page.locator("dialog").is_visible()
 
