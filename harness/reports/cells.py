@@ -145,7 +145,8 @@ def chance_sentence(rows: Sequence[Row]) -> list[str]:
 def width_sentences(rows: Sequence[Row]) -> list[str]:
     """Say how wide cells are under each budget of runs, and from what they were narrowed."""
     told: dict[str, None] = {}
-    for row in rows:
+    of_budgets = {(row.kind, tuple(row.budget.items())): row for row in rows}  # few, of many rows
+    for row in of_budgets.values():
         budget = row.records[0].budget.allowed
         if row.kind != "tabular" and budget.channels is not None:
             usual = SETTINGS[row.kind].default_channels
