@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from harness.space.batch_norm import BatchNorm
 from harness.space.cell import Cell, CellInputs, edge_stride
 from harness.space.genotype import Edge, Genotype, derive_genotype
+from harness.space.halving import copy_strided_pixels
 from harness.space.mixing import DropPath, Mixing, UpdateSelection, mix, operation_weights
 from harness.space.spec import (
     CELL_INPUTS,
@@ -98,6 +99,7 @@ class CellNetwork(nn.Module):
             build_cell(kind, previous == "reduction")
             for kind, previous in zip(space.cells, before, strict=False)
         )
+        copy_strided_pixels(self.cells)
         self.head = nn.Linear(width, classes)
 
     def classify(self, features: Tensor) -> Tensor:
