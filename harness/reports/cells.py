@@ -25,6 +25,7 @@ __all__ = [
     "failures",
     "interval_cell",
     "legend",
+    "mark_of",
     "metric_cell",
     "side_by_side",
     "width_sentences",
@@ -81,7 +82,7 @@ def cell_of(row: Row, metric: MetricSpec) -> TableCell:
     if value is None:
         return TableCell(None)
     spread = value.std if metric.shows_spread else None
-    return TableCell(value.value, spread, _mark(value.source), _band(value))
+    return TableCell(value.value, spread, mark_of(value.source), _band(value))
 
 
 def interval_cell(row: Row) -> TableCell:
@@ -89,7 +90,7 @@ def interval_cell(row: Row) -> TableCell:
     value = row.values.get("accuracy")
     if value is None or value.interval is None:
         return TableCell(None)
-    return TableCell(value.interval, mark=_mark(value.source), note=f"over {value.interval_over}")
+    return TableCell(value.interval, mark=mark_of(value.source), note=f"over {value.interval_over}")
 
 
 def metric_cell(record: Record, metric: MetricSpec) -> TableCell:
@@ -99,11 +100,12 @@ def metric_cell(record: Record, metric: MetricSpec) -> TableCell:
     found = record.metrics.get(metric.name)
     if found is None or found.value is None:
         return TableCell(None)
-    return TableCell(found.value, mark=_mark(found.source))
+    return TableCell(found.value, mark=mark_of(found.source))
 
 
-def _mark(source: str) -> Mark:
-    marks: dict[str, Mark] = {each: each for each in ("emulated", "predicted", "tabular")}
+def mark_of(source: str | None) -> Mark:
+    """Return the mark of a number: none if it was measured here, counted, or published."""
+    marks: dict[str | None, Mark] = {each: each for each in ("emulated", "predicted", "tabular")}
     return marks.get(source, "")
 
 

@@ -11,8 +11,8 @@ from harness.claims.checking import claims_told_by
 from harness.claims.evidence import VERDICTS
 from harness.claims.ledger import JudgedClaim, NamedClaim
 from harness.plugins.loading import Plugins
-from harness.reports.cells import legend
-from harness.reports.table import MISSING, Column, Mark, Remarks, Table, TableCell, shown_number
+from harness.reports.cells import legend, mark_of
+from harness.reports.table import MISSING, Column, Remarks, Table, TableCell, shown_number
 from harness.results.results import Results
 
 __all__ = ["claims_table", "facts_of", "ledger_tables", "ledgers_of"]
@@ -103,8 +103,7 @@ def _cells(judged: JudgedClaim, remarks: Remarks, *, brief: bool) -> Iterator[Ta
         yield TableCell(_published(judged.named))
     else:
         yield from map(TableCell, (published.relation, published.value, published.unit))
-    marks: dict[str | None, Mark] = {each: each for each in ("emulated", "predicted", "tabular")}
-    mark = marks.get(finding.mode, "") if finding.value is not None else ""
+    mark = "" if finding.value is None else mark_of(finding.mode)
     yield TableCell(finding.value, mark=mark)
     yield TableCell(_interval(judged))
     if not brief:

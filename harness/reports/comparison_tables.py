@@ -10,8 +10,8 @@ from harness.comparison.findings import against_controls
 from harness.comparison.paper import PaperComparison, PaperLine
 from harness.comparison.result import ComparedRow, ResultsComparison
 from harness.metrics import MetricSpec, Source
-from harness.reports.cells import column_of
-from harness.reports.table import MISSING, SYMBOLS, Column, Mark, Table, TableCell, shown_number
+from harness.reports.cells import column_of, mark_of
+from harness.reports.table import MISSING, SYMBOLS, Column, Table, TableCell, shown_number
 from harness.results.rows import Row
 
 __all__ = ["comparison_tables", "control_cells", "paper_tables"]
@@ -118,12 +118,7 @@ def _cells(row: ComparedRow, compared: Comparison) -> tuple[TableCell, ...]:
 def _marked(value: float | None, source: Source | None, fits: bool | None = None) -> TableCell:
     if fits is False and value is None:
         return TableCell(None, mark="unfit")
-    marks: dict[Source | None, Mark] = {
-        "emulated": "emulated",
-        "predicted": "predicted",
-        "tabular": "tabular",
-    }
-    return TableCell(value, mark=marks.get(source, "") if value is not None else "")
+    return TableCell(value, mark="" if value is None else mark_of(source))
 
 
 def _interval(compared: Comparison) -> str:

@@ -96,6 +96,11 @@ class Results:
         counted = {id(record) for row in self.trial_rows for record in row.records}
         return [trial for trial in self.trials if id(trial.record) in counted]
 
+    @property
+    def counted_records(self) -> list[Record]:
+        """The records of these trials."""
+        return [trial.record for trial in self.counted]
+
     @cached_property
     def trial_rows(self) -> list[Row]:
         """The rows of all trials; those that failed are left out of means."""

@@ -46,7 +46,7 @@ class Picture:
 def pictures_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Iterator[Picture]:
     """Draw each picture in turn: the charts, then the cells that were found."""
     yield from charts_of(results, published)
-    records = [trial.record for trial in results.counted]
+    records = results.counted_records
     yield from _of_cells(records, budget_notes(records))
 
 
@@ -57,7 +57,7 @@ def charts_of(results: Results, published: Sequence[PublishedSuite] = ()) -> Ite
         results: what was run and estimated.
         published: whose memory is drawn beside that of the same rows.
     """
-    records = [trial.record for trial in results.counted]
+    records = results.counted_records
     notes, in_titles = budget_notes(records), budget_notes(records, in_titles=True)
     rows = results.trial_rows
     every = [row for found in results.estimates for row in found.rows]
@@ -86,7 +86,7 @@ def _of_variants(
     notes: Sequence[str],
 ) -> Iterator[Picture]:
     """Draw the methods with several variants: over the one number that differs, or as bars."""
-    records = [trial.record for trial in results.counted]
+    records = results.counted_records
     swept = {family.method: family for family in families(records) if family.parameter}
     for place, family in enumerate(swept.values(), start=1):
         yield Picture(f"sweep-{place}", draw_sweep(family, notes))

@@ -15,6 +15,7 @@ function toAddress() {
 
 function fromAddress() {
   const state = new URLSearchParams(location.hash.slice(1));
+  const trial = all(".open").find((each) => each.dataset.words === state.get("trial"));
   for (const control of filters.elements) if (control.name && state.has(control.name)) control.value = state.get(control.name);
   for (const button of all("#legend button")) {
     if (!state.getAll("hide").includes(button.value)) continue;
@@ -28,6 +29,7 @@ function fromAddress() {
     const heading = way ? all("thead th", each.table)[column] : null;
     if (heading) sortBy(each, heading, way);
   });
+  return trial;
 }
 
 function changed() {
@@ -46,9 +48,7 @@ one("#limit-reset")?.addEventListener("click", () => {
 for (const select of Object.values(axes)) select?.addEventListener("input", changed);
 addEventListener("resize", () => charts && axes.x && scatters());
 
-const reopened = new URLSearchParams(location.hash.slice(1)).get("trial");
-fromAddress();
+const reopened = fromAddress();
 showAll();
 drawCharts();
-const again = all(".open").find((each) => each.dataset.words === reopened);
-if (again) open(again);
+if (reopened) open(reopened);
