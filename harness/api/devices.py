@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,15 +36,11 @@ class CalibratedDevice:
     left_out: tuple[LeftOutTime, ...]
     path: Path | None = None
 
-    @cached_property
-    def _frame(self) -> DataFrame:
+    def frame(self) -> DataFrame:
+        """Return a table: name, network, measured_s, predicted_s, error (a fraction)."""
         from pandas import DataFrame  # noqa: PLC0415 - slow, and only a frame needs it
 
         return DataFrame([each.model_dump() for each in self.left_out])
-
-    def frame(self) -> DataFrame:
-        """Return a table: name, network, measured_s, predicted_s, error (a fraction)."""
-        return self._frame
 
     def _repr_html_(self) -> str:
         html: str = self.frame().to_html(index=False)

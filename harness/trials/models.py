@@ -20,6 +20,7 @@ from harness.contracts import (
 )
 from harness.errors import UsageError
 from harness.experiment.outcome import JudgedImage
+from harness.loop.guards import status_of
 from harness.models.folder import ModelError, Preparation, pack_model, publish
 from harness.models.model import network_of
 from harness.plugins.loading import in_one_line
@@ -74,8 +75,11 @@ def keep_model(
         return
     try:
         difference = _difference(model, method, torch.from_numpy(images).to(session.device))
-    except (RuntimeError, MemoryError) as error:  # a second network beside the method's, say
-        session.no_model = f"there was no room to check the model: {in_one_line(error)}"
+    except (RuntimeError, MemoryError) as error:
+        # It is a second network beside the method's own, which the device need not have room for.
+        no_room = status_of(error, budget_binds=False) == "out_of_memory"
+        said = "there was no room to check the model" if no_room else "the model cannot be run"
+        session.no_model = f"{said}: {in_one_line(error)}"
         return
     if not difference <= ALIKE:
         session.no_model = (
