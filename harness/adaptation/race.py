@@ -178,11 +178,11 @@ class Track:
 
 
 def _side_by_side(plugins: Plugins, request: PhotosRequest) -> int:
-    """Return how many trials run at once: one where the device itself has to hold them."""
+    """Return how many trials run at once: one where they take turns on the device itself."""
     (selection,) = select(plugins, "device", request.device)
     device: Device = selection.create()
     is_here = request.mode != "emulated" and mode_here(device) == "measured"
-    if is_here and device.profile.memory_limit_bytes is not None:
+    if is_here and device.profile.takes_turns:
         return 1
     return min(usable_cores(), MOST_SIDE_BY_SIDE)
 

@@ -159,6 +159,11 @@ class DeviceProfile(BaseModel):
         """Whether another machine can emulate it: it has a limit or a rate."""
         return any(table is not None for table in (self.memory, self.compute, self.cost))
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether trials that run on it would take its memory from each other."""
+        return self.kind != "cpu" or self.memory_limit_bytes is not None
+
     def recognises(self, names: Iterable[str]) -> bool:
         """Return whether a machine that goes by these names is this device."""
         patterns = [pattern.lower() for pattern in self.recognised_by]

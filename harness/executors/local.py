@@ -12,7 +12,7 @@ from harness.contracts import Device, DeviceMode
 from harness.devices.at_hand import mode_here
 from harness.executors.base import ExecutorEvent, TrialFinished, TrialStarted, TrialStepped
 from harness.experiment.outcome import TimedOutcome, TrialClock
-from harness.experiment.trial import DeviceIdentity, Trial
+from harness.experiment.trial import Trial
 from harness.plugins.selection import Selection
 from harness.runtime.determinism import let_threads_sleep
 from harness.runtime.job import TrialJob
@@ -107,7 +107,8 @@ class _TrialThreads:
         taken = {job.trial.device.name for job in self._under_way.values()}
         for job in waiting:
             device = job.trial.device
-            if not (_is_exclusive(device) and device.name in taken):
+            takes_turns = device.mode == "measured" and device.profile.takes_turns
+            if not (takes_turns and device.name in taken):
                 return job
         return None
 
@@ -139,9 +140,3 @@ class _TrialThreads:
             self._happened.put((job, clock.timed(outcome)))
         except BaseException as error:  # raised where it is waited for
             self._happened.put((job, error))
-
-
-def _is_exclusive(device: DeviceIdentity) -> bool:
-    """Whether two trials on a device would take its memory from each other."""
-    is_board = device.profile.kind != "cpu" or device.profile.memory_limit_bytes is not None
-    return device.mode == "measured" and is_board
