@@ -121,13 +121,8 @@ def claims_told_by(
         folders: where records are from.
         complain: is told of a claim that cannot be used.
     """
-    methods = dict.fromkeys(row.method.partition("[")[0] for row in results.rows)
-    claims = [
-        each
-        for method in methods
-        for each in claims_of_plugins(plugins, method, complain)
-        if each.claim.methods
-    ]
+    methods = {row.method.partition("[")[0] for row in results.rows}
+    claims = [each for each in claims_of_plugins(plugins, methods, complain) if each.claim.methods]
     judged = judge_claims(claims, Evidence.of(plugins, results), folders)
     return [each for each in judged if each.finding.value is not None]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -60,7 +61,7 @@ def claims_of(plugins: Plugins, method: str, name: str | None = None) -> list[Na
         UsageError: there is no claim about the method, or none of this name.
         PluginError: a file is missing or wrong; the message names it and the key.
     """
-    known = {each.name: each for each in claims_of_plugins(plugins, method)}
+    known = {each.name: each for each in claims_of_plugins(plugins, {method})}
     if not known:
         methods = {each.claim.method for each in claims_of_plugins(plugins)}
         raise UnknownNameError("method", method, methods, " about which anything is claimed")
@@ -73,13 +74,15 @@ def claims_of(plugins: Plugins, method: str, name: str | None = None) -> list[Na
 
 
 def claims_of_plugins(
-    plugins: Plugins, method: str | None = None, complain: Callable[[str], None] | None = None
+    plugins: Plugins,
+    methods: Collection[str] | None = None,
+    complain: Callable[[str], None] | None = None,
 ) -> list[NamedClaim]:
-    """Return the claims of all plugins, or those about one method, in the order of registration.
+    """Return the claims of all plugins, or those about some methods, in the order of registration.
 
     Args:
         plugins: where claims are registered.
-        method: its name; None: all.
+        methods: their names; None: all.
         complain: is told of a claim that cannot be used, which is then left out; None: it is an
             error.
 
@@ -89,14 +92,19 @@ def claims_of_plugins(
     found = []
     for source in plugins.sources:
         for entry in plugins.registry.registered_by(source):
-            if entry.kind == "claim" and (method is None or entry.name.startswith(f"{method}-")):
+            if entry.kind == "claim" and (methods is None or _is_of(entry.name, methods)):
                 try:
                     found.append(_named(plugins, entry))
                 except HarnessError as error:
                     if complain is None:
                         raise
                     complain(str(error))
-    return [each for each in found if method in (None, each.claim.method)]
+    return [each for each in found if methods is None or each.claim.method in methods]
+
+
+def _is_of(name: str, methods: Collection[str]) -> bool:
+    """Whether a claim of this name can be about one of the methods, whose names may have dashes."""
+    return any(name[: end.start()] in methods for end in re.finditer("-", name))
 
 
 def _named(plugins: Plugins, entry: Entry) -> NamedClaim:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from weakref import WeakKeyDictionary
 
 from harness.comparison.comparing import Comparison, compare_metric
 from harness.comparison.pairs import Pair
@@ -177,7 +178,14 @@ def _compared(reference: Row, row: Row) -> Comparison | None:
     """Compare accuracies of two methods; None where one has none."""
     if not (reference.held(ACCURACY.name) and row.held(ACCURACY.name)):
         return None
-    return compare_metric(ACCURACY, Pair(reference, row))
+    known = _known.setdefault(reference, WeakKeyDictionary())
+    if row not in known:
+        known[row] = compare_metric(ACCURACY, Pair(reference, row))
+    return known[row]
+
+
+_known: WeakKeyDictionary[Row, WeakKeyDictionary[Row, Comparison]] = WeakKeyDictionary()
+"""Comparisons by their rows: tables and pictures say the same of them."""
 
 
 def _words(compared: Comparison) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
+from operator import sub
 from statistics import fmean
 from typing import Literal
 
@@ -188,14 +189,15 @@ class Difference:
 
 def paired(a: Samples, b: Samples) -> Difference | None:
     """Compare values of the same seed and task; None if there is no such pair."""
-    tasks = {seed: [task for task in a[seed] if task in b.get(seed, {})] for seed in a}
-    first = [[a[seed][task] for task in common] for seed, common in tasks.items() if common]
-    second = [[b[seed][task] for task in common] for seed, common in tasks.items() if common]
+    first, second = [], []
+    for seed, ours in a.items():
+        theirs = b.get(seed, {})
+        if common := [*filter(theirs.__contains__, ours)]:
+            first.append([*map(ours.__getitem__, common)])
+            second.append([*map(theirs.__getitem__, common)])
     if not first:
         return None
-    groups = [
-        [y - x for x, y in zip(*both, strict=True)] for both in zip(first, second, strict=True)
-    ]
+    groups = [[*map(sub, ys, xs)] for xs, ys in zip(first, second, strict=True)]
     pooled = _are_alike(groups)
     values = _values(groups, pooled)
     # Pairs without any difference leave nothing to tell apart, however few they are.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import ClassVar
 
 from pydantic import ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
@@ -142,6 +143,7 @@ SETTINGS: dict[str, Setting] = {
 }
 
 
+@cache
 def budget_label(budget: Budget, kind: str) -> str:
     """Name a budget as people type it: the nearest named one, and what differs from it.
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime, timezone
+from operator import attrgetter
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -156,9 +157,9 @@ class TaskResult:
     @classmethod
     def values(cls, tasks: Sequence[TaskResult], name: str) -> list[float | None]:
         """Return the same number of many tasks."""
-        if name not in _TASK_FIELDS or any(task.metrics for task in tasks):
+        if name not in _TASK_FIELDS or any(map(attrgetter("metrics"), tasks)):
             return [task.value(name) for task in tasks]
-        return [getattr(task, name) for task in tasks]
+        return list(map(attrgetter(name), tasks))
 
 
 class FrontPoint(RecordPart):

@@ -85,10 +85,12 @@ class DatasetPart(SparsePart):
         default="inductive", description="how query images are judged; absent where `inductive`"
     )
     recipe: Recipe = Field(
-        default=Recipe(), description="batches, learning rates; absent where all are the defaults"
+        default_factory=Recipe,
+        description="batches, learning rates; absent where all are the defaults",
     )
     objective: Objective = Field(
-        default=Objective(), description="of a black-box search; absent where it is accuracy alone"
+        default_factory=Objective,
+        description="of a black-box search; absent where it is accuracy alone",
     )
 
     @property

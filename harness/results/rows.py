@@ -69,9 +69,9 @@ class Value:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
-    """One method on one setting, device, mode and budget, over its seeds.
+    """One method on one setting, device, mode and budget, over its seeds; equal to itself alone.
 
     Attributes:
         version: of the method's distribution; empty for an estimate.

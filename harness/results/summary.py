@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from math import fsum, sqrt
+from operator import attrgetter
 from statistics import fmean
 from typing import Literal
 
@@ -234,8 +235,8 @@ def _by_task(spec: MetricSpec, tasks: Sequence[TaskResult]) -> dict[int, float]:
     if spec.warms_up:
         tasks = tasks[1:] or tasks
     values = TaskResult.values(tasks, spec.per_task or spec.name)
-    pairs = zip(tasks, values, strict=True)
-    return {task.index: value for task, value in pairs if value is not None}
+    pairs = zip(map(attrgetter("index"), tasks), values, strict=True)
+    return {index: value for index, value in pairs if value is not None}
 
 
 def _least_real(sources: Iterable[Source], mode: Source) -> Source:

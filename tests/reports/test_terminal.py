@@ -241,7 +241,7 @@ def test_claims_are_read_back(width: int) -> None:
     """Names, published values, ours with the ends of their intervals, and verdicts."""
     judged = [
         JudgedClaim(named, finding, verdict, "harness claim onnas")
-        for named in claims_of_plugins(load_plugins(), "onnas")
+        for named in claims_of_plugins(load_plugins(), {"onnas"})
         for verdict, finding in FOUND.items()
     ]
     text = printed(ledger_tables(judged, brief=True), width)
