@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 DATA = Path(os.environ["HARNESS_DATA"]) if "HARNESS_DATA" in os.environ else None
-BARE = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
 NATURAL = "tinyimagenet-fewshot.tar.gz"
 
 needs_natural_images = pytest.mark.skipif(
@@ -31,11 +30,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Call `harness run` as a person would."""
+    """Call `harness run` as a person would, with one thread: another test runs beside it."""
     return subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "harness", "run", *arguments],
         cwd=folder,
-        env={**BARE, "HARNESS_CACHE": str(cache)},
+        env={**os.environ, "HARNESS_CACHE": str(cache), "OMP_NUM_THREADS": "1"},
         text=True,
         capture_output=True,
         check=False,

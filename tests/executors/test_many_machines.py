@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(not Path("/proc").is_dir(), reason="finds workers' processes in /proc"),
 ]
 
-KILLS, KILL_EVERY_S, TRIALS = 10, 2.0, 200
+KILLS, KILL_EVERY_S, TRIALS = 10, 2.0, 100
 
 
 def start(folder: Path, name: str, *options: str, trials: int = TRIALS) -> subprocess.Popen[str]:
