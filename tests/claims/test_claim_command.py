@@ -203,7 +203,6 @@ def test_each_verdict_comes_again_by_its_command(
 ) -> None:
     """The ledger of On-NAS has a verdict on every claim, which the command it names reproduces."""
     monkeypatch.chdir(ROOT)
-    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path))  # estimates are kept there
     told = answer("onnas")["claims"]
     assert len(told) >= 20
     assert {each["verdict"] for each in told} <= VERDICTS.keys()

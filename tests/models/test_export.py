@@ -129,10 +129,8 @@ def test_what_a_format_cannot_hold_is_refused(
     assert not (tmp_path / "m.pt").exists()
 
 
-METHODS = [
-    "bias-only", "darts", "last-layer", "metanas", "onnas", "pcdarts", "proxylessnas", "random",
-    "random-alpha", "sparse-update", "transfer", "weights-only",
-]  # fmt: skip
+# One of each kind of network: derived from a supernet, as most methods do it; drawn; a backbone.
+METHODS = ["onnas", "random", "transfer"]
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +155,7 @@ def cifar(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", METHODS)
-def test_every_methods_model_is_the_same_as_onnx(
+def test_a_methods_model_is_the_same_as_onnx(
     name: str, cifar: Path, tmp_path: Path, backbone_weights: Path
 ) -> None:
     """On 200 real images logits agree to 1e-4, and first classes are the same; so in TorchScript.
