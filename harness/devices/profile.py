@@ -13,12 +13,9 @@ reserved_bytes = 402_653_184
 [compute]
 fp32_flops = 236e9
 bandwidth_bytes_s = 25.6e9
-launch_s = 30e-6
 
 [sources]
 memory.total_bytes = "the data sheet"
-compute.fp32_flops = "the data sheet"
-...
 """
 
 from __future__ import annotations

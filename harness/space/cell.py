@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from harness.space.batch_norm import BatchNorm
 from harness.space.mixing import CellMixing, NodeMixing
@@ -16,7 +17,15 @@ from harness.space.operations import PointwiseBlock, frozen
 from harness.space.recompute import backward_sum
 from harness.space.spec import CELL_INPUTS, METANAS, CellKind, SearchSpace, edge_count
 
-__all__ = ["Cell", "CellInputs", "edge_builder", "edge_stride", "mixed_sum", "tracked_sum"]
+__all__ = [
+    "Cell",
+    "CellInputs",
+    "copy_strided_pixels",
+    "edge_builder",
+    "edge_stride",
+    "mixed_sum",
+    "tracked_sum",
+]
 
 
 class CellInputs(nn.Module):
@@ -191,3 +200,41 @@ BuildEdge = Callable[[int, int, SearchSpace], nn.ModuleDict]
 
 edge_builder: ContextVar[BuildEdge] = ContextVar("edge_builder", default=_mixed_edge)
 """What builds the operations of an edge; an estimate has one that copies edges without values."""
+
+
+# Strided 1x1 convolutions of few channels, on a processor
+
+BLOCK = 16  # channels that oneDNN takes together: 8 with AVX2, 16 with AVX-512
+
+
+def copy_strided_pixels(network: nn.Module) -> None:
+    """Let each strided 1x1 convolution of few channels copy what it reads, and stride no more.
+
+    Where channels come last and are fewer than its kernels take together, oneDNN writes past the
+    end of its own buffer for the gradient of the weights: wrong numbers, or the end of the process
+    (https://github.com/uxlfoundation/oneDNN/issues/6035). Weights and their names stay as they are.
+    """
+    for part in network.modules():
+        if type(part) is nn.Conv2d and _is_unsafe(part):
+            part.__class__ = _CopyingConvolution
+
+
+def _is_unsafe(convolution: nn.Conv2d) -> bool:
+    return (
+        convolution.kernel_size == (1, 1)
+        and convolution.padding == (0, 0)
+        and convolution.stride != (1, 1)
+        and convolution.in_channels // convolution.groups < BLOCK
+    )
+
+
+class _CopyingConvolution(nn.Conv2d):
+    """A strided 1x1 convolution that copies the pixels it reads, but on CUDA."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Return (N, out_channels, ceil(H/stride), ceil(W/stride))."""
+        if input.is_cuda:
+            return super().forward(input)
+        rows, columns = self.stride
+        grid = input[:, :, ::rows, ::columns].clone()
+        return functional.conv2d(grid, self.weight, self.bias, groups=self.groups)

@@ -18,13 +18,13 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_weight
 
 from harness.space.batch_norm import BatchNorm
-from harness.space.halving import factorized_reduction
 
 __all__ = [
     "DilatedDepthwise",
     "EndsInNorm",
     "PointwiseBlock",
     "build_operation",
+    "factorized_reduction",
     "frozen",
 ]
 
@@ -41,6 +41,30 @@ def build_operation(name: str, channels: int, stride: int, *, affine: bool = Fal
         affine: whether batch norm learns a scale and a shift.
     """
     return _BUILDERS[name](channels, stride, affine)
+
+
+def factorized_reduction(images: Tensor, weight: Tensor) -> Tensor:
+    """Halve height and width: two 1x1 convolutions of stride 2 on grids shifted by one pixel.
+
+    One weight holds both halves, so that it has the shape of the 1x1 convolution it stands in for.
+
+    Args:
+        images: (N, C_in, H, W); odd sizes are padded at the bottom and right for the shifted grid.
+        weight: (C_out, C_in, 1, 1).
+
+    Returns:
+        (N, C_out, ceil(H/2), ceil(W/2)).
+    """
+    height, width = images.shape[-2:]
+    shifted = images[:, :, 1::2, 1::2]
+    if height % 2 or width % 2:  # padding copies, so only where it is needed
+        shifted = functional.pad(shifted, (0, width % 2, 0, height % 2))
+    # Copied, as by `cell.copy_strided_pixels`, which says why.
+    grids = (images[:, :, ::2, ::2].clone(), shifted.clone())
+    halves = zip(grids, weight.tensor_split(2), strict=True)
+    # A single output channel leaves nothing for the shifted grid.
+    outputs = [functional.conv2d(grid, half) for grid, half in halves if len(half)]
+    return torch.cat(outputs, dim=1)
 
 
 class EndsInNorm(nn.Module):

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from harness.space.batch_norm import BatchNorm
-from harness.space.cell import Cell, CellInputs, edge_stride
+from harness.space.cell import Cell, CellInputs, copy_strided_pixels, edge_stride
 from harness.space.genotype import Edge, Genotype, derive_genotype
-from harness.space.halving import copy_strided_pixels
 from harness.space.mixing import DropPath, Mixing, UpdateSelection, mix, operation_weights
 from harness.space.spec import (
     CELL_INPUTS,

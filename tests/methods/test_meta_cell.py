@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from harness.search.parameters import Coefficients
 from harness.search.states import parameters_of
-from harness.space.halving import factorized_reduction
+from harness.space.operations import factorized_reduction
 from harness.space.supernet import Supernet
 
 CELLS = range(4)

@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from harness.space.batch_norm import BatchNorm
-from harness.space.halving import factorized_reduction
-from harness.space.operations import PointwiseBlock, build_operation
+from harness.space.operations import PointwiseBlock, build_operation, factorized_reduction
 from harness.space.spec import OPERATIONS
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from harness.space.halving import copy_strided_pixels
+from harness.space.cell import copy_strided_pixels
 from harness.space.spec import SearchSpace
 from harness.space.supernet import Supernet
 
