@@ -33,6 +33,7 @@ NOT_COUNTED = {
     "experiment/trial",
     "fields",
     "loop/episode",
+    "loop/guards",
     "metrics",
     "models/folder",
     "models/model",
