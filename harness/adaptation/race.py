@@ -17,7 +17,7 @@ from harness.adaptation.costs import Cost
 from harness.adaptation.request import Part, PhotosRequest, Progress, Say, open_photos
 from harness.contracts import Device
 from harness.cost_model.profile import predicted_time_json
-from harness.devices.at_hand import mode_here
+from harness.devices.at_hand import mode_here, takes_turns
 from harness.executors.base import ExecutorOptions
 from harness.metrics import MIB
 from harness.models.judging import wilson
@@ -181,8 +181,7 @@ def _side_by_side(plugins: Plugins, request: PhotosRequest) -> int:
     """Return how many trials run at once: one where they take turns on the device itself."""
     (selection,) = select(plugins, "device", request.device)
     device: Device = selection.create()
-    is_here = request.mode != "emulated" and mode_here(device) == "measured"
-    if is_here and device.profile.takes_turns:
+    if request.mode != "emulated" and takes_turns(device.profile, mode_here(device)):
         return 1
     return min(usable_cores(), MOST_SIDE_BY_SIDE)
 

@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from harness.contracts import Device, DeviceMode
     from harness.devices.profile import DeviceProfile
 
-__all__ = ["NotAtHandError", "ProfiledDevice", "choose_mode", "mode_here", "usable_gpus"]
+__all__ = [
+    "NotAtHandError",
+    "ProfiledDevice",
+    "choose_mode",
+    "mode_here",
+    "takes_turns",
+    "usable_gpus",
+]
 
 QUESTION = (
     "import json; from harness.devices.readings.linux import cuda_names;"
@@ -122,6 +129,11 @@ def choose_mode(
         reason = _absence(device.profile, machine_names())
         raise NotAtHandError(f"device '{name}' cannot be measured here: {reason}")
     return wanted or here
+
+
+def takes_turns(profile: DeviceProfile, mode: DeviceMode | None) -> bool:
+    """Return whether trials on a device would take its memory from each other, so that one runs."""
+    return mode == "measured" and (profile.kind != "cpu" or profile.memory_limit_bytes is not None)
 
 
 def _absence(profile: DeviceProfile, names: Sequence[str]) -> str:

@@ -13,9 +13,12 @@ reserved_bytes = 402_653_184
 [compute]
 fp32_flops = 236e9
 bandwidth_bytes_s = 25.6e9
+launch_s = 30e-6
 
 [sources]
 memory.total_bytes = "the data sheet"
+compute.fp32_flops = "the data sheet"
+...
 """
 
 from __future__ import annotations
@@ -155,11 +158,6 @@ class DeviceProfile(BaseModel):
     def can_be_emulated(self) -> bool:
         """Whether another machine can emulate it: it has a limit or a rate."""
         return any(table is not None for table in (self.memory, self.compute, self.cost))
-
-    @property
-    def takes_turns(self) -> bool:
-        """Whether trials that run on it would take its memory from each other."""
-        return self.kind != "cpu" or self.memory_limit_bytes is not None
 
     def recognises(self, names: Iterable[str]) -> bool:
         """Return whether a machine that goes by these names is this device."""

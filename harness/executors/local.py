@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.contracts import Device, DeviceMode
-from harness.devices.at_hand import mode_here
+from harness.devices.at_hand import mode_here, takes_turns
 from harness.executors.base import ExecutorEvent, TrialFinished, TrialStarted, TrialStepped
 from harness.experiment.outcome import TimedOutcome, TrialClock
 from harness.experiment.trial import Trial
@@ -107,8 +107,7 @@ class _TrialThreads:
         taken = {job.trial.device.name for job in self._under_way.values()}
         for job in waiting:
             device = job.trial.device
-            takes_turns = device.mode == "measured" and device.profile.takes_turns
-            if not (takes_turns and device.name in taken):
+            if not (takes_turns(device.profile, device.mode) and device.name in taken):
                 return job
         return None
 

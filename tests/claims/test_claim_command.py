@@ -198,9 +198,7 @@ def test_wrong_usage_is_said(arguments: Sequence[str], message: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_each_verdict_comes_again_by_its_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_verdict_comes_again_by_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger of On-NAS has a verdict on every claim, which the command it names reproduces."""
     monkeypatch.chdir(ROOT)
     told = answer("onnas")["claims"]
